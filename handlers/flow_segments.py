@@ -1,0 +1,40 @@
+"""Segments of a flow."""
+
+import time
+
+from handlers.call import Answer, Call
+from handlers.deletions import deletion_answer
+from handlers.filters import timerange, url_filter
+from handlers.paging import page_answer, page_request
+from storage.catalog.segments import SegmentFilter, failure
+
+
+def get_flows_flowid_segments(call: Call) -> Answer:
+    found = call.catalog.segments.page(
+        call.caller,
+        call.path["flowId"],
+        SegmentFilter(timerange(call), call.query.get("object_id")),
+        page_request(call),
+        url_filter(call),
+        call.base_url,
+        include_object_timerange=call.query.get("include_object_timerange", False),
+    )
+    return page_answer(call, found.page, {"X-Paging-Timerange": str(found.timerange)})
+
+
+def post_flows_flowid_segments(call: Call) -> Answer:
+    """201 where all are registered, 200 with those that are not; a single one that is not is refused (SEG-POST-62)."""
+    single = isinstance(call.body, dict)
+    items = [call.body] if single else call.body
+    failed = call.catalog.segments.register(call.caller, call.path["flowId"], items)
+    if not failed:
+        return Answer(201)
+    if single:
+        raise failed[0][1]
+    now = time.time_ns() // 1000
+    return Answer(200, {"failed_segments": [failure(item, refusal, now) for item, refusal in failed]})
+
+
+def delete_flows_flowid_segments(call: Call) -> Answer:
+    filters = SegmentFilter(timerange(call), call.query.get("object_id"))
+    return deletion_answer(call, call.catalog.deletions.delete_segments(call.caller, call.path["flowId"], filters))

@@ -1,0 +1,77 @@
+"""Flows, and their members one by one."""
+
+from handlers.call import Answer, Call
+from handlers.deletions import deletion_answer
+from handlers.filters import tag_filter, timerange
+from handlers.members import Members
+from handlers.paging import page_answer, page_request
+from storage.catalog.flows import FlowFilter
+
+_members = Members(lambda catalog: catalog.flows, "flowId")
+_COLUMNS = (
+    "source_id",
+    "format",
+    "codec",
+    "profile_id",
+    "label",
+    "status",
+    "frame_width",
+    "frame_height",
+    "init_segments",
+)
+
+
+def get_flows(call: Call) -> Answer:
+    query = call.query
+    filters = FlowFilter(
+        columns={name: query[name] for name in _COLUMNS if name in query},
+        collected_by_ids=query.get("collected_by_ids"),
+        timerange=timerange(call),
+        tags=tag_filter(call),
+    )
+    sort_by = query.get("sort_by", "created")
+    return page_answer(call, call.catalog.flows.page(call.caller, filters, sort_by, page_request(call)))
+
+
+def get_flows_flowid(call: Call) -> Answer:
+    within = timerange(call)
+    shown = within if call.query.get("include_timerange") else None
+    return Answer(200, call.catalog.flows.get(call.caller, call.path["flowId"], shown))
+
+
+def put_flows_flowid(call: Call) -> Answer:
+    created = call.catalog.flows.put(call.caller, call.path["flowId"], call.body)
+    return Answer(204) if created is None else Answer(201, created)
+
+
+def delete_flows_flowid(call: Call) -> Answer:
+    return deletion_answer(call, call.catalog.deletions.delete_flow(call.caller, call.path["flowId"]))
+
+
+get_flows_flowid_tags = _members.get("tags")
+get_flows_flowid_tags_name = _members.get_tag
+put_flows_flowid_tags_name = _members.put_tag
+delete_flows_flowid_tags_name = _members.delete_tag
+
+get_flows_flowid_description = _members.get("description")
+put_flows_flowid_description = _members.put("description")
+delete_flows_flowid_description = _members.delete("description")
+
+get_flows_flowid_label = _members.get("label")
+put_flows_flowid_label = _members.put("label")
+delete_flows_flowid_label = _members.delete("label")
+
+get_flows_flowid_read_only = _members.get("read_only")
+put_flows_flowid_read_only = _members.put("read_only")
+
+get_flows_flowid_flow_collection = _members.get("flow_collection")
+put_flows_flowid_flow_collection = _members.put("flow_collection")
+delete_flows_flowid_flow_collection = _members.delete("flow_collection")
+
+get_flows_flowid_max_bit_rate = _members.get("max_bit_rate")
+put_flows_flowid_max_bit_rate = _members.put("max_bit_rate")
+delete_flows_flowid_max_bit_rate = _members.delete("max_bit_rate")
+
+get_flows_flowid_avg_bit_rate = _members.get("avg_bit_rate")
+put_flows_flowid_avg_bit_rate = _members.put("avg_bit_rate")
+delete_flows_flowid_avg_bit_rate = _members.delete("avg_bit_rate")

@@ -1,0 +1,9 @@
+"""Storage for objects to come."""
+
+from handlers.call import Answer, Call
+
+
+def post_flows_flowid_storage(call: Call) -> Answer:
+    """201 with upload requests; no body asks for what `{}` does (STO-02)."""
+    allocation = call.catalog.allocation
+    return Answer(201, allocation.allocate(call.caller, call.path["flowId"], call.body or {}, call.base_url))

@@ -1,0 +1,32 @@
+"""Objects and their instances."""
+
+from handlers.call import Answer, Call
+from handlers.filters import tag_filter, url_filter
+from handlers.paging import next_headers, page_request
+from storage.catalog.objects import ObjectQuery
+from storage.errors import Invalid
+
+
+def get_objects(call: Call) -> Answer:
+    query = ObjectQuery(page_request(call), tag_filter(call, "flow_tag"), url_filter(call))
+    page = call.catalog.objects.get(call.caller, call.path["objectId"], query, call.base_url)
+    return Answer(200, page.document, next_headers(call, page.limit, page.next_key))
+
+
+def post_objects_instances(call: Call) -> Answer:
+    """A copy on another backend, or an uncontrolled URL, but not both in one (A53)."""
+    body, objects = call.body, call.catalog.objects
+    objects.require(call.path["objectId"])
+    if "storage_id" in body and ("url" in body or "label" in body):
+        raise Invalid("give storage_id, or url and label, not both", field="storage_id", behaviour="OBJ-INST-POST-11")
+    if "storage_id" in body:
+        objects.copy(call.path["objectId"], body["storage_id"])
+    else:
+        objects.add_uncontrolled(call.path["objectId"], body["url"], body["label"])
+    return Answer(201)
+
+
+def delete_objects_instances(call: Call) -> Answer:
+    query = call.query
+    call.catalog.objects.remove_instance(call.path["objectId"], query.get("storage_id"), query.get("label"))
+    return Answer(204)

@@ -1,0 +1,317 @@
+"""Flows: listed, read, put, changed in part and deleted (FLOW-*)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from storage.catalog import collections, flow_rules, profiles, sources
+from storage.catalog import tags as tag_rows
+from storage.catalog.caller import Caller
+from storage.catalog.environment import Environment, rfc3339
+from storage.catalog.paging import Order, Page, PageRequest, select_page
+from storage.catalog.tags import TagFilter
+from storage.catalog.timelines import extent
+from storage.errors import Forbidden, Invalid, NotFound
+from storage.tables.conditions import Compare, Condition, Exists, In, Overlaps, equals
+from storage.tables.engine import Reader, Row, Writer
+from storage.timerange import ETERNITY, TimeRange
+
+KIND = "flow"
+ORDERS = {
+    "created": Order(("created", "id"), descending=True),
+    "metadata_updated": Order(("metadata_updated", "id"), descending=True),
+    "label": Order(("unlabelled", "label", "id")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFilter:
+    """What a listing asks for.
+
+    columns: exact values by column name. timerange: flows with content in it; EMPTY asks for flows without content.
+    collected_by_ids: [] asks for flows in no collection; None is no filter.
+    """
+
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    collected_by_ids: Sequence[str] | None = None
+    timerange: TimeRange = ETERNITY
+    tags: TagFilter = field(default_factory=TagFilter)
+
+    def conditions(self) -> list[Condition]:
+        where: list[Condition] = [*self.tags.conditions(KIND), *equals(**self.columns)]
+        if "label" in self.columns:
+            where += equals(unlabelled=False)
+        if self.collected_by_ids is not None:
+            where.append(sources.collected_by("collections", self.collected_by_ids))
+        if self.timerange.is_empty:
+            where.append(Exists("segments", "flow_id", "id", present=False))
+        elif self.timerange != ETERNITY:
+            where.append(Exists("segments", "flow_id", "id", (Overlaps(*self.timerange.bounds),)))
+        return where
+
+
+def find(tx: Reader, caller: Caller, flow_id: str) -> Row:
+    """The flow's row. Raises NotFound."""
+    row = look(tx, caller, flow_id)
+    if row is None:
+        raise NotFound(f"there is no flow {flow_id}", field="flowId", behaviour="FLOW-GET-02")
+    return row
+
+
+def look(tx: Reader, caller: Caller, flow_id: str) -> Row | None:
+    """The flow's row, or None."""
+    rows = tx.select("flows", [Compare("id", "==", flow_id), *caller.visible(KIND)], limit=1)
+    return rows[0] if rows else None
+
+
+def find_writable(tx: Writer, caller: Caller, flow_id: str) -> Row:
+    """The flow's row, locked for a change. Raises NotFound, or Forbidden where it is read-only (A33)."""
+    tx.lock(f"flow:{flow_id}")
+    row = find(tx, caller, flow_id)
+    flow_rules.check_writable(row)
+    return row
+
+
+class Flows:
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+
+    def page(self, caller: Caller, filters: FlowFilter, sort_by: str, request: PageRequest) -> Page:
+        """Flows that match, newest first unless sorted otherwise (FLOW-LIST-*, SORT-02 to -08)."""
+        size = request.size(self._env.limits)
+        where = [*filters.conditions(), *caller.visible(KIND)]
+        with self._env.engine.read() as tx:
+            rows, next_key = select_page(tx, "flows", where, ORDERS[sort_by], request, size)
+            documents = _documents(tx, rows)
+        return Page(documents, size, request.reverse, next_key)
+
+    def get(self, caller: Caller, flow_id: str, within: TimeRange | None = None) -> dict[str, Any]:
+        """The flow's document; with `within`, also its timerange as far as it lies in there (FLOW-GET-03 to -07)."""
+        with self._env.engine.read() as tx:
+            doc = _documents(tx, [find(tx, caller, flow_id)])[0]
+            if within is not None:
+                doc["timerange"] = str(extent(tx, flow_id, within))
+        return doc
+
+    def member(self, caller: Caller, flow_id: str, name: str) -> Any:
+        """The value of one member. Raises NotFound where it is not set, but for tags and read_only (A15, A30)."""
+        with self._env.engine.read() as tx:
+            doc = find(tx, caller, flow_id)["doc"]
+        if name in doc:
+            return doc[name]
+        if name == "tags":
+            return {}
+        if name == "read_only":
+            return False
+        raise NotFound(f"flow {flow_id} has no {name}", field=name, behaviour="FLOW-DESC-04")
+
+    def tag(self, caller: Caller, flow_id: str, name: str) -> Any:
+        """The value of one tag (FLOW-TAG-02)."""
+        tags = self.member(caller, flow_id, "tags")
+        if name not in tags:
+            raise _no_tag(flow_id, name)
+        return tags[name]
+
+    def put(self, caller: Caller, flow_id: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Create the flow, and give its document, or replace what clients set of it, and give None (FLOW-PUT-*)."""
+        with self._env.engine.write() as tx:
+            tx.lock(f"flow:{flow_id}", f"source:{body['source_id']}")
+            row = look(tx, caller, flow_id)
+            if row is not None:
+                flow_rules.check_writable(row)
+            flow_rules.check_body(flow_id, body)
+            stored = row["doc"] if row else None
+            doc = self._document(tx, body, stored)
+            source = tx.get("sources", id=doc["source_id"])
+            if stored is not None:
+                flow_rules.check_source(doc, stored)
+            flow_rules.check_format(doc, stored, source["format"] if source else None)
+            if stored is not None:
+                self._save(tx, caller, stored, doc, wanted_version=body.get("metadata_version"))
+                return None
+            return self._create(tx, caller, doc, body, new_source=source is None)
+
+    def set_member(self, caller: Caller, flow_id: str, name: str, value: Any) -> None:
+        """Set one member; a value of None unsets it. `read_only` may be set on a read-only flow, no other (FLOW-RO-04,
+        FLOW-ABR-05)."""
+        with self._env.engine.write() as tx:
+            tx.lock(f"flow:{flow_id}")
+            row = find(tx, caller, flow_id)
+            if name != "read_only":
+                flow_rules.check_writable(row)
+            stored = row["doc"]
+            if name in profiles.TECHNICAL and "profile_id" in stored:
+                _refuse_inherited(flow_id, name, unset=value is None)
+            doc = {key: kept for key, kept in stored.items() if key != name}
+            if value is not None:
+                doc[name] = value
+            self._save(tx, caller, stored, doc)
+
+    def set_tag(self, caller: Caller, flow_id: str, name: str, value: str | Sequence[str]) -> None:
+        """Set one tag and leave the others (FLOW-TAG-03, -06)."""
+        with self._env.engine.write() as tx:
+            stored = find_writable(tx, caller, flow_id)["doc"]
+            self._save(tx, caller, stored, {**stored, "tags": {**stored.get("tags", {}), name: value}})
+
+    def delete_tag(self, caller: Caller, flow_id: str, name: str) -> None:
+        """Remove one tag. Raises NotFound where it is not there (A29)."""
+        with self._env.engine.write() as tx:
+            stored = find_writable(tx, caller, flow_id)["doc"]
+            tags = dict(stored.get("tags", {}))
+            if tags.pop(name, None) is None:
+                raise _no_tag(flow_id, name)
+            self._save(tx, caller, stored, {**stored, "tags": tags})
+
+    def require(self, caller: Caller, flow_id: str, *, writable: bool = False) -> None:
+        """Raises NotFound where there is no such flow, Forbidden where it is to be writable and is not."""
+        with self._env.engine.read() as tx:
+            row = find(tx, caller, flow_id)
+        if writable:
+            flow_rules.check_writable(row)
+
+    def refuse_read_only(self, caller: Caller, flow_id: str) -> None:
+        """Raises Forbidden where there is such a flow and it is read-only."""
+        with self._env.engine.read() as tx:
+            row = look(tx, caller, flow_id)
+        if row is not None:
+            flow_rules.check_writable(row)
+
+    def _document(self, tx: Reader, body: Mapping[str, Any], stored: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What is to be stored of `body`, with the technical metadata of its profile (FLOW-PROF-*, AMB-07)."""
+        doc = {"id": body["id"], "source_id": body["source_id"], **flow_rules.common_of(body)}
+        linked = stored.get("profile_id") if stored else None
+        profile_id = body.get("profile_id")
+        if profile_id:
+            if stored is not None and profile_id != linked:
+                self._check_relink(tx, stored)
+            profile = profiles.find(tx, profile_id)
+            if profile is None:
+                raise Invalid(
+                    f"profile_id {profile_id!r} is not a profile of this service",
+                    field="profile_id",
+                    behaviour="FLOW-PROF-02",
+                )
+            return {**doc, **profile["doc"]["flow_metadata"], "profile_id": profile_id}
+        technical = flow_rules.technical_of(body)
+        if stored is not None and linked and profile_id is None:
+            changed = [name for name in profiles.TECHNICAL if technical.get(name) != stored.get(name)]
+            if changed:
+                raise Invalid(
+                    f"{changed[0]} comes from profile {linked}: set profile_id to an empty text to end the link",
+                    field=changed[0],
+                    behaviour="FLOW-PROF-07",
+                )
+            doc["profile_id"] = linked
+        return doc | technical
+
+    @staticmethod
+    def _check_relink(tx: Reader, stored: Mapping[str, Any]) -> None:
+        if tx.select("segments", equals(flow_id=stored["id"]), limit=1, columns=["flow_id"]):
+            raise Invalid(
+                "profile_id cannot be set anew while the flow has segments", field="profile_id", behaviour="AMB-07"
+            )
+
+    def _create(
+        self, tx: Writer, caller: Caller, doc: dict[str, Any], body: Mapping[str, Any], *, new_source: bool
+    ) -> dict[str, Any]:
+        pending = [*equals(flow_id=doc["id"]), In("status", ("created", "started"))]
+        if any(request["doc"]["delete_flow"] for request in tx.select("deletion_requests", pending)):
+            raise NotFound(f"flow {doc['id']} is still being deleted", field="flowId", behaviour="A59")
+        now = self._env.clock()
+        doc |= {
+            "created_by": body.get("created_by", caller.name),
+            "updated_by": caller.name,
+            "metadata_version": flow_rules.next_version(body.get("metadata_version"), None),
+            "created": rfc3339(now),
+            "metadata_updated": rfc3339(now),
+        }
+        if new_source:
+            sources.create(tx, caller, doc["source_id"], doc["format"], now)
+        members = doc.get("flow_collection", [])
+        collections.check_members(tx, doc["id"], doc["source_id"], members)
+        columns = flow_rules.columns_of(doc)
+        tx.insert("flows", [{**columns, "created": now, "metadata_updated": now, "doc": doc}])
+        tx.insert("flow_state", [{"flow_id": doc["id"], "version": 0}])
+        tag_rows.replace_rows(tx, KIND, doc["id"], doc.get("tags", {}))
+        if members:
+            collections.replace_rows(tx, doc["id"], members)
+            collections.derive_source_collection(tx, doc["source_id"])
+        return _documents(tx, [{"id": doc["id"], "doc": doc}])[0]
+
+    def _save(
+        self,
+        tx: Writer,
+        caller: Caller,
+        stored: Mapping[str, Any],
+        doc: dict[str, Any],
+        *,
+        wanted_version: Any = None,
+    ) -> None:
+        """Write the changed document, with everything that follows from it (FLOW-META-02, -08, -11 to -13)."""
+        now = self._env.clock()
+        doc |= {
+            "created_by": stored["created_by"],
+            "created": stored["created"],
+            "updated_by": caller.name,
+            "metadata_updated": rfc3339(now),
+            "metadata_version": flow_rules.next_version(wanted_version, stored["metadata_version"]),
+        }
+        members = doc.get("flow_collection", [])
+        if members != stored.get("flow_collection", []):
+            collections.check_members(tx, doc["id"], doc["source_id"], members)
+            collections.replace_rows(tx, doc["id"], members)
+            collections.derive_source_collection(tx, doc["source_id"])
+        if doc.get("tags", {}) != stored.get("tags", {}):
+            tag_rows.replace_rows(tx, KIND, doc["id"], doc.get("tags", {}))
+        values = {**flow_rules.columns_of(doc), "metadata_updated": now, "doc": doc}
+        tx.update("flows", equals(id=doc["id"]), values)
+
+
+def remove(tx: Writer, row: Row, now: int) -> None:
+    """Take the flow out of the catalogue; its segments are removed apart from it (FLOW-DEL-10, A28)."""
+    flow_id = row["id"]
+    tx.delete("flows", equals(id=flow_id))
+    tx.delete("flow_state", equals(flow_id=flow_id))
+    tx.delete("tags", equals(kind=KIND, owner_id=flow_id))
+    tx.delete("collections", equals(collector_id=flow_id))
+    parents = [link["collector_id"] for link in tx.select("collections", equals(member_id=flow_id))]
+    affected = {row["source_id"]}
+    for parent in tx.select("flows", [In("id", parents)]):
+        doc = dict(parent["doc"])
+        doc["flow_collection"] = [item for item in doc.get("flow_collection", []) if item["id"] != flow_id]
+        doc["metadata_version"] = flow_rules.next_version(None, None)
+        doc["metadata_updated"] = rfc3339(now)
+        tx.update("flows", equals(id=parent["id"]), {"metadata_updated": now, "doc": doc})
+        collections.replace_rows(tx, parent["id"], doc["flow_collection"])
+        affected.add(parent["source_id"])
+    for source_id in affected:
+        collections.derive_source_collection(tx, source_id)
+    sources.delete_orphan(tx, row["source_id"])
+
+
+def _refuse_inherited(flow_id: str, name: str, *, unset: bool) -> None:
+    message = f"{name} of flow {flow_id} comes from its profile: end the link first, by a PUT of the flow"
+    if unset:
+        raise Forbidden(message, field=name, behaviour="AMB-07")
+    raise Invalid(message, field=name, behaviour="FLOW-ABR-05")
+
+
+def _no_tag(flow_id: str, name: str) -> NotFound:
+    return NotFound(f"flow {flow_id} has no tag {name!r}", field="name", behaviour="FLOW-TAG-02")
+
+
+def _documents(tx: Reader, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Whole documents: what was stored, collected_by, and when segments last changed (FLOW-GET-12, A67)."""
+    ids = [row["id"] for row in rows]
+    collectors = collections.collected_by(tx, ids)
+    states = {state["flow_id"]: state for state in tx.select("flow_state", [In("flow_id", ids)])}
+    documents = []
+    for row in rows:
+        doc = dict(row["doc"])
+        if row["id"] in collectors:
+            doc["collected_by"] = collectors[row["id"]]
+        updated = states[row["id"]]["segments_updated"] if row["id"] in states else None
+        if updated is not None:
+            doc["segments_updated"] = rfc3339(updated)
+        documents.append(doc)
+    return documents

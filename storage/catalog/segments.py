@@ -1,0 +1,158 @@
+"""Segments of a flow: listed, registered and deleted (SEG-*)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storage.catalog import flows, references, urls
+from storage.catalog.caller import Caller
+from storage.catalog.environment import Environment, rfc3339
+from storage.catalog.paging import Order, Page, PageRequest, select_page
+from storage.catalog.registration import Batch, KnownObject
+from storage.catalog.urls import UrlFilter
+from storage.errors import Invalid, TamsError
+from storage.tables.conditions import Condition, In, Overlaps, equals
+from storage.tables.engine import Row, Writer
+from storage.timerange import EMPTY, ETERNITY, TimeRange, parse_timerange
+
+_ORDER = Order(("start_ns",))
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFilter:
+    """What a listing asks for: segments that meet `timerange`, of the object if one is named."""
+
+    timerange: TimeRange = ETERNITY
+    object_id: str | None = None
+
+    def conditions(self, flow_id: str) -> list[Condition]:
+        where: list[Condition] = [*equals(flow_id=flow_id)]
+        if self.object_id is not None:
+            where += equals(object_id=self.object_id)
+        if self.timerange != ETERNITY:
+            where.append(Overlaps(*self.timerange.bounds))
+        return where
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPage:
+    """A page, and the timerange from its earliest to its latest segment (A08)."""
+
+    page: Page
+    timerange: TimeRange
+
+
+class Segments:
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+
+    def page(
+        self,
+        caller: Caller,
+        flow_id: str,
+        filters: SegmentFilter,
+        request: PageRequest,
+        wanted: UrlFilter,
+        base_url: str,
+        *,
+        include_object_timerange: bool = False,
+    ) -> SegmentPage:
+        """A page of segments in order of time; none for a flow that is not there (SEG-GET-03, A34)."""
+        size = request.size(self._env.limits)
+        with self._env.engine.read() as tx:
+            if filters.timerange.is_empty or flows.look(tx, caller, flow_id) is None:
+                return SegmentPage(Page([], size, request.reverse, None), EMPTY)
+            rows, next_key = select_page(tx, "segments", filters.conditions(flow_id), _ORDER, request, size)
+            named = {id_ for row in rows for id_ in (row["object_id"], row["init_object_id"]) if id_ is not None}
+            get_urls = urls.read(tx, self._env, named, wanted, base_url)
+        items = [_document(row, get_urls, include_object_timerange) for row in rows]
+        return SegmentPage(Page(items, size, request.reverse, next_key), _hull(rows))
+
+    def register(
+        self, caller: Caller, flow_id: str, items: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[Mapping[str, Any], TamsError]]:
+        """Register each item that keeps the rules; those that do not, with the reason (SEG-POST-55 to -64).
+
+        Raises NotFound, Forbidden or Invalid where the flow itself takes no segments; nothing is stored then.
+        """
+        failed: list[tuple[Mapping[str, Any], TamsError]] = []
+        with self._env.engine.write() as tx:
+            flow = flows.find_writable(tx, caller, flow_id)
+            check_container(flow)
+            batch = Batch.load(tx, self._env, flow, items)
+            for item in items:
+                try:
+                    batch.add(item)
+                except Invalid as refusal:
+                    failed.append((item, refusal))
+            if batch.segments:
+                self._write(tx, batch)
+        return failed
+
+    def _write(self, tx: Writer, batch: Batch) -> None:
+        now = self._env.clock()
+        flow_id = batch.flow["id"]
+        state = tx.get("flow_state", flow_id=flow_id) or {"version": 0}
+        tx.update("flow_state", equals(flow_id=flow_id), {"version": state["version"] + 1, "segments_updated": now})
+        tx.insert("segments", batch.segments)
+        fresh = []
+        for changed in batch.changed.values():
+            values = _registered(changed)
+            if changed.id in batch.stored:
+                tx.update("objects", equals(id=changed.id), values)
+            else:
+                fresh.append({"id": changed.id, **values, "created": now})
+        tx.insert("objects", fresh)
+        named = {id_ for s in batch.segments for id_ in (s["object_id"], s["init_object_id"])}
+        revived = [id_ for id_ in named & batch.stored.keys() if batch.stored[id_]["expires"] is not None]
+        tx.update("objects", [In("id", sorted(revived))], {"expires": None})
+        tx.insert("instances", batch.instances)
+        references.add(tx, flow_id, [(s["object_id"], s["init_object_id"]) for s in batch.segments])
+
+
+def check_container(flow: Row) -> None:
+    """A flow takes objects only once it says what container they have (SEG-POST-05, STO-15)."""
+    if flow["container"] is None:
+        raise Invalid(
+            f"flow {flow['id']} has no container, and so takes no objects", field="container", behaviour="SEG-POST-05"
+        )
+
+
+def _registered(known: KnownObject) -> dict[str, Any]:
+    span = known.timerange
+    return {
+        "state": known.state,
+        "flow_id": known.flow_id,
+        "timerange": None if span is None else str(span),
+        "start_ns": None if span is None else span.start,
+        "end_ns": None if span is None else span.end,
+        "key_frame_count": known.key_frame_count,
+        "init_object_id": known.init_object_id,
+        "expires": None,
+    }
+
+
+def _hull(rows: Sequence[Row]) -> TimeRange:
+    if not rows:
+        return EMPTY
+    ends = sorted((rows[0], rows[-1]), key=lambda row: row["start_ns"])
+    first, last = parse_timerange(ends[0]["timerange"]), parse_timerange(ends[1]["timerange"])
+    return TimeRange(first.start, last.end, last.closed)
+
+
+def _document(row: Row, get_urls: Mapping[str, list[urls.Url]], include_object_timerange: bool) -> dict[str, Any]:
+    """One item of the listing (flow-segment.json)."""
+    doc = {"object_id": row["object_id"], "timerange": row["timerange"], **row["doc"]}
+    if not include_object_timerange:
+        del doc["object_timerange"]
+    doc["get_urls"] = get_urls[row["object_id"]]
+    init_id = row["init_object_id"]
+    if init_id is not None:
+        doc["init_object"] = {"object_id": init_id, "get_urls": get_urls[init_id]}
+    return doc
+
+
+def failure(item: Mapping[str, Any], refusal: TamsError, now: int) -> dict[str, Any]:
+    """One entry of failed_segments (flow-segment-bulk-failure.json)."""
+    error = {"type": refusal.code, "summary": refusal.message, "time": rfc3339(now)}
+    return {"object_id": item["object_id"], "timerange": item["timerange"], "error": error}

@@ -1,0 +1,1 @@
+"""Where the bytes are: storage backends and the object stores behind them."""

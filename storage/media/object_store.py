@@ -1,0 +1,89 @@
+"""The seam between the catalogue and the stores of media: the ObjectStore protocol and what passes through it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A storage backend as `GET /service/storage-backends` tells of it (storage-backends-list.json).
+
+    id: lower-case UUID (v1 to v5), the same for the life of the store.
+    """
+
+    id: str
+    label: str | None
+    provider: str
+    store_product: str
+    region: str | None = None
+    availability_zone: str | None = None
+    default_storage: bool = False
+    tags: dict[str, str | list[str]] = field(default_factory=dict)
+    store_type: str = "http_object_store"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRequest:
+    """How a client uploads one object: a PUT of the bytes to `url` with these headers (http-request.json)."""
+
+    url: str
+    content_type: str
+    presigned: bool
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadUrl:
+    """A URL that answers GET with the bytes of an object."""
+
+    url: str
+    presigned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What a store knows of the bytes of an object. size: bytes; etag: without quotes."""
+
+    size: int
+    content_type: str
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """A store of media bytes, addressed by object id. Every method may raise storage.errors.Unavailable.
+
+    base_url: the public origin and base path of this server, without a closing slash; stores whose URLs are their
+    own (S3) ignore it.
+    """
+
+    backend: Backend
+
+    def upload(self, object_id: str, content_type: str, *, presigned: bool, base_url: str) -> UploadRequest:
+        """The request that uploads `object_id`; a presigned one is valid for the upload timeout. No I/O."""
+        ...
+
+    def downloads(self, object_id: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
+        """URLs to read `object_id`, presigned first. `presigned` True or False leaves out the other kind, before
+        anything is signed. No I/O."""
+        ...
+
+    def stat(self, object_id: str) -> StoredObject | None:
+        """What is stored under `object_id`, or None where no upload has finished."""
+        ...
+
+    def open(self, object_id: str) -> BinaryIO:
+        """The bytes, from the first on. Raises storage.errors.NotFound."""
+        ...
+
+    def write(self, object_id: str, content_type: str, chunks: Iterator[bytes]) -> StoredObject:
+        """Store the bytes durably (on return they survive a crash), replacing what was there, all or nothing."""
+        ...
+
+    def delete(self, object_id: str) -> None:
+        """Remove the bytes; no error where there are none."""
+        ...
+
+    def object_ids(self) -> Iterator[str]:
+        """The ids of all objects that have bytes here, in no order."""
+        ...

@@ -1,0 +1,164 @@
+"""Every table of the catalogue, declared once; each engine builds its own form of them from here.
+
+Types are "string", "int64", "bool" and "json" (any JSON value). Times on a media timeline are ns (`*_ns`), moments of
+the calendar are microseconds since 1970 (`created`, `updated`, ...). Columns are what is filtered, sorted or joined
+on; `doc` is the rest of the document as it was sent. They are declared without a database library's own types so that
+an engine that is not used is not imported.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Type = Literal["string", "int64", "bool", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    type: Type
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """key: the columns that tell rows apart, in the order in which the table is best sorted.
+    indexes: further column lists that queries come by.
+    span: the columns (owner, start, end) of half-open spans that never overlap within one owner.
+    clustered: rows are read in ranges of the key, and are best stored in its order.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...] = ()
+    span: tuple[str, str, str] | None = None
+    clustered: bool = False
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """Columns from "name type, name type?": a question mark makes one nullable."""
+    columns = []
+    for part in text.split(","):
+        name, type_ = part.split()
+        columns.append(Column(name, type_.rstrip("?"), type_.endswith("?")))  # type: ignore[arg-type]
+    return tuple(columns)
+
+
+_TABLES = (
+    # Facts of this installation: its name, the id of its default backend, secrets.
+    Table("service", _columns("key string, value json"), key=("key",)),
+    # Who may come in: hashes of tokens and passwords.
+    Table(
+        "credentials",
+        _columns("id string, kind string, name string, secret string, scopes string, created int64, expires int64?"),
+        key=("id",),
+    ),
+    Table(
+        "profiles",
+        _columns("id string, format string, codec string, label string, unlabelled bool, created int64, doc json"),
+        key=("id",),
+        indexes=(("unlabelled", "label", "id"),),
+    ),
+    Table(
+        "sources",
+        _columns("id string, format string, label string, unlabelled bool, created int64, updated int64, doc json"),
+        key=("id",),
+        indexes=(("created", "id"), ("updated", "id"), ("unlabelled", "label", "id")),
+    ),
+    # source_collection and collected_by of sources, derived from the collections of their flows.
+    Table(
+        "source_collections",
+        _columns("collector_id string, position int64, member_id string, role string?"),
+        key=("collector_id", "position"),
+        indexes=(("member_id", "collector_id"),),
+        clustered=True,
+    ),
+    Table(
+        "flows",
+        _columns(
+            "id string, source_id string, profile_id string?, format string, codec string?, container string?,"
+            " label string, unlabelled bool, status string?, frame_width int64?, frame_height int64?,"
+            " init_segments bool, read_only bool, created int64, metadata_updated int64, doc json"
+        ),
+        key=("id",),
+        indexes=(
+            ("source_id", "created"),
+            ("profile_id",),
+            ("created", "id"),
+            ("metadata_updated", "id"),
+            ("unlabelled", "label", "id"),
+        ),
+    ),
+    # What changes with every segment, apart from the flow's own row: the guard that writers of segments change first.
+    Table("flow_state", _columns("flow_id string, version int64, segments_updated int64?"), key=("flow_id",)),
+    Table(
+        "collections",
+        _columns("collector_id string, position int64, member_id string, role string?, container_mapping json?"),
+        key=("collector_id", "position"),
+        indexes=(("member_id", "collector_id"),),
+        clustered=True,
+    ),
+    # One row a value, for filters; an empty list has one row with `empty` true.
+    Table(
+        "tags",
+        _columns("kind string, owner_id string, name string, value string, empty bool"),
+        key=("kind", "owner_id", "name", "value", "empty"),
+        indexes=(("kind", "name", "value", "owner_id"),),
+        clustered=True,
+    ),
+    Table(
+        "segments",
+        _columns(
+            "flow_id string, start_ns int64, end_ns int64, object_id string, init_object_id string?, timerange string,"
+            " created int64, doc json"
+        ),
+        key=("flow_id", "start_ns"),
+        indexes=(("flow_id", "end_ns", "start_ns"), ("object_id", "flow_id", "start_ns")),
+        span=("flow_id", "start_ns", "end_ns"),
+        clustered=True,
+    ),
+    # state: "allocated" until a segment names the object, then "media" or "init".
+    # flow_id: the flow it was allocated for, then the first that used it.
+    # expires: when an object that no segment names is to be collected; null while one does.
+    Table(
+        "objects",
+        _columns(
+            "id string, state string, flow_id string?, content_type string?, timerange string?, start_ns int64?,"
+            " end_ns int64?, key_frame_count int64?, init_object_id string?, created int64, expires int64?"
+        ),
+        key=("id",),
+        indexes=(("expires",), ("flow_id",)),
+    ),
+    # Where the bytes are. `instance` is the backend's id, or "label:" and the label of an uncontrolled URL.
+    Table(
+        "instances",
+        _columns("object_id string, instance string, storage_id string?, label string?, url string?, created int64"),
+        key=("object_id", "instance"),
+        clustered=True,
+    ),
+    # How many segments of a flow name an object, directly or as the init object of one.
+    Table(
+        "object_refs",
+        _columns("object_id string, flow_id string, segments int64"),
+        key=("object_id", "flow_id"),
+        indexes=(("flow_id", "object_id"),),
+        clustered=True,
+    ),
+    Table(
+        "deletion_requests",
+        _columns(
+            "id string, flow_id string, status string, created int64, expiry int64, leased_until int64?, doc json"
+        ),
+        key=("id",),
+        indexes=(("created", "id"), ("expiry", "id"), ("status", "created"), ("flow_id",)),
+    ),
+    # Bytes that nothing names any more, to be removed once they are due.
+    Table(
+        "garbage",
+        _columns("storage_id string, object_id string, due int64"),
+        key=("storage_id", "object_id"),
+        indexes=(("due",),),
+    ),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in _TABLES}
