@@ -1,0 +1,1 @@
+"""Tests of the server; docs/testing.md says what each folder is for."""

@@ -1,0 +1,61 @@
+"""Holds answers against the specification with openapi-core, the second opinion beside the server's own validators."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+from openapi_core import OpenAPI
+from openapi_core.datatypes import RequestParameters
+
+from tams_server.specification.document import load_document
+
+API = Path(__file__).parents[3] / "api"
+UNLISTED = {401, 405, 406, 409, 413, 415}
+"""Statuses that the specification never lists, and that HTTP nevertheless asks for (A01)."""
+TOLERATED_400 = True
+"""Listings without a documented 400 may answer one to a bad query (AMB-30, A09)."""
+
+
+class _Request:
+    """A sent request as openapi-core wants to see it (its Request protocol)."""
+
+    def __init__(self, request: httpx.Request, base_path: str) -> None:
+        self.host_url = f"{request.url.scheme}://{request.url.netloc.decode()}"
+        self.path = request.url.raw_path.decode().partition("?")[0].removeprefix(base_path) or "/"
+        self.full_url_pattern = self.host_url + self.path
+        self.method = request.method.lower()
+        self.content_type = request.headers.get("content-type", "")
+        self.body = None
+        self.parameters = RequestParameters()
+
+
+class _Response:
+    """An answer as openapi-core wants to see it (its Response protocol)."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.status_code = answer.status_code
+        self.content_type = answer.headers.get("content-type", "").partition(";")[0]
+        self.headers: Any = dict(answer.headers)
+        self.data = answer.content
+
+
+@cache
+def _specification() -> OpenAPI:
+    document = load_document(API)
+    document.pop("servers", None)
+    return OpenAPI.from_dict(document)
+
+
+class Checker:
+    """base_path: what of the server's URL comes before the paths of the specification."""
+
+    def __init__(self, base_path: str = "") -> None:
+        self._base_path = base_path.rstrip("/")
+
+    def check(self, answer: httpx.Response) -> None:
+        """Fail where status, headers or body are not what the specification says of the operation."""
+        assert answer.status_code < 500, f"{answer.request.method} {answer.request.url}: {answer.text}"
+        if answer.request.method in ("HEAD", "OPTIONS") or answer.status_code >= 400:
+            return
+        _specification().validate_response(_Request(answer.request, self._base_path), _Response(answer))

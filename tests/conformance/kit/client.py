@@ -1,0 +1,114 @@
+"""A client that knows TAMS and nothing of any one server, and holds every answer against the specification."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from tests.conformance.kit.checker import Checker
+from tests.conformance.kit.documents import VIDEO, Json, flow
+
+
+def part(text: str) -> str:
+    """`text` as one part of a path."""
+    return quote(text, safe="")
+
+
+class TamsClient:
+    """Talks to one server with one credential. Remembers the flows it made, to delete them afterwards."""
+
+    def __init__(self, http: httpx.Client, checker: Checker) -> None:
+        self.http = http
+        self._checker = checker
+        self._made: list[str] = []
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send, and check the answer against the specification (statuses that it never lists: checker.py)."""
+        answer = self.http.request(method, path, **options)
+        self._checker.check(answer)
+        return answer
+
+    def get(self, path: str, **params: Any) -> httpx.Response:
+        return self.request("GET", path, params=_texts(params) if params else None)
+
+    def head(self, path: str, **params: Any) -> httpx.Response:
+        return self.request("HEAD", path, params=_texts(params) if params else None)
+
+    def put(self, path: str, body: Any) -> httpx.Response:
+        return self.request("PUT", path, json=body)
+
+    def post(self, path: str, body: Any) -> httpx.Response:
+        return self.request("POST", path, json=body)
+
+    def delete(self, path: str, **params: Any) -> httpx.Response:
+        return self.request("DELETE", path, params=_texts(params) if params else None)
+
+    def make_flow(self, document: Json | None = None, /, **members: Any) -> Json:
+        """Create a flow (a video flow unless given) and give its document as it was sent."""
+        document = document or flow(members.pop("format_", VIDEO), **members)
+        self._made.append(document["id"])
+        answer = self.put(f"/flows/{document['id']}", document)
+        assert answer.status_code == 201, answer.text
+        return document
+
+    def remember(self, flow_id: str) -> None:
+        """Delete this flow too when the test is over."""
+        self._made.append(flow_id)
+
+    def allocate(self, flow_id: str, count: int = 1, **members: Any) -> list[Json]:
+        """Set storage aside for `count` objects; the items of media_objects."""
+        body = {"limit": count, **members} if "object_ids" not in members else members
+        answer = self.post(f"/flows/{flow_id}/storage", body)
+        assert answer.status_code == 201, answer.text
+        media_objects: list[Json] = answer.json()["media_objects"]
+        return media_objects
+
+    def upload(self, media_object: Json, content: bytes) -> httpx.Response:
+        """PUT the bytes as the allocation says, without credentials."""
+        put_url = media_object["put_url"]
+        headers = {"Content-Type": put_url["content-type"], **put_url.get("headers", {})}
+        return httpx.put(put_url["url"], content=content, headers=headers, timeout=60)
+
+    def make_objects(self, flow_id: str, count: int, content: bytes | None = None) -> list[str]:
+        """Ids of `count` allocated objects, uploaded when `content` is given."""
+        items = self.allocate(flow_id, count)
+        for item in items:
+            if content is not None:
+                assert self.upload(item, content).status_code == 200
+        return [item["object_id"] for item in items]
+
+    def make_segments(self, flow_id: str, timeranges: Iterable[str]) -> list[Json]:
+        """Register a segment with an object of its own at each of the timeranges; what was sent."""
+        timeranges = list(timeranges)
+        ids = self.make_objects(flow_id, len(timeranges))
+        segments = [{"object_id": id_, "timerange": each} for id_, each in zip(ids, timeranges, strict=True)]
+        answer = self.post(f"/flows/{flow_id}/segments", segments)
+        assert answer.status_code == 201, answer.text
+        return segments
+
+    def segments(self, flow_id: str, **params: Any) -> list[Json]:
+        """All segments that match, page by page."""
+        return [item for page in self.pages(f"/flows/{flow_id}/segments", **params) for item in page.json()]
+
+    def pages(self, path: str, **params: Any) -> Iterator[httpx.Response]:
+        """Every page of a listing, by following the Link headers."""
+        answer = self.get(path, **params)
+        while True:
+            assert answer.status_code == 200, answer.text
+            yield answer
+            if "next" not in answer.links:
+                return
+            answer = self.request("GET", answer.links["next"]["url"])
+
+    def clean(self) -> None:
+        """Delete the flows that were made, read-only ones too."""
+        for flow_id in reversed(self._made):
+            if self.http.delete(f"/flows/{flow_id}").status_code == 403:
+                self.http.put(f"/flows/{flow_id}/read_only", json=False)
+                self.http.delete(f"/flows/{flow_id}")
+        self._made.clear()
+
+
+def _texts(params: dict[str, Any]) -> dict[str, Any]:
+    return {name: str(v).lower() if isinstance(v, bool) else v for name, v in params.items() if v is not None}

@@ -1,0 +1,77 @@
+"""The project's own server as a subject: started on a free port over a folder of its own."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+_START_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A server to be tested. url: without a closing slash. process: leads a process group of its own."""
+
+    url: str
+    token: str
+    process: "subprocess.Popen[bytes] | None" = None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def own_server(folder: Path, settings: Mapping[str, str] | None = None, port: int | None = None) -> Iterator[Subject]:
+    """Run `tams-server serve` over `folder` until the block ends. settings: TAMS_* variables to add."""
+    port = port or free_port()
+    token = (settings or {}).get("TAMS_BOOTSTRAP_TOKEN") or secrets.token_urlsafe(32)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("TAMS_")},
+        "TAMS_BOOTSTRAP_TOKEN": token,
+        "TAMS_FAIL_ON_BAD_ANSWER": "true",
+        **(settings or {}),
+    }
+    command = [sys.executable, "-m", "tams_server", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    log_path = folder / "server.log"
+    folder.mkdir(parents=True, exist_ok=True)
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(
+            [*command, "--data-dir", str(folder / "data")],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait(url, process, log_path)
+            yield Subject(url, token, process)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}:\n{log.read_text()[-4000:]}")
+        try:
+            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise RuntimeError(f"the server was not ready in {_START_TIMEOUT_S} s:\n{log.read_text()[-4000:]}")

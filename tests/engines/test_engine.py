@@ -1,0 +1,162 @@
+"""What the rules rely on in any engine: conditions, order, paging by key, and transactions."""
+
+from typing import Any
+
+import pytest
+
+from storage.errors import Conflict
+from storage.tables.conditions import Compare, Condition, Exists, In, Overlaps, equals
+from storage.tables.engine import Engine
+
+Rows = list[dict[str, Any]]
+
+
+def _segments(flow_id: str, starts: range, length: int = 10) -> Rows:
+    common = {"flow_id": flow_id, "timerange": "_", "created": 0, "doc": {}}
+    return [{**common, "start_ns": n, "end_ns": n + length, "object_id": f"{flow_id}{n}"} for n in starts]
+
+
+def _source(id_: str, created: int, label: str = "") -> dict[str, Any]:
+    plain = {"format": "f", "unlabelled": not label, "updated": created, "doc": {"id": id_}}
+    return {"id": id_, "created": created, "label": label, **plain}
+
+
+def _insert(engine: Engine, table: str, rows: Rows) -> None:
+    with engine.write() as tx:
+        tx.insert(table, rows)
+
+
+def _ids(engine: Engine, where: list[Condition], **options: Any) -> list[str]:
+    with engine.read() as tx:
+        return [row["id"] for row in tx.select("sources", where, order=("created", "id"), **options)]
+
+
+def test_rows_come_back_as_they_were_written(engine: Engine) -> None:
+    document = {"text": "é\u2028😀", "list": [1, None, {"deep": True}], "big": 2**62}
+    row = {"collector_id": "a", "position": -(2**63), "member_id": "", "role": None, "container_mapping": document}
+    _insert(engine, "collections", [row])
+    with engine.read() as tx:
+        assert tx.get("collections", collector_id="a", position=-(2**63)) == row
+        assert tx.get("collections", collector_id="a", position=0) is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (Compare("created", "==", 2), ["b", "c"]),
+        (Compare("created", "!=", 2), ["a", "d"]),
+        (Compare("created", "<", 2), ["a"]),
+        (Compare("created", "<=", 2), ["a", "b", "c"]),
+        (Compare("created", ">", 2), ["d"]),
+        (Compare("created", ">=", 2), ["b", "c", "d"]),
+        (In("id", ["d", "a", "nobody"]), ["a", "d"]),
+        (In("id", []), []),
+        (Compare("unlabelled", "==", True), ["a", "b", "c"]),
+    ],
+)
+def test_conditions_choose_rows(engine: Engine, condition: Condition, expected: list[str]) -> None:
+    _insert(engine, "sources", [_source("a", 1), _source("b", 2), _source("c", 2), _source("d", 3, "x")])
+    assert _ids(engine, [condition]) == expected
+
+
+def test_all_conditions_must_hold(engine: Engine) -> None:
+    _insert(engine, "sources", [_source("a", 1), _source("b", 2), _source("c", 2)])
+    assert _ids(engine, [*equals(created=2), In("id", ["a", "c"])]) == ["c"]
+
+
+def test_existence_of_rows_elsewhere_is_a_condition(engine: Engine) -> None:
+    _insert(engine, "sources", [_source("a", 1), _source("b", 2), _source("c", 3)])
+    tag = {"kind": "source", "name": "n", "empty": False}
+    _insert(engine, "tags", [{**tag, "owner_id": "a", "value": "x"}, {**tag, "owner_id": "b", "value": "y"}])
+    tagged = Exists("tags", "owner_id", "id", (*equals(kind="source", name="n"), In("value", ["x", "z"])))
+    untagged = Exists("tags", "owner_id", "id", equals(kind="source", name="n"), present=False)
+    assert (_ids(engine, [tagged]), _ids(engine, [untagged])) == (["a"], ["c"])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (0, 1, [0]),
+        (9, 10, [0]),
+        (10, 20, []),
+        (19, 21, [20]),
+        (5, 45, [0, 20, 40]),
+        (-100, 0, []),
+        (1000, 2000, []),
+        (-(2**63), 2**63 - 1, [0, 20, 40, 60]),
+    ],
+)
+def test_overlap_with_half_open_spans(engine: Engine, start: int, end: int, expected: list[int]) -> None:
+    _insert(engine, "segments", _segments("f", range(0, 80, 20)) + _segments("other", range(0, 80, 10)))
+    where = [*equals(flow_id="f"), Overlaps(start, end)]
+    with engine.read() as tx:
+        rows = tx.select("segments", where, order=("start_ns",))
+        backwards = tx.select("segments", where, order=("start_ns",), descending=True)
+    assert [row["start_ns"] for row in rows] == expected
+    assert [row["start_ns"] for row in backwards] == expected[::-1]
+
+
+def test_overlap_inside_existence(engine: Engine) -> None:
+    _insert(engine, "sources", [_source("f", 1), _source("g", 2), _source("h", 3)])
+    _insert(engine, "segments", _segments("f", range(0, 30, 10)) + _segments("g", range(50, 60, 10)))
+    has_content = Exists("segments", "flow_id", "id", (Overlaps(25, 50),))
+    assert _ids(engine, [has_content]) == ["f"]
+    assert _ids(engine, [Exists("segments", "flow_id", "id", present=False)]) == ["h"]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_pages_by_key_walk_through_ties_once(engine: Engine, descending: bool) -> None:
+    _insert(engine, "sources", [_source(f"{n:02}", n // 4) for n in range(22)])
+    seen: list[str] = []
+    after: list[Any] | None = None
+    with engine.read() as tx:
+        while True:
+            page = tx.select(
+                "sources",
+                order=("created", "id"),
+                descending=descending,
+                after=after,
+                limit=5,
+                columns=["id", "created"],
+            )
+            seen += [row["id"] for row in page]
+            if len(page) < 5:
+                break
+            after = [page[-1]["created"], page[-1]["id"]]
+    assert seen == sorted((f"{n:02}" for n in range(22)), reverse=descending)
+
+
+def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
+    with pytest.raises(RuntimeError), engine.write() as tx:
+        tx.insert("sources", [_source("a", 1)])
+        assert tx.get("sources", id="a")
+        raise RuntimeError
+    assert _ids(engine, []) == []
+
+
+def test_a_key_is_taken_once_only(engine: Engine) -> None:
+    _insert(engine, "sources", [_source("a", 1)])
+    with pytest.raises(Conflict), engine.write() as tx:
+        tx.insert("sources", [_source("b", 1)])
+        tx.insert("sources", [_source("a", 2)])
+    assert _ids(engine, []) == ["a"]
+
+
+def test_update_and_delete_tell_how_many_rows(engine: Engine) -> None:
+    _insert(engine, "sources", [_source("a", 1), _source("b", 1), _source("c", 2)])
+    with engine.write() as tx:
+        assert tx.update("sources", equals(created=1), {"label": "x", "doc": {"new": 1}}) == 2
+        assert tx.delete("sources", [Compare("created", ">", 1)]) == 1
+        assert tx.delete("sources", equals(id="nobody")) == 0
+    with engine.read() as tx:
+        assert [(row["id"], row["label"], row["doc"]) for row in tx.select("sources", order=("id",))] == [
+            ("a", "x", {"new": 1}),
+            ("b", "x", {"new": 1}),
+        ]
+
+
+def test_readers_do_not_see_what_is_not_committed(engine: Engine) -> None:
+    with engine.write() as tx:
+        tx.insert("sources", [_source("a", 1)])
+        assert _ids(engine, []) == []
+    assert _ids(engine, []) == ["a"]

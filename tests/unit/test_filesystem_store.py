@@ -1,0 +1,405 @@
+"""The embedded media store on real files: what is kept, what survives, and the URLs it hands out."""
+
+import errno
+import hashlib
+import itertools
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from storage.errors import Conflict, Forbidden, NotFound, Unavailable
+from storage.media.filesystem import FileStore
+from storage.media.object_file import Upload
+from storage.media.object_store import Backend, ObjectStore, StoredObject
+from storage.media.signing import GRACE_S, SHARED_S, UrlSigner, media_path, parse_media_path
+
+BACKEND = Backend("3f6d2a5e-8f0b-4a54-9d4e-0c5a8f0d9b11", "disc", "example", "files")
+SECRET = b"0123456789abcdef"
+BASE = "https://media.example/tams"
+
+IDS = [
+    "plain",
+    "bucket/folder/key.ts",
+    "100% /../../etc/passwd",
+    "..",
+    ".",
+    "!..",
+    "naïve ☃ 🎞",
+    "a b+c?d=e&f#g",
+    "%2F",
+    "new\nline\0nul",
+    "long" * 2000,
+    "\ud800 lone surrogate",
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return open_store(tmp_path)
+
+
+def open_store(root: Path) -> FileStore:
+    return FileStore(root, BACKEND, SECRET, upload_timeout_s=300, download_timeout_s=600)
+
+
+def write(store: FileStore, object_id: str, data: bytes, content_type: str = "video/mp2t") -> StoredObject:
+    return store.write(object_id, content_type, iter([data]))
+
+
+def read(store: FileStore, object_id: str) -> bytes:
+    with store.open(object_id) as file:
+        return file.read()
+
+
+def incoming(root: Path) -> list[Path]:
+    return list((root / "incoming").iterdir())
+
+
+def test_store_keeps_the_protocol(store: FileStore) -> None:
+    typed: ObjectStore = store
+    assert typed.backend is BACKEND
+
+
+@pytest.mark.parametrize("object_id", IDS, ids=range(len(IDS)))
+def test_bytes_and_description_come_back_for_every_id(store: FileStore, object_id: str) -> None:
+    data = object_id.encode("utf-8", "surrogatepass")
+    expected = StoredObject(len(data), "video/mp2t", hashlib.md5(data).hexdigest())
+    assert store.stat(object_id) is None
+    assert write(store, object_id, data) == expected
+    assert store.stat(object_id) == expected
+    assert read(store, object_id) == data
+
+
+def test_no_file_leaves_the_root(tmp_path: Path) -> None:
+    root = tmp_path / "deep" / "root"
+    store = open_store(root)
+    for object_id in IDS:
+        write(store, object_id, b"x")
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and root not in path.parents] == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 20_000_000])
+def test_sizes_from_nothing_to_large(store: FileStore, size: int) -> None:
+    block = os.urandom(1_000_000)
+    pieces = [block] * (size // len(block)) or [block[:size]]
+    stored = store.write("object", "video/mp4", iter(pieces))
+    assert stored.size == size
+    assert read(store, "object") == b"".join(pieces)
+
+
+def test_bytes_that_look_like_a_description_are_bytes(store: FileStore, tmp_path: Path) -> None:
+    write(store, "one", b"first")
+    (path,) = (path for path in (tmp_path / "objects").rglob("*") if path.is_file())
+    disguise = path.read_bytes()
+    write(store, "two", disguise)
+    assert read(store, "two") == disguise
+
+
+def test_open_file_can_seek(store: FileStore) -> None:
+    write(store, "object", b"0123456789")
+    with store.open("object") as file:
+        assert file.seek(-3, os.SEEK_END) == 7
+        assert file.read() == b"789"
+        assert file.read() == b""
+        file.seek(2)
+        assert file.read(2) == b"23"
+        assert file.tell() == 4
+        with pytest.raises(ValueError, match="before the first byte"):
+            file.seek(-100, os.SEEK_SET)
+
+
+def test_missing_object(store: FileStore) -> None:
+    with pytest.raises(NotFound, match="'nothing'"):
+        store.open("nothing")
+    assert store.stat("nothing") is None
+    store.delete("nothing")
+
+
+def test_replacing_and_deleting_leave_open_files_alone(store: FileStore) -> None:
+    write(store, "object", b"old")
+    with store.open("object") as before:
+        write(store, "object", b"newer", "video/mp4")
+        with store.open("object") as after:
+            store.delete("object")
+            assert before.read() == b"old"
+            assert after.read() == b"newer"
+    assert store.stat("object") is None
+
+
+def test_object_ids_lists_what_has_bytes(store: FileStore, tmp_path: Path) -> None:
+    assert list(store.object_ids()) == []
+    for object_id in IDS:
+        write(store, object_id, b"x")
+    store.begin("under way", "video/mp4").add(b"x")
+    store.delete(IDS[0])
+    (tmp_path / "objects" / ".DS_Store").write_bytes(b"x")
+    assert sorted(store.object_ids()) == sorted(IDS[1:])
+
+
+def test_another_process_sees_the_same_objects(store: FileStore, tmp_path: Path) -> None:
+    write(store, "object", b"bytes")
+    assert read(open_store(tmp_path), "object") == b"bytes"
+
+
+@pytest.mark.parametrize("cut", [1, 16, 40])
+def test_damaged_file_is_an_outage_and_not_an_absence(
+    store: FileStore, tmp_path: Path, cut: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(store, "object", b"bytes")
+    (path,) = (path for path in (tmp_path / "objects").rglob("*") if path.is_file())
+    os.truncate(path, path.stat().st_size - cut)
+    with pytest.raises(Unavailable, match="damaged"):
+        store.stat("object")
+    assert list(store.object_ids()) == []
+    assert "damaged" in caplog.text
+
+
+def test_lost_folder_is_an_outage_and_not_an_empty_store(store: FileStore, tmp_path: Path) -> None:
+    write(store, "object", b"bytes")
+    (tmp_path / "objects").rename(tmp_path / "elsewhere")
+    for call in (
+        lambda: store.stat("object"),
+        lambda: store.open("object"),
+        lambda: store.delete("object"),
+        lambda: list(store.object_ids()),
+        lambda: write(store, "object", b"x"),
+    ):
+        with pytest.raises(Unavailable, match=BACKEND.id):
+            call()
+    assert incoming(tmp_path) == []
+
+
+def test_empty_folders_may_be_tidied_away(store: FileStore, tmp_path: Path) -> None:
+    write(store, "object", b"bytes")
+    store.delete("object")
+    for folder in sorted((tmp_path / "objects").rglob("*"), reverse=True):
+        folder.rmdir()
+    write(store, "object", b"again")
+    assert read(store, "object") == b"again"
+
+
+@pytest.mark.parametrize("failing", ["write", "fsync", "rename"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_full_or_broken_disc_leaves_the_old_object(
+    store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str, code: int
+) -> None:
+    write(store, "object", b"old")
+
+    def fail(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, failing, fail)
+        with pytest.raises(Unavailable, match=os.strerror(code)):
+            write(store, "object", b"new")
+    assert read(store, "object") == b"old"
+    assert incoming(tmp_path) == []
+
+
+class Crash(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("survived", range(8))
+def test_crash_at_any_step_leaves_one_whole_object(
+    store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, survived: int
+) -> None:
+    write(store, "object", b"old", "video/old")
+    steps = itertools.count()
+
+    def crash_after(real: str) -> None:
+        function = getattr(os, real)
+
+        def step(*arguments: object) -> object:
+            if next(steps) >= survived:
+                raise Crash
+            return function(*arguments)
+
+        monkeypatch.setattr(os, real, step)
+
+    for name in ("write", "fsync", "rename", "unlink", "close"):
+        crash_after(name)
+    try:
+        upload = store.begin("object", "video/new")
+        upload.add(b"new bytes")
+        upload.commit()
+    except Crash:
+        pass
+    monkeypatch.undo()
+    found = (read(open_store(tmp_path), "object"), store.stat("object"))
+    old = (b"old", StoredObject(3, "video/old", hashlib.md5(b"old").hexdigest()))
+    new = (b"new bytes", StoredObject(9, "video/new", hashlib.md5(b"new bytes").hexdigest()))
+    assert found in (old, new)
+    assert found == (new if survived >= 4 else old)
+
+
+def test_failing_source_stores_nothing(store: FileStore, tmp_path: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"half"
+        raise ConnectionError("the source broke")
+
+    with pytest.raises(ConnectionError, match="the source broke"):
+        store.write("object", "video/mp4", chunks())
+    assert store.stat("object") is None
+    assert incoming(tmp_path) == []
+
+
+def test_concurrent_writers_end_in_one_whole_object(store: FileStore, tmp_path: Path) -> None:
+    bodies = [bytes([number]) * (100_000 + number) for number in range(8)]
+
+    def upload(body: bytes) -> None:
+        for _ in range(5):
+            store.write("object", "video/mp4", (body[at : at + 10_000] for at in range(0, len(body), 10_000)))
+            assert read(store, "object") in bodies
+
+    threads = [threading.Thread(target=upload, args=(body,)) for body in bodies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    final = read(store, "object")
+    assert final in bodies
+    stored = store.stat("object")
+    assert stored is not None and stored.etag == hashlib.md5(final).hexdigest()
+    assert incoming(tmp_path) == []
+
+
+def test_only_one_of_those_who_insist_to_be_first_succeeds(store: FileStore, tmp_path: Path) -> None:
+    uploads = [store.begin("object", "video/mp4") for _ in range(2)]
+    for number, upload in enumerate(uploads):
+        upload.add(b"%d" % number)
+    uploads[1].commit(replace=False)
+    with pytest.raises(Conflict, match="'object'"):
+        uploads[0].commit(replace=False)
+    uploads[0].abort()
+    assert read(store, "object") == b"1"
+    assert incoming(tmp_path) == []
+
+
+def test_uploads_of_dead_processes_are_removed_and_live_ones_kept(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    dying = f"""
+import os
+from pathlib import Path
+from storage.media.filesystem import FileStore
+from storage.media.object_store import Backend
+store = FileStore(Path({str(tmp_path)!r}), Backend({BACKEND.id!r}, None, "", ""), {SECRET!r}, upload_timeout_s=1,
+                  download_timeout_s=1)
+upload = store.begin("dead", "video/mp4")
+upload.add(b"x" * 1000)
+os._exit(9)
+"""
+    live: Upload = store.begin("live", "video/mp4")
+    live.add(b"alive")
+    assert subprocess.run([sys.executable, "-c", dying], check=False).returncode == 9
+    assert len(incoming(tmp_path)) == 2
+    open_store(tmp_path)
+    assert len(incoming(tmp_path)) == 1
+    live.commit()
+    assert read(store, "live") == b"alive"
+    assert store.stat("dead") is None
+
+
+def test_upload_says_what_to_send(store: FileStore) -> None:
+    plain = store.upload("a/b", "video/mp2t", presigned=False, base_url=BASE)
+    signed = store.upload("a/b", "video/mp2t", presigned=True, base_url=BASE)
+    assert plain.url == f"{BASE}/media/{BACKEND.id}/a%2Fb"
+    assert signed.url.startswith(plain.url + "?")
+    assert (plain.content_type, signed.content_type) == ("video/mp2t", "video/mp2t")
+    assert (plain.presigned, signed.presigned) == (False, True)
+
+
+def test_downloads_are_presigned_first_and_filtered(store: FileStore) -> None:
+    both = store.downloads("a b", presigned=None, base_url=BASE)
+    assert [url.presigned for url in both] == [True, False]
+    assert both[1].url == f"{BASE}/media/{BACKEND.id}/a%20b"
+    assert [url.presigned for url in store.downloads("a b", presigned=True, base_url=BASE)] == [True]
+    assert [url.presigned for url in store.downloads("a b", presigned=False, base_url=BASE)] == [False]
+
+
+@pytest.mark.parametrize("object_id", IDS, ids=range(len(IDS)))
+def test_every_id_has_a_path_of_its_own(object_id: str) -> None:
+    path = media_path("backend", object_id)
+    assert path.isascii() and path.count("/") == 3
+    assert path.rsplit("/", 1)[1] not in (".", "..")
+    assert parse_media_path(path) == ("backend", object_id)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/media/", "/media/b", "/media/b/", "/media/b/%", "/media/b/%zz", "/media/b/%ff"]
+)
+def test_path_of_no_object(path: str) -> None:
+    with pytest.raises(NotFound):
+        parse_media_path(path)
+
+
+def test_decoded_slashes_are_part_of_the_id() -> None:
+    assert parse_media_path("/media/b/folder/key%20x") == ("b", "folder/key x")
+
+
+def test_presigned_urls_outlive_the_timeout_and_then_expire() -> None:
+    now = 1_000_001.5
+    signer = UrlSigner(SECRET, clock=lambda: now)
+    query = signer.sign("GET", "/media/b/o", 600)
+    started = now
+    now = started + 600 + GRACE_S - 1
+    assert signer.check("GET", "/media/b/o", query) == ""
+    now = started + 600 + GRACE_S + SHARED_S + 1
+    with pytest.raises(Forbidden, match="expired"):
+        signer.check("GET", "/media/b/o", query)
+
+
+def test_urls_of_one_page_share_their_expiry() -> None:
+    signer = UrlSigner(SECRET, clock=lambda: 1_000_021.0)
+    later = UrlSigner(SECRET, clock=lambda: 1_000_030.0)
+    assert signer.sign("GET", "/media/b/o", 600) == later.sign("GET", "/media/b/o", 600)
+
+
+def test_signed_content_type_is_told() -> None:
+    signer = UrlSigner(SECRET)
+    query = signer.sign("PUT", "/media/b/o", 600, "image/svg+xml")
+    assert signer.check("PUT", "/media/b/o", query) == "image/svg+xml"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "old", "new"),
+    [
+        ("GET", "/media/b/o", "", ""),
+        ("PUT", "/media/b/other", "", ""),
+        ("PUT", "/media/b/o", "exp=", "exp=9"),
+        ("PUT", "/media/b/o", "exp=", "exp=1&exp="),
+        ("PUT", "/media/b/o", "exp=", "nothing="),
+        ("PUT", "/media/b/o", "mp4", "mp2t"),
+        ("PUT", "/media/b/o", "ct=", "x="),
+        ("PUT", "/media/b/o", "sig=", "sig=A"),
+        ("PUT", "/media/b/o", "sig=", "sig=%ff"),
+        ("PUT", "/media/b/o", "sig=", "s="),
+        ("PUT", "/media/b/o", "sig=", "&".join(f"x{n}=1" for n in range(50)) + "&sig="),
+    ],
+)
+def test_changed_url_is_refused(method: str, path: str, old: str, new: str) -> None:
+    signer = UrlSigner(SECRET)
+    query = signer.sign("PUT", "/media/b/o", 600, "video/mp4")
+    signer.check("PUT", "/media/b/o", query)
+    with pytest.raises(Forbidden):
+        signer.check(method, path, query.replace(old, new, 1) if old else query)
+
+
+def test_other_secret_is_refused(tmp_path: Path) -> None:
+    one = open_store(tmp_path)
+    other = FileStore(tmp_path, BACKEND, SECRET[::-1], upload_timeout_s=1, download_timeout_s=1)
+    query = urlsplit(one.downloads("o", presigned=True, base_url=BASE)[0].url).query
+    one.check_signature("GET", "o", query)
+    with pytest.raises(Forbidden):
+        other.check_signature("GET", "o", query)
+
+
+def test_short_secret_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="16"):
+        FileStore(tmp_path, BACKEND, b"short", upload_timeout_s=1, download_timeout_s=1)
