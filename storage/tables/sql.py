@@ -138,7 +138,9 @@ class _Transaction:
             query = query.order_by(*(key.desc() if descending else key for key in keys))
         if limit is not None:
             query = query.limit(limit)
-        return [dict(row) for row in self._connection.execute(query).mappings()]
+        result = self._connection.execute(query)
+        names = tuple(result.keys())
+        return [dict(zip(names, row, strict=True)) for row in result]
 
     def lock(self, *names: str) -> None:
         """SQLite has one writer at a time, so that the transaction itself is the lock."""

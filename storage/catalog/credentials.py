@@ -1,0 +1,149 @@
+"""Who may come in: tokens and passwords, kept as hashes only, with the scopes that each was given.
+
+Tokens are 256 random bits, so that a plain SHA-256 keeps them safe and finds their row by key; passwords are chosen by
+people, so that they are kept by scrypt with a salt.
+"""
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from storage.catalog.caller import SCOPES
+from storage.errors import Invalid
+from storage.tables.conditions import equals
+from storage.tables.engine import Engine, Row
+
+SCOPE_PREFIX = "tams-api/"
+_SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**14, 8, 1
+
+NO_PASSWORD = f"scrypt${_SCRYPT_N}${_SCRYPT_R}${_SCRYPT_P}${secrets.token_hex(16)}${secrets.token_hex(32)}"
+"""A secret that no password matches, to compare with where a user is not known, in the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """scopes: some of storage.catalog.caller.SCOPES. expires: microseconds since 1970, or None for never.
+    secret: salted scrypt of a password, "" for a token."""
+
+    id: str
+    name: str
+    secret: str
+    scopes: frozenset[str]
+    expires: int | None
+
+
+class Credentials:
+    """The table of credentials. Every method may raise storage.errors.Unavailable."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add_token(
+        self, name: str, scopes: Iterable[str], *, token: str | None = None, expires: int | None = None
+    ) -> str:
+        """Let a new token in, or `token`; what a known one may do is replaced. Returns the token, which is not kept.
+
+        name: what `created_by` is set to. Raises Invalid for an unknown scope or an empty token.
+        """
+        token = secrets.token_urlsafe(32) if token is None else token
+        if not token:
+            raise Invalid("a token may not be empty")
+        self._put(_token_id(token), "bearer", name, "", scopes, expires)
+        return token
+
+    def add_password(self, user: str, password: str, scopes: Iterable[str]) -> None:
+        """Let `user` in with `password`, and with no other from now on (AUTH-04).
+
+        Raises Invalid for an unknown scope, an empty password or a user with a colon, which RFC 7617 forbids.
+        """
+        if not user or ":" in user or not password:
+            raise Invalid("a user name without a colon and a password that is not empty are needed")
+        known = self.by_user(user)
+        secret = known.secret if known and password_matches(known.secret, password) else hash_password(password)
+        self._put(_user_id(user), "basic", user, secret, scopes, None)
+
+    def by_token(self, token: str) -> Credential | None:
+        """The credential of a token, expired or not. One read by key."""
+        return self._get(_token_id(token))
+
+    def by_user(self, user: str) -> Credential | None:
+        """The credential of a user, whose password is still to be compared. One read by key."""
+        return self._get(_user_id(user))
+
+    def empty(self) -> bool:
+        """Whether nobody can come in yet."""
+        with self._engine.read() as tx:
+            return not tx.select("credentials", limit=1, columns=["id"])
+
+    def _get(self, id_: str) -> Credential | None:
+        with self._engine.read() as tx:
+            row = tx.get("credentials", id=id_)
+        return None if row is None else _credential(row)
+
+    def _put(self, id_: str, kind: str, name: str, secret: str, scopes: Iterable[str], expires: int | None) -> None:
+        row = {
+            "id": id_,
+            "kind": kind,
+            "name": name,
+            "secret": secret,
+            "scopes": " ".join(SCOPE_PREFIX + scope for scope in read_scopes(scopes)),
+            "created": time.time_ns() // 1000,
+            "expires": expires,
+        }
+        with self._engine.write() as tx:
+            tx.lock("credentials")
+            known = tx.get("credentials", id=id_)
+            if known is not None:
+                row["created"] = known["created"]
+                if row == known:
+                    return
+                tx.delete("credentials", equals(id=id_))
+            tx.insert("credentials", [row])
+
+
+def read_scopes(scopes: Iterable[str]) -> list[str]:
+    """Scopes by their last word, in the order of SCOPES; "tams-api/read" and "read" both count (SCOPE-01).
+
+    Raises Invalid for one that is not known, or for none at all.
+    """
+    given = {scope.removeprefix(SCOPE_PREFIX) for scope in scopes}
+    unknown = sorted(given.difference(SCOPES))
+    if unknown or not given:
+        raise Invalid(f"scopes: {', '.join(unknown) or 'none'}; must be some of {', '.join(SCOPES)}", field="scopes")
+    return [scope for scope in SCOPES if scope in given]
+
+
+def hash_password(password: str) -> str:
+    """A salted scrypt hash as text. Slow on purpose (tens of milliseconds)."""
+    salt = secrets.token_bytes(16)
+    return f"scrypt${_SCRYPT_N}${_SCRYPT_R}${_SCRYPT_P}${salt.hex()}${_scrypt(password, salt).hex()}"
+
+
+def password_matches(secret: str, password: str) -> bool:
+    """Whether `password` is the one that `secret` was made from, in a time that tells nothing. As slow as hashing."""
+    try:
+        method, n, r, p, salt, digest = secret.split("$")
+    except ValueError:
+        return False
+    made = _scrypt(password, bytes.fromhex(salt), int(n), int(r), int(p))
+    return hmac.compare_digest(made, bytes.fromhex(digest)) and method == "scrypt"
+
+
+def _scrypt(password: str, salt: bytes, n: int = _SCRYPT_N, r: int = _SCRYPT_R, p: int = _SCRYPT_P) -> bytes:
+    return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=n, r=r, p=p, dklen=32)
+
+
+def _token_id(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _user_id(user: str) -> str:
+    return f"basic:{user}"
+
+
+def _credential(row: Row) -> Credential:
+    scopes = frozenset(scope.removeprefix(SCOPE_PREFIX) for scope in row["scopes"].split())
+    return Credential(row["id"], row["name"], row["secret"], scopes, row["expires"])

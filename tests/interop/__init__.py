@@ -1,0 +1,1 @@
+"""Real media through real clients."""

@@ -1,0 +1,50 @@
+"""What the tests of the demo share: one clip for the whole session, its segments, and a server."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .demo import clip as clips
+from .demo import segmenting
+from .demo.server import DemoServer
+
+SECONDS = 30
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> clips.Clip:
+    """The demo's clip in full length. Encoded once, by whichever of the parallel test processes comes first."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    path = folder / "clip.mp4"
+    with (folder / "clip.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            unfinished = path.with_suffix(".unfinished")
+            clips.make(unfinished, SECONDS)
+            unfinished.rename(path)
+    return clips.Clip(path, SECONDS * clips.FRAME_RATE)
+
+
+@pytest.fixture(scope="session")
+def video(clip: clips.Clip) -> segmenting.Essence:
+    """The clip's pictures, cut."""
+    return segmenting.cut_video(clip)
+
+
+@pytest.fixture(scope="session")
+def audio(clip: clips.Clip) -> segmenting.Essence:
+    """The clip's sound, cut."""
+    return segmenting.cut_audio(clip)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
+    """This project's server, ready."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    with DemoServer(folder) as running:
+        yield running

@@ -1,0 +1,150 @@
+"""A small TAMS client over plain HTTP. It knows the published interface and nothing of any one server."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+_TIMEOUT = httpx.Timeout(30)
+# A server on this machine is spoken to directly, whatever proxy the environment names for the rest of the world.
+_NO_PROXY = {"all://127.0.0.1": None, "all://localhost": None}
+
+
+class Refused(Exception):
+    """The server did not answer as it should; the message says to what request, and what it said."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Storage allocated for one object: where its bytes are to be put, and with which headers."""
+
+    object_id: str
+    url: str
+    presigned: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Tams:
+    """One TAMS API, by its base URL, with a bearer token for it. Close it, or use it in a `with`.
+
+    Every method raises Refused when the answer is not the one the interface promises, and httpx.HTTPError when there
+    is none.
+    """
+
+    def __init__(self, base_url: str, token: str | None) -> None:
+        credentials = {"Authorization": f"Bearer {token}"} if token else {}
+        self.base_url = base_url.rstrip("/")
+        self._api = httpx.Client(base_url=self.base_url, headers=credentials, timeout=_TIMEOUT, mounts=_NO_PROXY)
+        self._stores = httpx.Client(timeout=_TIMEOUT, mounts=_NO_PROXY)
+
+    def __enter__(self) -> "Tams":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        self._api.close()
+        self._stores.close()
+
+    def get(self, path: str, **parameters: str) -> Any:
+        """The document at a path of the API."""
+        return _expect(self._api.get(path, params=parameters), 200).json()
+
+    def put_flow(self, flow: Mapping[str, Any]) -> None:
+        """Creates a flow, and with it its source, or replaces it."""
+        _expect(self._api.put(f"/flows/{flow['id']}", json=flow), 201, 204)
+
+    def describe_source(self, source_id: str, **texts: str) -> None:
+        """Sets texts of a source: its label, its description."""
+        for name, text in texts.items():
+            _expect(self._api.put(f"/sources/{source_id}/{name}", json=text), 204)
+
+    def allocate(self, flow_id: str, count: int) -> list[Slot]:
+        """Storage for so many objects of a flow. Asks again when the server hands out fewer at a time."""
+        slots: list[Slot] = []
+        while len(slots) < count:
+            request = {"limit": count - len(slots), "presigned": True}
+            answer = _expect(self._api.post(f"/flows/{flow_id}/storage", json=request), 201)
+            media_objects = answer.json().get("media_objects", [])
+            if not media_objects:
+                raise Refused(f"{_line(answer)}: no storage was allocated")
+            slots += [_slot(media_object) for media_object in media_objects]
+        return slots
+
+    def upload(self, slot: Slot, media: bytes) -> None:
+        """Puts an object's bytes where the server said."""
+        _expect(self._store(slot.url, slot.presigned).put(slot.url, content=media, headers=slot.headers), 200, 201, 204)
+
+    def register(self, flow_id: str, segments: Sequence[Mapping[str, Any]]) -> None:
+        """Registers many segments of a flow in one request."""
+        answer = _expect(self._api.post(f"/flows/{flow_id}/segments", json=list(segments)), 200, 201)
+        if answer.status_code == 200:
+            raise Refused(f"{_line(answer)}: not all segments were registered: {answer.text}")
+
+    def pages(self, flow_id: str, timerange: str, limit: int) -> Iterator[list[dict[str, Any]]]:
+        """The segments of a flow that a timerange touches, page by page as the server links them."""
+        parameters = {
+            "timerange": timerange,
+            "limit": str(limit),
+            "presigned": "true",
+            "include_object_timerange": "true",
+        }
+        answer = self._api.get(f"/flows/{flow_id}/segments", params=parameters)
+        while True:
+            yield _expect(answer, 200).json()
+            following = answer.links.get("next")
+            if not following:
+                return
+            answer = self._api.get(answer.url.join(following["url"]))
+
+    def download(self, segment: Mapping[str, Any]) -> bytes:
+        """The bytes of a segment's object, from the first URL that the server gives."""
+        url = media_url(segment)
+        return _expect(self._store(url, segment["get_urls"][0].get("presigned", False)).get(url), 200).content
+
+    def _store(self, url: str, presigned: bool) -> httpx.Client:
+        """The client to use for a media URL: credentials go to the API's own origin only, never with a signature."""
+        return self._api if not presigned and _origin(httpx.URL(url)) == _origin(self._api.base_url) else self._stores
+
+
+def media_url(segment: Mapping[str, Any]) -> str:
+    """The URL that the server would rather have a segment's bytes fetched from. Raises Refused when there is none."""
+    if not segment.get("get_urls"):
+        raise Refused(f"segment {segment.get('timerange')} of object {segment.get('object_id')} has no presigned URL")
+    return str(segment["get_urls"][0]["url"])
+
+
+def object_path(object_id: str) -> str:
+    """The path of an object; its id may hold any character."""
+    return f"/objects/{quote(object_id, safe='')}"
+
+
+def _slot(media_object: Mapping[str, Any]) -> Slot:
+    request = media_object["put_url"]
+    headers = dict(request.get("headers", {}))
+    if "content-type" in request:
+        headers["Content-Type"] = request["content-type"]
+    return Slot(media_object["object_id"], request["url"], media_object.get("presigned", False), headers)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _expect(answer: httpx.Response, *statuses: int) -> httpx.Response:
+    if answer.status_code not in statuses:
+        expected = " or ".join(map(str, statuses))
+        raise Refused(f"{_line(answer)} instead of {expected}: {answer.text[:2000]}")
+    return answer
+
+
+def _line(answer: httpx.Response) -> str:
+    # The query of a media URL holds a signature, which is nothing for a log.
+    return f"{answer.request.method} {answer.url.copy_with(query=None)} answered {answer.status_code}"

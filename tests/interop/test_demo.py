@@ -1,0 +1,102 @@
+"""The demo against this project's server, and what it says when something is wrong."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .demo import clip as clips
+from .demo.__main__ import main
+from .demo.client import Refused, Tams
+from .demo.commands import commands
+from .demo.report import Report
+from .demo.server import DemoServer
+from .demo.story import tell
+
+
+class ChangesBytes(Tams):
+    """A client behind which one byte of each object changes on the way."""
+
+    def download(self, segment: Mapping[str, Any]) -> bytes:
+        media = super().download(segment)
+        return media[:-1] + bytes([media[-1] ^ 1])
+
+
+class LosesSegments(Tams):
+    """A client that never sees the last page."""
+
+    def pages(self, flow_id: str, timerange: str, limit: int) -> Iterator[list[dict[str, Any]]]:
+        yield from list(super().pages(flow_id, timerange, limit))[:-1]
+
+
+def failed(report: Report) -> list[str]:
+    return [check.what for check in report.checks if not check.holds]
+
+
+def test_the_demo_gets_back_exactly_what_it_stored(server: DemoServer, clip: clips.Clip) -> None:
+    lines: list[str] = []
+    report = Report(say=lines.append)
+    with Tams(server.base_url, server.token) as service:
+        tell(service, clip, report)
+    assert failed(report) == []
+    assert report.good
+    assert "  ok      frames are exactly 188 to 329: 142 frames, 188 to 329" in lines
+    assert re.search(r"^video uploaded +15 objects +[\d,]+ +[\d.]+ s$", report.tables(), re.MULTILINE)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_the_commands_shown_at_the_end_work(server: DemoServer, clip: clips.Clip, tmp_path: Path) -> None:
+    with Tams(server.base_url, server.token) as service:
+        stored = tell(service, clip, Report(say=lambda line: None))
+    lines = commands(server.base_url, server.token, stored)
+    script = "\n".join(line.replace("curl -s ", "curl --noproxy '*' -sS --fail ") for line in lines)
+    subprocess.run(["sh", "-e", "-c", script], cwd=tmp_path, check=True, timeout=60)
+    assert sum(line.startswith("curl") for line in lines) == 7
+    assert (tmp_path / "segment.ts").read_bytes() == stored.video.fetched[0]
+
+
+def test_a_changed_byte_is_noticed(server: DemoServer, clip: clips.Clip) -> None:
+    report = Report(say=lambda line: None)
+    with ChangesBytes(server.base_url, server.token) as service:
+        tell(service, clip, report)
+    assert {"video bytes are those sent", "audio bytes are those sent"} <= set(failed(report))
+    assert not report.good
+
+
+def test_a_lost_segment_is_noticed(server: DemoServer, clip: clips.Clip) -> None:
+    report = Report(say=lambda line: None)
+    with LosesSegments(server.base_url, server.token) as service:
+        tell(service, clip, report)
+    assert {"video segments are those registered", "frames are exactly 188 to 329"} <= set(failed(report))
+
+
+def test_a_refusal_says_what_was_asked_and_answered(server: DemoServer) -> None:
+    with (
+        Tams(server.base_url, "not-the-token") as service,
+        pytest.raises(Refused, match=r"GET http://.*/flows answered 401 instead of 200"),
+    ):
+        service.get("/flows")
+
+
+def test_a_server_that_is_not_there_ends_the_demo_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--url", "http://127.0.0.1:9", "--token", "any"]) == 1
+    assert "The demo failed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("results", "good"), [([], False), ([True], True), ([True, False, True], False)])
+def test_a_report_is_good_when_all_of_something_holds(results: list[bool], good: bool) -> None:
+    report = Report(say=lambda line: None)
+    for holds in results:
+        report.check("something", holds, "")
+    assert report.good is good
+
+
+@pytest.mark.parametrize("arguments", [["--seconds", "13"], ["--seconds", "x"], ["--keep", "--url", "http://a"]])
+def test_arguments_that_cannot_work_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        main(arguments)
+    assert refusal.value.code == 2

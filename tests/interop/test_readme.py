@@ -1,0 +1,56 @@
+"""Every command of the README that a user copies is run, as it stands there."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tams_server.settings import Settings
+from tests.conformance.kit.server import own_server
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def _blocks(title: str) -> list[str]:
+    return re.findall(rf"<!-- tested: {title} -->\n```sh\n(.*?)```", README, re.DOTALL)
+
+
+def test_ingest_and_read_back_by_copy_and_paste(tmp_path: Path) -> None:
+    [ingest], [read_back] = _blocks("ingest"), _blocks("read back")
+    with own_server(tmp_path / "server") as subject:
+        script = (ingest + read_back).replace("http://localhost:4010", subject.url)
+        script = script.replace("the-token-that-make-run-printed", subject.token)
+        done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every byte is back" in done.stdout
+    assert '"timerange":"[0:0_2:0)"' in done.stdout
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)", README))))
+def test_make_targets_of_the_readme_exist(target: str) -> None:
+    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"\.venv/bin/tams-server ([a-z]+(?: [a-z]+)?)", README))))
+def test_commands_of_the_readme_exist(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tams_server", *command.split(), "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((docs/[^)#]+)", README))))
+def test_pages_that_the_readme_leads_to_exist(link: str) -> None:
+    assert (ROOT / link).is_file()
+
+
+def test_settings_of_the_readme_have_these_defaults() -> None:
+    settings = {field.name: field.default for field in dataclasses.fields(Settings)}
+    for names, defaults in re.findall(r"^\| (`TAMS_[^|]*) \| (`[^|]*) \|", README, re.MULTILINE):
+        for name, default in zip(re.findall(r"`TAMS_(\w+)`", names), re.findall(r"`([^`]*)`", defaults), strict=True):
+            assert str(settings[name.lower()]).lower() == default.removeprefix("./"), name
