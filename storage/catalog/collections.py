@@ -67,7 +67,6 @@ def replace_rows(tx: Writer, flow_id: str, items: Sequence[Mapping[str, Any]]) -
             "position": position,
             "member_id": item["id"],
             "role": item.get("role"),
-            "container_mapping": item.get("container_mapping"),
         }
         for position, item in enumerate(items)
     ]

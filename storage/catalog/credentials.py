@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from storage.catalog.caller import SCOPES
 from storage.errors import Invalid
-from storage.tables.conditions import equals
+from storage.tables.conditions import Compare, equals
 from storage.tables.engine import Engine, Row
 
 SCOPE_PREFIX = "tams-api/"
@@ -53,6 +53,13 @@ class Credentials:
             raise Invalid("a token may not be empty")
         self._put(_token_id(token), "bearer", name, "", scopes, expires)
         return token
+
+    def set_token(self, name: str, scopes: Iterable[str], token: str) -> None:
+        """Make `token` the only one of this name. Raises as add_token does."""
+        self.add_token(name, scopes, token=token)
+        others = [*equals(kind="bearer", name=name), Compare("id", "!=", _token_id(token))]
+        with self._engine.write() as tx:
+            tx.delete("credentials", others)
 
     def add_password(self, user: str, password: str, scopes: Iterable[str]) -> None:
         """Let `user` in with `password`, and with no other from now on (AUTH-04).

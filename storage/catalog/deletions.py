@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from storage.catalog import flows, references
+from storage.catalog import flows, garbage, references
 from storage.catalog.caller import Caller
 from storage.catalog.environment import SECOND, Environment, rfc3339
 from storage.catalog.paging import Order, Page, PageRequest, select_page
@@ -23,7 +23,6 @@ ORDERS = {
     "expiry": Order(("expiry", "id"), descending=True),
 }
 _UNFINISHED = ("created", "started")
-_GARBAGE_BATCH = 200
 
 
 class Deletions:
@@ -81,25 +80,17 @@ class Deletions:
     def collect(self) -> bool:
         """Forget what has expired, and remove bytes that nothing names. False when there was nothing to do."""
         now = self._env.clock()
+        finished = [Compare("expiry", "<=", now), Compare("status", "==", "done")]
         with self._env.engine.read() as tx:
             expired = tx.select("objects", [Compare("expires", "<=", now)], limit=1, columns=["id"])
-            requests = tx.select("deletion_requests", [Compare("expiry", "<=", now)], limit=1, columns=["id"])
-            garbage = tx.select("garbage", [Compare("due", "<=", now)], limit=_GARBAGE_BATCH)
+            requests = tx.select("deletion_requests", finished, limit=1, columns=["id"])
         if expired or requests:
             with self._env.engine.write() as tx:
                 tx.lock("collection")
                 references.collect(tx, now, self._env.limits.deletion_batch)
-                tx.delete("deletion_requests", [Compare("expiry", "<=", now), Compare("status", "==", "done")])
-        for row in garbage:
-            self._remove_bytes(row)
-        return bool(expired or garbage)
-
-    def _remove_bytes(self, row: Row) -> None:
-        store = self._env.stores.get(row["storage_id"])
-        if store is not None:
-            store.delete(row["object_id"])
-        with self._env.engine.write() as tx:
-            tx.delete("garbage", equals(storage_id=row["storage_id"], object_id=row["object_id"]))
+                tx.delete("deletion_requests", finished)
+        removed = garbage.remove_due(self._env)
+        return bool(expired or requests or removed)
 
     def _remove_batch(self, tx: Writer, flow_id: str, where: Sequence[Condition], limit: int) -> bool:
         """Delete all that match, unless they are more than `limit`: then nothing, and False."""

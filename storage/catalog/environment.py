@@ -24,6 +24,7 @@ class Limits:
     page_max: int = 1000
     storage_default: int = 10
     storage_max: int = 1000
+    bulk_max: int = 10_000
     async_deletion_threshold: int = 1000
     deletion_batch: int = 1000
     deletion_lease_s: int = 60

@@ -1,23 +1,25 @@
 """Objects and their instances (OBJ-*)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from storage.catalog import urls
 from storage.catalog.caller import Caller
-from storage.catalog.environment import Environment
+from storage.catalog.environment import SECOND, Environment
 from storage.catalog.paging import Order, PageRequest, select_page
 from storage.catalog.registration import check_uncontrolled, uncontrolled_row
 from storage.catalog.tags import TagFilter
 from storage.catalog.urls import UrlFilter
-from storage.errors import Invalid, NotFound
-from storage.tables.conditions import Exists, equals
+from storage.errors import Conflict, Invalid, NotFound
+from storage.tables.conditions import Condition, Exists, equals
 from storage.tables.engine import Reader, Row, Writer
 
 _REFERENCES = Order(("object_id", "flow_id"))
 _CHUNK = 1 << 20
 """Bytes copied at a time."""
+_COPY_TIMEOUT_S = 3600
+"""How long a copy may take; later its bytes count as left behind by a process that died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +112,40 @@ class Objects:
                 field="storage_id",
                 behaviour="OBJ-INST-POST-04",
             )
-        with source.open(object_id) as bytes_:
-            target.write(object_id, row["content_type"], _chunks(bytes_))
+        reserved = self._reserve(object_id, storage_id)
+        try:
+            with source.open(object_id) as bytes_:
+                target.write(object_id, row["content_type"], _chunks(bytes_))
+        except Exception:
+            with self._env.engine.write() as tx:
+                tx.delete("garbage", reserved)
+            raise
+        self._show_copy(object_id, storage_id, reserved)
+
+    def _reserve(self, object_id: str, storage_id: str) -> tuple[Condition, ...]:
+        """Mark the bytes of a copy as garbage of the future, which they become if this process dies; the mark."""
+        due = self._env.clock() + _COPY_TIMEOUT_S * SECOND
         with self._env.engine.write() as tx:
             tx.lock(f"object:{object_id}")
-            _find(tx, object_id)
             self._check_absent(tx, object_id, storage_id)
-            instance = {"object_id": object_id, "instance": storage_id, "storage_id": storage_id}
-            tx.insert("instances", [{**instance, "created": self._env.clock()}])
+            tx.insert("garbage", [{"object_id": object_id, "storage_id": storage_id, "due": due}])
+        return equals(object_id=object_id, storage_id=storage_id, due=due)
+
+    def _show_copy(self, object_id: str, storage_id: str, reserved: Sequence[Condition]) -> None:
+        """Name the copy as an instance, or give its bytes up where the object has gone meanwhile."""
+        now = self._env.clock()
+        try:
+            with self._env.engine.write() as tx:
+                tx.lock(f"object:{object_id}")
+                _find(tx, object_id)
+                if not tx.delete("garbage", reserved):
+                    raise Conflict(f"copying object {object_id!r} took more than {_COPY_TIMEOUT_S} s; try again")
+                instance = {"object_id": object_id, "instance": storage_id, "storage_id": storage_id}
+                tx.insert("instances", [{**instance, "created": now}])
+        except NotFound:
+            with self._env.engine.write() as tx:
+                tx.update("garbage", reserved, {"due": now})
+            raise
 
     def remove_instance(self, object_id: str, storage_id: str | None, label: str | None) -> None:
         """Give up one place of the bytes, never the last (OBJ-INST-DEL-01 to -11, A54 to A56)."""
@@ -166,7 +194,7 @@ class Objects:
         if here or tx.get("garbage", object_id=object_id, storage_id=storage_id):
             raise Invalid(
                 f"object {object_id!r} has an instance on storage backend {storage_id} already, or one that is just"
-                " being removed",
+                " being made or removed",
                 field="storage_id",
                 behaviour="OBJ-INST-POST-06",
             )

@@ -10,8 +10,8 @@ from storage.catalog.environment import Environment, rfc3339
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.registration import Batch, KnownObject
 from storage.catalog.urls import UrlFilter
-from storage.errors import Invalid, TamsError
-from storage.tables.conditions import Condition, In, Overlaps, equals
+from storage.errors import Conflict, Invalid, TamsError
+from storage.tables.conditions import Compare, Condition, In, Overlaps, equals
 from storage.tables.engine import Row, Writer
 from storage.timerange import EMPTY, ETERNITY, TimeRange, parse_timerange
 
@@ -76,6 +76,8 @@ class Segments:
         Raises NotFound, Forbidden or Invalid where the flow itself takes no segments; nothing is stored then.
         """
         failed: list[tuple[Mapping[str, Any], TamsError]] = []
+        if len(items) > self._env.limits.bulk_max:
+            raise Invalid(f"one request may register at most {self._env.limits.bulk_max} segments, not {len(items)}")
         with self._env.engine.write() as tx:
             flow = flows.find_writable(tx, caller, flow_id)
             check_container(flow)
@@ -95,17 +97,13 @@ class Segments:
         state = tx.get("flow_state", flow_id=flow_id) or {"version": 0}
         tx.update("flow_state", equals(flow_id=flow_id), {"version": state["version"] + 1, "segments_updated": now})
         tx.insert("segments", batch.segments)
-        fresh = []
-        for changed in batch.changed.values():
-            values = _registered(changed)
-            if changed.id in batch.stored:
-                tx.update("objects", equals(id=changed.id), values)
-            else:
-                fresh.append({"id": changed.id, **values, "created": now})
-        tx.insert("objects", fresh)
-        named = {id_ for s in batch.segments for id_ in (s["object_id"], s["init_object_id"])}
-        revived = [id_ for id_ in named & batch.stored.keys() if batch.stored[id_]["expires"] is not None]
-        tx.update("objects", [In("id", sorted(revived))], {"expires": None})
+        rows = [_registered(known, batch.stored.get(known.id, {"created": now})) for known in batch.changed.values()]
+        replaced = sorted(batch.changed.keys() & batch.stored.keys())
+        if tx.delete("objects", [In("id", replaced)]) != len(replaced):
+            raise Conflict("an object of these segments has just been collected; try again", field="object_id")
+        tx.insert("objects", rows)
+        named = {id_ for s in batch.segments for id_ in (s["object_id"], s["init_object_id"]) if id_ is not None}
+        tx.update("objects", [In("id", sorted(named)), Compare("expires", ">", 0)], {"expires": None})
         tx.insert("instances", batch.instances)
         references.add(tx, flow_id, [(s["object_id"], s["init_object_id"]) for s in batch.segments])
 
@@ -118,9 +116,11 @@ def check_container(flow: Row) -> None:
         )
 
 
-def _registered(known: KnownObject) -> dict[str, Any]:
+def _registered(known: KnownObject, row: Row) -> Row:
+    """What becomes of the object's row, of which only the time of creation is there where it is new."""
     span = known.timerange
-    return {
+    return row | {
+        "id": known.id,
         "state": known.state,
         "flow_id": known.flow_id,
         "timerange": None if span is None else str(span),

@@ -41,7 +41,7 @@ class Overlaps:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """Some row of `table`, whose `column` equals this row's `outer`, meets all of `where`; or none, if not `present`."""
+    """Some row of `table`, whose `column` equals this row's `outer`, meets all of `where`; or, not `present`, none."""
 
     table: str
     column: str

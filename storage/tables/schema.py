@@ -93,7 +93,7 @@ _TABLES = (
     Table("flow_state", _columns("flow_id string, version int64, segments_updated int64?"), key=("flow_id",)),
     Table(
         "collections",
-        _columns("collector_id string, position int64, member_id string, role string?, container_mapping json?"),
+        _columns("collector_id string, position int64, member_id string, role string?"),
         key=("collector_id", "position"),
         indexes=(("member_id", "collector_id"),),
         clustered=True,

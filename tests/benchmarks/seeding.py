@@ -15,7 +15,7 @@ _BATCH = 20_000
 def fill(data_dir: Path, flow_id: str, count: int, progress: Callable[[int], None]) -> None:
     """Give the flow, which must be there, `count` adjoining segments of two seconds from 0:0 on, each of its own
     object; progress is told how many are in."""
-    engine = open_engine(f"sqlite:///{data_dir / 'catalogue.sqlite'}")
+    engine = open_engine(f"sqlite:///{data_dir / 'catalog.db'}")
     with engine.read() as tx:
         backend = tx.select("instances", equals(object_id=_anchor(tx, flow_id)), limit=1)[0]["storage_id"]
     now = time.time_ns() // 1000

@@ -33,11 +33,11 @@ def _ids(engine: Engine, where: list[Condition], **options: Any) -> list[str]:
 
 def test_rows_come_back_as_they_were_written(engine: Engine) -> None:
     document = {"text": "é\u2028😀", "list": [1, None, {"deep": True}], "big": 2**62}
-    row = {"collector_id": "a", "position": -(2**63), "member_id": "", "role": None, "container_mapping": document}
-    _insert(engine, "collections", [row])
+    row = _segments("f", range(-(2**63), 1 - 2**63))[0] | {"init_object_id": None, "timerange": "", "doc": document}
+    _insert(engine, "segments", [row])
     with engine.read() as tx:
-        assert tx.get("collections", collector_id="a", position=-(2**63)) == row
-        assert tx.get("collections", collector_id="a", position=0) is None
+        assert tx.get("segments", flow_id="f", start_ns=-(2**63)) == row
+        assert tx.get("segments", flow_id="f", start_ns=0) is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Many writers, two server processes, the same places in one flow: one winner a place, and a clear refusal for others."""
+"""Many writers, two server processes, the same places in one flow: one winner a place, and clear refusals."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

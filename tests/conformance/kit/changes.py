@@ -5,7 +5,13 @@ from typing import Any, Final
 
 from tests.conformance.kit.documents import Json
 
-GONE: Final = object()
+
+class _Gone:
+    def __repr__(self) -> str:
+        return "GONE"
+
+
+GONE: Final = _Gone()
 """Stands for a member that is left out."""
 
 

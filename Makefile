@@ -1,0 +1,33 @@
+# make install is quick when nothing has changed: a stamp in the virtual environment remembers what it was made from.
+
+PYTHON ?= python3
+VENV   := .venv
+STAMP  := $(VENV)/.installed
+
+.PHONY: install run test lint demo bench
+
+install: $(STAMP)
+
+$(STAMP): setup.cfg pyproject.toml requirements.lock requirements-test.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r requirements-test.lock
+	PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $(STAMP)
+
+run: $(STAMP)
+	$(VENV)/bin/tams-server serve
+
+test: $(STAMP)
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal
+
+lint: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy storage handlers tams_server
+
+demo: $(STAMP)
+	$(VENV)/bin/python -m tests.interop.demo
+
+bench: $(STAMP)
+	$(VENV)/bin/python -m tests.benchmarks

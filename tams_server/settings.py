@@ -1,0 +1,185 @@
+"""All settings, typed, from TAMS_* variables and the command line, with every error told at once.
+
+A secret may also come from a file: TAMS_BOOTSTRAP_TOKEN_FILE names the file whose content TAMS_BOOTSTRAP_TOKEN has.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "TAMS_"
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def _setting(default: Any, help_: str, *, secret: bool = False, least: int | None = None) -> Any:
+    return field(default=default, metadata={"help": help_, "secret": secret, "least": least})
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used. errors: one line for each."""
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Times in seconds, sizes in bytes. Defaults serve from a folder on one machine."""
+
+    data_dir: Path = _setting(Path("tams-data"), "folder of the embedded catalogue and media store")
+    database_url: str | None = _setting(None, "catalogue; unset: SQLite in the data folder", secret=True)
+    host: str = _setting("0.0.0.0", "address to listen on")
+    port: int = _setting(4010, "port to listen on", least=0)
+    workers: int = _setting(2, "processes that answer requests", least=1)
+    threads: int = _setting(8, "requests that one process works on at once", least=1)
+    public_url: str | None = _setting(None, "URL of this server as clients see it; unset: taken from each request")
+    trust_proxy: bool = _setting(False, "believe X-Forwarded-Proto, -Host and -Prefix")
+    api_dir: Path | None = _setting(None, "another copy of the API description to serve")
+    bootstrap_token: str | None = _setting(None, "a token with all rights, made at start", secret=True)
+    bootstrap_basic: str | None = _setting(None, "user:password with all rights, made at start", secret=True)
+    service_name: str | None = _setting(None, "name of the service until POST /service sets another")
+    backend_label: str = _setting("default", "label of the embedded storage backend")
+    max_body_bytes: int = _setting(16 * 2**20, "largest JSON body", least=1)
+    max_upload_bytes: int | None = _setting(None, "largest media upload; unset: no limit", least=1)
+    upload_url_timeout: int = _setting(600, "how long presigned upload URLs live", least=1)
+    download_url_timeout: int = _setting(3600, "how long presigned download URLs live", least=1)
+    min_presigned_url_timeout: int = _setting(300, "what GET /service promises of presigned URLs", least=30)
+    min_object_timeout: int = _setting(600, "what GET /service promises of unregistered objects", least=300)
+    object_grace: int = _setting(60, "how long objects are kept beyond that", least=0)
+    page_limit_default: int = _setting(100, "items of a page where no limit is asked", least=1)
+    page_limit_max: int = _setting(1000, "items of a page at most", least=1)
+    storage_limit_default: int = _setting(10, "objects allocated where no limit is asked", least=1)
+    storage_limit_max: int = _setting(1000, "objects allocated at once at most", least=1)
+    async_deletion_threshold: int = _setting(1000, "segments above which a deletion goes on in the background", least=0)
+    worker_interval: int = _setting(1, "pause of the background worker when there is nothing to do", least=1)
+    log_level: str = _setting("INFO", f"one of {', '.join(_LEVELS)}")
+    log_json: bool = _setting(False, "log lines as JSON objects")
+    fail_on_bad_answer: bool = _setting(False, "raise where an answer breaks the specification (for tests)")
+
+    @property
+    def catalog_url(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'catalog.db'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """origins: where each setting came from, by its name. unknown: variables that look like settings and are none."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    unknown: tuple[str, ...] = ()
+
+
+def load_settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Loaded:
+    """Settings from the environment, overridden by the command line (None counts as not given).
+
+    Raises SettingsError with everything that is wrong. Unknown TAMS_* variables are no error: container platforms add
+    some for every service by the name "tams".
+    """
+    errors: list[str] = []
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    fields = {f.name: f for f in dataclasses.fields(Settings)}
+    hints = typing.get_type_hints(Settings)
+    for name, described in fields.items():
+        variable = PREFIX + name.upper()
+        text, origin = _text(environ, variable, described.metadata["secret"], errors)
+        if overrides and overrides.get(name) is not None:
+            text, origin = str(overrides[name]), "command line"
+        origins[name] = origin
+        if text is not None:
+            try:
+                values[name] = _converted(text, hints[name], described.metadata["least"])
+            except ValueError as error:
+                shown = "the value" if described.metadata["secret"] else repr(text)
+                errors.append(f"{variable}: {shown} {error}")
+    settings = Settings(**values)
+    errors += _conflicts(settings)
+    if errors:
+        raise SettingsError(errors)
+    return Loaded(settings, origins, tuple(_unknown(environ, fields)))
+
+
+def shown_settings(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    """(variable, value with secrets redacted, origin) of every setting."""
+    for described in dataclasses.fields(Settings):
+        value = getattr(loaded.settings, described.name)
+        if value is None:
+            text = ""
+        elif described.metadata["secret"]:
+            text = "(secret)"
+        else:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+        yield PREFIX + described.name.upper(), text, loaded.origins[described.name]
+
+
+def _unknown(environ: Mapping[str, str], fields: Mapping[str, dataclasses.Field[Any]]) -> Iterator[str]:
+    known = {PREFIX + name.upper() for name in fields}
+    known |= {f"{PREFIX}{name.upper()}_FILE" for name, described in fields.items() if described.metadata["secret"]}
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            yield variable
+
+
+def _text(environ: Mapping[str, str], variable: str, secret: bool, errors: list[str]) -> tuple[str | None, str]:
+    file = environ.get(f"{variable}_FILE") if secret else None
+    if file is None:
+        return (environ[variable], "environment") if environ.get(variable) else (None, "default")
+    if environ.get(variable):
+        errors.append(f"{variable} and {variable}_FILE: only one of them may be set")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip(), f"file {file}"
+    except (OSError, UnicodeDecodeError) as error:
+        errors.append(f"{variable}_FILE: {error}")
+        return None, "default"
+
+
+def _converted(text: str, hint: Any, least: int | None) -> Any:
+    kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType] or [hint]
+    kind = kinds[0]
+    if kind is bool:
+        if text.lower() not in _BOOLEANS:
+            raise ValueError("must be true or false")
+        return _BOOLEANS[text.lower()]
+    if kind is int:
+        if not text.strip().lstrip("-").isdecimal():
+            raise ValueError("must be a whole number")
+        if least is not None and int(text) < least:
+            raise ValueError(f"must be at least {least}")
+        return int(text)
+    return kind(text)
+
+
+def _conflicts(s: Settings) -> Iterator[str]:
+    """Rules between settings, some of them of the specification (SVC-GET-06, TMO-01, TMO-04, TMO-06)."""
+    if s.port > 65535:
+        yield f"TAMS_PORT: {s.port} must be at most 65535"
+    if s.min_object_timeout < s.min_presigned_url_timeout:
+        yield "TAMS_MIN_OBJECT_TIMEOUT: must be at least TAMS_MIN_PRESIGNED_URL_TIMEOUT"
+    for name in ("upload_url_timeout", "download_url_timeout"):
+        if getattr(s, name) < s.min_presigned_url_timeout:
+            yield f"TAMS_{name.upper()}: must be at least TAMS_MIN_PRESIGNED_URL_TIMEOUT"
+    if s.min_object_timeout + s.object_grace < s.upload_url_timeout:
+        yield (
+            "TAMS_UPLOAD_URL_TIMEOUT: must be at most TAMS_MIN_OBJECT_TIMEOUT and TAMS_OBJECT_GRACE together,"
+            " or an upload could outlive its object"
+        )
+    for limits in ("page_limit", "storage_limit"):
+        if getattr(s, f"{limits}_default") > getattr(s, f"{limits}_max"):
+            yield f"TAMS_{limits.upper()}_DEFAULT: must be at most TAMS_{limits.upper()}_MAX"
+    if s.log_level.upper() not in _LEVELS:
+        yield f"TAMS_LOG_LEVEL: {s.log_level!r} must be one of {', '.join(_LEVELS)}"
+    if s.bootstrap_basic is not None and not all(s.bootstrap_basic.partition(":")[::2]):
+        yield "TAMS_BOOTSTRAP_BASIC: must be user:password"
+    if s.public_url is not None:
+        url = urlsplit(s.public_url)
+        if url.scheme not in ("http", "https") or not url.netloc or url.query or url.fragment:
+            yield f"TAMS_PUBLIC_URL: {s.public_url!r} must be http(s)://host, with a path at most"

@@ -1,0 +1,1 @@
+"""What this server chose where the standard is silent, and what it adds, over HTTP."""

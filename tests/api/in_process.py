@@ -1,0 +1,75 @@
+"""The whole application over a folder, on a port of its own, in this process: so that a test can look behind it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from storage.catalog import Catalog
+from tams_server.app import create_app
+from tams_server.settings import Settings
+from tams_server.wiring import Parts, prepare
+from tests.conformance.kit.polling import until
+from tests.conformance.kit.server import free_port
+
+TOKEN = "a-token-with-all-rights"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server and what is behind it. client: has all rights."""
+
+    url: str
+    client: httpx.Client
+    catalog: Catalog
+
+    def with_scopes(self, *scopes: str) -> httpx.Client:
+        """A client with a new token of these scopes."""
+        return self.bearer(self.catalog.credentials.add_token(f"only {' '.join(scopes)}", scopes))
+
+    def bearer(self, token: str) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+    def stranger(self) -> httpx.Client:
+        """A client without any credential."""
+        return httpx.Client(base_url=self.url, timeout=30)
+
+
+@contextmanager
+def serving(folder: Path, parts: Callable[[Settings], Parts] | None = None, **settings: Any) -> Iterator[Running]:
+    """Serve from `folder` until the block ends. settings: changes to those of a test. parts: opens what the
+    application is to work with, where that is not what the settings say."""
+    defaults = {"data_dir": folder, "bootstrap_token": TOKEN, "fail_on_bad_answer": True}
+    chosen = Settings(**{**defaults, **settings})
+    prepare(chosen)
+    app = create_app(chosen, parts=None if parts is None else partial(parts, chosen))
+    port = free_port()
+    # As tams_server.serve has it; logging stays as the test has it.
+    config = uvicorn.Config(
+        app,
+        "127.0.0.1",
+        port,
+        lifespan="on",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        until(lambda: server.started or not thread.is_alive(), "the server to start", timeout_s=30)
+        assert server.started
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30) as client:
+            yield Running(url, client, app.runtime.parts.catalog)
+    finally:
+        server.should_exit = True
+        thread.join(30)

@@ -1,0 +1,93 @@
+"""What this server says of ids, methods, bodies and texts that are not there, where the standard leaves it open."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.ids import fresh
+from tests.conformance.kit.one_of_each import OneOfEach, make_one_of_each
+from tests.conformance.kit.operations import Operation, filled, methods, operations, paths
+from tests.conformance.kit.shared import lasting_client
+
+ALL_METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH")
+UNLISTED = [(method, path) for path in paths() for method in ALL_METHODS if method not in methods(path)]
+TAKING = [operation for operation in operations() if operation.body and "webhook" not in operation.path]
+
+
+@pytest.fixture(scope="module")
+def each(http: httpx.Client) -> Iterator[OneOfEach]:
+    with lasting_client(http) as tams:
+        yield make_one_of_each(tams)
+
+
+@pytest.mark.behaviour("A02", "GEN-01")
+@pytest.mark.parametrize("malformed", ["not-a-uuid", "00000000-0000-0000-0000-000000000000"])
+@pytest.mark.parametrize("operation", [o for o in operations() if o.uuids], ids=str)
+def test_a_malformed_id_is_not_found(tams: TamsClient, each: OneOfEach, operation: Operation, malformed: str) -> None:
+    path = operation.url({**each.values, operation.uuids[0]: malformed})
+    assert tams.request(operation.method, path, json=each.body(operation)).status_code == 404
+
+
+@pytest.mark.behaviour("A01", "GEN-09", "SVC-GEN-06")
+@pytest.mark.parametrize(("method", "path"), UNLISTED)
+def test_a_method_that_is_not_listed_is_refused_with_those_that_are(
+    http: httpx.Client, each: OneOfEach, method: str, path: str
+) -> None:
+    answer = http.request(method, filled(path, each.values))
+    assert answer.status_code == 405
+    assert {name.strip() for name in answer.headers["Allow"].split(",")} >= methods(path)
+
+
+@pytest.mark.behaviour("A01")
+@pytest.mark.parametrize("operation", TAKING, ids=str)
+def test_a_body_of_another_type_is_refused(tams: TamsClient, each: OneOfEach, operation: Operation) -> None:
+    answer = tams.request(
+        operation.method, each.url(operation), content=b"text", headers={"Content-Type": "text/plain"}
+    )
+    assert answer.status_code == 415
+
+
+@pytest.mark.behaviour("A15", "SRC-DESC-03", "SRC-DESC-07")
+@pytest.mark.parametrize("member", ["label", "description"])
+def test_a_text_that_is_not_set_is_not_found_and_may_be_deleted(tams: TamsClient, member: str) -> None:
+    path = f"/sources/{tams.make_flow()['source_id']}/{member}"
+    assert tams.get(path).status_code == tams.head(path).status_code == 404
+    assert tams.delete(path).status_code == 204
+
+
+@pytest.mark.behaviour("SRC-LIFE-02")
+def test_a_new_source_is_bare(tams: TamsClient) -> None:
+    made = tams.make_flow(label="a flow", description="a flow", tags={"genre": "news"})
+    source = tams.get(f"/sources/{made['source_id']}").json()
+    assert source.keys() == {"id", "format", "created", "updated", "created_by", "updated_by"}
+
+
+@pytest.mark.behaviour("A14", "SRC-LIFE-08")
+def test_a_flow_stays_with_its_source(tams: TamsClient) -> None:
+    made = tams.make_flow()
+    answer = tams.put(f"/flows/{made['id']}", {**made, "source_id": fresh()})
+    assert (answer.status_code, answer.json()["field"]) == (400, "source_id")
+
+
+@pytest.mark.behaviour("A33")
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/sources/{id}/label", 5),
+        ("PUT", "/sources/{id}/tags/genre", 5),
+        ("PUT", "/flows/{id}/label", 5),
+        ("GET", "/flows/{id}?timerange=soon", None),
+        ("GET", "/flows/{id}?timerange=[5:0", None),
+        ("DELETE", "/flows/{id}/segments?timerange=soon", None),
+        ("DELETE", "/flows/{id}/segments?timerange=[5:0", None),
+        ("GET", "/objects/{id}?limit=0", None),
+        ("GET", "/objects/{id}?page=nonsense", None),
+    ],
+)
+def test_what_is_not_there_is_told_before_what_is_wrong_with_the_request(
+    tams: TamsClient, method: str, path: str, body: object
+) -> None:
+    content = {} if body is None else {"json": body}
+    assert tams.request(method, path.format(id=fresh()), **content).status_code == 404

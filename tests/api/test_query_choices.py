@@ -1,0 +1,197 @@
+"""What this server makes of queries where the standard leaves it open: limits, page keys, filters and unknown names."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.documents import DATA, IMAGE, MULTI, VIDEO, flow
+from tests.conformance.kit.ids import fresh, fresh_name
+from tests.conformance.kit.listings import KINDS, Listing
+from tests.conformance.kit.queries import with_query
+from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.tagged import KINDS as TAGGED
+
+STANDING = ["/service/storage-backends", "/flow-delete-requests"]
+OFFERED = [kind for kind in KINDS if kind != "webhooks"]
+
+
+@pytest.fixture(scope="module", params=OFFERED)
+def listing(request: pytest.FixtureRequest, http: httpx.Client) -> Iterator[Listing]:
+    with lasting_client(http) as tams:
+        made = KINDS[request.param](tams)
+        for _ in range(3):
+            made.add()
+        yield made
+
+
+def refusal(answer: httpx.Response) -> dict[str, object]:
+    assert answer.status_code == 400, answer.text
+    document: dict[str, object] = answer.json()
+    return document
+
+
+# -- Limits and page keys
+
+
+@pytest.mark.behaviour("A06", "PAGE-09", "SVC-PAGE-06")
+@pytest.mark.parametrize("limit", ["0", "-1", "-99999999999999999999999", "-0"])
+def test_a_limit_below_one_is_refused(tams: TamsClient, listing: Listing, limit: str) -> None:
+    assert refusal(tams.request("GET", listing.url(limit=limit)))["field"] == "limit"
+
+
+@pytest.mark.behaviour("A06", "A09", "AMB-30", "SVC-GEN-09")
+@pytest.mark.parametrize("query", ["limit=0", "limit=abc", "limit=1.5", "reverse_order=1", "page=nonsense"])
+@pytest.mark.parametrize("path", STANDING)
+def test_listings_without_a_documented_refusal_refuse_bad_queries_too(tams: TamsClient, path: str, query: str) -> None:
+    assert refusal(tams.request("GET", f"{path}?{query}"))["field"] == query.partition("=")[0]
+
+
+@pytest.mark.behaviour("A09", "SORT-03", "SVC-SORT-04", "AMB-30")
+@pytest.mark.parametrize("sort_by", ["updated", "label", ""])
+def test_delete_requests_are_sorted_by_nothing_else(tams: TamsClient, sort_by: str) -> None:
+    assert refusal(tams.get("/flow-delete-requests", sort_by=sort_by))["field"] == "sort_by"
+
+
+@pytest.mark.behaviour("A07", "PAGE-06")
+@pytest.mark.parametrize(
+    "change",
+    [lambda key: key[:-1], lambda key: f"{key}A", lambda key: ("B" if key[0] == "A" else "A") + key[1:], str.swapcase],
+)
+def test_a_page_key_that_was_tampered_with_is_refused(
+    tams: TamsClient, listing: Listing, change: Callable[[str], str]
+) -> None:
+    key = tams.request("GET", listing.url(limit=1)).headers["X-Paging-NextKey"]
+    assert refusal(tams.request("GET", listing.url(limit=1, page=change(key))))["field"] == "page"
+
+
+@pytest.mark.behaviour("A07", "PAGE-06")
+@pytest.mark.parametrize("other", [{"sort_by": "label"}, {"sort_by": "updated"}, {"reverse_order": True}])
+def test_a_page_key_of_another_order_is_refused(tams: TamsClient, other: dict[str, str]) -> None:
+    made = KINDS["sources"](tams)
+    for _ in range(2):
+        made.add()
+    key = tams.request("GET", made.url(limit=1)).headers["X-Paging-NextKey"]
+    assert refusal(tams.request("GET", made.url(limit=1, page=key, **other)))["field"] == "page"
+
+
+@pytest.mark.behaviour("A07", "PAGE-06")
+def test_a_page_key_of_another_listing_is_refused(tams: TamsClient) -> None:
+    made = {kind: KINDS[kind](tams) for kind in ("sources", "flows")}
+    for each in made.values():
+        each.add()
+        each.add()
+    key = tams.request("GET", made["sources"].url(limit=1)).headers["X-Paging-NextKey"]
+    assert refusal(tams.request("GET", made["flows"].url(limit=1, page=key)))["field"] == "page"
+
+
+# -- Names that are not known, or come twice
+
+
+@pytest.mark.behaviour("A64", "SVC-GEN-08", "T26")
+def test_an_unknown_parameter_is_ignored_and_left_out_of_links(tams: TamsClient, listing: Listing) -> None:
+    plain = tams.request("GET", listing.url(limit=1))
+    answer = tams.request("GET", listing.url(limit=1, colour="red"))
+    assert answer.status_code == 200
+    assert listing.ids(answer) == listing.ids(plain)
+    assert answer.links["next"]["url"] == plain.links["next"]["url"]
+
+
+@pytest.mark.behaviour("A64", "SVC-GEN-08")
+def test_a_parameter_may_be_given_once_only(tams: TamsClient) -> None:
+    assert refusal(tams.request("GET", "/flows?label=a&label=b"))["field"] == "label"
+
+
+# -- Filters on tags
+
+
+@pytest.mark.behaviour("A11", "AMB-32", "TAGQ-12")
+@pytest.mark.parametrize("kind", ["sources", "flows", "users-of-an-object"])
+def test_an_encoded_comma_is_part_of_a_value(tams: TamsClient, kind: str) -> None:
+    tagged = TAGGED[kind](tams, [{"genre": "news,sport"}, {"genre": "news"}, {"genre": ["a", "news,sport"]}])
+    assert tagged.found(tams, {"tag.genre": "news,sport"}) == {0, 2}
+    assert tagged.found(tams, {"tag.genre": ["news", "sport"]}) == {1}
+    assert tagged.found(tams, {"tag.genre": ["news", "news,sport"]}, limit=1) == {0, 1, 2}
+
+
+@pytest.mark.behaviour("A12", "AMB-31", "TAGQ-12", "TAGQ-03")
+@pytest.mark.parametrize("kind", ["sources", "flows", "users-of-an-object"])
+def test_an_empty_value_finds_the_empty_text_only(tams: TamsClient, kind: str) -> None:
+    tagged = TAGGED[kind](tams, [{"genre": ""}, {"genre": "news"}, {}, {"genre": []}, {"genre": ["news", ""]}])
+    assert tagged.found(tams, {"tag.genre": ""}) == {0, 4}
+    assert tagged.found(tams, {"tag.genre": ""}, limit=1) == {0, 4}
+
+
+@pytest.mark.behaviour("T02", "TAGQ-11")
+@pytest.mark.parametrize("value", ["news,,sport", ",news", "news,"])
+@pytest.mark.parametrize("prefix", ["flow_tag", "storage_backend_tag"])
+def test_the_prefixed_filters_follow_the_rule_of_the_plain_one(tams: TamsClient, prefix: str, value: str) -> None:
+    listing = KINDS["references"](tams)
+    assert refusal(tams.request("GET", f"{listing.path}?{prefix}.genre={value}"))["field"] == f"{prefix}.genre"
+
+
+@pytest.mark.behaviour("T01", "TAGQ-09")
+@pytest.mark.parametrize("query", ["tag.=news", "tag_exists.=true"])
+def test_a_filter_on_a_tag_without_a_name_is_refused(tams: TamsClient, query: str) -> None:
+    assert tams.request("GET", f"/flows?{query}").status_code == 400
+
+
+# -- Filters on flows
+
+
+@pytest.mark.behaviour("A16", "A17", "A19", "FLOW-LIST-11", "FLOW-LIST-13", "FLOW-LIST-17")
+def test_what_filters_say_of_flows_that_lack_the_property(tams: TamsClient) -> None:
+    label = fresh_name("label")
+    ids = {format_: tams.make_flow(flow(format_, label=label))["id"] for format_ in (VIDEO, IMAGE, DATA, MULTI)}
+
+    def found(**params: object) -> set[str]:
+        return {each["id"] for each in tams.get("/flows", label=label, **params).json()}
+
+    assert found(init_segments=False) == set(ids.values())
+    assert found(timerange="_") == set(ids.values())
+    assert found(frame_width=640) == found(frame_height=360) == set()
+    assert found(frame_width=10**30) == set()
+
+
+@pytest.mark.behaviour("A18", "FLOW-LIST-15")
+def test_a_flow_is_not_found_by_a_gap_in_its_content(tams: TamsClient) -> None:
+    made = tams.make_flow()
+    tams.make_segments(made["id"], ["[0:0_1:0)", "[9:0_10:0)"])
+    assert tams.get("/flows", source_id=made["source_id"], timerange="[2:0_8:0)").json() == []
+    assert len(tams.get("/flows", source_id=made["source_id"], timerange="[2:0_9:0]").json()) == 1
+
+
+# -- Labels
+
+
+@pytest.mark.behaviour("A10", "AMB-33", "SORT-05")
+def test_labels_are_sorted_by_code_point(tams: TamsClient) -> None:
+    source_id = fresh()
+    labels = ["", " ", "10", "9", "Z", "a", "z", "É", "é", "日本", "\uffff", "🎬"]
+    for label in reversed(labels):
+        tams.make_flow(source_id=source_id, label=label)
+    url = with_query("/flows", {"source_id": source_id, "sort_by": "label", "limit": 5})
+    assert [item["label"] for page in tams.pages(url) for item in page.json()] == labels
+
+
+@pytest.mark.behaviour("SORT-07", "SRC-DESC-09")
+def test_an_empty_label_is_a_label(tams: TamsClient) -> None:
+    source_id = fresh()
+    tams.make_flow(source_id=source_id)
+    labelled = tams.make_flow(source_id=source_id, label="")["id"]
+    assert [item["id"] for item in tams.get("/flows", source_id=source_id, label="").json()] == [labelled]
+    assert tams.get("/flows", source_id=source_id, sort_by="label").json()[0]["id"] == labelled
+
+
+@pytest.mark.behaviour("PAGE-05", "SVC-PAGE-07")
+def test_a_link_holds_no_character_at_which_clients_split_it(tams: TamsClient) -> None:
+    tag = 'a,b;c>"d <é'
+    source_id = fresh()
+    for _ in range(2):
+        tams.make_flow(source_id=source_id, tags={tag: tag})
+    answer = tams.request("GET", f"/flows?source_id={source_id}&limit=1&tag.{part(tag)}=x,{part(tag)}")
+    url = answer.headers["Link"].removeprefix("<").partition(">")[0]
+    assert not set(',;<>" ') & set(url)
+    assert url.isascii()
+    assert len(tams.request("GET", url).json()) == 1

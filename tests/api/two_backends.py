@@ -1,0 +1,46 @@
+"""The application over two storage backends that have tags, with its worker."""
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from storage.catalog import Catalog
+from storage.media.filesystem import FileStore
+from storage.media.object_store import Backend
+from tams_server.settings import Settings
+from tams_server.wiring import Parts, open_parts
+from tams_server.worker import run_worker
+from tests.api.in_process import TOKEN, serving
+from tests.conformance.kit.server import Subject
+
+_SECRET = b"0123456789abcdef"
+_HOME_TAGS: dict[str, str | list[str]] = {"tier": "hot", "sites": ["London", "Salford, Greater Manchester"]}
+_SECOND = Backend(
+    "22222222-2222-4222-8222-222222222222", "second", "example", "files", tags={"tier": "cold", "slow": "yes"}
+)
+
+
+def _parts(settings: Settings) -> Parts:
+    """As the application has them, with tags on its backend and a second one beside it."""
+    parts = open_parts(settings)
+    (home,) = parts.stores.values()
+    home.backend = dataclasses.replace(home.backend, region="here", tags=_HOME_TAGS)
+    second = FileStore(settings.data_dir / "second", _SECOND, _SECRET, upload_timeout_s=600, download_timeout_s=3600)
+    stores = {home.backend.id: home, _SECOND.id: second}
+    return dataclasses.replace(parts, catalog=Catalog(parts.engine, stores), stores=stores)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Subject]:
+    """The server, its worker included, until the block ends."""
+    stop = threading.Event()
+    with serving(folder, _parts) as running:
+        worker = threading.Thread(target=run_worker, args=(running.catalog, stop), kwargs={"interval_s": 0.1})
+        worker.start()
+        try:
+            yield Subject(running.url, TOKEN)
+        finally:
+            stop.set()
+            worker.join(30)

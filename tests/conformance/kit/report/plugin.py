@@ -1,0 +1,102 @@
+"""The pytest plugin that gathers results, also from the workers of pytest-xdist, and writes the report.
+
+Each test's behaviours and last exchanges travel with its report as user properties.
+"""
+
+import json
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.kit.report.page import write_page
+from tests.conformance.kit.report.results import TestResult, findings, headline
+from tests.conformance.kit.trail import TRAIL
+
+_BEHAVIOURS = "behaviours"
+_EXCHANGES = "exchanges"
+
+
+class ReportPlugin:
+    """folder: where the report goes. subject: the URL that is tested, for its title."""
+
+    def __init__(self, folder: Path, subject: str, api_version: str) -> None:
+        self._folder = folder
+        self._subject = subject
+        self._api_version = api_version
+        self._results: dict[str, TestResult] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "call" and report.passed:
+            return
+        properties: dict[str, Any] = dict(report.user_properties)  # type: ignore[arg-type]
+        if properties.get(_BEHAVIOURS):
+            self._results[report.nodeid] = TestResult(
+                report.nodeid,
+                report.outcome,
+                properties[_BEHAVIOURS],
+                _message(report),
+                properties.get(_EXCHANGES, ()),
+                report.duration,
+            )
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workerinput"):
+            return
+        found = findings(sorted(self._results.values(), key=lambda result: result.name))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        summary = {
+            "subject": self._subject,
+            "api_version": self._api_version,
+            "tests": len(self._results),
+            "levels": headline(found),
+        }
+        behaviours = [
+            {
+                "id": each.behaviour.id,
+                "level": each.behaviour.level,
+                "state": each.state,
+                "reason": each.reason,
+                "tests": [test.name for test in each.tests],
+            }
+            for each in found
+        ]
+        document = json.dumps({**summary, "behaviours": behaviours}, indent=1, ensure_ascii=False)
+        (self._folder / "report.json").write_text(document, encoding="utf-8")
+        write_page(self._folder / "index.html", summary, found)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        levels = headline(findings(list(self._results.values())))
+        terminalreporter.section("behaviours")
+        for level in levels:
+            states = ", ".join(f"{n} {state}" for state, n in level["states"].items() if n and state != "Pass")
+            terminalreporter.line(f"{level['level']:10} {level['passed']:>4} of {level['tested']:>4} pass   {states}")
+        terminalreporter.line(f"report: {self._folder / 'index.html'}")
+
+
+class TrailPlugin:
+    """Runs where the tests run: notes the behaviours of each, and the exchanges of those that fail."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        named = [str(id_) for mark in item.iter_markers("behaviour") for id_ in mark.args]
+        report.user_properties.append((_BEHAVIOURS, named))
+        if report.failed:
+            report.user_properties.append((_EXCHANGES, TRAIL.told()))
+        return report
+
+    def pytest_runtest_setup(self) -> None:
+        TRAIL.clear()
+
+
+def _message(report: pytest.TestReport) -> str:
+    if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if report.failed:
+        return str(crash.message if crash else report.longrepr)[:2000]
+    return ""

@@ -1,0 +1,80 @@
+"""What came of each behaviour: the state that its tests put it in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.conformance.kit.report.behaviours import Behaviour, behaviours
+from tests.conformance.kit.report.untested import reason_untested
+
+STATES = ("Pass", "Fail", "Warning", "Not Implemented", "Not Applicable", "Could Not Test")
+NOT_IMPLEMENTED = "not implemented: "
+NOT_APPLICABLE = "not applicable: "
+"""How the reason of a skip begins that means one of these states."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One test as it ended. outcome: "passed", "failed" or "skipped". message: why it failed or was skipped.
+    exchanges: the last requests as curl commands, each with its answer."""
+
+    name: str
+    outcome: str
+    behaviours: Sequence[str]
+    message: str
+    exchanges: Sequence[Mapping[str, Any]]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A behaviour, its state, the reason for that where it is not Pass, and the tests that name it."""
+
+    behaviour: Behaviour
+    state: str
+    reason: str
+    tests: Sequence[TestResult]
+
+
+def findings(results: Sequence[TestResult]) -> list[Finding]:
+    """The state of every listed behaviour, in the order of the list."""
+    by_id: dict[str, list[TestResult]] = {}
+    for result in results:
+        for id_ in result.behaviours:
+            by_id.setdefault(id_, []).append(result)
+    return [_finding(behaviour, by_id.get(id_, [])) for id_, behaviour in behaviours().items()]
+
+
+def _finding(behaviour: Behaviour, tests: Sequence[TestResult]) -> Finding:
+    failed = [test for test in tests if test.outcome == "failed"]
+    if failed:
+        state = "Fail" if behaviour.required else "Warning"
+        return Finding(behaviour, state, failed[0].message, tests)
+    if any(test.outcome == "passed" for test in tests):
+        return Finding(behaviour, "Pass", "", tests)
+    if not tests:
+        return Finding(behaviour, "Could Not Test", reason_untested(behaviour.id), tests)
+    reason = tests[0].message
+    for prefix, state in ((NOT_IMPLEMENTED, "Not Implemented"), (NOT_APPLICABLE, "Not Applicable")):
+        if reason.startswith(prefix):
+            return Finding(behaviour, state, reason.removeprefix(prefix), tests)
+    return Finding(behaviour, "Could Not Test", reason, tests)
+
+
+def headline(found: Sequence[Finding]) -> list[dict[str, Any]]:
+    """By level: how many behaviours there are in each state, and how many of those that were put to the test pass."""
+    levels: dict[str, dict[str, int]] = {}
+    for each in found:
+        counts = levels.setdefault(each.behaviour.level, dict.fromkeys(STATES, 0))
+        counts[each.state] += 1
+    order = ("MUST", "MUST(c)", "DOC", "SHOULD", "SHOULD(a)", "MAY", "DER", "INF")
+    return [
+        {
+            "level": level,
+            "states": levels[level],
+            "passed": levels[level]["Pass"],
+            "tested": levels[level]["Pass"] + levels[level]["Fail"] + levels[level]["Warning"],
+        }
+        for level in order
+        if level in levels
+    ]

@@ -1,0 +1,61 @@
+"""The last requests that were sent and what came back, kept so that a failure can show them as curl commands."""
+
+import shlex
+from collections import deque
+from typing import Any
+
+import httpx
+
+_KEPT = 6
+_SHOWN_CHARS = 2000
+_LEFT_OUT = ("accept", "accept-encoding", "connection", "host", "user-agent", "content-length")
+
+
+class Trail:
+    def __init__(self) -> None:
+        self._exchanges: deque[httpx.Response] = deque(maxlen=_KEPT)
+
+    def clear(self) -> None:
+        self._exchanges.clear()
+
+    def note(self, answer: httpx.Response) -> None:
+        self._exchanges.append(answer)
+
+    def told(self) -> list[dict[str, Any]]:
+        """Each exchange, oldest first, the credential left out."""
+        return [
+            {
+                "curl": _curl(answer.request),
+                "status": answer.status_code,
+                "headers": dict(answer.headers),
+                "body": _text(answer),
+            }
+            for answer in self._exchanges
+        ]
+
+
+def _curl(request: httpx.Request) -> str:
+    parts = ["curl", "-i", "-X", request.method, shlex.quote(str(request.url))]
+    for name, value in request.headers.items():
+        if name == "authorization":
+            value = f"{value.partition(' ')[0]} $TOKEN"
+            parts += ["-H", f'"{name}: {value}"']
+        elif name not in _LEFT_OUT:
+            parts += ["-H", shlex.quote(f"{name}: {value}")]
+    try:
+        body = request.content
+    except httpx.RequestNotRead:
+        body = b"(streamed)"
+    if body:
+        parts += ["--data-binary", shlex.quote(body[:_SHOWN_CHARS].decode("utf-8", "replace"))]
+    return " ".join(parts)
+
+
+def _text(answer: httpx.Response) -> str:
+    try:
+        return answer.text[:_SHOWN_CHARS]
+    except httpx.ResponseNotRead:
+        return "(streamed)"
+
+
+TRAIL = Trail()

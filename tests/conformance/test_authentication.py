@@ -1,0 +1,174 @@
+"""Credentials: three ways to present one, and nothing for those who have none (AUTH-*)."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.documents import Json
+from tests.conformance.kit.ids import fresh
+from tests.conformance.kit.operations import Operation, operations
+from tests.conformance.kit.places import shown
+from tests.conformance.kit.segments import register
+from tests.conformance.kit.server import Subject
+
+EVERYWHERE = pytest.mark.parametrize("operation", operations(), ids=str)
+CONTENT = b"some media"
+
+
+@pytest.fixture
+def token(subject: Subject) -> str:
+    if not subject.token:
+        pytest.skip("no token was given for this server, which may ask for none")
+    return subject.token
+
+
+@pytest.fixture
+def stranger(subject: Subject, token: str) -> Iterator[httpx.Client]:
+    """A client without any credential."""
+    with httpx.Client(base_url=subject.url, timeout=30) as client:
+        yield client
+
+
+def nowhere(operation: Operation) -> str:
+    """The URL of an operation on things that are not there."""
+    names = ("flowId", "sourceId", "objectId", "profileId", "webhookId", "request-id", "name")
+    return operation.url({name: fresh() for name in names})
+
+
+def basic(text: bytes) -> str:
+    return f"Basic {b64encode(text).decode()}"
+
+
+@pytest.mark.behaviour("AUTH-01", "AUTH-05", "ROOT-03", "AMB-03", "AMB-24", "A01")
+@EVERYWHERE
+def test_nobody_comes_in_without_a_credential(stranger: httpx.Client, operation: Operation) -> None:
+    answer = stranger.request(operation.method, nowhere(operation))
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"]
+    assert answer.content == b"" or operation.method != "HEAD"
+
+
+@pytest.mark.behaviour("AUTH-01", "AUTH-02")
+@EVERYWHERE
+def test_a_bearer_token_lets_in(stranger: httpx.Client, token: str, operation: Operation) -> None:
+    answer = stranger.request(operation.method, nowhere(operation), headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code != 401
+    assert answer.status_code < 500
+
+
+@pytest.mark.behaviour("AUTH-01", "AUTH-03", "A64")
+@EVERYWHERE
+def test_a_token_in_the_url_lets_in(stranger: httpx.Client, token: str, operation: Operation) -> None:
+    answer = stranger.request(operation.method, nowhere(operation), params={"access_token": token})
+    assert answer.status_code != 401
+    assert answer.status_code < 500
+
+
+@pytest.mark.behaviour("AUTH-03")
+def test_a_token_in_the_url_goes_with_other_parameters(tams: TamsClient, stranger: httpx.Client, token: str) -> None:
+    made = tams.make_flow()
+    params = {"source_id": made["source_id"], "access_token": token, "limit": "5"}
+    assert [flow["id"] for flow in stranger.get("/flows", params=params).json()] == [made["id"]]
+
+
+@pytest.mark.behaviour("AUTH-09")
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
+def test_the_name_of_the_scheme_has_no_case(stranger: httpx.Client, token: str, scheme: str) -> None:
+    assert stranger.get("/service", headers={"Authorization": f"{scheme} {token}"}).status_code == 200
+
+
+@pytest.mark.behaviour("AUTH-05", "AUTH-06")
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize(
+    "authorization", ["Bearer of-nothing", basic(b"nobody:password"), basic(b"nobody:"), "Digest username=nobody"]
+)
+def test_a_wrong_credential_lets_nobody_in(stranger: httpx.Client, method: str, authorization: str) -> None:
+    answer = stranger.request(method, "/service", headers={"Authorization": authorization})
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.behaviour("AUTH-05")
+@pytest.mark.parametrize(
+    "authorization",
+    ["Bearer", "Basic", "Basic !!!!", basic(b"no colon"), basic(b"\xff\xfe:\xff"), "", "nonsense"],
+)
+def test_an_unreadable_credential_lets_nobody_in(stranger: httpx.Client, authorization: str) -> None:
+    assert stranger.get("/service", headers={"Authorization": authorization}).status_code in (400, 401)
+
+
+@pytest.mark.behaviour("AUTH-03", "AUTH-05")
+@pytest.mark.parametrize("wrong", ["", "of-nothing", "%", "\u2603", "a\x00b"])
+def test_a_wrong_token_in_the_url_lets_nobody_in(stranger: httpx.Client, wrong: str) -> None:
+    assert stranger.get("/service", params={"access_token": wrong}).status_code in (400, 401)
+
+
+@pytest.mark.behaviour("AUTH-05")
+@pytest.mark.parametrize("alter", [lambda t: t[:-1], lambda t: t + "x", str.swapcase, lambda t: f"{t} {t}"])
+def test_only_the_whole_token_lets_in(stranger: httpx.Client, token: str, alter: object) -> None:
+    assert callable(alter)
+    altered = alter(token)
+    assert altered != token
+    assert stranger.get("/service", headers={"Authorization": f"Bearer {altered}"}).status_code in (400, 401)
+
+
+@pytest.mark.behaviour("AUTH-07")
+def test_a_good_token_in_the_url_does_not_mend_a_bad_header(stranger: httpx.Client, token: str) -> None:
+    headers = {"Authorization": "Bearer of-nothing"}
+    assert stranger.get("/service", headers=headers, params={"access_token": token}).status_code in (400, 401)
+
+
+@pytest.mark.behaviour("AUTH-07")
+def test_two_tokens_are_one_too_many_or_the_first_wins(stranger: httpx.Client, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = stranger.get("/service", headers=headers, params={"access_token": "of-nothing"})
+    assert answer.status_code in (200, 400, 401)
+    assert "of-nothing" not in answer.text
+
+
+@pytest.mark.behaviour("AUTH-08", "T26")
+def test_no_answer_repeats_the_token(stranger: httpx.Client, token: str) -> None:
+    for path in ("/service", "/flows?limit=many", f"/flows/{fresh()}", "/nothing/here"):
+        answer = stranger.get(path, params={**dict(httpx.URL(path).params), "access_token": token})
+        assert token not in answer.text
+
+
+@pytest.fixture
+def urls(tams: TamsClient) -> list[Json]:
+    """The get_urls of an object that was uploaded, without credentials, as its allocation says."""
+    flow_id = tams.make_flow()["id"]
+    [object_id] = tams.make_objects(flow_id, 1, CONTENT)
+    register(tams, flow_id, object_id=object_id)
+    found: list[Json] = shown(tams, "object", flow_id, object_id)["get_urls"]
+    return found
+
+
+def same_origin(url: str, subject: Subject) -> bool:
+    return urlsplit(url)[:2] == urlsplit(subject.url)[:2]
+
+
+@pytest.mark.behaviour("AUTH-11", "AUTH-12")
+def test_media_can_be_fetched_with_no_more_than_the_api_gives(subject: Subject, token: str, urls: list[Json]) -> None:
+    reachable = [url for url in urls if url.get("presigned") or same_origin(url["url"], subject)]
+    assert reachable
+    for url in reachable:
+        headers = {} if url.get("presigned") else {"Authorization": f"Bearer {token}"}
+        answer = httpx.get(url["url"], headers=headers, timeout=30)
+        assert (answer.status_code, answer.content) == (200, CONTENT)
+
+
+@pytest.mark.behaviour("AUTH-03", "AUTH-11")
+def test_media_of_this_server_ask_for_a_credential_where_their_url_has_none(
+    subject: Subject, token: str, urls: list[Json]
+) -> None:
+    plain = [url["url"] for url in urls if not url.get("presigned") and same_origin(url["url"], subject)]
+    if not plain:
+        pytest.skip("this server has no plain URLs of its own for media")
+    for url in plain:
+        assert httpx.get(url, timeout=30).status_code == 401
+        assert httpx.get(url, headers={"Authorization": "Bearer of-nothing"}, timeout=30).status_code == 401
+        assert httpx.get(url, params={"access_token": token}, timeout=30).content == CONTENT

@@ -1,0 +1,137 @@
+"""Bodies of requests and answers: malformed ones, missing ones, bare values, and answers without any."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.one_of_each import TAG, OneOfEach, make_one_of_each
+from tests.conformance.kit.operations import Operation, operations
+from tests.conformance.kit.shared import lasting_client
+
+TAKING = [o for o in operations() if o.body and 400 in o.statuses and "webhook" not in o.path]
+JSON = {"Content-Type": "application/json"}
+MALFORMED = {
+    "half": b'{"label": ',
+    "word": b"text",
+    "single-quotes": b"'text'",
+    "two-values": b'"a" "b"',
+    "trailing-comma": b'["a",]',
+    "not-utf-8": b'"\xff\xfe"',
+    "not-a-number": b"NaN",
+}
+UNTYPED: dict[str, list[Any]] = {
+    "description": [5, None, {"description": "text"}, ["text"]],
+    "label": [5, None, {"label": "text"}, ["text"]],
+    "read_only": ["true", 1, None, {"read_only": True}],
+    "max_bit_rate": ["5000", 1.5, None, {"max_bit_rate": 5000}],
+    "avg_bit_rate": ["5000", 1.5, None, {"avg_bit_rate": 5000}],
+}
+BARE: dict[str, Any] = {
+    "description": "text",
+    "label": "text",
+    "read_only": True,
+    "max_bit_rate": 7000,
+    "avg_bit_rate": 6500,
+}
+
+
+@pytest.fixture(scope="module")
+def each(http: httpx.Client) -> Iterator[OneOfEach]:
+    with lasting_client(http) as tams:
+        yield make_one_of_each(tams)
+
+
+def send(tams: TamsClient, each: OneOfEach, operation: Operation, content: bytes, headers: dict[str, str]) -> int:
+    return tams.request(operation.method, each.url(operation), content=content, headers=headers).status_code
+
+
+@pytest.mark.behaviour("GEN-03", "SVC-GEN-04")
+@pytest.mark.parametrize("content", MALFORMED.values(), ids=MALFORMED.keys())
+@pytest.mark.parametrize("operation", TAKING, ids=str)
+def test_a_malformed_body_is_refused_and_changes_nothing(
+    tams: TamsClient, each: OneOfEach, operation: Operation, content: bytes
+) -> None:
+    before = each.state(tams)
+    assert send(tams, each, operation, content, JSON) == 400
+    assert each.state(tams) == before
+
+
+@pytest.mark.behaviour("GEN-04")
+@pytest.mark.parametrize("headers", [JSON, {}], ids=["typed", "untyped"])
+@pytest.mark.parametrize("operation", [o for o in TAKING if o.body == "required"], ids=str)
+def test_a_missing_body_is_refused_and_changes_nothing(
+    tams: TamsClient, each: OneOfEach, operation: Operation, headers: dict[str, str]
+) -> None:
+    before = each.state(tams)
+    assert send(tams, each, operation, b"", headers) in ((400,) if headers else (400, 415))
+    assert each.state(tams) == before
+
+
+@pytest.mark.behaviour("GEN-04")
+@pytest.mark.parametrize("operation", [o for o in TAKING if o.body == "optional"], ids=str)
+def test_a_body_that_is_optional_may_be_missing(tams: TamsClient, each: OneOfEach, operation: Operation) -> None:
+    assert send(tams, each, operation, b"", {}) == 201
+
+
+@pytest.mark.behaviour("A01", "GEN-03")
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("operation", TAKING, ids=str)
+def test_a_body_of_another_type_is_refused_and_changes_nothing(
+    tams: TamsClient, each: OneOfEach, operation: Operation, content_type: str
+) -> None:
+    before = each.state(tams)
+    assert send(tams, each, operation, b"<label>text</label>", {"Content-Type": content_type}) in (400, 415)
+    assert each.state(tams) == before
+
+
+@pytest.mark.behaviour("GEN-05", "GEN-06")
+@pytest.mark.parametrize("member", BARE)
+def test_a_member_of_a_flow_is_a_bare_value(tams: TamsClient, member: str) -> None:
+    path = f"/flows/{tams.make_flow()['id']}/{member}"
+    written = tams.put(path, BARE[member])
+    assert (written.status_code, written.content) == (204, b"")
+    answer = tams.get(path)
+    assert answer.headers["Content-Type"].partition(";")[0] == "application/json"
+    assert answer.json() == BARE[member]
+
+
+@pytest.mark.behaviour("GEN-05", "SRC-DESC-01")
+@pytest.mark.parametrize("member", ["description", "label"])
+def test_a_member_of_a_source_is_a_bare_value(tams: TamsClient, member: str) -> None:
+    path = f"/sources/{tams.make_flow()['source_id']}/{member}"
+    assert tams.put(path, BARE[member]).status_code == 204
+    answer = tams.get(path)
+    assert answer.headers["Content-Type"].partition(";")[0] == "application/json"
+    assert answer.json() == BARE[member]
+
+
+@pytest.mark.behaviour("GEN-05", "SVC-GEN-04")
+@pytest.mark.parametrize(("member", "value"), [(name, value) for name, values in UNTYPED.items() for value in values])
+def test_a_member_of_a_flow_takes_no_value_of_another_type(
+    tams: TamsClient, each: OneOfEach, member: str, value: Any
+) -> None:
+    before = each.state(tams)
+    assert tams.put(f"/flows/{each.values['flowId']}/{member}", value).status_code == 400
+    assert each.state(tams) == before
+
+
+@pytest.mark.behaviour("GEN-06")
+@pytest.mark.parametrize("kind", ["sources", "flows"])
+@pytest.mark.parametrize("member", ["description", "label", f"tags/{TAG}"])
+def test_an_answer_of_204_has_no_body(tams: TamsClient, kind: str, member: str) -> None:
+    made = tams.make_flow()
+    path = f"/{kind}/{made['id' if kind == 'flows' else 'source_id']}/{member}"
+    for answer in (tams.put(path, "text"), tams.delete(path)):
+        assert answer.status_code == 204
+        assert answer.content == b""
+        assert answer.headers.get("Content-Length", "0") == "0"
+
+
+@pytest.mark.behaviour("GEN-06")
+def test_a_deletion_that_is_done_has_no_body(tams: TamsClient) -> None:
+    answer = tams.delete(f"/flows/{tams.make_flow()['id']}")
+    assert answer.status_code in (202, 204)
+    assert bool(answer.content) == (answer.status_code == 202)

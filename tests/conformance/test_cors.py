@@ -1,0 +1,106 @@
+"""Browsers of other origins: preflights, and what scripts may see of an answer. Skipped where a server has no CORS."""
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.ids import fresh
+from tests.conformance.kit.operations import Operation, operations
+from tests.conformance.kit.server import Subject
+
+ORIGIN = "https://player.example.com"
+NAMES = ("flowId", "sourceId", "objectId", "profileId", "webhookId", "request-id", "name")
+SHOWN = (
+    "Link",
+    "Location",
+    "X-Paging-Limit",
+    "X-Paging-NextKey",
+    "X-Paging-Count",
+    "X-Paging-Reverse-Order",
+    "X-Paging-Timerange",
+)
+
+
+@pytest.fixture(autouse=True)
+def _cors(http: httpx.Client) -> None:
+    if "Access-Control-Allow-Origin" not in http.get("/service", headers={"Origin": ORIGIN}).headers:
+        pytest.skip("this server lets no script of another origin in")
+
+
+@pytest.fixture
+def browser(subject: Subject) -> httpx.Client:
+    """What a browser sends a preflight with: no credential."""
+    return httpx.Client(base_url=subject.url, headers={"Origin": ORIGIN}, timeout=30)
+
+
+def named(answer: httpx.Response, header: str) -> set[str]:
+    return {name.strip().lower() for name in answer.headers.get(header, "").split(",")}
+
+
+def preflight(browser: httpx.Client, method: str, url: str, asked: str) -> httpx.Response:
+    headers = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": asked}
+    answer = browser.options(url, headers=headers)
+    assert answer.is_success
+    assert answer.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)
+    return answer
+
+
+@pytest.mark.parametrize("operation", operations(), ids=str)
+def test_a_preflight_needs_no_credential_and_allows_the_method(browser: httpx.Client, operation: Operation) -> None:
+    answer = preflight(browser, operation.method, operation.url({name: fresh() for name in NAMES}), "authorization")
+    allowed = {method.upper() for method in named(answer, "Access-Control-Allow-Methods")}
+    # GET, HEAD and POST need no permission.
+    assert operation.method in allowed | {"GET", "HEAD", "POST"}
+
+
+@pytest.mark.parametrize("header", ["authorization", "content-type"])
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_a_preflight_allows_what_a_client_must_send(browser: httpx.Client, method: str, header: str) -> None:
+    path = f"/flows/{fresh()}" if method == "PUT" else "/service"
+    allowed = named(preflight(browser, method, path, header), "Access-Control-Allow-Headers")
+    # A wildcard does not cover Authorization.
+    assert header in allowed or ("*" in allowed and header != "authorization")
+
+
+@pytest.mark.parametrize("header", SHOWN)
+@pytest.mark.parametrize("path", ["/flows?limit=1", "/service/storage-backends"])
+def test_scripts_may_see_the_headers_of_pages(http: httpx.Client, path: str, header: str) -> None:
+    exposed = named(http.get(path, headers={"Origin": ORIGIN}), "Access-Control-Expose-Headers")
+    assert {header.lower(), "*"} & exposed
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/service", 200),
+        ("HEAD", "/service", 200),
+        ("GET", "/flows?limit=many", 400),
+        ("GET", "/sources/00000000-0000-4000-8000-000000000000", 404),
+        ("GET", "/nothing", 404),
+        ("DELETE", "/service", 405),
+    ],
+)
+def test_scripts_may_see_refusals_too(http: httpx.Client, method: str, path: str, status: int) -> None:
+    answer = http.request(method, path, headers={"Origin": ORIGIN})
+    assert answer.status_code == status
+    assert answer.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)
+
+
+def test_scripts_may_see_that_a_credential_is_wanted(browser: httpx.Client, subject: Subject) -> None:
+    if not subject.token:
+        pytest.skip("no token was given for this server, which may ask for none")
+    answer = browser.get("/service")
+    assert answer.status_code == 401
+    assert answer.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)
+
+
+def test_a_browser_may_upload_media(tams: TamsClient, browser: httpx.Client) -> None:
+    [media_object] = tams.allocate(tams.make_flow()["id"])
+    put_url = media_object["put_url"]
+    answer = preflight(browser, "PUT", put_url["url"], "content-type")
+    assert "PUT" in {method.upper() for method in named(answer, "Access-Control-Allow-Methods")}
+    assert {"content-type", "*"} & named(answer, "Access-Control-Allow-Headers")
+    headers = {"Content-Type": put_url["content-type"], **put_url.get("headers", {})}
+    stored = browser.put(put_url["url"], content=b"some media", headers=headers)
+    assert stored.status_code == 200
+    assert stored.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)

@@ -1,0 +1,183 @@
+"""Deletion of a flow, and of all that hangs on it alone (FLOW-DEL-*)."""
+
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.deletions import delete_flow, followed
+from tests.conformance.kit.documents import AUDIO, MULTI, flow, init_flow
+from tests.conformance.kit.flow_states import is_there, put_flow, read_flow
+from tests.conformance.kit.ids import fresh, fresh_name
+from tests.conformance.kit.polling import until
+
+MANY = 1100
+"""Segments of a flow that is slow to delete."""
+
+
+def object_is_there(tams: TamsClient, object_id: str) -> bool:
+    status = tams.get(f"/objects/{object_id}").status_code
+    assert status in (200, 404)
+    return status == 200
+
+
+@pytest.mark.behaviour("FLOW-DEL-01", "GEN-06")
+def test_a_deleted_flow_is_gone(tams: TamsClient) -> None:
+    flow_id = tams.make_flow()["id"]
+    answer = tams.delete(f"/flows/{flow_id}")
+    assert answer.status_code in (202, 204)
+    assert answer.status_code == 202 or answer.content == b""
+    until(lambda: tams.get(f"/flows/{flow_id}").status_code == 404, "the flow is gone")
+    assert tams.head(f"/flows/{flow_id}").status_code == 404
+    assert tams.get(f"/flows/{flow_id}/label").status_code == 404
+
+
+@pytest.mark.behaviour("FLOW-DEL-01")
+def test_a_deleted_flow_is_no_longer_listed(tams: TamsClient) -> None:
+    tag = fresh_name()
+    kept, gone = (tams.make_flow(flow(tags={tag: "1"}))["id"] for _ in range(2))
+    delete_flow(tams, gone)
+    assert [item["id"] for item in tams.get("/flows", **{f"tag.{tag}": "1"}).json()] == [kept]
+
+
+@pytest.mark.behaviour("FLOW-DEL-02", "FLOW-DEL-03", "FLOW-DEL-06", "AMB-28", "T11")
+def test_a_flow_of_many_segments_is_deleted_at_once_or_by_a_request(tams: TamsClient) -> None:
+    flow_id = tams.make_flow()["id"]
+    object_id = tams.make_objects(flow_id, 1)[0]
+    segments = [
+        {"object_id": object_id, "timerange": f"[{at}:0_{at + 1}:0)", "ts_offset": f"{at}:0"} for at in range(MANY)
+    ]
+    for start in range(0, MANY, 100):
+        assert tams.post(f"/flows/{flow_id}/segments", segments[start : start + 100]).status_code == 201
+    answer = tams.delete(f"/flows/{flow_id}")
+    request = followed(tams, answer)
+    if request is not None:
+        assert (answer.json()["flow_id"], answer.json()["delete_flow"]) == (flow_id, True)
+        assert (request["id"], request["flow_id"]) == (answer.json()["id"], flow_id)
+    assert not is_there(tams, flow_id)
+    until(lambda: not object_is_there(tams, object_id), "the object is gone")
+
+
+@pytest.mark.behaviour("FLOW-DEL-04")
+@pytest.mark.parametrize("flow_id", [None, "nonsense", "8f14e45f-ceea-767f-a8d4-dd1c3b1e0f00"])
+def test_a_flow_that_was_never_made_cannot_be_deleted(tams: TamsClient, flow_id: str | None) -> None:
+    assert tams.delete(f"/flows/{flow_id or fresh()}").status_code == 404
+
+
+@pytest.mark.behaviour("FLOW-DEL-04")
+def test_a_flow_is_deleted_only_once(tams: TamsClient) -> None:
+    flow_id = tams.make_flow()["id"]
+    delete_flow(tams, flow_id)
+    assert tams.delete(f"/flows/{flow_id}").status_code == 404
+
+
+@pytest.mark.behaviour("FLOW-DEL-05", "RO-02")
+def test_a_read_only_flow_is_not_deleted(tams: TamsClient) -> None:
+    flow_id = tams.make_flow()["id"]
+    tams.make_segments(flow_id, ["[0:0_1:0)"])
+    assert tams.put(f"/flows/{flow_id}/read_only", True).status_code == 204
+    before = read_flow(tams, flow_id)
+    assert tams.delete(f"/flows/{flow_id}").status_code == 403
+    assert read_flow(tams, flow_id) == before
+    assert len(tams.segments(flow_id)) == 1
+    assert tams.put(f"/flows/{flow_id}/read_only", False).status_code == 204
+    delete_flow(tams, flow_id)
+
+
+@pytest.mark.behaviour("FLOW-DEL-06", "A34")
+def test_the_segments_go_with_their_flow(tams: TamsClient) -> None:
+    flow_id = tams.make_flow()["id"]
+    tams.make_segments(flow_id, ["[0:0_1:0)", "[1:0_2:0)"])
+    delete_flow(tams, flow_id)
+    until(
+        lambda: (answer := tams.get(f"/flows/{flow_id}/segments")).status_code == 404 or answer.json() == [],
+        "no segment of the flow is listed",
+    )
+
+
+@pytest.mark.behaviour("FLOW-DEL-07", "RO-15")
+def test_objects_that_another_flow_uses_stay(tams: TamsClient) -> None:
+    first, second = (tams.make_flow()["id"] for _ in range(2))
+    segment = tams.make_segments(first, ["[0:0_1:0)"])[0]
+    assert tams.post(f"/flows/{second}/segments", segment).status_code == 201
+    path = f"/objects/{segment['object_id']}"
+    assert set(tams.get(path).json()["referenced_by_flows"]) == {first, second}
+    delete_flow(tams, first)
+    until(lambda: tams.get(path).json()["referenced_by_flows"] == [second], "only the other flow is named")
+    assert [item["object_id"] for item in tams.segments(second)] == [segment["object_id"]]
+
+
+@pytest.mark.behaviour("FLOW-DEL-08", "A13")
+def test_objects_that_no_flow_uses_go(tams: TamsClient) -> None:
+    flow_id = tams.make_flow()["id"]
+    ids = [segment["object_id"] for segment in tams.make_segments(flow_id, ["[0:0_1:0)", "[1:0_2:0)"])]
+    assert all(object_is_there(tams, id_) for id_ in ids)
+    delete_flow(tams, flow_id)
+    until(lambda: not any(object_is_there(tams, id_) for id_ in ids), "the objects are gone")
+
+
+@pytest.mark.behaviour("FLOW-DEL-09")
+def test_an_init_object_stays_while_a_media_object_names_it(tams: TamsClient) -> None:
+    first, second = (tams.make_flow(init_flow())["id"] for _ in range(2))
+    init_id, one, two = tams.make_objects(first, 3)
+    media = {one: "[0:0_1:0)", two: "[1:0_2:0)"}
+    for object_id, timerange in media.items():
+        segment = {"object_id": object_id, "init_object_id": init_id, "timerange": timerange}
+        assert tams.post(f"/flows/{first}/segments", segment).status_code == 201
+    reused = {"object_id": two, "timerange": media[two]}
+    assert tams.post(f"/flows/{second}/segments", reused).status_code == 201
+    delete_flow(tams, first)
+    until(lambda: not object_is_there(tams, one), "the first media object is gone")
+    assert object_is_there(tams, init_id)
+    assert tams.segments(second)[0]["init_object"]["object_id"] == init_id
+    delete_flow(tams, second)
+    until(lambda: not object_is_there(tams, init_id), "the init object is gone")
+
+
+@pytest.mark.behaviour("FLOW-DEL-10", "SRC-LIFE-06")
+def test_a_source_goes_with_its_last_flow(tams: TamsClient) -> None:
+    first = tams.make_flow()
+    second = tams.make_flow(flow(source_id=first["source_id"]))
+    delete_flow(tams, first["id"])
+    assert tams.get(f"/sources/{first['source_id']}").status_code == 200
+    delete_flow(tams, second["id"])
+    until(lambda: tams.get(f"/sources/{first['source_id']}").status_code == 404, "the source is gone")
+
+
+@pytest.mark.behaviour("FLOW-DEL-11", "A28")
+def test_a_collected_flow_is_deleted_and_dropped_or_kept_and_listed(tams: TamsClient) -> None:
+    kept, doomed = tams.make_flow(), tams.make_flow(flow(AUDIO))
+    items = [{"id": doomed["id"], "role": "audio"}, {"id": kept["id"], "role": "video"}]
+    parent = tams.make_flow(flow(MULTI, flow_collection=items))["id"]
+    answer = tams.delete(f"/flows/{doomed['id']}")
+    assert answer.status_code in (202, 204, 400, 403, 409)
+    if answer.status_code < 300:
+        until(lambda: read_flow(tams, parent)["flow_collection"] == items[1:], "the member is no longer listed")
+        assert not is_there(tams, doomed["id"])
+    else:
+        assert read_flow(tams, parent)["flow_collection"] == items
+        assert read_flow(tams, doomed["id"])["collected_by"] == [parent]
+
+
+@pytest.mark.behaviour("FLOW-DEL-12")
+def test_the_id_of_a_deleted_flow_can_be_used_again(tams: TamsClient) -> None:
+    document = tams.make_flow(flow(label="first", tags={"a": "b"}))
+    tams.make_segments(document["id"], ["[0:0_1:0)"])
+    delete_flow(tams, document["id"])
+    anew = flow(AUDIO) | {"id": document["id"]}
+    assert put_flow(tams, anew).status_code == 201
+    read = read_flow(tams, document["id"], include_timerange=True)
+    assert anew.items() <= read.items()
+    assert not {name for name in ("label", "tags", "segments_updated") if read.get(name)}
+    assert read["timerange"] == "()"
+
+
+@pytest.mark.behaviour("FLOW-DEL-11", "FLOW-DEL-12", "FLOW-COLL-06", "A28")
+def test_a_flow_made_again_is_in_no_collection_of_the_former(tams: TamsClient) -> None:
+    member = tams.make_flow()
+    parent = tams.make_flow(flow(MULTI, flow_collection=[{"id": member["id"]}]))["id"]
+    answer = tams.delete(f"/flows/{member['id']}")
+    if answer.status_code >= 400:
+        pytest.skip("this server deletes no flow that is collected")
+    followed(tams, answer)
+    assert put_flow(tams, member).status_code == 201
+    assert not read_flow(tams, parent).get("flow_collection")
+    assert not read_flow(tams, member["id"]).get("collected_by")

@@ -1,0 +1,221 @@
+"""Which flows each filter of /flows finds."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, TECHNICAL, VIDEO, flow
+from tests.conformance.kit.flow_states import read_flow
+from tests.conformance.kit.ids import fresh, fresh_name
+from tests.conformance.kit.polling import until
+from tests.conformance.kit.queries import Value, with_query
+from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.shelves import Shelf, make_shelf
+from tests.conformance.kit.timelines import make_timeline
+
+Params = dict[str, Value]
+H264 = {"sd", "init", "init-not", "linked", "parted"}
+SMALL = {"sd", "init", "linked", "parted"}
+LARGE = {"hd", "init-not"}
+UNCOLLECTED = {"init", "init-not", "picture", "text", "linked", "linked-sound", "parted", "container", "both", "one"}
+
+FOUND: list[tuple[str, Params, set[str]]] = [
+    ("FLOW-LIST-03", {"format": VIDEO}, H264 | {"hd"}),
+    ("FLOW-LIST-03", {"format": AUDIO}, {"sound", "linked-sound"}),
+    ("FLOW-LIST-03", {"format": IMAGE}, {"picture"}),
+    ("FLOW-LIST-03", {"format": DATA}, {"text"}),
+    ("FLOW-LIST-03", {"format": MULTI}, {"container", "both", "one"}),
+    ("FLOW-LIST-04", {"codec": "video/h264"}, H264),
+    ("FLOW-LIST-04", {"codec": "video/h265"}, {"hd"}),
+    ("FLOW-LIST-04", {"codec": "video/H264"}, set()),
+    ("FLOW-LIST-04", {"codec": "video/h26"}, set()),
+    ("FLOW-LIST-08", {"codec": "audio/aac"}, {"sound", "linked-sound"}),
+    ("FLOW-LIST-10", {"status": "ingesting"}, {"sd"}),
+    ("FLOW-LIST-10", {"status": "closed_complete"}, {"hd"}),
+    ("FLOW-LIST-10", {"status": "awaiting_content"}, {"sound"}),
+    ("FLOW-LIST-10", {"status": "replication_in_progress"}, {"picture"}),
+    ("FLOW-LIST-11", {"frame_width": 1280}, SMALL),
+    ("FLOW-LIST-11", {"frame_height": 720}, SMALL),
+    ("FLOW-LIST-11", {"frame_width": 1920}, LARGE),
+    ("FLOW-LIST-11", {"frame_height": 1080}, LARGE),
+    ("FLOW-LIST-11", {"frame_width": 1281}, set()),
+    ("FLOW-LIST-11", {"frame_width": 1280, "frame_height": 1080}, set()),
+    ("FLOW-LIST-11", {"frame_width": 0}, set()),
+    ("FLOW-LIST-11", {"frame_width": -1280}, set()),
+    ("FLOW-LIST-12", {"init_segments": True}, {"init"}),
+    ("FLOW-LIST-14", {"collected_by_ids": ["both"]}, {"sd", "sound"}),
+    ("FLOW-LIST-14", {"collected_by_ids": ["one"]}, {"hd"}),
+    ("FLOW-LIST-14", {"collected_by_ids": ["one", "both"]}, {"sd", "sound", "hd"}),
+    ("FLOW-LIST-14", {"collected_by_ids": ["sd"]}, set()),
+    ("FLOW-LIST-14", {"collected_by_ids": ["unknown", "one"]}, {"hd"}),
+    ("FLOW-LIST-14", {"collected_by_ids": ["unknown"]}, set()),
+    ("FLOW-LIST-14", {"collected_by_ids": []}, UNCOLLECTED),
+    ("FLOW-LIST-02", {"source_id": "source"}, {"sd", "hd"}),
+    ("FLOW-LIST-02", {"source_id": "unknown"}, set()),
+    ("FLOW-LIST-05", {"profile_id": "profile"}, {"linked"}),
+    ("FLOW-LIST-05", {"profile_id": "other_profile"}, {"linked-sound"}),
+    ("FLOW-LIST-05", {"profile_id": "unknown"}, set()),
+    ("FLOW-LIST-21", {"format": VIDEO, "codec": "video/h264", "status": "ingesting"}, {"sd"}),
+    ("FLOW-LIST-21", {"format": AUDIO, "codec": "video/h264"}, set()),
+    ("FLOW-LIST-21", {"source_id": "source", "frame_width": 1920}, {"hd"}),
+    ("FLOW-LIST-21", {"tag.genre": "news"}, {"sd", "sound"}),
+    ("FLOW-LIST-21", {"tag.genre": "news", "format": AUDIO}, {"sound"}),
+    ("FLOW-LIST-21", {"tag_exists.genre": False, "collected_by_ids": ["both", "one"]}, {"hd"}),
+    ("FLOW-LIST-21", {"profile_id": "profile", "frame_width": 1280}, {"linked"}),
+    ("FLOW-LIST-21", {"profile_id": "profile", "frame_width": 1920}, set()),
+    ("FLOW-LIST-21", {"collected_by_ids": [], "format": MULTI}, {"container", "both", "one"}),
+]
+
+REFUSED = [
+    ("FLOW-LIST-02", "source_id", ""),
+    ("FLOW-LIST-03", "format", "video"),
+    ("FLOW-LIST-03", "format", "urn:x-nmos:format:VIDEO"),
+    ("FLOW-LIST-03", "format", ""),
+    ("FLOW-LIST-04", "codec", "h264"),
+    ("FLOW-LIST-04", "codec", "video/h264; profile=high"),
+    ("FLOW-LIST-04", "codec", "movie/h264"),
+    ("FLOW-LIST-04", "codec", ""),
+    ("FLOW-LIST-05", "profile_id", ""),
+    ("FLOW-LIST-10", "status", "finished"),
+    ("FLOW-LIST-10", "status", "INGESTING"),
+    ("FLOW-LIST-10", "status", ""),
+    ("FLOW-LIST-11", "frame_width", "wide"),
+    ("FLOW-LIST-11", "frame_width", "1280.5"),
+    ("FLOW-LIST-11", "frame_height", ""),
+    ("FLOW-LIST-12", "init_segments", "maybe"),
+    ("FLOW-LIST-14", "collected_by_ids", "zzz"),
+    ("FLOW-LIST-18", "timerange", "soon"),
+]
+
+
+@pytest.fixture(scope="module")
+def shelf(http: httpx.Client) -> Iterator[Shelf]:
+    with lasting_client(http) as tams:
+        yield make_shelf(tams)
+
+
+def resolved(shelf: Shelf, params: Params) -> Params:
+    """The parameters with ids where they name flows or other things; a name that is unknown becomes a fresh id."""
+    ids = {**shelf.ids, **shelf.known}
+    found: Params = {}
+    for name, value in params.items():
+        if name in ("source_id", "profile_id"):
+            found[name] = ids.get(str(value), fresh())
+        elif isinstance(value, list):
+            found[name] = [ids.get(each, fresh()) for each in value]
+        else:
+            found[name] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("params", "names"),
+    [pytest.param(params, names, marks=pytest.mark.behaviour(id_)) for id_, params, names in FOUND],
+    ids=[str(params) for _, params, _ in FOUND],
+)
+def test_a_filter_finds_its_flows_and_no_others(
+    tams: TamsClient, shelf: Shelf, params: Params, names: set[str]
+) -> None:
+    # What a filter on frame sizes or init segments says of images is open (A16, A17): no size or flag here is theirs.
+    assert shelf.found(tams, resolved(shelf, params)) == names
+    assert shelf.found(tams, resolved(shelf, params), limit=2) == names
+
+
+@pytest.mark.behaviour("FLOW-LIST-13", "A17")
+def test_a_video_flow_that_says_nothing_of_init_segments_has_none(tams: TamsClient, shelf: Shelf) -> None:
+    found = shelf.found(tams, {"init_segments": False, "format": VIDEO})
+    assert found == {"sd", "hd", "init-not", "linked", "parted"}
+
+
+@pytest.mark.behaviour("FLOW-LIST-06")
+def test_a_flow_that_parted_from_its_profile_is_found_by_its_technical_data_only(
+    tams: TamsClient, shelf: Shelf
+) -> None:
+    assert "profile_id" not in read_flow(tams, shelf.ids["parted"])
+    assert "parted" not in shelf.found(tams, {"profile_id": shelf.known["profile"]})
+    assert "parted" in shelf.found(tams, {"codec": "video/h264", "frame_width": 1280})
+
+
+@pytest.mark.behaviour("FLOW-LIST-07", "FLOW-LIST-08")
+def test_flows_that_match_a_profile_without_being_made_from_it_are_not_found_by_it(
+    tams: TamsClient, shelf: Shelf
+) -> None:
+    linked, plain = (read_flow(tams, shelf.ids[name]) for name in ("linked", "sd"))
+    assert {name: linked[name] for name in TECHNICAL[VIDEO]} == {name: plain[name] for name in TECHNICAL[VIDEO]}
+    assert shelf.found(tams, {"profile_id": shelf.known["profile"]}) == {"linked"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [pytest.param(name, value, marks=pytest.mark.behaviour(id_)) for id_, name, value in REFUSED],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_malformed_filter_is_refused(tams: TamsClient, method: str, name: str, value: str) -> None:
+    assert tams.request(method, "/flows", params={name: value}).status_code == 400
+
+
+@pytest.mark.behaviour("FLOW-LIST-09")
+def test_flows_are_found_by_their_whole_label(tams: TamsClient, shelf: Shelf) -> None:
+    assert shelf.found(tams, {}) == set(shelf.ids)
+    for other in (shelf.label[:-1], shelf.label.upper(), f" {shelf.label}", f"{shelf.label[:-1]}_"):
+        assert tams.request("GET", with_query("/flows", {"label": other})).json() == []
+
+
+@pytest.mark.behaviour("FLOW-LIST-09")
+def test_a_flow_is_found_by_its_new_label_only(tams: TamsClient) -> None:
+    first, second = fresh_name("label"), fresh_name("label")
+    id_ = tams.make_flow(label=first)["id"]
+    assert tams.put(f"/flows/{id_}/label", second).status_code == 204
+    assert tams.get("/flows", label=first).json() == []
+    assert [item["id"] for item in tams.get("/flows", label=second).json()] == [id_]
+    assert tams.delete(f"/flows/{id_}/label").status_code == 204
+    assert tams.get("/flows", label=second).json() == []
+
+
+@pytest.mark.behaviour("FLOW-LIST-01", "FLOW-LIST-19")
+def test_a_flow_is_listed_as_it_is_read(tams: TamsClient, shelf: Shelf) -> None:
+    listed = tams.get("/flows", label=shelf.label).json()
+    assert len(listed) == len(shelf.ids)
+    for item in listed:
+        item.pop("timerange", None)
+        assert item == read_flow(tams, item["id"])
+
+
+# -- By content
+
+
+@pytest.mark.behaviour("FLOW-LIST-15", "FLOW-LIST-16", "FLOW-LIST-17")
+def test_flows_are_found_by_where_their_content_is(tams: TamsClient) -> None:
+    source = fresh()
+    early, late = (
+        make_timeline(tams, flow(source_id=source), segments=[timerange])["id"]
+        for timerange in ("[0:0_10:0)", "[5:0_20:0]")
+    )
+    bare = tams.make_flow(source_id=source)["id"]
+
+    def found(timerange: str | None) -> set[str]:
+        return {item["id"] for item in tams.get("/flows", source_id=source, timerange=timerange).json()}
+
+    assert found(None) == {early, late, bare}
+    assert found("[0:0_5:0)") == {early}
+    assert found("[0:0_5:0]") == found("[9:0]") == {early, late}
+    assert found("[10:0_") == found("[20:0]") == {late}
+    assert found("(20:0_") == found("_0:0)") == set()
+    assert found("()") == {bare}
+    # Whether all of time, said explicitly, finds flows without content is open (A19).
+    assert found("_") in ({early, late}, {early, late, bare})
+
+
+@pytest.mark.behaviour("FLOW-LIST-16", "A13")
+def test_a_flow_whose_content_is_deleted_is_found_among_those_without(tams: TamsClient) -> None:
+    made = make_timeline(tams)
+
+    def found(timerange: str) -> bool:
+        return bool(tams.get("/flows", source_id=made["source_id"], timerange=timerange).json())
+
+    assert found("[0:0_1:0)") and not found("()")
+    assert tams.delete(f"/flows/{made['id']}/segments").status_code in (202, 204)
+    until(lambda: found("()"), "the flow is found among those without content")
+    assert not found("[0:0_1:0)")

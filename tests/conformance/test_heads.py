@@ -1,0 +1,83 @@
+"""HEAD: whatever GET can read, HEAD answers in the same way, without the body."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.ids import fresh
+from tests.conformance.kit.one_of_each import OneOfEach, make_one_of_each
+from tests.conformance.kit.operations import Operation, filled, operations, paths
+from tests.conformance.kit.shared import lasting_client
+
+READABLE = [operation for operation in operations() if operation.method == "GET"]
+COMPARED = (
+    "Content-Type",
+    "X-Paging-Limit",
+    "X-Paging-Count",
+    "X-Paging-Reverse-Order",
+    "X-Paging-Timerange",
+    "Location",
+)
+BAD = {"integer": "many", "boolean": "maybe"}
+BAD_BY_NAME = {"timerange": "soon", "sort_by": "colour", "format": "video", "codec": "h264", "source_id": "x"}
+BAD_QUERIES = [
+    (operation, name, BAD_BY_NAME.get(name) or BAD[kind])
+    for operation in READABLE
+    if 400 in operation.statuses
+    for name, kind in operation.query.items()
+    if name in BAD_BY_NAME or kind in BAD
+]
+
+
+@pytest.fixture(scope="module")
+def each(http: httpx.Client) -> Iterator[OneOfEach]:
+    with lasting_client(http) as tams:
+        yield make_one_of_each(tams)
+
+
+def assert_alike(tams: TamsClient, path: str) -> httpx.Response:
+    """HEAD and GET of the path agree in all but the body; the answer to GET."""
+    head, get = tams.request("HEAD", path), tams.request("GET", path)
+    assert head.status_code == get.status_code
+    assert head.content == b""
+    shown = {name: get.headers.get(name) for name in COMPARED}
+    assert {name: head.headers.get(name) for name in COMPARED} == shown
+    assert ("next" in head.links) == ("next" in get.links)
+    assert ("X-Paging-NextKey" in head.headers) == ("X-Paging-NextKey" in get.headers)
+    return get
+
+
+@pytest.mark.behaviour("GEN-07", "SVC-GEN-01", "SRC-GET-03", "SRC-LIST-10", "SRC-TAG-02", "SRC-TAG-04", "PAGE-15")
+@pytest.mark.parametrize("operation", READABLE, ids=str)
+def test_head_answers_as_get_does(tams: TamsClient, each: OneOfEach, operation: Operation) -> None:
+    get = assert_alike(tams, each.url(operation))
+    there = "webhook" not in operation.path and "request-id" not in operation.path
+    assert get.status_code == 200 or not there
+
+
+@pytest.mark.behaviour("GEN-07", "SVC-GEN-01", "SRC-GET-03", "SRC-DESC-02", "SRC-TAG-02", "SRC-TAG-04", "A34")
+@pytest.mark.parametrize("operation", [each for each in READABLE if "{" in each.path], ids=str)
+def test_head_of_what_is_not_there_answers_as_get_does(tams: TamsClient, operation: Operation) -> None:
+    values = {name: fresh() for name in ("flowId", "sourceId", "objectId", "profileId", "webhookId", "request-id")}
+    get = assert_alike(tams, operation.url({**values, "name": "kit"}))
+    assert get.status_code == 404 or (operation.id == "GET_flows-flowId-segments" and get.json() == [])
+
+
+@pytest.mark.behaviour("GEN-08", "SRC-LIST-10", "FLOW-LIST-20", "PAGE-09", "SORT-01", "SORT-02")
+@pytest.mark.parametrize(
+    ("operation", "name", "value"), BAD_QUERIES, ids=[f"{operation}-{name}" for operation, name, _ in BAD_QUERIES]
+)
+def test_head_refuses_the_queries_that_get_refuses(
+    tams: TamsClient, each: OneOfEach, operation: Operation, name: str, value: str
+) -> None:
+    path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"
+    assert assert_alike(tams, path).status_code == 400
+
+
+@pytest.mark.behaviour("GEN-07", "GEN-08")
+@pytest.mark.parametrize("path", [path for path in paths() if path.endswith(("/storage", "/instances"))])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_cannot_be_read_has_no_head_either(tams: TamsClient, each: OneOfEach, path: str, method: str) -> None:
+    assert 400 <= tams.request(method, filled(path, each.values)).status_code < 500

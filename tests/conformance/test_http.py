@@ -1,0 +1,68 @@
+"""What HTTP asks of every answer: no body after HEAD, Allow beside 405, and nothing lost over a slow connection."""
+
+import re
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.operations import filled, methods, paths
+from tests.conformance.kit.server import Subject
+from tests.conformance.kit.wire import talk
+
+CHANGING = ("PUT", "POST", "PATCH", "DELETE")
+UNLISTED = [(method, path) for path in paths() for method in CHANGING if method not in methods(path)]
+VALUES = dict.fromkeys(("flowId", "sourceId", "objectId", "profileId", "webhookId", "request-id", "name"), "kit")
+
+
+def headers_for(subject: Subject) -> dict[str, str]:
+    return {"Authorization": f"Bearer {subject.token}"} if subject.token else {}
+
+
+@pytest.mark.behaviour("SVC-GEN-01", "GEN-07", "ROOT-02", "SVC-HEAD-01", "SB-HEAD-01")
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/", 200), ("/service", 200), ("/service/storage-backends", 200), ("/flows?limit=many", 400), ("/flows/x", 404)],
+)
+def test_nothing_follows_the_head_of_an_answer_to_head(subject: Subject, path: str, status: int) -> None:
+    head, rest = talk(subject.url + path, "HEAD", headers_for(subject))
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert rest == b""
+
+
+@pytest.mark.behaviour("SVC-GEN-01", "AUTH-05")
+def test_nothing_follows_when_head_is_refused_for_want_of_a_credential(subject: Subject) -> None:
+    if not subject.token:
+        pytest.skip("no token was given for this server, which may ask for none")
+    head, rest = talk(f"{subject.url}/service", "HEAD", {})
+    assert head.startswith(b"HTTP/1.1 401 ")
+    assert rest == b""
+
+
+@pytest.mark.behaviour("SVC-GEN-06", "GEN-09", "A01", "PROF-IMM-01")
+@pytest.mark.parametrize(("method", "path"), UNLISTED)
+def test_a_405_says_what_is_allowed_instead(http: httpx.Client, method: str, path: str) -> None:
+    answer = http.request(method, filled(path, VALUES))
+    assert answer.status_code in (404, 405, 501)
+    if answer.status_code == 405:
+        allowed = set(re.split(r"\s*,\s*", answer.headers["Allow"]))
+        assert methods(path) <= allowed
+        assert method not in allowed
+
+
+@pytest.mark.behaviour("SVC-GEN-08", "A64")
+@pytest.mark.parametrize("path", ["/", "/service", "/service/storage-backends", "/service/profiles"])
+def test_an_unknown_parameter_is_ignored(tams: TamsClient, path: str) -> None:
+    answer = tams.get(path, **{"colour": "blue", "x.y": "1"})
+    assert answer.status_code == 200
+    assert answer.json() == tams.get(path).json()
+
+
+@pytest.mark.behaviour("A01")
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/service/nothing", "/flows/", "/service/", "/x/2f6d2f1e-6c3a-4b52-9a58-0c7c1c7f5b11"]
+)
+def test_what_is_nowhere_is_not_found(http: httpx.Client, path: str) -> None:
+    status = http.get(path, follow_redirects=False).status_code
+    # A slash at the end may lead to the path without it.
+    assert status == 404 or (path.endswith("/") and status in (301, 302, 307, 308))

@@ -1,0 +1,80 @@
+"""Methods that the specification does not list change nothing, and booleans and dates have one form everywhere."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.documents import VIDEO, flow
+from tests.conformance.kit.one_of_each import OneOfEach, make_one_of_each
+from tests.conformance.kit.operations import Operation, filled, methods, operations, paths
+from tests.conformance.kit.shared import lasting_client
+
+CHANGING = ("PUT", "POST", "DELETE", "PATCH")
+UNLISTED = [(method, path) for path in paths() for method in CHANGING if method not in methods(path)]
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+BOOLEANS = [
+    (operation, name)
+    for operation in operations()
+    if operation.method == "GET" and 400 in operation.statuses
+    for name, kind in operation.query.items()
+    if kind == "boolean"
+]
+DATES = {
+    "/flows/{flowId}": ("created", "metadata_updated", "segments_updated"),
+    "/sources/{sourceId}": ("created", "updated"),
+    "/service/profiles/{profileId}": ("created",),
+}
+
+
+@pytest.fixture(scope="module")
+def each(http: httpx.Client) -> Iterator[OneOfEach]:
+    with lasting_client(http) as tams:
+        yield make_one_of_each(tams)
+
+
+@pytest.mark.behaviour("GEN-09", "SVC-GEN-06", "SRC-LIFE-14", "A01")
+@pytest.mark.parametrize(("method", "path"), UNLISTED)
+def test_a_method_that_is_not_listed_changes_nothing(
+    tams: TamsClient, http: httpx.Client, each: OneOfEach, method: str, path: str
+) -> None:
+    before = each.state(tams)
+    body = None if method == "DELETE" else {"id": each.values["sourceId"], "format": VIDEO, "label": "other"}
+    status = http.request(method, filled(path, each.values), json=body).status_code
+    assert 400 <= status < 500 or status == 501
+    assert each.state(tams) == before
+
+
+@pytest.mark.behaviour("GEN-09")
+def test_a_source_is_not_made_by_itself(tams: TamsClient, http: httpx.Client) -> None:
+    source_id = flow()["source_id"]
+    assert http.put(f"/sources/{source_id}", json={"id": source_id, "format": VIDEO}).status_code >= 400
+    assert tams.get(f"/sources/{source_id}").status_code == 404
+
+
+@pytest.mark.behaviour("GEN-12", "SVC-GEN-09", "TAGQ-09")
+@pytest.mark.parametrize("value", ["maybe", "1", "0", "yes", "TRUE", "False", ""])
+@pytest.mark.parametrize(("operation", "name"), BOOLEANS, ids=[f"{operation}-{name}" for operation, name in BOOLEANS])
+def test_a_flag_is_true_or_false_and_nothing_else(
+    tams: TamsClient, each: OneOfEach, operation: Operation, name: str, value: str
+) -> None:
+    path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"
+    assert tams.request("GET", path).status_code == 400
+
+
+@pytest.mark.behaviour("GEN-12", "SVC-GEN-09")
+@pytest.mark.parametrize("value", ["true", "false"])
+@pytest.mark.parametrize(("operation", "name"), BOOLEANS, ids=[f"{operation}-{name}" for operation, name in BOOLEANS])
+def test_a_flag_may_be_true_or_false(
+    tams: TamsClient, each: OneOfEach, operation: Operation, name: str, value: str
+) -> None:
+    path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"
+    assert tams.request("GET", path).status_code == 200
+
+
+@pytest.mark.behaviour("GEN-11", "SVC-GEN-07")
+@pytest.mark.parametrize(("path", "member"), [(path, name) for path, names in DATES.items() for name in names])
+def test_a_date_has_an_offset(tams: TamsClient, each: OneOfEach, path: str, member: str) -> None:
+    assert RFC_3339.fullmatch(tams.get(filled(path, each.values)).json()[member])

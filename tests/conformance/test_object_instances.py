@@ -1,0 +1,209 @@
+"""Instances of objects: copies on other backends, URLs elsewhere, and giving them up again."""
+
+import pytest
+
+from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.documents import Json
+from tests.conformance.kit.ids import fresh, fresh_name
+from tests.conformance.kit.media import fetch
+from tests.conformance.kit.places import add_url, get_urls, home_backend, second_backend
+from tests.conformance.kit.polling import until
+from tests.conformance.kit.segments import register, register_external
+
+CONTENT = b"the bytes of the original" * 1000
+
+
+@pytest.fixture
+def stored(tams: TamsClient) -> tuple[str, str]:
+    """The ids of a flow and of an uploaded object of it."""
+    flow = tams.make_flow()
+    return flow["id"], register(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, CONTENT)[0])
+
+
+def instances(object_id: str) -> str:
+    return f"/objects/{part(object_id)}/instances"
+
+
+def copied(tams: TamsClient, stored: tuple[str, str], target: Json) -> list[Json]:
+    """Copy the object to `target`, and wait until it is shown there; its URLs there."""
+    answer = tams.post(instances(stored[1]), {"storage_id": target["id"]})
+    assert answer.status_code == 201, answer.text
+    return until(
+        lambda: get_urls(tams, "object", *stored, accept_storage_ids=[target["id"]]), "a URL on the second backend"
+    )
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-01", "OBJ-INST-POST-02", "OBJ-INST-POST-03", "OBJ-21", "SEG-GET-20", "SEG-GET-29")
+def test_a_copy_on_another_backend_has_the_same_bytes(tams: TamsClient, stored: tuple[str, str]) -> None:
+    target = second_backend(tams)
+    for url in copied(tams, stored, target):
+        assert url.get("label") == target.get("label")
+        assert fetch(tams, url).content == CONTENT
+    everywhere = get_urls(tams, "segment", *stored, verbose_storage=True)
+    assert {each["storage_id"] for each in everywhere} == {target["id"], home_backend(tams)["id"]}
+
+
+@pytest.mark.behaviour("OBJ-INST-DEL-01", "OBJ-INST-DEL-11")
+@pytest.mark.parametrize("which", ["copy", "original"])
+def test_a_copy_that_is_given_up_is_gone_and_the_other_stays(
+    tams: TamsClient, stored: tuple[str, str], which: str
+) -> None:
+    home, target = home_backend(tams), second_backend(tams)
+    copied(tams, stored, target)
+    gone, kept = (target, home) if which == "copy" else (home, target)
+    urls = get_urls(tams, "object", *stored, accept_storage_ids=[gone["id"]])
+    assert tams.delete(instances(stored[1]), storage_id=gone["id"]).status_code == 204
+    for view in ("segment", "object"):
+        assert {each["storage_id"] for each in get_urls(tams, view, *stored, verbose_storage=True)} == {kept["id"]}
+    for url in get_urls(tams, "segment", *stored):
+        assert fetch(tams, url).content == CONTENT
+    for url in urls:
+        until(lambda url=url: not fetch(tams, url).is_success, "the removal of the bytes")
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-06", "A51")
+def test_a_second_copy_on_one_backend_is_not_made(tams: TamsClient, stored: tuple[str, str]) -> None:
+    home = home_backend(tams)
+    before = get_urls(tams, "object", *stored)
+    assert tams.post(instances(stored[1]), {"storage_id": home["id"]}).status_code in (201, 400)
+    assert len(get_urls(tams, "object", *stored)) == len(before)
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-07", "SEG-GET-20", "OBJ-INST-DEL-02")
+def test_a_url_elsewhere_is_shown_until_it_is_given_up(tams: TamsClient, stored: tuple[str, str]) -> None:
+    sent = add_url(tams, stored[1])
+    for view in ("segment", "object"):
+        (found,) = get_urls(tams, view, *stored, accept_get_urls=[sent["label"]], verbose_storage=True)
+        assert (found["url"], found["controlled"]) == (sent["url"], False)
+    assert tams.delete(instances(stored[1]), label=sent["label"]).status_code == 204
+    for view in ("segment", "object"):
+        assert sent["label"] not in {each.get("label") for each in get_urls(tams, view, *stored)}
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-08", "OBJ-INST-POST-05", "OBJ-INST-POST-11", "GEN-03")
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"url": "https://media.example.com/a"},
+        {"label": "a"},
+        {"url": 7, "label": "a"},
+        {"url": "https://media.example.com/a", "label": ["a"]},
+        {"storage_id": "not-a-uuid"},
+        {"storage_id": None},
+        {"storage_id": "unknown"},
+        {"storage_id": "home", "url": "https://media.example.com/a", "label": "a"},
+        [],
+        "text",
+    ],
+    ids=str,
+)
+def test_an_instance_that_is_none_is_refused(tams: TamsClient, stored: tuple[str, str], body: object) -> None:
+    if isinstance(body, dict):
+        known = {"unknown": fresh(), "home": home_backend(tams)["id"]}
+        body = {name: known.get(value, value) if isinstance(value, str) else value for name, value in body.items()}
+    before = len(get_urls(tams, "object", *stored))
+    assert tams.post(instances(stored[1]), body).status_code == 400
+    assert len(get_urls(tams, "object", *stored)) == before
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-09", "SB-USE-04")
+def test_the_label_of_a_backend_cannot_be_taken(tams: TamsClient, stored: tuple[str, str]) -> None:
+    home = home_backend(tams)
+    if "label" not in home:
+        pytest.skip("the default storage backend has no label")
+    instance = {"url": "https://media.example.com/a", "label": home["label"]}
+    assert tams.post(instances(stored[1]), instance).status_code == 400
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-10", "A52")
+def test_a_label_stands_for_one_url(tams: TamsClient, stored: tuple[str, str]) -> None:
+    sent = add_url(tams, stored[1])
+    second = {"url": "https://media.example.com/other", "label": sent["label"]}
+    answer = tams.post(instances(stored[1]), second)
+    assert answer.status_code in (201, 400)
+    urls = {each["url"] for each in get_urls(tams, "object", *stored, accept_get_urls=[sent["label"]])}
+    if answer.status_code == 400:
+        assert urls == {sent["url"]}
+    else:
+        assert second["url"] in urls
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-12", "OBJ-INST-DEL-08")
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_an_unknown_object_has_no_instances(tams: TamsClient, method: str) -> None:
+    options: Json = {"json": {"url": "https://media.example.com/a", "label": "a"}}
+    if method == "DELETE":
+        options = {"params": {"label": "a"}}
+    assert tams.request(method, instances(fresh_name("unknown/")), **options).status_code == 404
+
+
+@pytest.mark.behaviour("OBJ-INST-DEL-03", "OBJ-INST-DEL-05", "A55")
+@pytest.mark.parametrize(
+    ("params", "statuses"),
+    [
+        ({}, {400}),
+        ({"label": "nobody's"}, {400, 404}),
+        ({"storage_id": "11111111-1111-4111-8111-11111111111a"}, {400, 404}),
+        ({"storage_id": "not-a-uuid"}, {400, 404}),
+    ],
+    ids=str,
+)
+def test_an_instance_that_is_not_there_cannot_be_given_up(
+    tams: TamsClient, stored: tuple[str, str], params: dict[str, str], statuses: set[int]
+) -> None:
+    add_url(tams, stored[1])
+    before = len(get_urls(tams, "object", *stored))
+    assert tams.delete(instances(stored[1]), **params).status_code in statuses
+    assert len(get_urls(tams, "object", *stored)) == before
+
+
+@pytest.mark.behaviour("OBJ-INST-DEL-04", "A54")
+def test_two_different_instances_cannot_be_given_up_as_one(tams: TamsClient, stored: tuple[str, str]) -> None:
+    home = home_backend(tams)
+    first, _ = add_url(tams, stored[1]), add_url(tams, stored[1])
+    before = len(get_urls(tams, "object", *stored))
+    answer = tams.delete(instances(stored[1]), storage_id=home["id"], label=first["label"])
+    assert answer.status_code in (204, 400, 404)
+    if answer.status_code != 204:
+        assert len(get_urls(tams, "object", *stored)) == before
+
+
+@pytest.mark.behaviour("OBJ-INST-DEL-06", "A56")
+def test_the_last_instance_stays(tams: TamsClient, stored: tuple[str, str]) -> None:
+    home = home_backend(tams)
+    assert tams.delete(instances(stored[1]), storage_id=home["id"]).status_code in (400, 403)
+    (url, *_) = get_urls(tams, "segment", *stored)
+    assert fetch(tams, url).content == CONTENT
+
+
+@pytest.mark.behaviour("OBJ-INST-DEL-06", "A56")
+def test_the_last_instance_stays_where_it_is_elsewhere(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    segment = register_external(tams, flow["id"])
+    answer = tams.delete(instances(segment["object_id"]), label=segment["get_urls"][0]["label"])
+    assert answer.status_code in (400, 403)
+    assert len(get_urls(tams, "object", flow["id"], segment["object_id"])) == 1
+
+
+@pytest.mark.behaviour("OBJ-INST-DEL-07", "OBJ-INST-DEL-01")
+def test_the_last_copy_of_the_service_may_be_given_up_for_one_elsewhere(
+    tams: TamsClient, stored: tuple[str, str]
+) -> None:
+    home = home_backend(tams)
+    sent = add_url(tams, stored[1])
+    answer = tams.delete(instances(stored[1]), storage_id=home["id"])
+    assert answer.status_code in (204, 400, 403)
+    left = {each.get("label") for each in get_urls(tams, "object", *stored)}
+    assert left == ({sent["label"]} if answer.status_code == 204 else {sent["label"], home.get("label")})
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-04", "OBJ-INST-POST-16")
+def test_a_copy_of_what_cannot_be_read_is_never_shown(tams: TamsClient) -> None:
+    """The URL leads nowhere, so that the copy cannot be made, whether that is said at once or not."""
+    flow = tams.make_flow()
+    segment = register_external(tams, flow["id"])
+    answer = tams.post(instances(segment["object_id"]), {"storage_id": home_backend(tams)["id"]})
+    assert answer.status_code in (201, 400)
+    found = get_urls(tams, "object", flow["id"], segment["object_id"])
+    assert [each["url"] for each in found] == [segment["get_urls"][0]["url"]]

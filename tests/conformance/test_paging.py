@@ -1,0 +1,204 @@
+"""Pages of listings: their headers, and walks that see every item once."""
+
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.listings import COUNTED, KINDS, REFUSING, Listing
+from tests.conformance.kit.polling import until
+from tests.conformance.kit.shared import lasting_client
+
+COUNT = 5
+HEADERS = ("X-Paging-Limit", "X-Paging-Count", "X-Paging-Reverse-Order", "X-Paging-Timerange")
+OPEN = [kind for kind in KINDS if kind != "profiles"]
+"""Listings from which an item can be removed."""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def listing(http: httpx.Client, kind: str) -> Iterator[Listing]:
+    """A listing of each kind with COUNT items, which no test changes."""
+    with lasting_client(http) as tams:
+        made = KINDS[kind](tams)
+        ids = [made.add() for _ in range(COUNT)]
+        yield made
+        if kind == "webhooks" and made.remove is not None:
+            for id_ in ids:
+                made.remove(id_)
+
+
+def pages(tams: TamsClient, listing: Listing, **params: object) -> list[httpx.Response]:
+    return list(tams.pages(listing.url(**params)))
+
+
+# -- Headers
+
+
+@pytest.mark.behaviour("PAGE-01", "SVC-PAGE-01", "PAGE-07", "SVC-PAGE-03", "PAGE-12")
+@pytest.mark.parametrize("limit", [1, 2, COUNT - 1])
+def test_a_page_that_is_not_the_last_leads_to_the_next(tams: TamsClient, listing: Listing, limit: int) -> None:
+    answer = tams.request("GET", listing.url(limit=limit))
+    assert len(listing.ids(answer)) == limit
+    assert "next" in answer.links
+    assert answer.headers["X-Paging-NextKey"]
+    assert answer.headers["X-Paging-Limit"] == str(limit)
+
+
+@pytest.mark.behaviour("PAGE-02", "SVC-PAGE-01")
+@pytest.mark.parametrize("limit", [COUNT, COUNT + 1, None])
+def test_the_last_page_leads_nowhere(tams: TamsClient, listing: Listing, limit: int | None) -> None:
+    answer = tams.request("GET", listing.url(limit=limit))
+    assert len(listing.ids(answer)) == COUNT
+    assert "next" not in answer.links
+    assert "X-Paging-NextKey" not in answer.headers
+
+
+@pytest.mark.behaviour("PAGE-02", "PAGE-10", "SVC-PAGE-01", "SVC-PAGE-04")
+def test_the_headers_of_each_page_of_a_walk(tams: TamsClient, kind: str, listing: Listing) -> None:
+    walked = pages(tams, listing, limit=2)
+    assert [len(listing.ids(page)) for page in walked] == [2, 2, 1]
+    assert [page.headers["X-Paging-Limit"] for page in walked] == ["2", "2", "2"]
+    assert ["X-Paging-NextKey" in page.headers for page in walked] == [True, True, False]
+    if kind in COUNTED:
+        assert [page.headers["X-Paging-Count"] for page in walked] == ["2", "2", "1"]
+
+
+@pytest.mark.behaviour("PAGE-11")
+@pytest.mark.parametrize(("asked", "shown"), [(None, "false"), (False, "false"), (True, "true")])
+def test_the_order_in_use_is_told_on_every_page(
+    tams: TamsClient, kind: str, listing: Listing, asked: bool | None, shown: str
+) -> None:
+    if kind not in COUNTED:
+        pytest.skip("this listing has one order only")
+    walked = pages(tams, listing, limit=2, reverse_order=asked)
+    assert [page.headers["X-Paging-Reverse-Order"] for page in walked] == [shown] * 3
+
+
+@pytest.mark.behaviour("PAGE-07", "SVC-PAGE-03")
+@pytest.mark.parametrize("limit", [10**6, 2**31, 2**63, 2**64])
+def test_a_limit_beyond_the_maximum_is_lowered(tams: TamsClient, listing: Listing, limit: int) -> None:
+    answer = tams.request("GET", listing.url(limit=limit))
+    assert len(listing.ids(answer)) == COUNT
+    assert COUNT <= int(answer.headers["X-Paging-Limit"]) <= limit
+
+
+@pytest.mark.behaviour("PAGE-08", "SVC-PAGE-03")
+def test_the_default_limit_is_told(tams: TamsClient, listing: Listing) -> None:
+    answer = tams.request("GET", listing.url())
+    assert len(listing.ids(answer)) <= int(answer.headers["X-Paging-Limit"])
+
+
+@pytest.mark.behaviour("PAGE-09", "SVC-PAGE-06", "FLOW-LIST-20")
+@pytest.mark.parametrize("limit", ["abc", "1.5", "", "1e2", "0x10", "1 0"])
+def test_a_limit_that_is_no_integer_is_refused(tams: TamsClient, kind: str, listing: Listing, limit: str) -> None:
+    status = tams.request("GET", listing.url(limit=limit)).status_code
+    assert status == 400 or (kind not in REFUSING and status == 200)
+
+
+@pytest.mark.behaviour("PAGE-15", "GEN-08", "SVC-GEN-01", "SRC-LIST-10", "FLOW-LIST-20")
+@pytest.mark.parametrize("limit", [2, COUNT])
+def test_head_has_the_paging_headers_of_get(tams: TamsClient, listing: Listing, limit: int) -> None:
+    head, get = (tams.request(method, listing.url(limit=limit)) for method in ("HEAD", "GET"))
+    assert [head.headers.get(name) for name in HEADERS] == [get.headers.get(name) for name in HEADERS]
+    assert ("next" in head.links) == ("next" in get.links) == (limit < COUNT)
+    if limit < COUNT:
+        key = head.headers["X-Paging-NextKey"]
+        following = listing.ids(tams.request("GET", get.links["next"]["url"]))
+        assert listing.ids(tams.request("GET", listing.url(limit=limit, page=key))) == following
+
+
+# -- Walks
+
+
+@pytest.mark.behaviour("PAGE-03", "PAGE-14", "SVC-PAGE-05", "SRC-LIST-09", "FLOW-LIST-20")
+@pytest.mark.parametrize("reverse", [None, True])
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+def test_a_walk_sees_every_item_once_in_the_order_of_the_whole(
+    tams: TamsClient, kind: str, listing: Listing, limit: int, reverse: bool | None
+) -> None:
+    order = reverse if kind in COUNTED else None
+    whole = listing.ids(tams.request("GET", listing.url(reverse_order=order)))
+    assert len(set(whole)) == COUNT
+    assert listing.read(tams, limit=limit, reverse_order=order) == whole
+
+
+@pytest.mark.behaviour("PAGE-04", "PAGE-06", "SVC-PAGE-02")
+def test_the_key_gives_the_same_page_as_the_link(tams: TamsClient, listing: Listing) -> None:
+    by_link = listing.walk(tams, limit=2)
+    answer = tams.request("GET", listing.url(limit=2))
+    by_key = [listing.ids(answer)]
+    while key := answer.headers.get("X-Paging-NextKey"):
+        answer = tams.request("GET", listing.url(limit=2, page=key))
+        by_key.append(listing.ids(answer))
+    assert by_key == by_link
+
+
+@pytest.mark.behaviour("PAGE-05", "SVC-PAGE-02")
+def test_the_link_keeps_what_was_asked(tams: TamsClient, kind: str, listing: Listing) -> None:
+    order = True if kind in COUNTED else None
+    url = listing.url(limit=2, reverse_order=order)
+    link = tams.request("GET", url).links["next"]["url"]
+    asked, kept = parse_qs(urlsplit(url).query, keep_blank_values=True), parse_qs(urlsplit(link).query, True)
+    assert {name: kept.get(name) for name in asked} == asked
+    assert kept.keys() - asked.keys() == {"page"}
+
+
+@pytest.mark.behaviour("SVC-PAGE-07")
+def test_the_link_can_be_followed_as_it_is(tams: TamsClient, http: httpx.Client, listing: Listing) -> None:
+    answer = tams.request("GET", listing.url(limit=2))
+    url = urljoin(str(answer.url), answer.links["next"]["url"])
+    assert url.startswith(str(http.base_url).rstrip("/"))
+    credential = {name: http.headers[name] for name in ("Authorization",) if name in http.headers}
+    assert httpx.get(url, headers=credential, timeout=30).status_code == 200
+
+
+@pytest.mark.behaviour("PAGE-06", "SVC-PAGE-06", "A07")
+@pytest.mark.parametrize("page", ["no-such-key", "", "0", "-1", "é", "AAAA", "a b", "%00"])
+def test_a_page_that_was_never_given_out_is_refused(tams: TamsClient, kind: str, listing: Listing, page: str) -> None:
+    status = tams.request("GET", listing.url(page=page)).status_code
+    assert status == 400 or (kind not in REFUSING and status == 200)
+
+
+# -- Walks while items come and go
+
+
+@pytest.mark.behaviour("PAGE-17", "SVC-PAGE-05")
+@pytest.mark.parametrize("kind_", KINDS)
+@pytest.mark.parametrize("limit", [1, 2])
+def test_items_that_come_between_two_pages_hide_and_repeat_no_other(tams: TamsClient, kind_: str, limit: int) -> None:
+    listing = KINDS[kind_](tams)
+    untouched = {listing.add() for _ in range(4)}
+    seen: list[str] = []
+    for page in tams.pages(listing.url(limit=limit)):
+        seen += listing.ids(page)
+        if len(seen) <= 3:
+            listing.add()
+    assert len(seen) == len(set(seen))
+    assert untouched <= set(seen)
+
+
+@pytest.mark.behaviour("PAGE-17", "SVC-PAGE-05")
+@pytest.mark.parametrize("kind_", OPEN)
+@pytest.mark.parametrize("limit", [1, 2])
+def test_items_that_go_between_two_pages_hide_and_repeat_no_other(tams: TamsClient, kind_: str, limit: int) -> None:
+    listing = KINDS[kind_](tams)
+    everything = {listing.add() for _ in range(6)}
+    assert listing.remove is not None
+    answer = tams.request("GET", listing.url(limit=limit))
+    seen = listing.ids(answer)
+    gone = {seen[-1]}
+    listing.remove(seen[-1])
+    until(lambda: seen[-1] not in listing.read(tams), "the removed item is gone")
+    while "next" in answer.links:
+        answer = tams.request("GET", answer.links["next"]["url"])
+        seen += listing.ids(answer)
+    assert len(seen) == len(set(seen))
+    assert everything - gone <= set(seen)

@@ -1,0 +1,198 @@
+"""The root, the service document, and the rules between what it says and what the server does."""
+
+import re
+from typing import Any
+
+import pytest
+
+from storage.timerange import NS, parse_timestamp
+from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.documents import Json
+from tests.conformance.kit.ids import fresh, fresh_name
+from tests.conformance.kit.service import offers_webhooks, service_of, turn_at_changing
+
+RESERVED = {"webhooks"}
+LEAST_OBJECT_TIMEOUT = 300 * NS
+LEAST_PRESIGNED_URL_TIMEOUT = 30 * NS
+HOOK = {"url": "https://receiver.example.com/", "events": ["flows/created"]}
+
+
+@pytest.fixture
+def service(tams: TamsClient) -> Json:
+    return service_of(tams)
+
+
+@pytest.mark.behaviour("ROOT-01")
+def test_the_root_names_the_top_level_paths(tams: TamsClient) -> None:
+    names = tams.get("/").json()
+    assert all(isinstance(name, str) for name in names)
+    listed = [name.strip("/") for name in names]
+    assert {"service", "flows", "sources", "flow-delete-requests"} <= set(listed)
+    assert len(listed) == len(set(listed))
+
+
+@pytest.mark.behaviour("ROOT-01")
+def test_whatever_the_root_names_is_there(tams: TamsClient) -> None:
+    # 403: the list of deletions may be for administrators only (SCOPE-07).
+    statuses = {name: tams.get(f"/{part(name.strip('/'))}").status_code for name in tams.get("/").json()}
+    assert set(statuses.values()) <= {200, 403}, statuses
+
+
+@pytest.mark.behaviour("ROOT-02")
+def test_head_of_the_root_has_no_body(tams: TamsClient) -> None:
+    answer = tams.head("/")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.behaviour("SVC-GET-01")
+@pytest.mark.parametrize("member", ["type", "api_version", "min_object_timeout"])
+def test_the_service_says_what_it_must(service: Json, member: str) -> None:
+    assert isinstance(service[member], str)
+
+
+@pytest.mark.behaviour("SVC-HEAD-01")
+def test_head_of_the_service_has_no_body(tams: TamsClient) -> None:
+    answer = tams.head("/service")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.behaviour("SVC-GET-02")
+def test_the_type_is_a_tams_service(service: Json) -> None:
+    assert service["type"].startswith("urn:x-tams:service")
+
+
+@pytest.mark.behaviour("SVC-GET-03", "VER-01", "VER-02", "AMB-04")
+def test_the_api_version_is_one_that_an_8_2_client_can_use(service: Json) -> None:
+    assert re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)", service["api_version"])
+    major, minor = map(int, service["api_version"].split("."))
+    assert major == 8
+    assert minor >= 2
+
+
+@pytest.mark.behaviour("SVC-GET-04", "VER-01")
+def test_the_version_of_the_software_is_a_text_or_withheld(service: Json) -> None:
+    assert isinstance(service.get("service_version", ""), str)
+
+
+@pytest.mark.behaviour("SVC-GET-05", "TMO-06")
+def test_unregistered_objects_are_kept_for_five_minutes_at_least(service: Json) -> None:
+    assert parse_timestamp(service["min_object_timeout"]) >= LEAST_OBJECT_TIMEOUT
+
+
+@pytest.mark.behaviour("SVC-GET-06", "TMO-06", "AMB-02")
+def test_presigned_urls_live_as_long_as_an_upload_may_take_and_no_longer_than_its_object(
+    tams: TamsClient, service: Json
+) -> None:
+    [media_object] = tams.allocate(tams.make_flow()["id"])
+    if "min_presigned_url_timeout" not in service:
+        assert not media_object["put_url"].get("presigned")
+        pytest.skip("this server promises nothing of presigned URLs, and gave none")
+    promised = parse_timestamp(service["min_presigned_url_timeout"])
+    assert LEAST_PRESIGNED_URL_TIMEOUT <= promised <= parse_timestamp(service["min_object_timeout"])
+
+
+@pytest.mark.behaviour("SVC-GET-07")
+def test_event_mechanisms_have_names_of_their_own(service: Json) -> None:
+    names = [mechanism["name"] for mechanism in service.get("event_stream_mechanisms", [])]
+    assert all(names)
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.behaviour("SVC-GET-10")
+def test_the_media_store_of_older_versions_is_gone(service: Json) -> None:
+    assert "media_store" not in service
+
+
+@pytest.mark.behaviour("SVC-GET-08", "SVC-GET-09", "HOOK-LIST-07", "HOOK-LIST-01")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_webhooks_are_listed_where_the_service_says_that_it_has_them(tams: TamsClient, method: str) -> None:
+    expected = 200 if offers_webhooks(tams) else 404
+    assert tams.request(method, "/service/webhooks").status_code == expected
+
+
+@pytest.mark.behaviour("SVC-GET-08", "HOOK-POST-12")
+def test_no_webhook_is_made_where_there_are_none(tams: TamsClient) -> None:
+    if offers_webhooks(tams):
+        pytest.skip("this server offers webhooks")
+    assert tams.post("/service/webhooks", HOOK).status_code == 404
+
+
+@pytest.mark.behaviour("SVC-GET-08", "HOOK-GET-01", "HOOK-PUT-05", "HOOK-DEL-02", "SVC-GEN-03")
+@pytest.mark.parametrize("webhook_id", [None, "nonsense"], ids=["unknown", "malformed"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+def test_a_webhook_that_was_never_made_is_not_found(tams: TamsClient, method: str, webhook_id: str | None) -> None:
+    id_ = webhook_id or fresh()
+    body = {**HOOK, "id": id_, "status": "disabled"} if method == "PUT" else None
+    assert tams.request(method, f"/service/webhooks/{id_}", json=body).status_code == 404
+
+
+@pytest.mark.behaviour("SVC-POST-01")
+def test_the_service_is_renamed_and_nothing_else_changes(tams: TamsClient) -> None:
+    new = {"name": fresh_name("name"), "description": fresh_name("description")}
+    with turn_at_changing(tams):
+        before = service_of(tams)
+        assert tams.post("/service", new).status_code == 200
+        assert service_of(tams) == {**before, **new}
+
+
+@pytest.mark.behaviour("SVC-POST-02", "AMB-01")
+@pytest.mark.parametrize("given", [("name",), ("description",), ()], ids=["name", "description", "nothing"])
+def test_what_is_left_out_keeps_its_value(tams: TamsClient, given: tuple[str, ...]) -> None:
+    with turn_at_changing(tams):
+        tams.post("/service", {"name": "A name", "description": "A description"})
+        before = service_of(tams)
+        changes = {member: fresh_name(member) for member in given}
+        assert tams.post("/service", changes).status_code == 200
+        assert service_of(tams) == {**before, **changes}
+
+
+@pytest.mark.behaviour("SVC-POST-01", "AMB-01")
+@pytest.mark.parametrize("member", ["name", "description"])
+def test_an_empty_text_clears_what_was_there(tams: TamsClient, member: str) -> None:
+    with turn_at_changing(tams):
+        tams.post("/service", {member: fresh_name()})
+        assert tams.post("/service", {member: ""}).status_code == 200
+        assert service_of(tams).get(member, "") == ""
+
+
+@pytest.mark.behaviour("SVC-POST-01")
+@pytest.mark.parametrize("text", ["Ünï ☃ \U0001f3ac", 'a "quoted" \\ name', "two\nlines", "x" * 5000])
+def test_any_text_may_be_a_name(tams: TamsClient, text: str) -> None:
+    with turn_at_changing(tams):
+        assert tams.post("/service", {"name": text}).status_code == 200
+        assert service_of(tams)["name"] == text
+
+
+@pytest.mark.behaviour("SVC-POST-03", "SVC-GEN-04", "AMB-01")
+@pytest.mark.parametrize(
+    "body",
+    [{"name": 5}, {"description": ["text"]}, {"name": None}, {"name": "New", "description": {}}, ["name"], "name", 5],
+    ids=str,
+)
+def test_a_name_is_a_text_or_the_service_keeps_its_own(tams: TamsClient, body: Any) -> None:
+    with turn_at_changing(tams):
+        before = service_of(tams)
+        assert tams.post("/service", body).status_code == 400
+        assert service_of(tams) == before
+
+
+@pytest.mark.behaviour("SVC-POST-05", "SVC-GEN-08")
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        {"type": "urn:x-tams:service.other"},
+        {"api_version": "1.0"},
+        {"service_version": "0.0.0-other"},
+        {"min_object_timeout": "99999:0"},
+        {"min_presigned_url_timeout": "31:0"},
+        {"event_stream_mechanisms": [{"name": "other"}]},
+        {"media_store": {"type": "http_object_store"}},
+    ],
+    ids=lambda fixed: next(iter(fixed)),
+)
+def test_nothing_else_of_the_service_can_be_set(tams: TamsClient, fixed: Json) -> None:
+    with turn_at_changing(tams):
+        before = service_of(tams)
+        answer = tams.post("/service", {"name": "Renamed", **fixed})
+        assert answer.status_code in (200, 400)
+        assert service_of(tams) == ({**before, "name": "Renamed"} if answer.status_code == 200 else before)

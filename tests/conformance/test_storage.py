@@ -1,0 +1,209 @@
+"""Setting storage aside for a flow: which ids, how many, where, and of which type."""
+
+import pytest
+
+from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.documents import DATA, IMAGE, MULTI, Json, init_flow
+from tests.conformance.kit.ids import fresh, fresh_name
+from tests.conformance.kit.places import backends, get_urls, home_backend
+from tests.conformance.kit.segments import register
+
+
+@pytest.mark.behaviour("STO-01", "STO-03", "STO-33", "A48", "INT-04")
+@pytest.mark.parametrize("limit", [1, 2, 7])
+def test_as_many_objects_as_wanted_are_set_aside(tams: TamsClient, limit: int) -> None:
+    flow = tams.make_flow()
+    answer = tams.post(f"/flows/{flow['id']}/storage", {"limit": limit})
+    assert answer.status_code == 201
+    assert set(answer.json()) == {"media_objects"}
+    items = answer.json()["media_objects"]
+    assert len(items) == limit
+    assert len({each["object_id"] for each in items}) == limit
+    assert len({each["put_url"]["url"] for each in items}) == limit
+
+
+@pytest.mark.behaviour("STO-03")
+def test_every_request_gives_other_ids(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    first, second = ({each["object_id"] for each in tams.allocate(flow["id"], 5)} for _ in range(2))
+    assert first.isdisjoint(second)
+
+
+@pytest.mark.behaviour("STO-02", "GEN-04")
+@pytest.mark.parametrize("options", [{}, {"json": {}}], ids=["no body", "empty object"])
+def test_without_a_limit_the_service_chooses_how_many(tams: TamsClient, options: Json) -> None:
+    flow = tams.make_flow()
+    answer = tams.request("POST", f"/flows/{flow['id']}/storage", **options)
+    assert answer.status_code == 201
+    assert answer.json()["media_objects"]
+
+
+@pytest.mark.behaviour("STO-10", "A48")
+def test_a_limit_beyond_the_maximum_is_lowered(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    assert 1 <= len(tams.allocate(flow["id"], 1_000_000, presigned=False)) <= 1_000_000
+
+
+@pytest.mark.behaviour("STO-04")
+def test_the_client_may_choose_the_ids(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    wanted = [fresh_name("b"), fresh_name("a/with/slashes"), fresh_name("ü & ☃")]
+    assert [each["object_id"] for each in tams.allocate(flow["id"], object_ids=wanted)] == wanted
+
+
+@pytest.mark.behaviour("STO-05", "STO-06")
+@pytest.mark.parametrize("registered", [False, True], ids=["set aside", "registered"])
+def test_ids_in_use_are_refused_and_the_others_with_them(tams: TamsClient, registered: bool) -> None:
+    flow, other = tams.make_flow(), tams.make_flow()
+    (taken,) = tams.make_objects(flow["id"], 1)
+    if registered:
+        register(tams, flow["id"], object_id=taken)
+    free = fresh_name()
+    answer = tams.post(f"/flows/{other['id']}/storage", {"object_ids": [free, taken]})
+    assert answer.status_code == 400
+    tams.allocate(other["id"], object_ids=[free])
+
+
+@pytest.mark.behaviour("STO-07", "STO-09", "STO-12", "STO-19", "GEN-03", "GEN-12", "A06")
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"limit": 1, "object_ids": ["one"]},
+        {"limit": "2"},
+        {"limit": 1.5},
+        {"object_ids": "one"},
+        {"object_ids": [1]},
+        {"storage_id": "not-a-uuid"},
+        {"storage_id": 7},
+        {"content_type": "text"},
+        {"content_type": "video/mp4; codecs=avc1"},
+        {"content_type": "nonsense/mp4"},
+        {"presigned": "yes"},
+        [],
+        "text",
+    ],
+    ids=str,
+)
+def test_a_request_that_makes_no_sense_is_refused(tams: TamsClient, body: object) -> None:
+    flow = tams.make_flow(init_flow())
+    assert tams.post(f"/flows/{flow['id']}/storage", body).status_code == 400
+
+
+@pytest.mark.behaviour("STO-12", "SB-USE-01")
+def test_an_unknown_backend_is_refused(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    assert tams.post(f"/flows/{flow['id']}/storage", {"limit": 1, "storage_id": fresh()}).status_code == 400
+
+
+@pytest.mark.behaviour("STO-11", "SB-USE-03")
+def test_each_backend_takes_objects(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    for n, backend in enumerate(backends(tams)):
+        (item,) = tams.allocate(flow["id"], 1, storage_id=backend["id"])
+        register(tams, flow["id"], f"[{n}:0_{n + 1}:0)", object_id=item["object_id"])
+        urls = get_urls(tams, "object", flow["id"], item["object_id"], verbose_storage=True)
+        assert {each["storage_id"] for each in urls} == {backend["id"]}
+
+
+@pytest.mark.behaviour("STO-13", "STO-14", "SB-USE-01", "SB-USE-02")
+def test_without_a_backend_the_default_one_is_taken(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    if not any(each.get("default_storage") for each in backends(tams)):
+        assert tams.post(f"/flows/{flow['id']}/storage", {"limit": 1}).status_code == 400
+        return
+    object_id = register(tams, flow["id"])
+    urls = get_urls(tams, "object", flow["id"], object_id, verbose_storage=True)
+    assert {each["storage_id"] for each in urls} == {home_backend(tams)["id"]}
+
+
+@pytest.mark.behaviour("STO-15")
+def test_a_flow_without_container_gets_no_storage(tams: TamsClient) -> None:
+    flow = tams.make_flow(format_=MULTI)
+    assert tams.post(f"/flows/{flow['id']}/storage", {"limit": 1}).status_code == 400
+
+
+@pytest.mark.behaviour("STO-16", "GEN-01")
+@pytest.mark.parametrize("flow_id", [None, "not-a-uuid"], ids=["unknown", "malformed"])
+def test_an_unknown_flow_gets_no_storage(tams: TamsClient, flow_id: str | None) -> None:
+    assert tams.post(f"/flows/{flow_id or fresh()}/storage", {"limit": 1}).status_code == 404
+
+
+@pytest.mark.behaviour("STO-16", "RO-10", "DEL-07")
+def test_a_read_only_flow_gets_no_storage(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    tams.put(f"/flows/{flow['id']}/read_only", True)
+    assert tams.post(f"/flows/{flow['id']}/storage", {"limit": 1}).status_code == 403
+
+
+@pytest.mark.behaviour("STO-17", "INT-05", "INT-04")
+@pytest.mark.parametrize("format_", [DATA, IMAGE])
+def test_objects_have_the_type_of_the_flows_container(tams: TamsClient, format_: str) -> None:
+    flow = tams.make_flow(format_=format_)
+    assert [each["put_url"]["content-type"] for each in tams.allocate(flow["id"], 2)] == [flow["container"]] * 2
+
+
+@pytest.mark.behaviour("STO-18", "STO-20", "INT-05", "AMB-36", "STO-34")
+def test_init_objects_may_have_another_type(tams: TamsClient) -> None:
+    flow = tams.make_flow(init_flow())
+    (item,) = tams.allocate(flow["id"], 1, content_type="video/mp4")
+    assert item["put_url"]["content-type"] == "video/mp4"
+    (item,) = tams.allocate(flow["id"], 1)
+    assert item["put_url"]["content-type"] == flow["container"]
+
+
+@pytest.mark.behaviour("STO-22", "STO-23", "STO-24", "STO-25", "T24")
+@pytest.mark.parametrize("wanted", [True, False, None])
+def test_upload_urls_are_presigned_as_wanted_and_say_so(tams: TamsClient, wanted: bool | None) -> None:
+    flow = tams.make_flow()
+    body = {"limit": 2} if wanted is None else {"limit": 2, "presigned": wanted}
+    answer = tams.post(f"/flows/{flow['id']}/storage", body)
+    if answer.status_code == 400 and wanted is not None:
+        pytest.skip(f"this server has no URLs with presigned {wanted}")
+    items = answer.json()["media_objects"]
+    assert all("presigned" not in each["put_url"] for each in items)
+    if wanted is not None:
+        assert [each.get("presigned", False) for each in items] == [wanted] * 2
+
+
+@pytest.mark.behaviour("STO-30", "OBJ-03", "TMO-03", "OBJ-INST-POST-12", "OBJ-INST-DEL-08", "OBJ-LIFE-01")
+@pytest.mark.parametrize(
+    ("method", "path", "options"),
+    [
+        ("GET", "", {}),
+        ("HEAD", "", {}),
+        ("POST", "/instances", {"json": {"url": "https://media.example.com/a", "label": "a"}}),
+        ("DELETE", "/instances", {"params": {"label": "a"}}),
+    ],
+    ids=["get", "head", "add instance", "delete instance"],
+)
+def test_an_object_is_not_there_before_it_is_registered(
+    tams: TamsClient, method: str, path: str, options: Json
+) -> None:
+    flow = tams.make_flow()
+    (object_id,) = tams.make_objects(flow["id"], 1, b"uploaded")
+    assert tams.request(method, f"/objects/{part(object_id)}{path}", **options).status_code == 404
+
+
+@pytest.mark.behaviour("STO-35", "T13")
+def test_members_that_nobody_knows_are_ignored(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    (item,) = tams.allocate(flow["id"], 1, **{"content-type": "video/mp4", "colour": "blue"})
+    assert item["object_id"]
+
+
+@pytest.mark.behaviour("STO-32", "FLOW-DEL-01")
+def test_storage_that_is_never_used_stands_in_nobodys_way(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    tams.allocate(flow["id"], 5)
+    assert tams.get(f"/flows/{flow['id']}").json().get("segments_updated") is None
+    assert tams.delete(f"/flows/{flow['id']}").status_code in (202, 204)
+
+
+@pytest.mark.behaviour("STO-36", "PROF-FLOW-01")
+def test_a_flow_of_a_profile_has_the_container_of_the_profile(tams: TamsClient) -> None:
+    profile_id = fresh()
+    technical = {"format": DATA, "codec": "text/plain", "container": "text/vtt", "essence_parameters": {}}
+    made = tams.post(f"/service/profiles/{profile_id}", {"id": profile_id, "flow_metadata": technical})
+    assert made.status_code == 201, made.text
+    flow = tams.make_flow({"id": fresh(), "source_id": fresh(), "profile_id": profile_id})
+    assert tams.allocate(flow["id"])[0]["put_url"]["content-type"] == "text/vtt"

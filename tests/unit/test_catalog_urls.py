@@ -1,0 +1,54 @@
+"""Presigned URLs live as long as promised, and no longer than that and a grace."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from storage.catalog.environment import SECOND
+from storage.errors import Forbidden
+from storage.media.signing import UrlSigner
+from tests.unit.catalogs import BASE, CALLER, HOME, World, open_world
+
+PROMISED_S = 600
+"""The upload and download timeouts of the stores of a world."""
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world whose default store signs by the clock that the test turns."""
+    with open_world(tmp_path) as world:
+        signer = UrlSigner(b"another secret of 16+", clock=lambda: world.clock() / SECOND)
+        monkeypatch.setattr(world.stores[HOME], "_signer", signer)
+        yield world
+
+
+def check(world: World, method: str, url: str) -> None:
+    world.stores[HOME].check_signature(method, "a", urlsplit(url).query)
+
+
+@pytest.mark.behaviour("SEG-GET-43", "STO-26", "TMO-04")
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_a_presigned_url_lives_as_long_as_promised(world: World, method: str) -> None:
+    flow_id = world.make_flow()
+    allocated = world.catalog.allocation.allocate(CALLER, flow_id, {"object_ids": ["a"], "presigned": True}, BASE)
+    assert world.register(flow_id, {"object_id": "a", "timerange": "[0:0_1:0)"}) == []
+    url = allocated["media_objects"][0]["put_url"]["url"]
+    if method == "GET":
+        (url,) = [each["url"] for each in world.object("a").document["get_urls"] if each["presigned"]]
+    world.clock.forward(PROMISED_S)
+    check(world, method, url)
+    world.clock.forward(PROMISED_S)
+    with pytest.raises(Forbidden):
+        check(world, method, url)
+
+
+@pytest.mark.behaviour("SEG-GET-43", "TMO-04")
+def test_a_url_that_is_shown_later_lives_as_long_again(world: World) -> None:
+    flow_id = world.make_flow()
+    world.place(flow_id, "a")
+    world.clock.forward(10 * PROMISED_S)
+    (url,) = [each["url"] for each in world.object("a").document["get_urls"] if each["presigned"]]
+    world.clock.forward(PROMISED_S)
+    check(world, "GET", url)

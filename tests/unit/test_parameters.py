@@ -1,0 +1,166 @@
+"""How parameters reach handlers: decoded, converted, absent and empty apart, and refused by name."""
+
+import pytest
+
+from tests.unit.conftest import Client
+from tests.unit.stub_handlers import StubHandlers
+
+FLOW = "10000000-0000-4000-8000-000000000001"
+OTHER = "10000000-0000-4000-8000-000000000002"
+
+
+def query(client: Client, stub: StubHandlers, url: str) -> dict[str, object]:
+    response = client.get(url)
+    assert response.status_code == 200, response.text
+    return dict(stub.call.query)
+
+
+def refused(client: Client, url: str, field: str) -> str:
+    response = client.get(url)
+    assert response.status_code == 400, response.text
+    assert response.json()["field"] == field
+    return str(response.json()["detail"])
+
+
+def test_what_is_not_given_is_not_there(client: Client, stub: StubHandlers) -> None:
+    assert query(client, stub, "/flows") == {}
+
+
+def test_values_have_the_types_of_the_specification(client: Client, stub: StubHandlers) -> None:
+    given = query(client, stub, f"/flows?limit=7&reverse_order=true&label=a%20b+c&source_id={FLOW}&init_segments=false")
+    assert given == {"limit": 7, "reverse_order": True, "label": "a b c", "source_id": FLOW, "init_segments": False}
+
+
+def test_templated_names_become_one_dict_for_each_prefix(client: Client, stub: StubHandlers) -> None:
+    given = query(client, stub, "/flows?tag.genre=news,sport&tag.a.b=1&tag_exists.shot=true&tag_exists.x=false")
+    assert given == {"tag": {"genre": ["news", "sport"], "a.b": ["1"]}, "tag_exists": {"shot": True, "x": False}}
+
+
+@pytest.mark.behaviour("TAGQ-10", "TAGQ-12")
+def test_names_and_values_of_tags_are_decoded_after_splitting(client: Client, stub: StubHandlers) -> None:
+    given = query(client, stub, "/flows?tag.caf%C3%A9%2Fbar=a%2Cb,c%26d,%20e")
+    assert given == {"tag": {"café/bar": ["a,b", "c&d", " e"]}}
+
+
+def test_the_other_tag_filters_are_lists_too(client: Client, stub: StubHandlers) -> None:
+    given = query(client, stub, "/objects/o?flow_tag.x=a,b&storage_backend_tag.y=c,d&flow_tag_exists.z=true")
+    expected = {"flow_tag": {"x": ["a", "b"]}, "storage_backend_tag": {"y": ["c", "d"]}, "flow_tag_exists": {"z": True}}
+    assert given == expected
+
+
+def test_empty_lists_differ_from_absent_ones(client: Client, stub: StubHandlers) -> None:
+    given = query(client, stub, f"/flows/{FLOW}/segments?accept_get_urls=&accept_storage_ids=")
+    assert given == {"accept_get_urls": [], "accept_storage_ids": []}
+    assert query(client, stub, "/flows?collected_by_ids=&tag.x=") == {"collected_by_ids": [], "tag": {"x": [""]}}
+
+
+def test_lists_of_ids_may_be_separated_by_encoded_commas(client: Client, stub: StubHandlers) -> None:
+    given = query(client, stub, f"/flows?collected_by_ids={FLOW}%2C{OTHER}")
+    assert given == {"collected_by_ids": [FLOW, OTHER]}
+
+
+def test_lists_may_be_repeated(client: Client, stub: StubHandlers) -> None:
+    given = query(client, stub, "/flows?tag.x=a%2Cb&tag.x=c,d")
+    assert given == {"tag": {"x": ["a,b", "c", "d"]}}
+
+
+def test_other_parameters_come_once_only(client: Client) -> None:
+    assert "once" in refused(client, "/flows?limit=1&limit=2", "limit")
+    assert "once" in refused(client, "/flows?label=a&label=a", "label")
+    assert "once" in refused(client, "/flows?tag_exists.x=true&tag_exists.x=true", "tag_exists.x")
+
+
+@pytest.mark.behaviour("TAGQ-11")
+@pytest.mark.parametrize("value", ["a,,b", ",a", "a,"])
+def test_holes_in_lists_are_refused(client: Client, value: str) -> None:
+    assert value in refused(client, f"/flows?tag.x={value}", "tag.x")
+
+
+@pytest.mark.behaviour("GEN-12", "TAGQ-09")
+@pytest.mark.parametrize("value", ["True", "1", "yes", "", "true%20"])
+def test_booleans_are_true_or_false(client: Client, value: str) -> None:
+    assert "true or false" in refused(client, f"/flows?reverse_order={value}", "reverse_order")
+    assert "true or false" in refused(client, f"/flows?tag_exists.x={value}", "tag_exists.x")
+
+
+@pytest.mark.behaviour("PAGE-09")
+@pytest.mark.parametrize("value", ["abc", "1.5", "0", "-1", "", "1e3", "%D9%A1", "+1", "0x1"])
+def test_limits_are_whole_numbers_above_zero(client: Client, value: str) -> None:
+    refused(client, f"/flows?limit={value}", "limit")
+
+
+@pytest.mark.behaviour("PAGE-07")
+def test_huge_limits_are_no_error(client: Client, stub: StubHandlers) -> None:
+    assert query(client, stub, f"/flows?limit={'9' * 5000}") == {"limit": 2**63 - 1}
+
+
+@pytest.mark.parametrize(
+    "pair", ["format=video", "source_id=X", "sort_by=timerange", "codec=a", f"source_id={FLOW}%0A"]
+)
+def test_values_outside_the_schema_are_refused_by_name(client: Client, pair: str) -> None:
+    refused(client, f"/flows?{pair}", pair.partition("=")[0])
+
+
+@pytest.mark.behaviour("GEN-08")
+def test_unknown_parameters_are_ignored(client: Client, stub: StubHandlers) -> None:
+    assert query(client, stub, "/flows?nobody=knows&nobody=knows&tags.x=1&tag=5&&=&x") == {}
+
+
+def test_a_prefix_without_a_name_is_refused(client: Client) -> None:
+    refused(client, "/flows?tag.=x", "tag.")
+
+
+@pytest.mark.parametrize("raw", [b"label=%FF", b"label=\xff", b"%FF=1", b"label=%00", b"tag.%00=a", b"x=%80"])
+def test_a_query_that_is_not_text_is_refused(client: Client, raw: bytes) -> None:
+    assert client.raw(b"/flows", raw)[0] == 400
+
+
+def test_utf8_need_not_be_encoded(client: Client, stub: StubHandlers) -> None:
+    assert client.raw(b"/flows", "label=é".encode())[0] == 200
+    assert stub.call.query == {"label": "é"}
+
+
+@pytest.mark.parametrize("raw", [b"/objects/%FF", b"/objects/\xff", b"/objects/a%00b", b"/objects/%ED%A0%80"])
+def test_a_path_that_is_not_text_leads_nowhere(client: Client, raw: bytes) -> None:
+    assert client.raw(raw)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("raw", "object_id"),
+    [
+        ("/objects/bucket%2Fkey", "bucket/key"),
+        ("/objects/100%25", "100%"),
+        ("/objects/a%252Fb", "a%2Fb"),
+        ("/objects/%2E%2E", ".."),
+        ("/objects/a%0Ab", "a\nb"),
+        ("/objects/a+b", "a+b"),
+        ("/objects/%C3%A9%3F%23", "é?#"),
+    ],
+)
+def test_path_parameters_keep_encoded_slashes(client: Client, stub: StubHandlers, raw: str, object_id: str) -> None:
+    assert client.get(raw).status_code == 200
+    assert stub.call.path == {"objectId": object_id}
+
+
+def test_encoded_slashes_do_not_hide_what_follows(client: Client, stub: StubHandlers) -> None:
+    client.request("DELETE", "/objects/bucket%2Fkey/instances?label=x")
+    assert stub.calls[-1][0] == "DELETE_objects-instances"
+    client.get(f"/sources/{FLOW}/tags/a%2Fb")
+    assert stub.call.path == {"sourceId": FLOW, "name": "a/b"}
+
+
+def test_fixed_parts_of_paths_may_be_encoded(client: Client, stub: StubHandlers) -> None:
+    assert client.get("/fl%6Fws").status_code == 200
+
+
+@pytest.mark.behaviour("GEN-01")
+@pytest.mark.parametrize("id_", ["x", FLOW.upper().replace("1", "A", 1), FLOW + "0", FLOW + "%0A", FLOW[:-1]])
+def test_ids_that_cannot_be_are_not_found(client: Client, id_: str) -> None:
+    response = client.get(f"/flows/{id_}")
+    assert response.status_code == 404
+    assert response.json()["field"] == "flowId"
+
+
+@pytest.mark.parametrize("path", ["/flows/", "//flows", "/objects/", "/objects/a/b", "/nothing", "/flows//segments"])
+def test_other_paths_lead_nowhere(client: Client, path: str) -> None:
+    assert client.raw(path.encode())[0] == 404

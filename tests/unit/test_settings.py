@@ -1,0 +1,83 @@
+"""Settings: where they come from, and that everything wrong with them is told at once."""
+
+from pathlib import Path
+
+import pytest
+
+from tams_server.settings import Settings, SettingsError, load_settings, shown_settings
+
+
+def errors(**environ: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ)
+    return caught.value.errors
+
+
+def test_no_setting_is_needed() -> None:
+    loaded = load_settings({})
+    assert loaded.settings == Settings()
+    assert set(loaded.origins.values()) == {"default"}
+
+
+def test_the_command_line_wins_over_the_environment() -> None:
+    loaded = load_settings({"TAMS_PORT": "1", "TAMS_WORKERS": "3"}, {"port": 2, "host": None})
+    assert (loaded.settings.port, loaded.settings.workers) == (2, 3)
+    assert (loaded.origins["port"], loaded.origins["workers"]) == ("command line", "environment")
+
+
+def test_secrets_may_come_from_files(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("secret\n")
+    loaded = load_settings({"TAMS_BOOTSTRAP_TOKEN_FILE": str(file)})
+    assert loaded.settings.bootstrap_token == "secret"
+    assert loaded.origins["bootstrap_token"] == f"file {file}"
+    both = {"TAMS_BOOTSTRAP_TOKEN_FILE": str(file), "TAMS_BOOTSTRAP_TOKEN": "x"}
+    assert "only one" in errors(**both)[0]
+    assert "TAMS_BOOTSTRAP_TOKEN_FILE" in errors(TAMS_BOOTSTRAP_TOKEN_FILE=str(tmp_path / "none"))[0]
+
+
+def test_secrets_are_not_shown() -> None:
+    loaded = load_settings({"TAMS_BOOTSTRAP_BASIC": "user:password", "TAMS_DATABASE_URL": "sqlite:////a:secret"})
+    text = "\n".join(" ".join(line) for line in shown_settings(loaded))
+    assert "user:password" not in text
+    assert ":secret" not in text
+    assert "TAMS_BOOTSTRAP_BASIC (secret) environment" in text
+
+
+def test_all_errors_are_told_at_once() -> None:
+    told = errors(
+        TAMS_PORT="x",
+        TAMS_WORKERS="0",
+        TAMS_LOG_JSON="maybe",
+        TAMS_LOG_LEVEL="LOUD",
+        TAMS_PUBLIC_URL="example.com",
+        TAMS_BOOTSTRAP_BASIC="nocolon",
+    )
+    text = "\n".join(told)
+    for name in ("PORT", "WORKERS", "LOG_JSON", "LOG_LEVEL", "PUBLIC_URL", "BOOTSTRAP_BASIC"):
+        assert f"TAMS_{name}" in text
+    assert len(told) == 6
+    assert "nocolon" not in text
+
+
+@pytest.mark.behaviour("SVC-GET-05", "SVC-GET-06", "TMO-06")
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"TAMS_MIN_OBJECT_TIMEOUT": "299"}, "TAMS_MIN_OBJECT_TIMEOUT"),
+        ({"TAMS_MIN_PRESIGNED_URL_TIMEOUT": "29"}, "TAMS_MIN_PRESIGNED_URL_TIMEOUT"),
+        ({"TAMS_MIN_PRESIGNED_URL_TIMEOUT": "601"}, "TAMS_MIN_OBJECT_TIMEOUT"),
+        ({"TAMS_UPLOAD_URL_TIMEOUT": "299"}, "TAMS_UPLOAD_URL_TIMEOUT"),
+        ({"TAMS_DOWNLOAD_URL_TIMEOUT": "299"}, "TAMS_DOWNLOAD_URL_TIMEOUT"),
+        ({"TAMS_UPLOAD_URL_TIMEOUT": "661"}, "TAMS_UPLOAD_URL_TIMEOUT"),
+        ({"TAMS_PAGE_LIMIT_DEFAULT": "2000"}, "TAMS_PAGE_LIMIT_DEFAULT"),
+        ({"TAMS_PORT": "65536"}, "TAMS_PORT"),
+    ],
+)
+def test_settings_must_fit_each_other(environ: dict[str, str], named: str) -> None:
+    assert any(line.startswith(named) for line in errors(**environ))
+
+
+def test_unknown_variables_are_told_and_no_error() -> None:
+    loaded = load_settings({"TAMS_SERVICE_HOST": "10.0.0.1", "TAMS_DATA_DIR": "/x", "OTHER": "y"})
+    assert loaded.unknown == ("TAMS_SERVICE_HOST",)
