@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 STAMP  := $(VENV)/.installed
 
-.PHONY: install run test lint demo bench
+.PHONY: install run test conformance lint demo bench
 
 install: $(STAMP)
 
@@ -20,6 +20,16 @@ run: $(STAMP)
 
 test: $(STAMP)
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal
+
+# URL, with TOKEN or USER and PASSWORD: the server to test; without URL this project's own. The shell takes the values
+# from its environment, so that they need no quoting here and no secret is echoed. USER is also set by every login shell.
+API_VERSION ?= 8.2
+REPORT      ?= conformance-report
+conformance: $(STAMP)
+	$(VENV)/bin/python -m pytest tests/conformance -n auto --dist worksteal --api-version $(API_VERSION) \
+	  --report "$(REPORT)" --junitxml "$(REPORT)/junit.xml" $(if $(URL),--tams-url "$$URL") \
+	  $(if $(TOKEN),--tams-token "$$TOKEN") \
+	  $(if $(filter command,$(origin USER)),--tams-user "$$USER" --tams-password "$$PASSWORD")
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

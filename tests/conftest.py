@@ -1,4 +1,6 @@
-"""What every folder of tests shares."""
+"""What every folder of tests shares: the options that name a server, and the marker for behaviours."""
+
+from pathlib import Path
 
 import pytest
 
@@ -7,7 +9,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tams", "the TAMS server under test")
     group.addoption("--tams-url", help="base URL of the server to test; default: the project's own, started for it")
     group.addoption("--tams-token", help="bearer token for that server")
+    group.addoption("--tams-user", help="user name for basic authentication, instead of a token")
+    group.addoption("--tams-password", default="", help="password for basic authentication")
+    group.addoption(
+        "--api-version", choices=("8.0", "8.1", "8.2"), default="8.2", help="leave out what that version lacks"
+    )
+    group.addoption("--report", type=Path, help="folder to write report.json and index.html to")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "behaviour(*ids): the behaviours (docs/behaviours.md) that a test proves")
+    folder = config.getoption("--report")
+    if folder is not None:
+        from tests.conformance.kit.report.plugin import ReportPlugin, TrailPlugin
+
+        config.pluginmanager.register(TrailPlugin())
+        subject = config.getoption("--tams-url") or "this project's own server"
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(ReportPlugin(folder, subject, config.getoption("--api-version")))

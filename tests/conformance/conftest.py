@@ -7,7 +7,21 @@ import pytest
 
 from tests.conformance.kit.checker import Checker
 from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.report.behaviours import behaviours
+from tests.conformance.kit.report.results import NOT_APPLICABLE
 from tests.conformance.kit.server import Subject, own_server
+from tests.conformance.kit.trail import TRAIL
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what came after the version that the server is of."""
+    version = config.getoption("--api-version")
+    known = behaviours()
+    for item in items:
+        named = [known[id_] for mark in item.iter_markers("behaviour") for id_ in mark.args if id_ in known]
+        newest = max((behaviour.since for behaviour in named), default="8.0")
+        if newest > version:
+            item.add_marker(pytest.mark.skip(reason=f"{NOT_APPLICABLE}came with TAMS {newest}"))
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +29,10 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """The server named on the command line, or the project's own."""
     url = request.config.getoption("--tams-url")
     if url:
-        yield Subject(url.rstrip("/"), request.config.getoption("--tams-token") or "")
+        option = request.config.getoption
+        user = option("--tams-user")
+        basic = f"{user}:{option('--tams-password')}" if user else ""
+        yield Subject(url.rstrip("/"), option("--tams-token") or "", basic=basic)
         return
     with own_server(tmp_path_factory.mktemp("server")) as subject:
         yield subject
@@ -24,8 +41,8 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="session")
 def http(subject: Subject) -> Iterator[httpx.Client]:
     """A plain HTTP client with the credential, for what is not to be validated."""
-    headers = {"Authorization": f"Bearer {subject.token}"} if subject.token else {}
-    with httpx.Client(base_url=subject.url, headers=headers, timeout=30) as client:
+    hooks = {"response": [TRAIL.note]}
+    with httpx.Client(base_url=subject.url, headers=subject.credential, timeout=30, event_hooks=hooks) as client:
         yield client
 
 

@@ -14,6 +14,7 @@ from tests.conformance.kit.operations import Operation, operations
 from tests.conformance.kit.places import shown
 from tests.conformance.kit.segments import register
 from tests.conformance.kit.server import Subject
+from tests.conformance.kit.trail import TRAIL
 
 EVERYWHERE = pytest.mark.parametrize("operation", operations(), ids=str)
 CONTENT = b"some media"
@@ -29,7 +30,7 @@ def token(subject: Subject) -> str:
 @pytest.fixture
 def stranger(subject: Subject, token: str) -> Iterator[httpx.Client]:
     """A client without any credential."""
-    with httpx.Client(base_url=subject.url, timeout=30) as client:
+    with httpx.Client(base_url=subject.url, timeout=30, event_hooks={"response": [TRAIL.note]}) as client:
         yield client
 
 

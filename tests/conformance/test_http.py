@@ -15,17 +15,13 @@ UNLISTED = [(method, path) for path in paths() for method in CHANGING if method 
 VALUES = dict.fromkeys(("flowId", "sourceId", "objectId", "profileId", "webhookId", "request-id", "name"), "kit")
 
 
-def headers_for(subject: Subject) -> dict[str, str]:
-    return {"Authorization": f"Bearer {subject.token}"} if subject.token else {}
-
-
 @pytest.mark.behaviour("SVC-GEN-01", "GEN-07", "ROOT-02", "SVC-HEAD-01", "SB-HEAD-01")
 @pytest.mark.parametrize(
     ("path", "status"),
     [("/", 200), ("/service", 200), ("/service/storage-backends", 200), ("/flows?limit=many", 400), ("/flows/x", 404)],
 )
 def test_nothing_follows_the_head_of_an_answer_to_head(subject: Subject, path: str, status: int) -> None:
-    head, rest = talk(subject.url + path, "HEAD", headers_for(subject))
+    head, rest = talk(subject.url + path, "HEAD", subject.credential)
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert rest == b""
 

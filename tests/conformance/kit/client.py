@@ -1,6 +1,7 @@
 """A client that knows TAMS and nothing of any one server, and holds every answer against the specification."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -8,6 +9,10 @@ import httpx
 
 from tests.conformance.kit.checker import Checker
 from tests.conformance.kit.documents import VIDEO, Json, flow
+from tests.conformance.kit.trail import TRAIL
+
+MEDIA_TIMEOUT = httpx.Timeout(60, connect=10)
+"""Seconds for reading and writing media, and for reaching their store."""
 
 
 def part(text: str) -> str:
@@ -24,7 +29,14 @@ class TamsClient:
         self._made: list[str] = []
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send, and check the answer against the specification (statuses that it never lists: checker.py)."""
+        """Send, and check the answer against the specification (of refusals only that they are no 5xx).
+
+        path: or a URL that the server gave; one that leads to another server is a failure, and gets no credential.
+        """
+        there, own = httpx.URL(path), self.http.base_url
+        if there.is_absolute_url:
+            same = (there.scheme, there.netloc) == (own.scheme, own.netloc)
+            assert same, f"the server under test is {own}, and gave a URL of another one: {path}"
         answer = self.http.request(method, path, **options)
         self._checker.check(answer)
         return answer
@@ -68,14 +80,16 @@ class TamsClient:
         """PUT the bytes as the allocation says, without credentials."""
         put_url = media_object["put_url"]
         headers = {"Content-Type": put_url["content-type"], **put_url.get("headers", {})}
-        return httpx.put(put_url["url"], content=content, headers=headers, timeout=60)
+        with httpx.Client(timeout=MEDIA_TIMEOUT, event_hooks={"response": [TRAIL.note]}) as client:
+            return client.put(put_url["url"], content=content, headers=headers)
 
     def make_objects(self, flow_id: str, count: int, content: bytes | None = None) -> list[str]:
         """Ids of `count` allocated objects, uploaded when `content` is given."""
         items = self.allocate(flow_id, count)
         for item in items:
             if content is not None:
-                assert self.upload(item, content).status_code == 200
+                answer = self.upload(item, content)
+                assert answer.is_success, f"PUT {answer.request.url}: {answer.status_code} {answer.text}"
         return [item["object_id"] for item in items]
 
     def make_segments(self, flow_id: str, timeranges: Iterable[str]) -> list[Json]:
@@ -94,19 +108,24 @@ class TamsClient:
     def pages(self, path: str, **params: Any) -> Iterator[httpx.Response]:
         """Every page of a listing, by following the Link headers."""
         answer = self.get(path, **params)
+        seen = set()
         while True:
             assert answer.status_code == 200, answer.text
             yield answer
             if "next" not in answer.links:
                 return
-            answer = self.request("GET", answer.links["next"]["url"])
+            following = str(answer.request.url.join(answer.links["next"]["url"]))
+            assert following not in seen, f"the pages of {path} lead in a circle: {following}"
+            seen.add(following)
+            answer = self.request("GET", following)
 
     def clean(self) -> None:
         """Delete the flows that were made, read-only ones too."""
         for flow_id in reversed(self._made):
-            if self.http.delete(f"/flows/{flow_id}").status_code == 403:
-                self.http.put(f"/flows/{flow_id}/read_only", json=False)
-                self.http.delete(f"/flows/{flow_id}")
+            with suppress(httpx.TransportError):
+                if self.http.delete(f"/flows/{flow_id}").status_code == 403:
+                    self.http.put(f"/flows/{flow_id}/read_only", json=False)
+                    self.http.delete(f"/flows/{flow_id}")
         self._made.clear()
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.conformance.kit.client import TamsClient, part
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.profiles import make_profile
 from tests.conformance.kit.queries import with_query
 from tests.conformance.kit.segments import post_segment, register
+from tests.conformance.kit.skips import not_implemented
 
 Params = Mapping[str, Any]
 
@@ -125,7 +125,7 @@ def webhooks(tams: TamsClient) -> Listing:
     """Webhooks that send nothing; skips where the server has none."""
     tag = fresh_name("tag")
     if tams.get("/service/webhooks").status_code == 404:
-        pytest.skip("this server offers no webhooks")
+        not_implemented("webhooks")
 
     def add() -> str:
         url = f"https://receiver.example.com/{fresh_name()}"

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import httpx
 
-from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.client import MEDIA_TIMEOUT, TamsClient
 from tests.conformance.kit.documents import Json
+from tests.conformance.kit.trail import TRAIL
 
-_TIMEOUT_S = 60
+_HOOKS = {"response": [TRAIL.note]}
 
 
 def _client(tams: TamsClient, url: str, presigned: bool) -> httpx.Client:
@@ -16,7 +17,7 @@ def _client(tams: TamsClient, url: str, presigned: bool) -> httpx.Client:
     there = httpx.URL(url)
     same_origin = (there.scheme, there.netloc) == (own.scheme, own.netloc)
     headers = tams.http.headers if same_origin and not presigned else None
-    return httpx.Client(headers=headers, timeout=_TIMEOUT_S)
+    return httpx.Client(headers=headers, timeout=MEDIA_TIMEOUT, event_hooks=_HOOKS)
 
 
 def send(tams: TamsClient, item: Json, content: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
@@ -36,4 +37,5 @@ def fetch(tams: TamsClient, url: Json) -> httpx.Response:
 def stranger(method: str, url: str, content: bytes | None = None, content_type: str | None = None) -> httpx.Response:
     """The same without any credentials."""
     headers = {"Content-Type": content_type} if content_type else None
-    return httpx.request(method, url, content=content, headers=headers, timeout=_TIMEOUT_S)
+    with httpx.Client(timeout=MEDIA_TIMEOUT, event_hooks=_HOOKS) as client:
+        return client.request(method, url, content=content, headers=headers)

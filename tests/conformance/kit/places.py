@@ -1,11 +1,10 @@
 """Where the bytes of objects are: storage backends, instances, and get_urls as segments and objects show them."""
 
-import pytest
-
 from tests.conformance.kit.client import TamsClient, part
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.ids import fresh_name
 from tests.conformance.kit.queries import Value, with_query
+from tests.conformance.kit.skips import not_implemented
 
 VIEWS = ("segment", "object")
 """The two places at which get_urls are shown, and filtered alike."""
@@ -18,17 +17,17 @@ def backends(tams: TamsClient) -> list[Json]:
 
 def home_backend(tams: TamsClient) -> Json:
     """The backend that takes objects when none is named; skips where there is no default."""
-    for backend in backends(tams):
-        if backend.get("default_storage"):
-            return backend
-    pytest.skip("this server has no default storage backend")
+    found = next((each for each in backends(tams) if each.get("default_storage")), None)
+    if found is None:
+        not_implemented("a default storage backend")
+    return found
 
 
 def second_backend(tams: TamsClient) -> Json:
     """A backend to copy objects to; skips where there is only one."""
     others = [each for each in backends(tams) if not each.get("default_storage")]
     if not others or len(backends(tams)) < 2:
-        pytest.skip("this server has no second storage backend")
+        not_implemented("a second storage backend")
     return others[0]
 
 

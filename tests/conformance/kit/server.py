@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +22,16 @@ class Subject:
     """A server to be tested. url: without a closing slash. process: leads a process group of its own."""
 
     url: str
-    token: str
+    token: str = ""
     process: "subprocess.Popen[bytes] | None" = None
+    basic: str = ""
+
+    @property
+    def credential(self) -> dict[str, str]:
+        """The header that lets the kit in: of the token, else of `basic` ("user:password"), else none."""
+        if self.token:
+            return {"Authorization": f"Bearer {self.token}"}
+        return {"Authorization": f"Basic {b64encode(self.basic.encode()).decode()}"} if self.basic else {}
 
 
 def free_port() -> int:

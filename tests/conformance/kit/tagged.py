@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
 from tests.conformance.kit.client import TamsClient, part
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.queries import Value, with_query
 from tests.conformance.kit.segments import post_segment, register
+from tests.conformance.kit.skips import not_implemented
 
 Tags = Mapping[str, Any]
 
@@ -73,7 +72,7 @@ def tagged_users(tams: TamsClient, tags: Sequence[Tags]) -> Tagged:
 def tagged_webhooks(tams: TamsClient, tags: Sequence[Tags]) -> Tagged:
     """Webhooks that send nothing; skips where the server has none."""
     if tams.get("/service/webhooks").status_code == 404:
-        pytest.skip("this server offers no webhooks")
+        not_implemented("webhooks")
     run = fresh_name("run")
     ids = []
     for each in tags:

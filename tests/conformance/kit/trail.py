@@ -1,5 +1,6 @@
 """The last requests that were sent and what came back, kept so that a failure can show them as curl commands."""
 
+import re
 import shlex
 from collections import deque
 from typing import Any
@@ -8,6 +9,7 @@ import httpx
 
 _KEPT = 6
 _SHOWN_CHARS = 2000
+_TOKEN_IN_URL = re.compile(r"(?<=[?&])(access_token=)[^&#]+")
 _LEFT_OUT = ("accept", "accept-encoding", "connection", "host", "user-agent", "content-length")
 
 
@@ -35,7 +37,8 @@ class Trail:
 
 
 def _curl(request: httpx.Request) -> str:
-    parts = ["curl", "-i", "-X", request.method, shlex.quote(str(request.url))]
+    method = ["--head"] if request.method == "HEAD" else ["-i", "-X", request.method]
+    parts = ["curl", *method, shlex.quote(_TOKEN_IN_URL.sub(r"\1TOKEN", str(request.url)))]
     for name, value in request.headers.items():
         if name == "authorization":
             value = f"{value.partition(' ')[0]} $TOKEN"
