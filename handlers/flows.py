@@ -5,7 +5,7 @@ from handlers.deletions import deletion_answer
 from handlers.filters import tag_filter, timerange
 from handlers.members import Members
 from handlers.paging import page_answer, page_request
-from storage.catalog.flows import FlowFilter
+from storage.catalog.flow_filter import FlowFilter
 
 _members = Members(lambda catalog: catalog.flows, "flowId")
 _COLUMNS = (

@@ -1,53 +1,25 @@
 """Flows: listed, read, put, changed in part and deleted (FLOW-*)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from storage.catalog import collections, flow_rules, profiles, sources
 from storage.catalog import tags as tag_rows
 from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment, rfc3339
+from storage.catalog.flow_filter import KIND, FlowFilter
 from storage.catalog.paging import Order, Page, PageRequest, select_page
-from storage.catalog.tags import TagFilter
 from storage.catalog.timelines import extent
 from storage.errors import Forbidden, Invalid, NotFound
-from storage.tables.conditions import Compare, Condition, Exists, In, Overlaps, equals
+from storage.tables.conditions import Compare, In, equals
 from storage.tables.engine import Reader, Row, Writer
-from storage.timerange import ETERNITY, TimeRange
+from storage.timerange import TimeRange
 
-KIND = "flow"
 ORDERS = {
     "created": Order(("created", "id"), descending=True),
     "metadata_updated": Order(("metadata_updated", "id"), descending=True),
     "label": Order(("unlabelled", "label", "id")),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FlowFilter:
-    """What a listing asks for.
-
-    columns: exact values by column name. timerange: flows with content in it; EMPTY asks for flows without content.
-    collected_by_ids: [] asks for flows in no collection; None is no filter.
-    """
-
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    collected_by_ids: Sequence[str] | None = None
-    timerange: TimeRange = ETERNITY
-    tags: TagFilter = field(default_factory=TagFilter)
-
-    def conditions(self) -> list[Condition]:
-        where: list[Condition] = [*self.tags.conditions(KIND), *equals(**self.columns)]
-        if "label" in self.columns:
-            where += equals(unlabelled=False)
-        if self.collected_by_ids is not None:
-            where.append(sources.collected_by("collections", self.collected_by_ids))
-        if self.timerange.is_empty:
-            where.append(Exists("segments", "flow_id", "id", present=False))
-        elif self.timerange != ETERNITY:
-            where.append(Exists("segments", "flow_id", "id", (Overlaps(*self.timerange.bounds),)))
-        return where
 
 
 def find(tx: Reader, caller: Caller, flow_id: str) -> Row:

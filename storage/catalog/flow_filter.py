@@ -1,0 +1,38 @@
+"""What a listing of flows may ask for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from storage.catalog import sources
+from storage.catalog.tags import TagFilter
+from storage.tables.conditions import Condition, Exists, Overlaps, equals
+from storage.timerange import ETERNITY, TimeRange
+
+KIND = "flow"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFilter:
+    """What a listing asks for.
+
+    columns: exact values by column name. timerange: flows with content in it; EMPTY asks for flows without content.
+    collected_by_ids: [] asks for flows in no collection; None is no filter.
+    """
+
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    collected_by_ids: Sequence[str] | None = None
+    timerange: TimeRange = ETERNITY
+    tags: TagFilter = field(default_factory=TagFilter)
+
+    def conditions(self) -> list[Condition]:
+        where: list[Condition] = [*self.tags.conditions(KIND), *equals(**self.columns)]
+        if "label" in self.columns:
+            where += equals(unlabelled=False)
+        if self.collected_by_ids is not None:
+            where.append(sources.collected_by("collections", self.collected_by_ids))
+        if self.timerange.is_empty:
+            where.append(Exists("segments", "flow_id", "id", present=False))
+        elif self.timerange != ETERNITY:
+            where.append(Exists("segments", "flow_id", "id", (Overlaps(*self.timerange.bounds),)))
+        return where
