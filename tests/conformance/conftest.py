@@ -1,6 +1,7 @@
 """Which server is tested, and a client for every test."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +12,25 @@ from tests.conformance.kit.report.behaviours import behaviours
 from tests.conformance.kit.report.results import NOT_APPLICABLE
 from tests.conformance.kit.server import Subject, own_server
 from tests.conformance.kit.trail import TRAIL
+
+SELFTEST = Path(__file__).parent / "selftest"
+OWN_SETTINGS = {"TAMS_ASYNC_DELETION_THRESHOLD": "50"}
+"""Low enough for the tests to see both kinds of deletion."""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Stop at once where nothing answers at the URL, rather than in every test."""
+    url = session.config.getoption("--tams-url")
+    if url and not hasattr(session.config, "workerinput"):
+        try:
+            httpx.get(url, timeout=30)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise pytest.UsageError(f"no answer from {url}: {error}") from error
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Against another server, leave out the tests of the kit itself."""
+    return True if collection_path == SELFTEST and config.getoption("--tams-url") else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -34,7 +54,7 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         basic = f"{user}:{option('--tams-password')}" if user else ""
         yield Subject(url.rstrip("/"), option("--tams-token") or "", basic=basic)
         return
-    with own_server(tmp_path_factory.mktemp("server")) as subject:
+    with own_server(tmp_path_factory.mktemp("server"), OWN_SETTINGS) as subject:
         yield subject
 
 

@@ -76,6 +76,16 @@ def test_a_token_in_the_url_goes_with_other_parameters(tams: TamsClient, strange
     assert [flow["id"] for flow in stranger.get("/flows", params=params).json()] == [made["id"]]
 
 
+@pytest.mark.behaviour("AUTH-04")
+def test_a_user_name_and_password_let_in(subject: Subject) -> None:
+    if not subject.basic:
+        pytest.skip("no user name and password were given for this server")
+    right = subject.basic.encode()
+    with httpx.Client(base_url=subject.url, timeout=30) as client:
+        answers = [client.get("/service", headers={"Authorization": basic(text)}) for text in (right, right + b"x")]
+    assert [answer.status_code for answer in answers] == [200, 401]
+
+
 @pytest.mark.behaviour("AUTH-09")
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
 def test_the_name_of_the_scheme_has_no_case(stranger: httpx.Client, token: str, scheme: str) -> None:

@@ -9,6 +9,7 @@ import httpx
 
 _KEPT = 6
 _SHOWN_CHARS = 2000
+_HEADER_CHARS = 300
 _TOKEN_IN_URL = re.compile(r"(?<=[?&])(access_token=)[^&#]+")
 _LEFT_OUT = ("accept", "accept-encoding", "connection", "host", "user-agent", "content-length")
 
@@ -29,7 +30,7 @@ class Trail:
             {
                 "curl": _curl(answer.request),
                 "status": answer.status_code,
-                "headers": dict(answer.headers),
+                "headers": {name: _cut(value, _HEADER_CHARS) for name, value in answer.headers.items()},
                 "body": _text(answer),
             }
             for answer in self._exchanges
@@ -56,9 +57,13 @@ def _curl(request: httpx.Request) -> str:
 
 def _text(answer: httpx.Response) -> str:
     try:
-        return answer.text[:_SHOWN_CHARS]
+        return _cut(answer.text, _SHOWN_CHARS)
     except httpx.ResponseNotRead:
         return "(streamed)"
+
+
+def _cut(text: str, chars: int) -> str:
+    return text if len(text) <= chars else f"{text[:chars]}..."
 
 
 TRAIL = Trail()

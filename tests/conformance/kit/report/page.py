@@ -1,13 +1,30 @@
 """The report as one self-contained HTML page: a headline by level, a table by section, and each behaviour."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.kit.report.results import STATES, Finding
+from tests.conformance.kit.report.results import DIFFERENCES, STATES, Finding, Result
 
 _CLASSES = dict(zip(STATES, ("pass", "fail", "warn", "none", "na", "not"), strict=True))
+_ABOUT_LEVELS = {
+    "MUST": "asked for by the specification",
+    "MUST(c)": "its declared contract",
+    "DOC": "as the operations describe it",
+    "SHOULD": "recommended",
+    "SHOULD(a)": "advice of its notes",
+    "MAY": "allowed",
+    "DER": "follows from two facts",
+    "INF": "the kit's own reading",
+}
+_ABOUT_STATES = (
+    "A difference at the levels MUST, MUST(c) and DOC is a Fail, at the others a Warning. Not Implemented: the server "
+    "lacks something optional. Not Applicable: it came with a later version. Could Not Test: with the reason."
+)
+_SUMMARY_CHARS = 110
+_FAILURES_SHOWN = 3
 _STYLE = """
 :root { color-scheme: light dark; --pass: #1a7f37; --fail: #cf222e; --warn: #9a6700; --none: #57606a; --na: #57606a;
   --not: #57606a; --line: #d0d7de; --soft: #f6f8fa; }
@@ -16,9 +33,10 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem; padding: 1rem; }
 h1 { font-size: 1.5rem; margin: .5rem 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.levels { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .75rem; margin: 1rem 0; }
+.levels { display: grid; grid-template-columns: repeat(4, 1fr); gap: .75rem; margin: 1rem 0; }
 .level { border: 1px solid var(--line); border-radius: .5rem; padding: .75rem; background: var(--soft); }
-.level b { display: block; font-size: 1.4rem; } .level span { color: var(--none); font-size: .85rem; }
+.level b { display: block; font-size: 1.4rem; } .level span, .small { color: var(--none); font-size: .85rem; }
+.level span { display: block; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .5rem; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 12rem; }
@@ -26,7 +44,11 @@ details { border-bottom: 1px solid var(--line); } summary { cursor: pointer; pad
 summary code { font-weight: 600; } details > div { padding: 0 0 .75rem 1.25rem; overflow-wrap: anywhere; }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: .35rem; overflow-x: auto; padding: .5rem;
   white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; }
-.state { display: inline-block; min-width: 8.5rem; font-weight: 600; } .level-name { color: var(--none); }
+.state { display: inline-block; min-width: 8.5rem; font-weight: 600; } a { color: inherit; }
+summary .text { color: var(--none); } details details { border: 0; } dt { font-weight: 600; } dd { margin: 0 0 .4rem; }
+@media (max-width: 40rem) { th:not(:first-child) { writing-mode: vertical-rl; text-align: left; padding: .25rem 0; }
+  th, td { padding: .35rem .2rem; font-size: .85rem; } summary .text { display: block; }
+  th:first-child, td:first-child { min-width: 8rem; } .levels { gap: .5rem; grid-template-columns: 1fr 1fr; } }
 """ + "".join(f".{name} {{ color: var(--{name}); }}\n" for name in _CLASSES.values())
 
 
@@ -37,8 +59,11 @@ def write_page(path: Path, summary: Mapping[str, Any], found: Sequence[Finding])
         sections.setdefault(each.behaviour.section, []).append(each)
     body = [
         f"<h1>TAMS {escape(summary['api_version'])} conformance</h1>",
-        f"<p>{escape(summary['subject'])} &middot; {summary['tests']} tests &middot; {len(found)} behaviours</p>",
+        f"<p>{escape(summary['subject'])} &middot; {summary['tests']} tests &middot; {len(found)} behaviours &middot; "
+        f"{escape(summary['made'])}</p>",
         _levels(summary["levels"]),
+        f'<p class="small">{_ABOUT_STATES}</p>',
+        _differences(found),
         _overview(sections),
         *(_section(number, title, items) for number, (title, items) in enumerate(sections.items())),
     ]
@@ -58,9 +83,19 @@ def _levels(levels: Sequence[Mapping[str, Any]]) -> str:
         rest = sum(level["states"].values()) - level["tested"]
         cards.append(
             f'<div class="level">{escape(level["level"])}<b class="{good}">{level["passed"]} of {level["tested"]}</b>'
-            f"<span>pass; {rest} not tested</span></div>"
+            f"<span>{escape(_ABOUT_LEVELS[level['level']])}</span><span>{rest} not tested</span></div>"
         )
     return f'<div class="levels">{"".join(cards)}</div>'
+
+
+def _differences(found: Sequence[Finding]) -> str:
+    """Links to all that is not as it should be."""
+    links = [
+        f'<a class="{_CLASSES[each.state]}" href="#{each.behaviour.id}">{each.behaviour.id}</a>'
+        for each in found
+        if each.state in DIFFERENCES
+    ]
+    return f"<p>Differences ({len(links)}): {', '.join(links) or 'none'}.</p>"
 
 
 def _overview(sections: Mapping[str, Sequence[Finding]]) -> str:
@@ -81,22 +116,39 @@ def _section(number: int, title: str, items: Sequence[Finding]) -> str:
 
 def _behaviour(each: Finding) -> str:
     about = each.behaviour
-    is_open = " open" if each.state in ("Fail", "Warning") else ""
-    detail = [f"<p>{escape(about.text)}</p>"]
+    detail = [f"<dt>Expected</dt><dd>{escape(about.text)}</dd>"]
     if about.source:
-        detail.append(f'<p class="level-name">source: {escape(about.source)}</p>')
-    if each.reason and each.state not in ("Fail", "Warning"):
-        detail.append(f"<p>{escape(each.reason)}</p>")
-    for test in each.tests:
-        detail.append(f"<p><code>{escape(test.name)}</code> {test.outcome}</p>")
-        if test.outcome == "failed":
-            detail.append(f"<pre>{escape(test.message)}</pre>")
-            detail += [_exchange(exchange) for exchange in test.exchanges]
+        detail.append(f"<dt>Why</dt><dd>{escape(about.level)}: {escape(about.source)}</dd>")
+    if each.reason and each.state not in DIFFERENCES:
+        detail.append(f"<dt>{each.state}</dt><dd>{escape(each.reason)}</dd>")
+    failed = [test for test in each.tests if test.outcome == "failed"]
+    detail += [_failure(test) for test in failed[:_FAILURES_SHOWN]]
+    detail.append(f"<dt>Tests</dt><dd>{_tests(each.tests)}</dd>" if each.tests else "")
+    is_open = " open" if failed else ""
+    text = about.text if len(about.text) <= _SUMMARY_CHARS else f"{about.text[:_SUMMARY_CHARS].rstrip()}…"
     return (
-        f'<details{is_open}><summary><span class="state {_CLASSES[each.state]}">{each.state}</span>'
-        f' <code id="{about.id}">{about.id}</code> <span class="level-name">{escape(about.level)}</span></summary>'
-        f"<div>{''.join(detail)}</div></details>"
+        f'<details{is_open} id="{about.id}"><summary><span class="state {_CLASSES[each.state]}">{each.state}</span>'
+        f' <code>{about.id}</code> {escape(about.level)} <span class="text">{escape(text)}</span></summary>'
+        f"<div><dl>{''.join(detail)}</dl></div></details>"
     )
+
+
+def _tests(tests: Sequence[Result]) -> str:
+    """The tests without their parameters, each with how often it ended how."""
+    outcomes: dict[str, Counter[str]] = {}
+    for test in tests:
+        outcomes.setdefault(test.name.partition("[")[0], Counter())[test.outcome] += 1
+    told = {name: ", ".join(f"{n} {outcome}" for outcome, n in counts.items()) for name, counts in outcomes.items()}
+    return "<br>".join(f"<code>{escape(name)}</code> {text}" for name, text in told.items())
+
+
+def _failure(test: Result) -> str:
+    """What was found, the exchange that it was found in, and folded away those that went before it."""
+    *earlier, last = [_exchange(exchange) for exchange in test.exchanges] or [""]
+    before = (
+        f"<details><summary>{len(earlier)} requests before</summary>{''.join(earlier)}</details>" if earlier else ""
+    )
+    return f"<dt>Found by <code>{escape(test.name)}</code></dt><dd><pre>{escape(test.message)}</pre>{last}{before}</dd>"
 
 
 def _exchange(exchange: Mapping[str, Any]) -> str:

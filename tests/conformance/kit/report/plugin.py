@@ -4,18 +4,23 @@ Each test's behaviours and last exchanges travel with its report as user propert
 """
 
 import json
+import re
 from collections.abc import Generator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conformance.kit.report.page import write_page
-from tests.conformance.kit.report.results import TestResult, findings, headline
+from tests.conformance.kit.report.results import Result, findings, headline
 from tests.conformance.kit.trail import TRAIL
 
 _BEHAVIOURS = "behaviours"
 _EXCHANGES = "exchanges"
+_MESSAGE_CHARS = 2000
+_LACKING = re.compile(r"KeyError: (.+)$")
 
 
 class ReportPlugin:
@@ -25,14 +30,14 @@ class ReportPlugin:
         self._folder = folder
         self._subject = subject
         self._api_version = api_version
-        self._results: dict[str, TestResult] = {}
+        self._results: dict[str, Result] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "call" and report.passed:
             return
         properties: dict[str, Any] = dict(report.user_properties)  # type: ignore[arg-type]
         if properties.get(_BEHAVIOURS):
-            self._results[report.nodeid] = TestResult(
+            self._results[report.nodeid] = Result(
                 report.nodeid,
                 report.outcome,
                 properties[_BEHAVIOURS],
@@ -48,6 +53,7 @@ class ReportPlugin:
         self._folder.mkdir(parents=True, exist_ok=True)
         summary = {
             "subject": self._subject,
+            "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "api_version": self._api_version,
             "tests": len(self._results),
             "levels": headline(found),
@@ -58,7 +64,8 @@ class ReportPlugin:
                 "level": each.behaviour.level,
                 "state": each.state,
                 "reason": each.reason,
-                "tests": [test.name for test in each.tests],
+                "tests": sorted({test.name.partition("[")[0] for test in each.tests}),
+                "failures": [asdict(test) for test in each.tests if test.outcome == "failed"],
             }
             for each in found
         ]
@@ -98,5 +105,7 @@ def _message(report: pytest.TestReport) -> str:
         return str(report.longrepr[2]).removeprefix("Skipped: ")
     crash = getattr(report.longrepr, "reprcrash", None)
     if report.failed:
-        return str(crash.message if crash else report.longrepr)[:2000]
+        message = str(crash.message if crash else report.longrepr)[:_MESSAGE_CHARS]
+        lacking = _LACKING.match(message)
+        return f"the answer has no {lacking[1]}" if lacking else message.removeprefix("AssertionError: ")
     return ""

@@ -8,13 +8,14 @@ from tests.conformance.kit.report.behaviours import Behaviour, behaviours
 from tests.conformance.kit.report.untested import reason_untested
 
 STATES = ("Pass", "Fail", "Warning", "Not Implemented", "Not Applicable", "Could Not Test")
+DIFFERENCES = ("Fail", "Warning")
 NOT_IMPLEMENTED = "not implemented: "
 NOT_APPLICABLE = "not applicable: "
 """How the reason of a skip begins that means one of these states."""
 
 
 @dataclass(frozen=True, slots=True)
-class TestResult:
+class Result:
     """One test as it ended. outcome: "passed", "failed" or "skipped". message: why it failed or was skipped.
     exchanges: the last requests as curl commands, each with its answer."""
 
@@ -33,19 +34,19 @@ class Finding:
     behaviour: Behaviour
     state: str
     reason: str
-    tests: Sequence[TestResult]
+    tests: Sequence[Result]
 
 
-def findings(results: Sequence[TestResult]) -> list[Finding]:
+def findings(results: Sequence[Result]) -> list[Finding]:
     """The state of every listed behaviour, in the order of the list."""
-    by_id: dict[str, list[TestResult]] = {}
+    by_id: dict[str, list[Result]] = {}
     for result in results:
         for id_ in result.behaviours:
             by_id.setdefault(id_, []).append(result)
     return [_finding(behaviour, by_id.get(id_, [])) for id_, behaviour in behaviours().items()]
 
 
-def _finding(behaviour: Behaviour, tests: Sequence[TestResult]) -> Finding:
+def _finding(behaviour: Behaviour, tests: Sequence[Result]) -> Finding:
     failed = [test for test in tests if test.outcome == "failed"]
     if failed:
         state = "Fail" if behaviour.required else "Warning"
@@ -54,11 +55,12 @@ def _finding(behaviour: Behaviour, tests: Sequence[TestResult]) -> Finding:
         return Finding(behaviour, "Pass", "", tests)
     if not tests:
         return Finding(behaviour, "Could Not Test", reason_untested(behaviour.id), tests)
-    reason = tests[0].message
+    reasons = list(dict.fromkeys(test.message for test in tests))
     for prefix, state in ((NOT_IMPLEMENTED, "Not Implemented"), (NOT_APPLICABLE, "Not Applicable")):
-        if reason.startswith(prefix):
-            return Finding(behaviour, state, reason.removeprefix(prefix), tests)
-    return Finding(behaviour, "Could Not Test", reason, tests)
+        named = [reason.removeprefix(prefix) for reason in reasons if reason.startswith(prefix)]
+        if named:
+            return Finding(behaviour, state, "; ".join(named), tests)
+    return Finding(behaviour, "Could Not Test", "; ".join(reasons), tests)
 
 
 def headline(found: Sequence[Finding]) -> list[dict[str, Any]]:

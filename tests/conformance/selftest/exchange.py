@@ -1,0 +1,89 @@
+"""Requests and answers as data, with the few changes of them that faults are made of."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote, unquote_plus
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """query: still percent-encoded."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+
+    def has(self, name: str) -> bool:
+        return any(_name(pair) == name for pair in self.pairs)
+
+    @property
+    def pairs(self) -> list[str]:
+        return [pair for pair in self.query.split("&") if pair]
+
+    def with_pairs(self, pairs: list[str]) -> "Request":
+        return replace(self, query="&".join(pairs))
+
+    def without(self, *names: str) -> "Request":
+        return self.with_pairs([pair for pair in self.pairs if _name(pair) not in names])
+
+    def parameter(self, name: str) -> str:
+        """The decoded value, empty where there is none."""
+        return next((unquote_plus(pair.partition("=")[2]) for pair in self.pairs if _name(pair) == name), "")
+
+    def changed(self, name: str, change: Callable[[str], str]) -> "Request":
+        """With the decoded value of this parameter changed, where there is one."""
+        if not self.has(name):
+            return self
+        return self.without(name).adding(name, change(self.parameter(name)))
+
+    def adding(self, name: str, value: str) -> "Request":
+        return self.with_pairs([*self.pairs, f"{quote(name)}={quote(value)}"])
+
+    def sending(self, change: Callable[[Any], Any]) -> "Request":
+        """With a changed JSON body."""
+        return replace(self, body=json.dumps(change(json.loads(self.body))).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """headers: with names in lower case."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return next((value for each, value in self.headers if each == name.lower()), None)
+
+    def without(self, *names: str) -> "Answer":
+        gone = {name.lower() for name in names}
+        return replace(self, headers=tuple(pair for pair in self.headers if pair[0] not in gone))
+
+    def adding(self, name: str, value: str) -> "Answer":
+        return replace(self, headers=(*self.headers, (name.lower(), value)))
+
+    def setting(self, name: str, value: str) -> "Answer":
+        """With this value of a header that is there."""
+        return self if self.header(name) is None else self.without(name).adding(name, value)
+
+    def telling(self, change: Callable[[Any], Any]) -> "Answer":
+        """With a changed JSON body; as it was where it has none, or has failed."""
+        if self.status >= 300 or not self.body or self.header("content-type") != "application/json":
+            return self
+        return replace(self, body=json.dumps(change(json.loads(self.body))).encode())
+
+    def saying(self, status: int, document: Any = None) -> "Answer":
+        """Another answer altogether; no document: without a body."""
+        if document is None:
+            return Answer(status, self.without("content-type", "content-length").headers, b"")
+        typed = self.without("content-type").adding("content-type", "application/json")
+        return Answer(status, typed.headers, json.dumps(document).encode())
+
+
+def _name(pair: str) -> str:
+    return unquote_plus(pair.partition("=")[0])

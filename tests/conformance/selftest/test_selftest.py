@@ -1,0 +1,44 @@
+"""Each fault of the server is found by the tests that name the behaviour, which pass as soon as it is gone."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conformance.kit.report.behaviours import behaviours
+from tests.conformance.selftest.faults import FAULTS, Fault
+from tests.conformance.selftest.kit_runs import run_kit
+from tests.conformance.selftest.subject import FaultySubject, faulty_server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def not_elsewhere(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--tams-url"):
+        pytest.skip("tests the kit itself, on a server of its own with faults")
+
+
+@pytest.fixture(scope="module")
+def faulty(not_elsewhere: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultySubject]:
+    with faulty_server(tmp_path_factory.mktemp("faulty")) as subject:
+        yield subject
+
+
+def name_of(fault: Fault) -> str:
+    return fault.name
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=name_of)
+def test_the_fault_is_found(faulty: FaultySubject, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    with faulty.having(None) as subject:
+        sound = run_kit(subject, fault.tests)
+    assert sound
+    assert all(outcome.passed for outcome in sound), [outcome for outcome in sound if not outcome.passed]
+    with faulty.having(fault) as subject:
+        outcomes = run_kit(subject, fault.tests)
+    found = {id_ for outcome in outcomes if outcome.found for id_ in outcome.behaviours}
+    assert fault.behaviours <= found, outcomes
+
+
+def test_faults_have_names_of_their_own_and_break_known_behaviours() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    assert {id_ for fault in FAULTS for id_ in fault.behaviours} <= behaviours().keys()

@@ -1,0 +1,80 @@
+"""The application with at most one fault at a time, which stands between it and its clients."""
+
+from dataclasses import replace
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tests.conformance.selftest.exchange import Answer, Headers, Request
+from tests.conformance.selftest.faults import Fault
+
+
+class FaultyApplication:
+    """fault: what is wrong with every request from now on; None: nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.fault: Fault | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        fault = self.fault
+        if scope["type"] != "http" or fault is None:
+            await self._app(scope, receive, send)
+            return
+        request = Request(
+            scope["method"], scope["path"], scope["query_string"].decode("latin-1"), await _whole_body(receive)
+        )
+        answer = await self._answer(scope, receive, fault.before(request))
+        await _send(fault.after(request, answer), request.method, send)
+
+    async def _answer(self, scope: Scope, receive_more: Receive, request: Request) -> Answer:
+        received = False
+        status = 0
+        headers: Headers = ()
+        chunks: list[bytes] = []
+
+        async def receive() -> Message:
+            nonlocal received
+            if received:
+                return await receive_more()
+            received = True
+            return {"type": "http.request", "body": request.body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            nonlocal status, headers
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = tuple((n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in message["headers"])
+            elif message["type"] == "http.response.body":
+                chunks.append(message.get("body", b""))
+
+        await self._app(_scope(scope, request), receive, send)
+        return Answer(status, headers, b"".join(chunks))
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def _scope(scope: Scope, request: Request) -> dict[str, Any]:
+    headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+    if request.body:
+        headers.append((b"content-length", str(len(request.body)).encode()))
+    return {**scope, "method": request.method, "query_string": request.query.encode("latin-1"), "headers": headers}
+
+
+async def _send(answer: Answer, method: str, send: Send) -> None:
+    if method == "HEAD":
+        answer = replace(answer, body=b"")
+    else:
+        answer = answer.without("content-length")
+        if answer.status != 204:
+            answer = answer.adding("content-length", str(len(answer.body)))
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,179 @@
+"""Aims random cases at what exists, so that most of them get past "not found" into the rules behind it.
+
+What is put where follows from the case alone, so that a run repeats. Cases that are wrong in a part keep that part,
+except that ids in a body are made equal to that of the path.
+"""
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+from urllib.parse import quote, unquote
+from zlib import crc32
+
+from schemathesis.core import NOT_SET
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.case import Case
+
+from tests.conformance.kit.documents import Json
+from tests.fuzz.world import COPIES, TAG, World
+
+_NEARLY_ALWAYS = 0.95
+_OFTEN = 0.85
+_SOMETIMES = 0.4
+
+
+def aim(case: Case, world: World, *, path: bool = True) -> None:
+    """Change the case in place; whether it is a valid one is judged anew. path: change that too."""
+    aimed = _Aim(case, world)
+    if path:
+        aimed.path()
+    aimed.query()
+    aimed.body()
+    _ = case.meta
+
+
+class _Aim:
+    def __init__(self, case: Case, world: World) -> None:
+        self._case = case
+        self._world = world
+        self._chance = Random(crc32(repr(case).encode("utf-8", "backslashreplace")))
+
+    def _wrong(self, location: ParameterLocation) -> bool:
+        return self._case.meta is not None and self._case.meta.is_negative_at(location)
+
+    def _often(self, share: float = _OFTEN) -> bool:
+        return self._chance.random() < share
+
+    def _one(self, values: Sequence[Any]) -> Any:
+        return self._chance.choice(values)
+
+    def _new_id(self) -> str:
+        return self._world.id(str(self._chance.random()))
+
+    # -- path
+
+    def path(self) -> None:
+        if self._wrong(ParameterLocation.PATH):
+            return
+        parameters = dict(self._case.path_parameters)
+        choices: dict[str, Callable[[], Sequence[str]]] = {
+            "flowId": self._flow_ids,
+            "sourceId": lambda: self._world.sources,
+            "objectId": lambda: [*self._world.objects, self._world.init_object, self._world.free_objects[0]],
+            "profileId": self._profile_ids,
+            "request-id": lambda: [self._world.delete_request_id],
+            "name": lambda: [TAG],
+        }
+        for name in parameters:
+            if name in choices and self._often():
+                parameters[name] = quote(self._one(choices[name]()), safe="")
+        if parameters != self._case.path_parameters:
+            self._case.path_parameters = parameters
+
+    def _flow_ids(self) -> Sequence[str]:
+        body = self._case.body
+        if self._case.path == "/flows/{flowId}" and isinstance(body, dict):
+            same = self._world.flows_of(str(body["format"]) if "format" in body else None)
+            return [*same, self._new_id()]
+        if self._case.path.endswith("/flow_collection") and self._case.method != "PUT":
+            return [self._world.id("multi")]
+        if self._case.path.endswith(("/segments", "/storage")):
+            return [self._world.id(what) for what in ("video", "video", "video", "audio", "audio", "init", "locked")]
+        return [self._world.id("video"), self._world.id("audio"), *self._world.flows]
+
+    def _profile_ids(self) -> Sequence[str]:
+        return [self._new_id()] if self._case.method == "POST" else [self._world.profile_id]
+
+    # -- query
+
+    def query(self) -> None:
+        if self._wrong(ParameterLocation.QUERY):
+            return
+        query = dict(self._case.query)
+        world = self._world
+        some: dict[str, Sequence[Any]] = {
+            "source_id": world.sources,
+            "object_id": world.objects,
+            "label": COPIES if "{objectId}" in self._case.path else ["a label"],
+            "accept_storage_ids": [world.storage_id],
+            "storage_id": [world.storage_id],
+            "accept_get_urls": ["", *COPIES],
+            "collected_by_ids": [world.id("multi")],
+            "codec": ["video/h264"],
+            "timerange": ["_", "()", "[5:0_15:0)", "(0:0_", "_3:500000000]", "[10:0]"],
+        }
+        for name in list(query):
+            if name in some and self._often():
+                query[name] = self._one(some[name])
+            elif name == "page" and self._often():
+                key = world.page_key(self._case.formatted_path, {n: v for n, v in query.items() if n != "page"})
+                query = {**query, "page": key} if key else {n: v for n, v in query.items() if n != "page"}
+        if query != self._case.query:
+            self._case.query = query
+
+    # -- body
+
+    def body(self) -> None:
+        if self._case.body is NOT_SET:
+            return
+        body = self._aimed(self._case.body)
+        if body != self._case.body:
+            self._case.body = body
+
+    def _aimed(self, body: Any) -> Any:
+        if isinstance(body, list):
+            return [self._aimed(item) for item in body]
+        if not isinstance(body, dict):
+            return body
+        if self._wrong(ParameterLocation.BODY):
+            return self._same_id(dict(body))
+        path = self._case.path
+        if path.endswith("/segments"):
+            return self._segment(dict(body))
+        if path.endswith("/flow_collection"):
+            return {**body, "id": self._one(list(self._world.flows))} if self._often() else body
+        if path.endswith("/instances"):
+            new = self._new_id()
+            return {"url": f"https://media.example.com/{new}", "label": new} if self._often() else body
+        if path.endswith("/storage"):
+            return self._allocation(dict(body))
+        return self._flow(self._same_id(dict(body)))
+
+    def _same_id(self, body: Json) -> Json:
+        """With the id of the path, except now and then."""
+        own = next(reversed(self._case.path_parameters.values()), None)
+        if isinstance(body.get("id"), str) and isinstance(own, str) and self._often(_NEARLY_ALWAYS):
+            body["id"] = unquote(own)
+        return body
+
+    def _flow(self, body: Json) -> Json:
+        known = self._world.flows.get(body.get("id", ""))
+        if "source_id" in body and self._often(_NEARLY_ALWAYS):
+            body["source_id"] = known["source_id"] if known else self._new_id()
+        if "profile_id" in body and self._often():
+            body["profile_id"] = self._world.profile_id
+        if isinstance(body.get("flow_collection"), list) and self._often():
+            flows = list(self._world.flows)
+            body["flow_collection"] = [{**item, "id": self._one(flows)} for item in body["flow_collection"]]
+        return body
+
+    def _allocation(self, body: Json) -> Json:
+        changes: Json = {
+            "limit": self._chance.randrange(1, 5),
+            "object_ids": [self._new_id()],
+            "storage_id": self._world.storage_id,
+            "content_type": "video/mp2t",
+        }
+        return {name: changes[name] if name in changes and self._often() else value for name, value in body.items()}
+
+    def _segment(self, body: Json) -> Json:
+        if self._often():
+            body["object_id"] = self._one([*self._world.free_objects, *self._world.objects, self._new_id()])
+        if self._often():
+            start = self._chance.randrange(100, 10**6)
+            body["timerange"] = f"[{start}:0_{start + 1}:0)"
+        if self._often() and "init_object_id" in body:
+            body["init_object_id"] = self._world.init_object
+        if self._often(_SOMETIMES):
+            body.pop("init_object_id", None)
+        return body

@@ -1,0 +1,73 @@
+"""Failures that schemathesis reports and that are none, one line each: which, when, and why."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.transport import Response
+from schemathesis.generation.case import Case
+from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
+
+_LIMITS = re.compile(
+    "range of a (signed )?64-bit|nests more than|must be an absolute http or https URL|1024 characters"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    failure: type[Failure]
+    applies: Callable[[Failure, Case, Response], bool]
+    reason: str
+
+
+def names_a_rule(failure: Failure, case: Case, response: Response) -> bool:
+    return "behaviour" in _problem(response)
+
+
+def is_beyond_limits(failure: Failure, case: Case, response: Response) -> bool:
+    return _LIMITS.search(_problem(response).get("detail", "")) is not None
+
+
+def is_head(failure: Failure, case: Case, response: Response) -> bool:
+    return case.method == "HEAD" and response.status_code == 400
+
+
+def has_only_unknown_parameters(failure: Failure, case: Case, response: Response) -> bool:
+    return "in query - object with unexpected properties" in failure.message
+
+
+def has_an_encoded_comma(failure: Failure, case: Case, response: Response) -> bool:
+    lists = (name for name in case.query if "tag." in name or name == "accept_get_urls")
+    return any("," in str(case.query[name]) for name in lists)
+
+
+def is_an_emptied_listing(failure: Failure, case: Case, response: Response) -> bool:
+    return case.path == "/flows/{flowId}/segments"
+
+
+EXCLUSIONS = (
+    Exclusion(RejectedPositiveData, names_a_rule, "TAMS has rules that no schema states; the refusal names the rule"),
+    Exclusion(RejectedPositiveData, is_beyond_limits, "no database keeps numbers beyond 64 bits, endless names"),
+    Exclusion(RejectedPositiveData, is_head, "HEAD has no body that could name the rule; GET of the same does"),
+    Exclusion(AcceptedNegativeData, has_only_unknown_parameters, "unknown query parameters are ignored (A64)"),
+    Exclusion(AcceptedNegativeData, has_an_encoded_comma, "it is part of a value; the tool sends no other (A11)"),
+    Exclusion(UseAfterFree, is_an_emptied_listing, "a flow keeps its listing of segments when all are deleted (A34)"),
+)
+
+
+def is_failure(failure: Failure, case: Case, response: Response) -> bool:
+    """Whether a reported failure is one."""
+    return not any(
+        isinstance(failure, exclusion.failure) and exclusion.applies(failure, case, response)
+        for exclusion in EXCLUSIONS
+    )
+
+
+def _problem(response: Response) -> dict[str, Any]:
+    try:
+        document = response.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

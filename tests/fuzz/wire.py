@@ -1,0 +1,101 @@
+"""HTTP as bytes on a socket, for what no HTTP library would send."""
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from tests.conformance.kit.server import Subject
+
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """headers: by lower-case name."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def check(self) -> None:
+        """Fail for a failure of the server, and for a refusal of the application without a problem document."""
+        assert self.status < 500, self
+        if self.status >= 400 and not self.is_of_the_parser:
+            assert self.headers["content-type"] == PROBLEM, self
+            assert json.loads(self.body)["status"] == self.status
+
+    @property
+    def is_of_the_parser(self) -> bool:
+        """Whether this came from the HTTP server around the application, which saw no request to hand on."""
+        return self.status == 400 and self.body == b"Invalid HTTP request received."
+
+
+class Wire:
+    """Opens a connection for each call. With the credential, unless an Authorization is given."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        parts = urlsplit(subject.url)
+        self._address = (parts.hostname or "", parts.port or 80)
+
+    def ask(
+        self,
+        method: str,
+        target: str | bytes,
+        body: bytes | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
+    ) -> Answer:
+        """The answer to one request. headers: replace those that would be sent; text is sent as Latin-1."""
+        (answer,) = self.speak(self.request(method, target, body, headers))
+        return answer
+
+    def request(
+        self,
+        method: str,
+        target: str | bytes,
+        body: bytes | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
+    ) -> bytes:
+        """The bytes of a request, the last of its connection."""
+        lines: dict[str, str | bytes] = {
+            "Host": f"{self._address[0]}:{self._address[1]}",
+            "Authorization": f"Bearer {self._subject.token}",
+            "Connection": "close",
+        }
+        if body is not None:
+            lines |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        lines |= headers or {}
+        first = b" ".join((method.encode("latin-1"), _bytes(target), b"HTTP/1.1"))
+        return b"\r\n".join(
+            [first, *(_bytes(name) + b": " + _bytes(value) for name, value in lines.items()), b"", b""]
+        ) + (body or b"")
+
+    def speak(self, sent: bytes, patience_s: float = 30) -> list[Answer]:
+        """The answers to these bytes, until the server closes the connection or says nothing for so long."""
+        with socket.create_connection(self._address, timeout=patience_s) as connection:
+            received = b""
+            try:
+                connection.sendall(sent)
+                while chunk := connection.recv(65536):
+                    received += chunk
+            except (ConnectionError, TimeoutError):
+                pass  # it may hang up on nonsense, and wait for more where more was announced
+        return _answers(received)
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1")
+
+
+def _answers(received: bytes) -> list[Answer]:
+    answers = []
+    while received:
+        head, _, rest = received.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        length = int(headers.get("content-length", len(rest)))
+        answers.append(Answer(int(first.split(" ")[1]), headers, rest[:length]))
+        received = rest[length:]
+    return answers

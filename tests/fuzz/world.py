@@ -1,0 +1,161 @@
+"""What a fuzzed server holds: one of everything that a path or body can name, by ids that repeat from run to run."""
+
+from typing import Any
+from urllib.parse import quote, unquote
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import httpx
+
+from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, TECHNICAL, VIDEO, Json, flow, init_flow
+
+TAG = "colour"
+COPIES = ("copy", "spare copy")
+"""Labels of the instances of every object of a segment here, all outside the server's own stores."""
+
+
+class World:
+    """Makes its things when it is made, and makes them anew where a case destroyed them.
+
+    name: whatever worlds of other names make does not touch this one's.
+    """
+
+    def __init__(self, client: httpx.Client, name: str) -> None:
+        self.client = client
+        self._name = name
+        self.profile_id = self.id("profile")
+        self.storage_id: str = self._must("GET", "/service/storage-backends").json()[0]["id"]
+        self.flows = {document["id"]: document for document in self._flow_documents()}
+        self._segments = self._segment_documents()
+        self.free_objects = [f"{name} free {number}" for number in range(4)]
+        self.init_object = f"{name} init"
+        self._make()
+        self.delete_request_id = self._leave_a_delete_request()
+
+    def id(self, what: str) -> str:
+        """A UUID that is this one for this name in this world."""
+        return str(UUID(bytes=uuid5(NAMESPACE_URL, f"{self._name}/{what}").bytes, version=4))
+
+    @property
+    def sources(self) -> list[str]:
+        return list(dict.fromkeys(document["source_id"] for document in self.flows.values()))
+
+    @property
+    def objects(self) -> list[str]:
+        """Those of segments."""
+        return [segment["object_id"] for segments in self._segments.values() for segment in segments]
+
+    def flows_of(self, format_: str | None) -> list[str]:
+        """Ids of the flows of this format that can be written to."""
+        return [id_ for id_, flow in self.flows.items() if flow.get("format") == format_ and not flow.get("read_only")]
+
+    def page_key(self, path: str, query: Json) -> str | None:
+        """The key of the second page of a listing, where it has one."""
+        answer = self.client.get(path, params={**query, "limit": 1})
+        return answer.headers.get("X-Paging-NextKey")
+
+    def mend(self, path: str, parameters: Json) -> None:
+        """Put back what a change at `path` may have taken away.
+
+        path: as the document has it, with names in braces. parameters: their values, percent-encoded.
+        """
+        parameters = {name: unquote(str(value)) for name, value in parameters.items()}
+        document = self.flows.get(parameters.get("flowId", ""))
+        if "{objectId}" in path and parameters.get("objectId") in self.objects:
+            self._add_instances(parameters["objectId"])
+        elif "{sourceId}" in path and parameters.get("sourceId") in self.sources:
+            self._describe_source(parameters["sourceId"])
+        elif document is not None:
+            self.client.put(f"/flows/{document['id']}/read_only", json=False)
+            if path in ("/flows/{flowId}", "/flows/{flowId}/segments"):
+                self.client.delete(f"/flows/{document['id']}")
+            self._make_flow(document)
+
+    def restore(self) -> None:
+        """Make the flows that are not there any more."""
+        for document in self.flows.values():
+            if self.client.head(f"/flows/{document['id']}").status_code == 404:
+                self._make_flow(document)
+
+    def unlock(self) -> None:
+        """Make those flows writable that were."""
+        for document in self.flows.values():
+            if not document.get("read_only"):
+                self._must("PUT", f"/flows/{document['id']}/read_only", False)
+
+    # -- making
+
+    def _flow_documents(self) -> list[Json]:
+        described = {"label": "a label", "description": "a description", "tags": {TAG: ["red"]}, "max_bit_rate": 6000}
+        formats = {"video": VIDEO, "audio": AUDIO, "image": IMAGE, "data": DATA}
+        documents = [flow(format_, id=self.id(what), **described) for what, format_ in formats.items()]
+        members = [{"id": each["id"], "role": each["format"].rpartition(":")[2]} for each in documents[:2]]
+        documents += [
+            flow(MULTI, id=self.id("multi"), flow_collection=members, **described),
+            init_flow(id=self.id("init")),
+            {"id": self.id("linked"), "source_id": self.id("source of linked"), "profile_id": self.profile_id},
+            flow(VIDEO, id=self.id("locked"), read_only=True),
+        ]
+        for document in documents:
+            document["source_id"] = self.id(f"source of {document['id']}")
+        return documents
+
+    def _segment_documents(self) -> dict[str, list[Json]]:
+        return {
+            self.id(what): [
+                self._segment(f"{self._name} {what}/{n} é%", f"[{10 * n}:0_{10 * n + 10}:0)") for n in range(count)
+            ]
+            for what, count in (("video", 3), ("audio", 1), ("locked", 1))
+        }
+
+    def _segment(self, object_id: str, timerange: str) -> Json:
+        return {"object_id": object_id, "timerange": timerange, "get_urls": self._copies(object_id)}
+
+    def _copies(self, object_id: str) -> list[Json]:
+        url = f"https://media.example.com/{quote(object_id, safe='')}"
+        return [{"url": f"{url}?{quote(label)}", "label": label} for label in COPIES]
+
+    def _make(self) -> None:
+        profile = {"id": self.profile_id, "flow_metadata": TECHNICAL[VIDEO], "label": "a label", "tags": {TAG: ["red"]}}
+        self._must("POST", f"/service/profiles/{self.profile_id}", profile)
+        for document in self.flows.values():
+            self._make_flow(document)
+        video, init = self.id("video"), self.id("init")
+        self._must("POST", f"/flows/{video}/storage", {"object_ids": self.free_objects})
+        self._must("POST", f"/flows/{init}/storage", {"object_ids": [self.init_object, f"{self._name} needs init"]})
+        needy = {"object_id": f"{self._name} needs init", "init_object_id": self.init_object, "timerange": "[0:0_1:0)"}
+        self._must("POST", f"/flows/{init}/segments", needy)
+        self._segments[init] = []
+        for source_id in self.sources:
+            self._describe_source(source_id)
+
+    def _make_flow(self, document: Json) -> None:
+        path = f"/flows/{document['id']}"
+        self._must("PUT", path, {**document, "read_only": False})
+        if self._segments.get(document["id"]):
+            self._must("POST", f"{path}/segments", self._segments[document["id"]])
+        if document.get("read_only"):
+            self._must("PUT", f"{path}/read_only", True)
+
+    def _describe_source(self, source_id: str) -> None:
+        for member, value in (("label", "a label"), ("description", "a description"), (f"tags/{TAG}", ["red"])):
+            self._must("PUT", f"/sources/{source_id}/{member}", value)
+
+    def _add_instances(self, object_id: str) -> None:
+        """Those that are not there any more."""
+        for copy in self._copies(object_id):
+            self.client.post(f"/objects/{quote(object_id, safe='')}/instances", json=copy)
+
+    def _leave_a_delete_request(self) -> str:
+        """Delete a flow with so many segments that it goes on in the background (settings of the server)."""
+        doomed = self.id("doomed")
+        self._must("PUT", f"/flows/{doomed}", flow(VIDEO, id=doomed))
+        segments = [self._segment(f"{self._name} doomed {n}", f"[{n}:0_{n + 1}:0)") for n in range(8)]
+        self._must("POST", f"/flows/{doomed}/segments", segments)
+        request: Json = self._must("DELETE", f"/flows/{doomed}").json()
+        id_: str = request["id"]
+        return id_
+
+    def _must(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        answer = self.client.request(method, path, json=body)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer
