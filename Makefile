@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 STAMP  := $(VENV)/.installed
 
-.PHONY: install run test conformance lint demo bench
+.PHONY: install run test conformance fuzz lint demo bench
 
 install: $(STAMP)
 
@@ -30,6 +30,11 @@ conformance: $(STAMP)
 	  --report "$(REPORT)" --junitxml "$(REPORT)/junit.xml" --api-version $(API_VERSION) \
 	  $(if $(URL),--tams-url "$$URL") $(if $(TOKEN),--tams-token "$$TOKEN") \
 	  $(if $(filter command,$(origin USER)),--tams-user "$$USER" --tams-password "$$PASSWORD")
+
+# More random cases for each operation than make test sends.
+FUZZ_EXAMPLES ?= 250
+fuzz: $(STAMP)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(VENV)/bin/python -m pytest tests/fuzz -n auto --dist worksteal
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

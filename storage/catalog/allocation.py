@@ -50,14 +50,7 @@ class Allocation:
     def _store(self, storage_id: str | None) -> ObjectStore:
         """The store asked for, or the default one (STO-11 to -14)."""
         if storage_id is not None:
-            store = self._env.stores.get(storage_id)
-            if store is None:
-                raise Invalid(
-                    f"storage_id {storage_id!r} is not a storage backend of this service",
-                    field="storage_id",
-                    behaviour="STO-12",
-                )
-            return store
+            return self._env.store(storage_id, "STO-12")
         for store in self._env.stores.values():
             if store.backend.default_storage:
                 return store

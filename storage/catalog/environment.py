@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from storage.errors import Invalid
 from storage.media.object_store import ObjectStore
 from storage.tables.engine import Engine
 
@@ -44,6 +45,17 @@ class Environment:
     stores: Mapping[str, ObjectStore]
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], int] = _clock
+
+    def store(self, storage_id: str, behaviour: str) -> ObjectStore:
+        """The store of this backend. Raises Invalid, citing `behaviour`, where there is none."""
+        store = self.stores.get(storage_id)
+        if store is None:
+            raise Invalid(
+                f"storage_id {storage_id!r} is not a storage backend of this service",
+                field="storage_id",
+                behaviour=behaviour,
+            )
+        return store
 
     def store_labelled(self, label: str) -> ObjectStore | None:
         """The store whose backend has this label."""

@@ -93,13 +93,7 @@ class Objects:
 
     def copy(self, object_id: str, storage_id: str) -> None:
         """Copy the bytes to another backend, and name the copy once it is whole (OBJ-INST-POST-01 to -06)."""
-        target = self._env.stores.get(storage_id)
-        if target is None:
-            raise Invalid(
-                f"storage_id {storage_id!r} is not a storage backend of this service",
-                field="storage_id",
-                behaviour="OBJ-INST-POST-05",
-            )
+        target = self._env.store(storage_id, "OBJ-INST-POST-05")
         with self._env.engine.read() as tx:
             row = _find(tx, object_id)
             self._check_absent(tx, object_id, storage_id)

@@ -59,15 +59,5 @@ class Service:
 
 
 def _document(backend: Backend) -> dict[str, Any]:
-    fields = {
-        "id": backend.id,
-        "label": backend.label,
-        "default_storage": backend.default_storage,
-        "store_type": backend.store_type,
-        "provider": backend.provider,
-        "store_product": backend.store_product,
-        "region": backend.region,
-        "availability_zone": backend.availability_zone,
-        "tags": backend.tags or None,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
+    label = {} if backend.label is None else {"label": backend.label}
+    return {"id": backend.id, **label, "default_storage": backend.default_storage, **backend.described()}

@@ -59,7 +59,9 @@ def _urls(env: Environment, row: Row, wanted: UrlFilter, base_url: str) -> list[
     if store is None or not wanted.wants(store.backend.label, store.backend.id, store.backend):
         return []
     downloads = store.downloads(row["object_id"], presigned=wanted.presigned, base_url=base_url)
-    more = _described(store.backend) if wanted.verbose else {}
+    more: Url = {}
+    if wanted.verbose:  # SEG-GET-23
+        more = {"storage_id": store.backend.id, "controlled": True, **store.backend.described()}
     label = {} if store.backend.label is None else {"label": store.backend.label}
     return [{"url": each.url, "presigned": each.presigned, **label, **more} for each in downloads]
 
@@ -69,18 +71,3 @@ def _uncontrolled(row: Row, wanted: UrlFilter) -> list[Url]:
         return []
     more = {"controlled": False} if wanted.verbose else {}
     return [{"url": row["url"], "presigned": False, "label": row["label"], **more}]
-
-
-def _described(backend: Backend) -> Url:
-    """What verbose_storage adds (SEG-GET-23)."""
-    fields = {
-        "storage_id": backend.id,
-        "controlled": True,
-        "store_type": backend.store_type,
-        "provider": backend.provider,
-        "store_product": backend.store_product,
-        "region": backend.region,
-        "availability_zone": backend.availability_zone,
-        "tags": backend.tags or None,
-    }
-    return {name: value for name, value in fields.items() if value is not None}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,18 @@ class Backend:
     default_storage: bool = False
     tags: dict[str, str | list[str]] = field(default_factory=dict)
     store_type: str = "http_object_store"
+
+    def described(self) -> dict[str, Any]:
+        """What it is technically (storage-backend.json), without what is not set."""
+        members = {
+            "store_type": self.store_type,
+            "provider": self.provider,
+            "store_product": self.store_product,
+            "region": self.region,
+            "availability_zone": self.availability_zone,
+            "tags": self.tags or None,
+        }
+        return {name: value for name, value in members.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
