@@ -11,6 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from tests.conformance.kit.documents import TECHNICAL, VIDEO
+from tests.conformance.kit.ids import fresh_name
 from tests.conformance.kit.server import Subject
 from tests.fuzz.fuzzed import EXAMPLES, SEED
 from tests.fuzz.nonsense import BODIES, LINE, TARGET, with_literals
@@ -104,14 +105,14 @@ TIMERANGES = (
 @pytest.fixture(scope="module")
 def world(subject: Subject) -> Iterator[World]:
     with httpx.Client(base_url=subject.url, headers={"Authorization": f"Bearer {subject.token}"}) as client:
-        yield World(client, "raw input")
+        yield World(client, fresh_name("raw input"))
 
 
 @pytest.fixture(scope="module")
 def spoiled(subject: Subject) -> Iterator[World]:
     """Another, whose things are changed at random."""
     with httpx.Client(base_url=subject.url, headers={"Authorization": f"Bearer {subject.token}"}) as client:
-        yield World(client, "raw input that is taken")
+        yield World(client, fresh_name("raw input that is taken"))
 
 
 @pytest.fixture(autouse=True)

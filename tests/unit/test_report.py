@@ -8,6 +8,7 @@ import pytest
 from tests.conformance.kit.report.document import DOCUMENT, document, static_part
 from tests.conformance.kit.report.page import write_page
 from tests.conformance.kit.report.results import Finding, Result, findings, headline
+from tests.conformance.kit.report.untested import NOT_RUN
 from tests.conformance.kit.trail import Trail
 
 REQUIRED, ADVICE = "GEN-01", "TR-11"
@@ -37,13 +38,23 @@ def test_a_test_that_passes_outweighs_one_that_was_left_out() -> None:
     ("message", "state", "reason"),
     [
         ("not implemented: webhooks", "Not Implemented", "webhooks"),
-        ("not applicable: came with TAMS 8.2", "Not Applicable", "came with TAMS 8.2"),
+        ("not applicable: came with TAMS 8.2", "Could Not Test", "its tests also need what came with TAMS 8.2"),
         ("no token was given", "Could Not Test", "no token was given"),
     ],
 )
 def test_the_reason_of_a_skip_gives_the_state(message: str, state: str, reason: str) -> None:
     finding = found(result(REQUIRED, "skipped", message))
     assert (finding.state, finding.reason) == (state, reason)
+
+
+def test_what_came_with_a_later_version_is_not_applicable() -> None:
+    assert found(result("SORT-01", "skipped", "not applicable: came with TAMS 8.2")).state == "Not Applicable"
+
+
+@pytest.mark.parametrize("others", [[], ["passed", "skipped"]])
+def test_what_could_not_be_prepared_could_not_be_tested(others: list[str]) -> None:
+    finding = found(result(REQUIRED, "unprepared", "a flow could not be made"), *(result(REQUIRED, o) for o in others))
+    assert (finding.state, finding.reason) == ("Could Not Test", "a flow could not be made")
 
 
 def test_the_headline_counts_what_was_put_to_the_test() -> None:
@@ -85,4 +96,4 @@ def test_the_document_counts_by_operation() -> None:
 def test_docs_conformance_is_up_to_date() -> None:
     page = DOCUMENT.read_text(encoding="utf-8")
     assert page.endswith(static_part())
-    assert "no test names it yet" not in page
+    assert NOT_RUN not in page

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from jsonschema.exceptions import best_match
 from openapi_core import OpenAPI
 from openapi_core.datatypes import RequestParameters
 from openapi_core.exceptions import OpenAPIError
@@ -65,6 +66,5 @@ class Checker:
 
 def _told(error: Exception) -> str:
     """What is wrong, and where in the body if that is known."""
-    found = getattr(error.__cause__, "schema_errors", ())
-    places = [f"at {each.json_path}: {each.message[:_TOLD_CHARS]}" for each in found]
-    return "; ".join([str(error)[:_TOLD_CHARS], *places])
+    found = best_match(getattr(error.__cause__, "schema_errors", ()))
+    return str(error)[:_TOLD_CHARS] if found is None else f"at {found.json_path}: {found.message[:_TOLD_CHARS]}"

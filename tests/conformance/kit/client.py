@@ -9,6 +9,7 @@ import httpx
 
 from tests.conformance.kit.checker import Checker
 from tests.conformance.kit.documents import VIDEO, Json, flow
+from tests.conformance.kit.preparation import preparing
 from tests.conformance.kit.trail import TRAIL
 
 MEDIA_TIMEOUT = httpx.Timeout(60, connect=10)
@@ -60,8 +61,9 @@ class TamsClient:
         """Create a flow (a video flow unless given) and give its document as it was sent."""
         document = document or flow(members.pop("format_", VIDEO), **members)
         self._made.append(document["id"])
-        answer = self.put(f"/flows/{document['id']}", document)
-        assert answer.status_code == 201, answer.text
+        with preparing("a flow"):
+            answer = self.put(f"/flows/{document['id']}", document)
+            assert answer.status_code == 201, answer.text
         return document
 
     def remember(self, flow_id: str) -> None:
@@ -85,20 +87,23 @@ class TamsClient:
 
     def make_objects(self, flow_id: str, count: int, content: bytes | None = None) -> list[str]:
         """Ids of `count` allocated objects, uploaded when `content` is given."""
-        items = self.allocate(flow_id, count)
-        for item in items:
-            if content is not None:
-                answer = self.upload(item, content)
-                assert answer.is_success, f"PUT {answer.request.url}: {answer.status_code} {answer.text}"
-        return [item["object_id"] for item in items]
+        with preparing(f"{count} objects"):
+            items = self.allocate(flow_id, count)
+            assert len(items) == count, f"{len(items)} objects for limit {count}"
+            for item in items:
+                if content is not None:
+                    answer = self.upload(item, content)
+                    assert answer.is_success, f"PUT {answer.request.url}: {answer.status_code} {answer.text}"
+            return [item["object_id"] for item in items]
 
     def make_segments(self, flow_id: str, timeranges: Iterable[str]) -> list[Json]:
         """Register a segment with an object of its own at each of the timeranges; what was sent."""
         timeranges = list(timeranges)
         ids = self.make_objects(flow_id, len(timeranges))
         segments = [{"object_id": id_, "timerange": each} for id_, each in zip(ids, timeranges, strict=True)]
-        answer = self.post(f"/flows/{flow_id}/segments", segments)
-        assert answer.status_code == 201, answer.text
+        with preparing("segments"):
+            answer = self.post(f"/flows/{flow_id}/segments", segments)
+            assert answer.status_code == 201, answer.text
         return segments
 
     def segments(self, flow_id: str, **params: Any) -> list[Json]:

@@ -5,6 +5,7 @@ from typing import Any
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import TECHNICAL, VIDEO, Json
 from tests.conformance.kit.ids import fresh
+from tests.conformance.kit.preparation import preparing
 
 
 def profile(format_: str = VIDEO, /, **members: Any) -> Json:
@@ -15,8 +16,9 @@ def profile(format_: str = VIDEO, /, **members: Any) -> Json:
 def make_profile(tams: TamsClient, format_: str = VIDEO, /, **members: Any) -> Json:
     """Create a profile, and give its document as it was sent."""
     document = profile(format_, **members)
-    answer = tams.post(f"/service/profiles/{document['id']}", document)
-    assert answer.status_code == 201, answer.text
+    with preparing("a profile"):
+        answer = tams.post(f"/service/profiles/{document['id']}", document)
+        assert answer.status_code == 201, answer.text
     return document
 
 

@@ -25,9 +25,10 @@ class Shelf:
         """The names of the flows that a listing gives, each once."""
         names = {id_: name for name, id_ in self.ids.items()}
         url = with_query("/flows", {"label": self.label, **params, "limit": limit})
-        listed = [names[item["id"]] for page in tams.pages(url) for item in page.json()]
+        listed = [item["id"] for page in tams.pages(url) for item in page.json()]
         assert len(listed) == len(set(listed))
-        return set(listed)
+        assert set(listed) <= set(names), "the listing holds what the filters leave out"
+        return {names[id_] for id_ in listed}
 
 
 def make_shelf(tams: TamsClient) -> Shelf:

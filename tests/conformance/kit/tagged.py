@@ -34,6 +34,7 @@ class Tagged:
         """Which of them pass, by their number in `ids`; at most `limit` on each page."""
         passed = [id_ for page in tams.pages(self.url(query, limit)) for id_ in self.items(page.json())]
         assert len(passed) == len(set(passed))
+        assert set(passed) <= set(self.ids), "the listing holds what the filters leave out"
         return {self.ids.index(id_) for id_ in passed}
 
 

@@ -1,12 +1,13 @@
 """The report as one self-contained HTML page: a headline by level, a table by section, and each behaviour."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.kit.report.results import DIFFERENCES, STATES, Finding, Result
+from tests.conformance.kit.report.results import DIFFERENCES, FAILURES_SHOWN, NOT_GOOD, STATES, Finding, Result
 
 _CLASSES = dict(zip(STATES, ("pass", "fail", "warn", "none", "na", "not"), strict=True))
 _ABOUT_LEVELS = {
@@ -24,7 +25,7 @@ _ABOUT_STATES = (
     "lacks something optional. Not Applicable: it came with a later version. Could Not Test: with the reason."
 )
 _SUMMARY_CHARS = 110
-_FAILURES_SHOWN = 3
+_LINKS_OPEN = 60
 _STYLE = """
 :root { color-scheme: light dark; --pass: #1a7f37; --fail: #cf222e; --warn: #9a6700; --none: #57606a; --na: #57606a;
   --not: #57606a; --line: #d0d7de; --soft: #f6f8fa; }
@@ -79,7 +80,7 @@ def write_page(path: Path, summary: Mapping[str, Any], found: Sequence[Finding])
 def _levels(levels: Sequence[Mapping[str, Any]]) -> str:
     cards = []
     for level in levels:
-        good = "pass" if level["passed"] == level["tested"] else "fail"
+        good = "pass" if level["passed"] == level["tested"] > 0 else "fail" if level["tested"] else "not"
         rest = sum(level["states"].values()) - level["tested"]
         cards.append(
             f'<div class="level">{escape(level["level"])}<b class="{good}">{level["passed"]} of {level["tested"]}</b>'
@@ -95,7 +96,9 @@ def _differences(found: Sequence[Finding]) -> str:
         for each in found
         if each.state in DIFFERENCES
     ]
-    return f"<p>Differences ({len(links)}): {', '.join(links) or 'none'}.</p>"
+    is_open = " open" if len(links) <= _LINKS_OPEN else ""
+    shown = f"<div>{', '.join(links) or 'none'}</div>"
+    return f"<details{is_open}><summary>Differences: {len(links)}</summary>{shown}</details>"
 
 
 def _overview(sections: Mapping[str, Sequence[Finding]]) -> str:
@@ -116,21 +119,26 @@ def _section(number: int, title: str, items: Sequence[Finding]) -> str:
 
 def _behaviour(each: Finding) -> str:
     about = each.behaviour
-    detail = [f"<dt>Expected</dt><dd>{escape(about.text)}</dd>"]
+    detail = [f"<dt>Expected</dt><dd>{_prose(about.text)}</dd>"]
     if about.source:
-        detail.append(f"<dt>Why</dt><dd>{escape(about.level)}: {escape(about.source)}</dd>")
+        detail.append(f"<dt>Why</dt><dd>{escape(about.level)}: {_prose(about.source)}</dd>")
     if each.reason and each.state not in DIFFERENCES:
         detail.append(f"<dt>{each.state}</dt><dd>{escape(each.reason)}</dd>")
-    failed = [test for test in each.tests if test.outcome == "failed"]
-    detail += [_failure(test) for test in failed[:_FAILURES_SHOWN]]
+    detail += [_failure(test) for test in each.tests if test.outcome in NOT_GOOD][:FAILURES_SHOWN]
     detail.append(f"<dt>Tests</dt><dd>{_tests(each.tests)}</dd>" if each.tests else "")
-    is_open = " open" if failed else ""
-    text = about.text if len(about.text) <= _SUMMARY_CHARS else f"{about.text[:_SUMMARY_CHARS].rstrip()}…"
+    is_open = " open" if each.state in DIFFERENCES else ""
+    plain = about.text.replace("`", "")
+    text = plain if len(plain) <= _SUMMARY_CHARS else f"{plain[:_SUMMARY_CHARS].rstrip()}…"
     return (
         f'<details{is_open} id="{about.id}"><summary><span class="state {_CLASSES[each.state]}">{each.state}</span>'
         f' <code>{about.id}</code> {escape(about.level)} <span class="text">{escape(text)}</span></summary>'
         f"<div><dl>{''.join(detail)}</dl></div></details>"
     )
+
+
+def _prose(text: str) -> str:
+    """Text of behaviours.md, which marks code by backquotes."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _tests(tests: Sequence[Result]) -> str:
@@ -145,9 +153,7 @@ def _tests(tests: Sequence[Result]) -> str:
 def _failure(test: Result) -> str:
     """What was found, the exchange that it was found in, and folded away those that went before it."""
     *earlier, last = [_exchange(exchange) for exchange in test.exchanges] or [""]
-    before = (
-        f"<details><summary>{len(earlier)} requests before</summary>{''.join(earlier)}</details>" if earlier else ""
-    )
+    before = f"<details><summary>before that: {len(earlier)}</summary>{''.join(earlier)}</details>" if earlier else ""
     return f"<dt>Found by <code>{escape(test.name)}</code></dt><dd><pre>{escape(test.message)}</pre>{last}{before}</dd>"
 
 

@@ -13,13 +13,16 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.kit.preparation import NotPrepared
 from tests.conformance.kit.report.page import write_page
-from tests.conformance.kit.report.results import Result, findings, headline
+from tests.conformance.kit.report.results import FAILURES_SHOWN, NOT_GOOD, Result, findings, headline
 from tests.conformance.kit.trail import TRAIL
 
 _BEHAVIOURS = "behaviours"
 _EXCHANGES = "exchanges"
+_OUTCOME = "outcome"
 _MESSAGE_CHARS = 2000
+_OWN_ERRORS = re.compile(r"^(tests\.[\w.]+\.NotPrepared|AssertionError): ")
 _LACKING = re.compile(r"KeyError: (.+)$")
 
 
@@ -39,7 +42,7 @@ class ReportPlugin:
         if properties.get(_BEHAVIOURS):
             self._results[report.nodeid] = Result(
                 report.nodeid,
-                report.outcome,
+                properties.get(_OUTCOME, report.outcome),
                 properties[_BEHAVIOURS],
                 _message(report),
                 properties.get(_EXCHANGES, ()),
@@ -65,7 +68,7 @@ class ReportPlugin:
                 "state": each.state,
                 "reason": each.reason,
                 "tests": sorted({test.name.partition("[")[0] for test in each.tests}),
-                "failures": [asdict(test) for test in each.tests if test.outcome == "failed"],
+                "failures": [asdict(test) for test in each.tests if test.outcome in NOT_GOOD][:FAILURES_SHOWN],
             }
             for each in found
         ]
@@ -94,6 +97,8 @@ class TrailPlugin:
         report.user_properties.append((_BEHAVIOURS, named))
         if report.failed:
             report.user_properties.append((_EXCHANGES, TRAIL.told()))
+            if report.when == "setup" or (call.excinfo and isinstance(call.excinfo.value, NotPrepared)):
+                report.user_properties.append((_OUTCOME, "unprepared"))
         return report
 
     def pytest_runtest_setup(self) -> None:
@@ -107,5 +112,5 @@ def _message(report: pytest.TestReport) -> str:
     if report.failed:
         message = str(crash.message if crash else report.longrepr)[:_MESSAGE_CHARS]
         lacking = _LACKING.match(message)
-        return f"the answer has no {lacking[1]}" if lacking else message.removeprefix("AssertionError: ")
+        return f"the answer has no {lacking[1]}" if lacking else _OWN_ERRORS.sub("", message)
     return ""

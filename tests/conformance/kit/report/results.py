@@ -9,6 +9,10 @@ from tests.conformance.kit.report.untested import reason_untested
 
 STATES = ("Pass", "Fail", "Warning", "Not Implemented", "Not Applicable", "Could Not Test")
 DIFFERENCES = ("Fail", "Warning")
+NOT_GOOD = ("failed", "unprepared")
+"""Outcomes of tests that are shown with what was sent and what came back."""
+FAILURES_SHOWN = 2
+"""Of the tests of one behaviour."""
 NOT_IMPLEMENTED = "not implemented: "
 NOT_APPLICABLE = "not applicable: "
 """How the reason of a skip begins that means one of these states."""
@@ -16,8 +20,8 @@ NOT_APPLICABLE = "not applicable: "
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One test as it ended. outcome: "passed", "failed" or "skipped". message: why it failed or was skipped.
-    exchanges: the last requests as curl commands, each with its answer."""
+    """One test as it ended. outcome: "passed", "failed", "skipped", or "unprepared" where what it needs could not be
+    made. message: why, unless it passed. exchanges: the last requests as curl commands, each with its answer."""
 
     name: str
     outcome: str
@@ -51,6 +55,9 @@ def _finding(behaviour: Behaviour, tests: Sequence[Result]) -> Finding:
     if failed:
         state = "Fail" if behaviour.required else "Warning"
         return Finding(behaviour, state, failed[0].message, tests)
+    unprepared = [test for test in tests if test.outcome == "unprepared"]
+    if unprepared:
+        return Finding(behaviour, "Could Not Test", unprepared[0].message, tests)
     if any(test.outcome == "passed" for test in tests):
         return Finding(behaviour, "Pass", "", tests)
     if not tests:
@@ -58,6 +65,8 @@ def _finding(behaviour: Behaviour, tests: Sequence[Result]) -> Finding:
     reasons = list(dict.fromkeys(test.message for test in tests))
     for prefix, state in ((NOT_IMPLEMENTED, "Not Implemented"), (NOT_APPLICABLE, "Not Applicable")):
         named = [reason.removeprefix(prefix) for reason in reasons if reason.startswith(prefix)]
+        if named and prefix == NOT_APPLICABLE and behaviour.since == "8.0":
+            return Finding(behaviour, "Could Not Test", f"its tests also need what {'; '.join(named)}", tests)
         if named:
             return Finding(behaviour, state, "; ".join(named), tests)
     return Finding(behaviour, "Could Not Test", "; ".join(reasons), tests)
