@@ -25,13 +25,6 @@ CORS: Final = {
 _PREFLIGHT_AGE_S: Final = 7200
 
 
-class Stalled(HttpRefusal):
-    """An upload of which nothing arrives any more."""
-
-    code = "request_timeout"
-    status = HTTPStatus.REQUEST_TIMEOUT
-
-
 class PreconditionFailed(HttpRefusal):
     """The object is not in the state that the conditions of the request ask for."""
 

@@ -11,9 +11,9 @@ from storage.errors import Conflict, Invalid, NotFound
 from storage.media.object_file import Upload
 from tams_server.checksums import Checksums
 from tams_server.conditional import Validators, refused_by_condition
-from tams_server.errors import TooLarge, UnsupportedMediaType
+from tams_server.errors import TooLarge, TooSlow, UnsupportedMediaType
 from tams_server.media_download import precondition_failed
-from tams_server.media_http import PreconditionFailed, Reply, Request, Stalled
+from tams_server.media_http import PreconditionFailed, Reply, Request
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Uploader:
         """Store the body of a permitted request as an object of `content_type` (STO-27).
 
         Whatever is raised, nothing of it is kept: storage.errors.Invalid for headers, length or checksums that are
-        wrong, storage.errors.Unavailable, TooLarge, UnsupportedMediaType, PreconditionFailed, Stalled, Disconnected.
+        wrong, storage.errors.Unavailable, TooLarge, UnsupportedMediaType, PreconditionFailed, TooSlow, Disconnected.
         """
         _check_headers(request.headers, content_type)
         self._check_size(int(request.headers.get("content-length", "0")))
@@ -88,7 +88,7 @@ class Uploader:
                     message = await receive()
             except TimeoutError:
                 detail = f"no byte of the upload arrived for {self._stall_s:g} s; nothing was stored"
-                raise Stalled(detail, headers={"Connection": "close"}) from None
+                raise TooSlow(detail, headers={"Connection": "close"}) from None
             if message["type"] == "http.disconnect":
                 raise Disconnected
             more = message.get("more_body", False)
