@@ -1,12 +1,10 @@
 """Segments of a flow."""
 
-import time
-
 from handlers.call import Answer, Call
 from handlers.deletions import deletion_answer
 from handlers.filters import timerange, url_filter
 from handlers.paging import page_answer, page_request
-from storage.catalog.segments import SegmentFilter, failure
+from storage.catalog.segments import SegmentFilter
 
 
 def get_flows_flowid_segments(call: Call) -> Answer:
@@ -31,8 +29,8 @@ def post_flows_flowid_segments(call: Call) -> Answer:
         return Answer(201)
     if single:
         raise failed[0][1]
-    now = time.time_ns() // 1000
-    return Answer(200, {"failed_segments": [failure(item, refusal, now) for item, refusal in failed]})
+    segments = call.catalog.segments
+    return Answer(200, {"failed_segments": [segments.failure(item, refusal) for item, refusal in failed]})
 
 
 def delete_flows_flowid_segments(call: Call) -> Answer:

@@ -55,11 +55,8 @@ class Credentials:
         return token
 
     def set_token(self, name: str, scopes: Iterable[str], token: str) -> None:
-        """Make `token` the only one of this name. Raises as add_token does."""
-        self.add_token(name, scopes, token=token)
-        others = [*equals(kind="bearer", name=name), Compare("id", "!=", _token_id(token))]
-        with self._engine.write() as tx:
-            tx.delete("credentials", others)
+        """Make `token`, which may not be empty, the only one of this name. Raises Invalid for an unknown scope."""
+        self._put(_token_id(token), "bearer", name, "", scopes, None, alone=True)
 
     def add_password(self, user: str, password: str, scopes: Iterable[str]) -> None:
         """Let `user` in with `password`, and with no other from now on (AUTH-04).
@@ -90,7 +87,18 @@ class Credentials:
             row = tx.get("credentials", id=id_)
         return None if row is None else _credential(row)
 
-    def _put(self, id_: str, kind: str, name: str, secret: str, scopes: Iterable[str], expires: int | None) -> None:
+    def _put(
+        self,
+        id_: str,
+        kind: str,
+        name: str,
+        secret: str,
+        scopes: Iterable[str],
+        expires: int | None,
+        *,
+        alone: bool = False,
+    ) -> None:
+        """Add or replace a credential, in one transaction; `alone`: and take out others of its kind and name."""
         row = {
             "id": id_,
             "kind": kind,
@@ -102,6 +110,8 @@ class Credentials:
         }
         with self._engine.write() as tx:
             tx.lock("credentials")
+            if alone:
+                tx.delete("credentials", [*equals(kind=kind, name=name), Compare("id", "!=", id_)])
             known = tx.get("credentials", id=id_)
             if known is not None:
                 row["created"] = known["created"]

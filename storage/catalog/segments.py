@@ -9,11 +9,12 @@ from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment, rfc3339
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.registration import Batch, KnownObject
+from storage.catalog.timelines import hull
 from storage.catalog.urls import UrlFilter
 from storage.errors import Conflict, Invalid, TamsError
 from storage.tables.conditions import Compare, Condition, In, Overlaps, equals
 from storage.tables.engine import Row, Writer
-from storage.timerange import EMPTY, ETERNITY, TimeRange, parse_timerange
+from storage.timerange import EMPTY, ETERNITY, TimeRange
 
 _ORDER = Order(("start_ns",))
 
@@ -91,6 +92,11 @@ class Segments:
                 self._write(tx, batch)
         return failed
 
+    def failure(self, item: Mapping[str, Any], refusal: TamsError) -> dict[str, Any]:
+        """One entry of failed_segments (flow-segment-bulk-failure.json)."""
+        error = {"type": refusal.code, "summary": refusal.message, "time": rfc3339(self._env.clock())}
+        return {"object_id": item["object_id"], "timerange": item["timerange"], "error": error}
+
     def _write(self, tx: Writer, batch: Batch) -> None:
         now = self._env.clock()
         flow_id = batch.flow["id"]
@@ -136,8 +142,7 @@ def _hull(rows: Sequence[Row]) -> TimeRange:
     if not rows:
         return EMPTY
     ends = sorted((rows[0], rows[-1]), key=lambda row: row["start_ns"])
-    first, last = parse_timerange(ends[0]["timerange"]), parse_timerange(ends[1]["timerange"])
-    return TimeRange(first.start, last.end, last.closed)
+    return hull(ends[0]["timerange"], ends[1]["timerange"])
 
 
 def _document(row: Row, get_urls: Mapping[str, list[urls.Url]], include_object_timerange: bool) -> dict[str, Any]:
@@ -150,9 +155,3 @@ def _document(row: Row, get_urls: Mapping[str, list[urls.Url]], include_object_t
     if init_id is not None:
         doc["init_object"] = {"object_id": init_id, "get_urls": get_urls[init_id]}
     return doc
-
-
-def failure(item: Mapping[str, Any], refusal: TamsError, now: int) -> dict[str, Any]:
-    """One entry of failed_segments (flow-segment-bulk-failure.json)."""
-    error = {"type": refusal.code, "summary": refusal.message, "time": rfc3339(now)}
-    return {"object_id": item["object_id"], "timerange": item["timerange"], "error": error}

@@ -17,6 +17,10 @@ def extent(tx: Reader, flow_id: str, within: TimeRange) -> TimeRange:
     if not first:
         return EMPTY
     last = tx.select("segments", where, order=("start_ns",), descending=True, limit=1, columns=["timerange"])
-    start = parse_timerange(first[0]["timerange"])
-    end = parse_timerange(last[0]["timerange"])
-    return TimeRange(start.start, end.end, end.closed).intersection(within)
+    return hull(first[0]["timerange"], last[0]["timerange"]).intersection(within)
+
+
+def hull(first: str, last: str) -> TimeRange:
+    """From the start of the first to the end of the last of two timeranges, given as text, with that end's mark."""
+    start, end = parse_timerange(first), parse_timerange(last)
+    return TimeRange(start.start, end.end, end.closed)
