@@ -23,13 +23,15 @@ test: $(STAMP)
 
 # URL, with TOKEN or USER and PASSWORD: the server to test; without URL this project's own. The shell takes the values
 # from its environment, so that they need no quoting here and no secret is echoed. USER is also set by every login shell.
+# RECEIVER: name or address of this machine as that server sees it, for its events; without it they are not tested.
 API_VERSION ?= 8.2
 REPORT      ?= conformance-report
 conformance: $(STAMP)
 	$(VENV)/bin/python -m pytest tests/conformance --ignore tests/conformance/selftest -n auto --dist worksteal \
 	  --report "$(REPORT)" --junitxml "$(REPORT)/junit.xml" --api-version $(API_VERSION) \
 	  $(if $(URL),--tams-url "$$URL") $(if $(TOKEN),--tams-token "$$TOKEN") \
-	  $(if $(filter command,$(origin USER)),--tams-user "$$USER" --tams-password "$$PASSWORD")
+	  $(if $(filter command,$(origin USER)),--tams-user "$$USER" --tams-password "$$PASSWORD") \
+	  $(if $(RECEIVER),--webhook-receiver "$$RECEIVER")
 
 # Over 20,000 random cases, others each time; FUZZ_SEED repeats a run.
 FUZZ_EXAMPLES ?= 200

@@ -20,7 +20,7 @@ def post_objects_instances(call: Call) -> Answer:
     if "storage_id" in body and ("url" in body or "label" in body):
         raise Invalid("give storage_id, or url and label, not both", field="storage_id", behaviour="OBJ-INST-POST-11")
     if "storage_id" in body:
-        objects.copy(call.path["objectId"], body["storage_id"])
+        call.catalog.copies.copy(call.path["objectId"], body["storage_id"])
     else:
         objects.add_uncontrolled(call.path["objectId"], body["url"], body["label"])
     return Answer(201)

@@ -1,7 +1,6 @@
 """What is wrong with the addressed resource is told before what is wrong with the request: 404, 403, then 400 (A33)."""
 
 from handlers.call import Call
-from handlers.webhooks import refuse
 
 _ANY_FLOW = ("PUT_flows-flowId", "GET_flows-flowId-segments")
 """Operations that also make sense on a flow that is not there."""
@@ -12,12 +11,12 @@ def addressed(call: Call, operation_id: str) -> None:
 
     operation_id: as in the specification; HEAD passes as GET.
     """
-    if "_webhooks" in operation_id:
-        refuse(call)
     catalog, path = call.catalog, call.path
     changes = not operation_id.startswith("GET_")
     if "sourceId" in path:
         catalog.sources.require(call.caller, path["sourceId"])
+    if "webhookId" in path:
+        catalog.webhooks.require(call.caller, path["webhookId"])
     if "objectId" in path:
         catalog.objects.require(path["objectId"])
     if "flowId" in path and operation_id in _ANY_FLOW:

@@ -1,16 +1,27 @@
-"""Webhooks, which this service does not offer: every operation on them answers 404 (HOOK-LIST-07), and
-`event_stream_mechanisms` of the service does not list them."""
+"""Webhooks: registered, listed, changed and deleted."""
 
-from typing import NoReturn
-
-from handlers.call import Call
-from storage.errors import NotFound
+from handlers.call import Answer, Call
+from handlers.filters import tag_filter
+from handlers.paging import page_answer, page_request
 
 
-def refuse(call: Call) -> NoReturn:
-    """Raises NotFound."""
-    raise NotFound("this service offers no webhooks", behaviour="HOOK-LIST-07")
+def get_webhooks(call: Call) -> Answer:
+    return page_answer(call, call.catalog.webhooks.page(call.caller, tag_filter(call), page_request(call)))
 
 
-get_webhooks = post_webhooks = refuse
-get_webhooks_webhookid = put_webhooks = delete_webhooks_webhookid = refuse
+def post_webhooks(call: Call) -> Answer:
+    return Answer(201, call.catalog.webhooks.create(call.caller, call.body, call.base_url))
+
+
+def get_webhooks_webhookid(call: Call) -> Answer:
+    return Answer(200, call.catalog.webhooks.get(call.caller, call.path["webhookId"]))
+
+
+def put_webhooks(call: Call) -> Answer:
+    found = call.catalog.webhooks.replace(call.caller, call.path["webhookId"], call.body, call.base_url)
+    return Answer(201, found)
+
+
+def delete_webhooks_webhookid(call: Call) -> Answer:
+    call.catalog.webhooks.delete(call.caller, call.path["webhookId"])
+    return Answer(204)

@@ -49,3 +49,9 @@ class Unavailable(TamsError):
     """A store cannot be reached or is too busy; nothing was changed: 503."""
 
     code = "unavailable"
+
+
+class Contended(Unavailable):
+    """Another writer got in between. Nothing was changed, and the same call may be tried again at once."""
+
+    code = "contended"

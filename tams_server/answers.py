@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -16,10 +17,16 @@ _INTEGER = re.compile(r"-?[0-9]+")
 
 
 class Answerer:
-    """Makes responses. violations: how many answers broke the specification so far, in this process."""
+    """Makes responses. violations: how many answers broke the specification so far, in this process.
 
-    def __init__(self, *, fail_on_bad_answer: bool) -> None:
+    on_violation: told the operationId of each of them.
+    """
+
+    def __init__(
+        self, *, fail_on_bad_answer: bool, on_violation: Callable[[str], None] = lambda _operation: None
+    ) -> None:
         self._fail = fail_on_bad_answer
+        self._on_violation = on_violation
         self.violations = 0
 
     def respond(self, operation: Operation, answer: Answer) -> Response:
@@ -28,6 +35,7 @@ class Answerer:
         fault = _fault(operation, answer)
         if fault is not None:
             self.violations += 1
+            self._on_violation(operation.id)
             _log.error("answer of %s breaks the specification: %s", operation.id, fault)
             if self._fail:
                 raise BadAnswer(f"{operation.id}: {fault}")

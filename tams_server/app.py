@@ -14,6 +14,9 @@ from tams_server.front import Front
 from tams_server.health import PATHS as HEALTH_PATHS
 from tams_server.health import Health
 from tams_server.media_plane import media_plane
+from tams_server.metrics import Metrics
+from tams_server.metrics_page import PATH as METRICS_PATH
+from tams_server.metrics_page import MetricsPage
 from tams_server.operation_handlers import find_handlers, find_preconditions
 from tams_server.routing import PathTable
 from tams_server.runtime import Runtime
@@ -48,19 +51,24 @@ def create_app(
 
 
 class Application:
-    """specification: as loaded. answerer: counts the answers that broke it."""
+    """specification: as loaded. answerer: makes the answers. metrics: what is counted, for Prometheus."""
 
     def __init__(self, settings: Settings, parts: Callable[[], Parts], handlers: str) -> None:
         self.specification = read_specification(settings)
         self.runtime = Runtime(settings, parts)
-        self.answerer = Answerer(fail_on_bad_answer=settings.fail_on_bad_answer)
+        self.metrics = Metrics()
+        self.answerer = Answerer(
+            fail_on_bad_answer=settings.fail_on_bad_answer, on_violation=self.metrics.answer_broke_specification
+        )
         functions = find_handlers(self.specification.operations, handlers)
         table = PathTable()
         api = connexion_app(
             self.specification, functions, find_preconditions(handlers), self.runtime, table, self.answerer
         )
-        router = _Router(api, Health(self.runtime), DocsPage(self.specification.document), self.runtime)
-        self._front = Front(router, settings, table.allowed)
+        document = self.specification.document
+        page = MetricsPage(self.metrics, self.runtime, document["info"]["version"]) if settings.metrics else None
+        router = _Router(api, Health(self.runtime), DocsPage(document), page, self.runtime)
+        self._front = Front(router, settings, table.allowed, self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -86,10 +94,11 @@ class Application:
 class _Router:
     """Sends each request to its part by the first part of its path."""
 
-    def __init__(self, api: ASGIApp, health: ASGIApp, docs: ASGIApp, runtime: Runtime) -> None:
+    def __init__(self, api: ASGIApp, health: ASGIApp, docs: ASGIApp, metrics: ASGIApp | None, runtime: Runtime) -> None:
         self._api = api
         self._health = health
         self._docs = docs
+        self._metrics = metrics
         self._runtime = runtime
         self._media: ASGIApp | None = None
 
@@ -101,6 +110,8 @@ class _Router:
             app = self._health
         elif path in ("/openapi.json", "/docs") or path.startswith("/docs/"):
             app = self._docs
+        elif path == METRICS_PATH and self._metrics is not None:
+            app = self._metrics
         else:
             app = self._api
         await app(scope, receive, send)
@@ -109,7 +120,7 @@ class _Router:
         if self._media is None:
             parts = self._runtime.parts
             self._media = media_plane(
-                parts.stores,
+                parts.folders,
                 self._runtime.authenticator.authenticate,
                 parts.catalog.objects.content_type,
                 max_upload_bytes=self._runtime.settings.max_upload_bytes,

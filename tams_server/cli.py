@@ -1,4 +1,4 @@
-"""The command line: serve, config, spec diff, token create."""
+"""The command line: serve and worker, jobs and check, export, import and tables, config, spec diff, token create."""
 
 import argparse
 import logging
@@ -9,8 +9,10 @@ from pathlib import Path
 
 from storage.catalog.caller import SCOPES
 from storage.errors import TamsError
+from tams_server import cli_check, cli_jobs, cli_tables
 from tams_server.logs import configure_logging
 from tams_server.settings import Loaded, Settings, SettingsError, load_settings, shown_settings
+from tams_server.shared_counters import counters_shared
 from tams_server.specification.document import SpecificationError
 
 Command = Callable[[Loaded, argparse.Namespace], int]
@@ -24,27 +26,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         loaded = load_settings(os.environ, {name: getattr(options, name, None) for name in _OVERRIDES})
     except SettingsError as error:
-        print("these settings cannot be used:", *error.errors, sep="\n  ", file=sys.stderr)
-        return 2
+        return _refuse(error)
     configure_logging(loaded.settings.log_level, as_json=loaded.settings.log_json)
     for variable in loaded.unknown:
         _log.warning("%s: there is no such setting", variable)
     command: Command = options.command
     try:
         return command(loaded, options)
+    except SettingsError as error:
+        return _refuse(error)
     except (SpecificationError, TamsError, OSError, ValueError) as error:
         print(f"tams-server: {error}", file=sys.stderr)
         return 1
 
 
+def _refuse(error: SettingsError) -> int:
+    print("these settings cannot be used:", *error.errors, sep="\n  ", file=sys.stderr)
+    return 2
+
+
 def _serve(loaded: Loaded, _options: argparse.Namespace) -> int:
-    from tams_server.serve import serve
     from tams_server.wiring import prepare
 
     token = prepare(loaded.settings)
     if token is not None:
         _show_first_token(token, loaded.settings)
-    serve(loaded.settings)
+    with counters_shared():
+        from tams_server.serve import serve
+
+        serve(loaded.settings)
     return 0
 
 
@@ -57,6 +67,16 @@ def _show_first_token(token: str, settings: Settings) -> None:
         "Another:  tams-server token create --name NAME\n",
         flush=True,
     )
+
+
+def _worker(loaded: Loaded, options: argparse.Namespace) -> int:
+    from tams_server.app import read_specification
+    from tams_server.wiring import prepare_tables
+    from tams_server.worker import run_worker
+
+    prepare_tables(loaded.settings)
+    run_worker(loaded.settings, read_specification(loaded.settings), port=options.metrics_port)
+    return 0
 
 
 def _config(loaded: Loaded, _options: argparse.Namespace) -> int:
@@ -100,12 +120,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     data = argparse.ArgumentParser(add_help=False)
-    data.add_argument("--data-dir", type=Path, help="folder of the embedded catalogue and media store")
+    data.add_argument(
+        "--data-dir", type=Path, default=argparse.SUPPRESS, help="folder of the embedded catalogue and media store"
+    )
 
     serve = _command(commands, "serve", _serve, "serve the API", data)
     serve.add_argument("--host", help="address to listen on")
     serve.add_argument("--port", type=int, help="port to listen on")
     serve.add_argument("--workers", type=int, help="processes that answer requests")
+
+    worker = _command(commands, "worker", _worker, "do background work, beside what every server does of it", data)
+    worker.add_argument("--metrics-port", type=int, metavar="PORT", help="serve the metrics of this worker there")
+
+    _add_jobs(commands, data)
+
+    check = _command(
+        commands, "check", cli_check.check, "compare the catalogue with what the storage backends have", data
+    )
+    _explain(check, cli_check.CHECK)
+    check.add_argument("--repair", action="store_true", help="set right what can be")
+    check.add_argument("--backend", metavar="ID", help="compare the bytes on this backend only, and nothing else")
+    check.add_argument("--json", action="store_true", help="a JSON object a line: findings, then a summary")
+
+    _add_tables(commands, data)
 
     _command(commands, "config", _config, "print every setting and where it came from, secrets left out", data)
 
@@ -118,6 +155,48 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--name", required=True, help="what created_by shows for what its bearer makes")
     create.add_argument("--scopes", default=" ".join(SCOPES), help=f"some of {', '.join(SCOPES)} (default: all)")
     return parser
+
+
+def _add_jobs(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", data: argparse.ArgumentParser) -> None:
+    jobs = _command(commands, "jobs", cli_jobs.list_jobs, "list background jobs, or retry or discard them", data)
+    jobs.add_argument("--state", choices=cli_jobs.STATES, help="only jobs in this state")
+    jobs.add_argument("--json", action="store_true", help="as a JSON document")
+    actions = jobs.add_subparsers(metavar="ACTION")
+
+    retry = _command(actions, "retry", cli_jobs.retry, "try a job again at once", data)
+    _explain(retry, cli_jobs.RETRY)
+    retry.add_argument("kind", nargs="?", metavar="KIND", choices=cli_jobs.KINDS, help=", ".join(cli_jobs.KINDS))
+    retry.add_argument("key", nargs="?", metavar="KEY", help="as 'tams-server jobs' shows it")
+    retry.add_argument("--failed", action="store_true", help="all jobs that have failed for good")
+
+    discard = _command(actions, "discard", cli_jobs.discard, "give a job up", data)
+    _explain(discard, cli_jobs.DISCARD)
+    discard.add_argument("kind", metavar="KIND", choices=cli_jobs.KINDS, help=", ".join(cli_jobs.KINDS))
+    discard.add_argument("key", metavar="KEY", help="as 'tams-server jobs' shows it")
+
+
+def _add_tables(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", data: argparse.ArgumentParser) -> None:
+    export = _command(commands, "export", cli_tables.export, "write the whole catalogue into a folder", data)
+    _explain(export, cli_tables.EXPORT)
+    export.add_argument("folder", type=Path, metavar="DIR", help="made unless it is there; must be empty")
+
+    import_ = _command(commands, "import", cli_tables.import_, "fill an empty catalogue from such a folder", data)
+    _explain(import_, cli_tables.IMPORT)
+    import_.add_argument("folder", type=Path, metavar="DIR", help="what 'tams-server export' has written")
+
+    tables = commands.add_parser("tables", help="the tables of the catalogue")
+    actions = tables.add_subparsers(required=True, metavar="COMMAND")
+    _command(actions, "probe", cli_tables.probe, "try what only a VAST cluster can tell of itself", data)
+    projections = _command(actions, "projections", cli_tables.projections, "projections of VAST tables", data)
+    change = projections.add_mutually_exclusive_group(required=True)
+    for action, help_ in (("enable", "make them"), ("disable", "drop them"), ("status", "show them")):
+        change.add_argument(f"--{action}", dest="action", action="store_const", const=action, help=help_)
+
+
+def _explain(parser: argparse.ArgumentParser, text: str) -> None:
+    """Have --help show a text as it is."""
+    parser.description = text
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 def _command(

@@ -15,6 +15,7 @@ from tams_server.bodies import ClientDisconnected, header
 from tams_server.errors import PROBLEM_TYPE, BadAnswer, problem
 from tams_server.exchange import Exchange, start_exchange
 from tams_server.logs import request_id_var
+from tams_server.metrics import Metrics
 from tams_server.security import without_token
 from tams_server.settings import Settings
 
@@ -39,10 +40,13 @@ class Front:
     allowed: the methods at a raw path of the API as Allow lists them, or None; for OPTIONS.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, allowed: Callable[[str], str | None]) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, allowed: Callable[[str], str | None], metrics: Metrics
+    ) -> None:
         self._app = app
         self._settings = settings
         self._allowed = allowed
+        self._metrics = metrics
         self._public_url = settings.public_url.rstrip("/") if settings.public_url else None
         self._base_path = urlsplit(self._public_url).path if self._public_url else ""
 
@@ -52,6 +56,7 @@ class Front:
         start_exchange(scope, exchange)
         token = request_id_var.set(exchange.request_id)
         reply = _Reply(send, scope["method"], exchange)
+        self._metrics.request_began()
         try:
             if scope["method"] == "OPTIONS" and await self._options(scope, exchange, reply):
                 return
@@ -67,8 +72,10 @@ class Front:
                 raise
             await self._refuse(error, exchange, reply)
         finally:
+            seconds = time.perf_counter() - started
+            self._metrics.request_ended(exchange, scope["method"], reply.status, seconds)
             if _access_log.isEnabledFor(logging.INFO):
-                _log_access(scope, exchange, reply, time.perf_counter() - started)
+                _log_access(scope, exchange, reply, seconds)
             request_id_var.reset(token)
 
     def _exchange(self, scope: Scope) -> Exchange:

@@ -1,6 +1,7 @@
 """/healthz and /readyz, without credentials: is the process alive, and can it serve."""
 
 import time
+from typing import Any
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -21,16 +22,22 @@ class Health:
         self._runtime = runtime
         self._checked_until = 0.0
         self._unavailable: Unavailable | None = None
+        self._out_of_order: dict[str, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers 200, or raises Unavailable where the catalogue or the media store cannot be written."""
+        """Answers 200, with the storage backends that are out of order, if any.
+
+        Raises Unavailable where the catalogue cannot be written, or no storage backend can be used.
+        """
         if scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed("only GET and HEAD are possible here", headers={"Allow": "GET, HEAD"})
-        status = "alive"
+        document: dict[str, Any] = {"status": "alive"}
         if exchange_of(scope).raw_path == "/readyz":
             await self._runtime.in_thread(self._check)
-            status = "ready"
-        body = orjson.dumps({"status": status})
+            document = {"status": "ready"}
+            if self._out_of_order:
+                document["unavailable_storage_backends"] = self._out_of_order
+        body = orjson.dumps(document)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
@@ -42,7 +49,7 @@ class Health:
     def _check(self) -> None:
         if time.monotonic() >= self._checked_until:
             try:
-                self._runtime.parts.check_writable()
+                self._out_of_order = self._runtime.parts.check_writable()
                 self._unavailable = None
             except Unavailable as error:
                 self._unavailable = error

@@ -19,8 +19,8 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # These tell of every request or connection what the access log tells already.
-    for noisy in ("uvicorn.access", "gunicorn.access", "connexion", "asyncio"):
+    # These tell of every request or connection what the access log tells already, or the log of deliveries.
+    for noisy in ("uvicorn.access", "gunicorn.access", "connexion", "asyncio", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

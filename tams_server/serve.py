@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +19,9 @@ from gunicorn.glogging import Logger
 from uvicorn_worker import UvicornWorker
 
 from tams_server.app import Application, create_app
+from tams_server.metrics import Metrics, process_ended
 from tams_server.settings import Settings
-from tams_server.wiring import open_parts
+from tams_server.specification.load import Specification
 from tams_server.worker import run_worker
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class _Gunicorn(BaseApplication):
 
     def __init__(self, settings: Settings, app: Application) -> None:
         self.settings = settings
-        self._app = app
+        self.app_served = app
         super().__init__()
 
     def load_config(self) -> None:
@@ -57,6 +57,7 @@ class _Gunicorn(BaseApplication):
             "timeout": _WATCHDOG_S,
             "keepalive": 75,
             "control_socket_disable": True,
+            "child_exit": lambda _arbiter, worker: process_ended(worker.pid),
             "post_fork": lambda _arbiter, _worker: _die_with_parent(),
             "when_ready": _tell,
         }
@@ -64,7 +65,7 @@ class _Gunicorn(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Application:
-        return self._app
+        return self.app_served
 
     def run(self) -> None:
         _Arbiter(self).run()
@@ -108,6 +109,8 @@ class _Arbiter(Arbiter):
 
     def __init__(self, app: _Gunicorn) -> None:
         self._settings = app.settings
+        self._specification = app.app_served.specification
+        self._metrics = app.app_served.metrics
         self._background = 0
         self._started_at = 0.0
         super().__init__(app)
@@ -145,7 +148,7 @@ class _Arbiter(Arbiter):
         try:
             for listener in self.LISTENERS:
                 listener.sock.close()
-            _run_background(self._settings, self.SIGNALS)
+            _run_background(self._settings, self._specification, self._metrics, self.SIGNALS)
             status = 0
         except Exception:
             _log.exception("the background worker failed")
@@ -165,19 +168,12 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _run_background(settings: Settings, inherited: list[int]) -> None:
-    stop = threading.Event()
+def _run_background(settings: Settings, specification: Specification, metrics: Metrics, inherited: list[int]) -> None:
     for number in (*inherited, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    for number in _STOPPING:
-        signal.signal(number, lambda *_: stop.set())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     _die_with_parent()
-    parts = open_parts(settings)
-    try:
-        run_worker(parts.catalog, stop, interval_s=settings.worker_interval)
-    finally:
-        parts.close()
+    run_worker(settings, specification, metrics)
 
 
 def _tell(arbiter: Arbiter) -> None:

@@ -4,6 +4,8 @@ A secret may also come from a file: TAMS_BOOTSTRAP_TOKEN_FILE names the file who
 """
 
 import dataclasses
+import ipaddress
+import math
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -17,7 +19,7 @@ _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
-def _setting(default: Any, help_: str, *, secret: bool = False, least: int | None = None) -> Any:
+def _setting(default: Any, help_: str, *, secret: bool = False, least: float | None = None) -> Any:
     return field(default=default, metadata={"help": help_, "secret": secret, "least": least})
 
 
@@ -35,6 +37,8 @@ class Settings:
 
     data_dir: Path = _setting(Path("tams-data"), "folder of the embedded catalogue and media store")
     database_url: str | None = _setting(None, "catalogue; unset: SQLite in the data folder", secret=True)
+    vast_secret: str | None = _setting(None, "secret key of the VAST cluster of the catalogue", secret=True)
+    enable_table_projections: bool = _setting(False, "make the projections of VAST tables at start")
     host: str = _setting("0.0.0.0", "address to listen on")
     port: int = _setting(4010, "port to listen on", least=0)
     workers: int = _setting(2, "processes that answer requests", least=1)
@@ -45,6 +49,7 @@ class Settings:
     bootstrap_token: str | None = _setting(None, "a token with all rights, made at start", secret=True)
     bootstrap_basic: str | None = _setting(None, "user:password with all rights, made at start", secret=True)
     service_name: str | None = _setting(None, "name of the service until POST /service sets another")
+    storage_backends: Path | None = _setting(None, "file of the storage backends; unset: one in the data folder")
     backend_label: str = _setting("default", "label of the embedded storage backend")
     max_body_bytes: int = _setting(16 * 2**20, "largest JSON body", least=1)
     max_upload_bytes: int | None = _setting(None, "largest media upload; unset: no limit", least=1)
@@ -58,10 +63,20 @@ class Settings:
     storage_limit_default: int = _setting(10, "objects allocated where no limit is asked", least=1)
     storage_limit_max: int = _setting(1000, "objects allocated at once at most", least=1)
     async_deletion_threshold: int = _setting(1000, "segments above which a deletion goes on in the background", least=0)
-    worker_interval: int = _setting(1, "pause of the background worker when there is nothing to do", least=1)
+    worker_interval: float = _setting(0.5, "pause of a background worker when there is nothing to do", least=0.01)
+    job_lease: int = _setting(30, "how long work of a worker that has died is kept for it", least=1)
+    webhook_timeout: float = _setting(10, "how long a receiver may take for one event", least=0.1)
+    webhook_give_up: int = _setting(86_400, "how long a receiver may fail before its webhook goes to error", least=1)
+    webhook_allow: str = _setting("", "networks (CIDR) that webhooks and copies may reach besides public addresses")
+    metrics: bool = _setting(True, "serve metrics for Prometheus at /metrics, without credentials")
     log_level: str = _setting("INFO", f"one of {', '.join(_LEVELS)}")
     log_json: bool = _setting(False, "log lines as JSON objects")
     fail_on_bad_answer: bool = _setting(False, "raise where an answer breaks the specification (for tests)")
+
+    @property
+    def webhook_networks(self) -> tuple[str, ...]:
+        """The networks of `webhook_allow`, one by one."""
+        return tuple(self.webhook_allow.replace(",", " ").split())
 
     @property
     def catalog_url(self) -> str:
@@ -142,7 +157,7 @@ def _text(environ: Mapping[str, str], variable: str, secret: bool, errors: list[
         return None, "default"
 
 
-def _converted(text: str, hint: Any, least: int | None) -> Any:
+def _converted(text: str, hint: Any, least: float | None) -> Any:
     kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType] or [hint]
     kind = kinds[0]
     if kind is bool:
@@ -155,7 +170,19 @@ def _converted(text: str, hint: Any, least: int | None) -> Any:
         if least is not None and int(text) < least:
             raise ValueError(f"must be at least {least}")
         return int(text)
+    if kind is float:
+        return _number(text, least)
     return kind(text)
+
+
+def _number(text: str, least: float | None) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError("must be a number") from None
+    if not math.isfinite(value) or (least is not None and value < least):
+        raise ValueError(f"must be at least {least}")
+    return value
 
 
 def _conflicts(s: Settings) -> Iterator[str]:
@@ -172,6 +199,7 @@ def _conflicts(s: Settings) -> Iterator[str]:
             "TAMS_UPLOAD_URL_TIMEOUT: must be at most TAMS_MIN_OBJECT_TIMEOUT and TAMS_OBJECT_GRACE together,"
             " or an upload could outlive its object"
         )
+    yield from _conflicts_of_work(s)
     for limits in ("page_limit", "storage_limit"):
         if getattr(s, f"{limits}_default") > getattr(s, f"{limits}_max"):
             yield f"TAMS_{limits.upper()}_DEFAULT: must be at most TAMS_{limits.upper()}_MAX"
@@ -183,3 +211,14 @@ def _conflicts(s: Settings) -> Iterator[str]:
         url = urlsplit(s.public_url)
         if url.scheme not in ("http", "https") or not url.netloc or url.query or url.fragment:
             yield f"TAMS_PUBLIC_URL: {s.public_url!r} must be http(s)://host, with a path at most"
+
+
+def _conflicts_of_work(s: Settings) -> Iterator[str]:
+    """Rules for what workers do."""
+    for network in s.webhook_networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            yield f"TAMS_WEBHOOK_ALLOW: {error}"
+    if s.job_lease < 2 * s.webhook_timeout:
+        yield "TAMS_JOB_LEASE: must be at least twice TAMS_WEBHOOK_TIMEOUT, so that no delivery outlives it"

@@ -2,7 +2,6 @@
 
 import logging
 import secrets
-import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,9 +11,13 @@ from storage.catalog import Catalog, Limits
 from storage.catalog.caller import SCOPES
 from storage.errors import Unavailable
 from storage.media.filesystem import FileStore
-from storage.media.object_store import Backend
+from storage.media.object_store import Backend, ObjectStore
 from storage.tables import open_engine
 from storage.tables.engine import Engine
+from storage.tables.unfinished import check_whole
+from tams_server import backends
+from tams_server.outbound.addresses import AddressRules
+from tams_server.outbound.gateway import Gateway
 from tams_server.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -27,42 +30,82 @@ class Parts:
     settings: Settings
     engine: Engine
     catalog: Catalog
-    stores: Mapping[str, FileStore]
+    stores: Mapping[str, ObjectStore]
 
-    def check_writable(self) -> None:
-        """Raises Unavailable where the catalogue or the store cannot be written."""
+    @property
+    def folders(self) -> dict[str, FileStore]:
+        """The stores whose URLs this server answers itself."""
+        return {id_: store for id_, store in self.stores.items() if isinstance(store, FileStore)}
+
+    def check_writable(self) -> dict[str, str]:
+        """The storage backends that are out of order, with what there is to say of each.
+
+        Raises Unavailable where the catalogue cannot be written, or no backend can be used.
+        """
         with self.engine.write():
             pass
-        try:
-            with tempfile.TemporaryFile(dir=self.settings.data_dir) as probe:
-                probe.write(b"probe")
-                probe.flush()
-        except OSError as error:
-            raise Unavailable(f"the media store cannot be written: {error.strerror}") from error
+        problems = backends.unavailable(self.stores)
+        if len(problems) == len(self.stores):
+            raise Unavailable("; ".join(problems.values()))
+        return problems
 
     def close(self) -> None:
         self.engine.close()
 
 
+def open_tables(settings: Settings) -> Engine:
+    """The engine of these settings. Nothing is read or created yet."""
+    return open_engine(settings.catalog_url, vast_secret=settings.vast_secret)
+
+
 def open_parts(settings: Settings) -> Parts:
-    """Open the catalogue and the stores, which `prepare` has made. Raises storage.errors.Unavailable."""
-    engine = open_engine(settings.catalog_url)
+    """Open the catalogue and the stores, which `prepare` has made.
+
+    Raises storage.errors.Unavailable, and SettingsError for a file of storage backends that cannot be used.
+    """
+    engine = open_tables(settings)
+    secret = bytes.fromhex(_fact(engine, "media_url_secret", lambda: secrets.token_hex(32)))
+    if settings.storage_backends is not None:
+        times = _url_times(settings)
+        stores = backends.open_stores(backends.read_backends(settings.storage_backends, times), times, secret)
+    else:
+        stores = _embedded(settings, _fact(engine, "default_backend_id", lambda: str(uuid.uuid4())), secret)
+    gateway = Gateway(address_rules(settings), most_bytes=settings.max_upload_bytes)
+    return Parts(settings, engine, Catalog(engine, stores, _limits(settings), outbound=gateway), stores)
+
+
+def _embedded(settings: Settings, id_: str, secret: bytes) -> dict[str, ObjectStore]:
+    """The one store of a server that is told of none: a folder of its own."""
+    backend = Backend(
+        id=id_,
+        label=settings.backend_label,
+        provider="tams-server",
+        store_product="embedded file store",
+        region="local",
+        default_storage=True,
+    )
     store = FileStore(
         settings.data_dir / "media",
-        Backend(
-            id=_fact(engine, "default_backend_id", lambda: str(uuid.uuid4())),
-            label=settings.backend_label,
-            provider="tams-server",
-            store_product="embedded file store",
-            region="local",
-            default_storage=True,
-        ),
-        bytes.fromhex(_fact(engine, "media_url_secret", lambda: secrets.token_hex(32))),
+        backend,
+        secret,
         upload_timeout_s=settings.upload_url_timeout,
         download_timeout_s=settings.download_url_timeout,
     )
-    stores = {store.backend.id: store}
-    return Parts(settings, engine, Catalog(engine, stores, _limits(settings)), stores)
+    return {id_: store}
+
+
+def _url_times(settings: Settings) -> backends.UrlTimes:
+    return backends.UrlTimes(
+        least=settings.min_presigned_url_timeout,
+        most_upload=settings.min_object_timeout + settings.object_grace,
+        upload=settings.upload_url_timeout,
+        download=settings.download_url_timeout,
+    )
+
+
+def address_rules(settings: Settings) -> AddressRules:
+    """Which addresses this server may connect to by itself."""
+    return AddressRules(settings.webhook_networks)
 
 
 def prepare(settings: Settings) -> str | None:
@@ -73,19 +116,34 @@ def prepare(settings: Settings) -> str | None:
     prepare_tables(settings)
     parts = open_parts(settings)
     try:
+        backends.warn_of_unavailable(parts.stores)
         return _bootstrap(parts)
     finally:
         parts.close()
 
 
 def prepare_tables(settings: Settings) -> None:
-    """Make the data folder and the tables, where they are not there yet."""
+    """Make the data folder and the tables, where they are not there yet.
+
+    Raises storage.errors.Invalid for a catalogue whose import was interrupted, and Unavailable.
+    """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = open_engine(settings.catalog_url)
+    engine = open_tables(settings)
     try:
         engine.create()
+        check_whole(engine)
+        if settings.enable_table_projections and settings.catalog_url.startswith("vast"):
+            _enable_projections(engine)
     finally:
         engine.close()
+
+
+def _enable_projections(engine: Engine) -> None:
+    from storage.tables.vast.engine import VastEngine
+    from storage.tables.vast.upkeep import enable_projections
+
+    if isinstance(engine, VastEngine):
+        enable_projections(engine)
 
 
 def _bootstrap(parts: Parts) -> str | None:
@@ -126,4 +184,6 @@ def _limits(settings: Settings) -> Limits:
         storage_default=settings.storage_limit_default,
         storage_max=settings.storage_limit_max,
         async_deletion_threshold=settings.async_deletion_threshold,
+        job_lease_s=settings.job_lease,
+        webhook_give_up_s=settings.webhook_give_up,
     )

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.plugin import StoresPlugin, add_options
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tams", "the TAMS server under test")
@@ -14,16 +16,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--api-version", choices=("8.0", "8.1", "8.2"), default="8.2", help="leave out what that version lacks"
     )
+    group.addoption(
+        "--webhook-receiver",
+        metavar="HOST",
+        help="name or address at which that server can reach this machine; default for the project's own: 127.0.0.1",
+    )
+    group.addoption("--webhook-patience", type=float, default=15, metavar="SECONDS", help="how long to wait for events")
     group.addoption("--report", type=Path, help="folder to write report.json and index.html to")
+    add_options(group)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "behaviour(*ids): the behaviours (docs/behaviours.md) that a test proves")
+    stores = config.getoption("--store"), config.getoption("--media")
+    if stores != ("sqlite", "files") and not hasattr(config, "workerinput"):
+        if config.getoption("--tams-url"):
+            raise pytest.UsageError("--store and --media are of the project's own server, not of one at --tams-url")
+        config.pluginmanager.register(StoresPlugin(*stores))
     folder = config.getoption("--report")
     if folder is not None:
         from tests.conformance.kit.report.plugin import ReportPlugin, TrailPlugin
 
         config.pluginmanager.register(TrailPlugin())
-        subject = config.getoption("--tams-url") or "this project's own server"
+        subject = config.getoption("--tams-url") or f"this project's own server, over {stores[0]} and {stores[1]}"
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(ReportPlugin(folder, subject, config.getoption("--api-version")))

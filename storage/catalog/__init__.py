@@ -2,16 +2,25 @@
 
 from collections.abc import Callable, Mapping
 
+from storage.catalog import references
 from storage.catalog.allocation import Allocation
+from storage.catalog.consistency import Consistency
+from storage.catalog.copies import Copies
 from storage.catalog.credentials import Credentials
 from storage.catalog.deletions import Deletions
+from storage.catalog.deliveries import Deliveries
 from storage.catalog.environment import Environment, Limits
 from storage.catalog.flows import Flows
+from storage.catalog.garbage import Garbage
+from storage.catalog.jobs import Jobs
 from storage.catalog.objects import Objects
+from storage.catalog.outbound import NoOutbound, Outbound
 from storage.catalog.profiles import Profiles
 from storage.catalog.segments import Segments
 from storage.catalog.service import Service
 from storage.catalog.sources import Sources
+from storage.catalog.supervision import Supervision
+from storage.catalog.webhooks import Webhooks
 from storage.media.object_store import ObjectStore
 from storage.tables.engine import Engine
 
@@ -22,6 +31,7 @@ class Catalog:
     """Everything the service keeps, over one engine and any number of stores.
 
     stores: by backend id, the default backend first. clock: microseconds since 1970; the system's unless given.
+    outbound: how other servers are reached; nobody is unless given.
     """
 
     def __init__(
@@ -30,21 +40,34 @@ class Catalog:
         stores: Mapping[str, ObjectStore],
         limits: Limits | None = None,
         clock: Callable[[], int] | None = None,
+        outbound: Outbound | None = None,
     ) -> None:
-        given = {"clock": clock} if clock else {}
-        self._env = Environment(engine, stores, limits or Limits(), **given)
-        self.service = Service(self._env)
+        limits, outbound = limits or Limits(), outbound or NoOutbound()
+        if clock is None:
+            env = Environment(engine, stores, limits, outbound=outbound)
+        else:
+            env = Environment(engine, stores, limits, clock, outbound)
+        self.service = Service(env)
         self.credentials = Credentials(engine)
-        self.profiles = Profiles(self._env)
-        self.sources = Sources(self._env)
-        self.flows = Flows(self._env)
-        self.segments = Segments(self._env)
-        self.allocation = Allocation(self._env)
-        self.objects = Objects(self._env)
-        self.deletions = Deletions(self._env)
+        self.profiles = Profiles(env)
+        self.sources = Sources(env)
+        self.flows = Flows(env)
+        self.segments = Segments(env)
+        self.allocation = Allocation(env)
+        self.objects = Objects(env)
+        self.copies = Copies(env)
+        self.webhooks = Webhooks(env)
+        self.deletions = Deletions(env)
+        self.garbage = Garbage(env)
+        self.deliveries = Deliveries(env)
+        self.jobs = Jobs(env)
+        self.supervision = Supervision(env, self.deliveries, self.deletions, self.copies)
+        self.consistency = Consistency(env)
+        self._collect = references.Collection(env)
 
-    def sweep(self) -> bool:
-        """Do one helping of the work that nobody waits for: long deletions, and what has expired. Any number of
-        workers may call it at once. False when there was nothing to do."""
-        worked = self.deletions.work()
-        return self.deletions.collect() or worked
+    def tick(self) -> bool:
+        """Do one helping of the background work that fits into a transaction each: pass events on, forget what has
+        expired. Any number of workers may call it at once. False when there was nothing to do."""
+        worked = self.deliveries.dispatch()
+        worked = self._collect.step() or worked
+        return self.deletions.forget_finished() or worked

@@ -6,11 +6,12 @@ from typing import Any
 
 from storage.catalog import flows
 from storage.catalog.caller import Caller
-from storage.catalog.environment import SECOND, Environment
+from storage.catalog.environment import SECOND, Environment, retried
+from storage.catalog.jobs import COPY, copy_key
 from storage.catalog.segments import check_container
 from storage.errors import Invalid
 from storage.media.object_store import ObjectStore
-from storage.tables.conditions import In
+from storage.tables.conditions import In, equals
 from storage.tables.engine import Reader, Row
 
 
@@ -18,6 +19,7 @@ class Allocation:
     def __init__(self, env: Environment) -> None:
         self._env = env
 
+    @retried
     def allocate(self, caller: Caller, flow_id: str, body: Mapping[str, Any], base_url: str) -> dict[str, Any]:
         """Set ids aside for a flow, and say how to upload them (flow-storage.json).
 
@@ -26,9 +28,10 @@ class Allocation:
         """
         limits = self._env.limits
         with self._env.engine.write() as tx:
-            flow = flows.find_writable(tx, caller, flow_id)
+            flow = flows.find_writable(tx, caller, flow_id, *(f"object:{id_}" for id_ in body.get("object_ids", ())))
             check_container(flow)
             store = self._store(body.get("storage_id"))
+            _check_signing(store, body.get("presigned"))
             content_type = _content_type(flow, body.get("content_type"))
             ids = body.get("object_ids")
             if ids is None:
@@ -73,12 +76,26 @@ class Allocation:
         if not taken:
             waiting = tx.select("garbage", [In("object_id", ids)], limit=1, columns=["object_id"])
             taken = [{"id": row["object_id"]} for row in waiting]
+        if not taken:
+            keys = {copy_key(storage_id, object_id): object_id for storage_id in self._env.stores for object_id in ids}
+            copied = tx.select("jobs", [*equals(kind=COPY), In("key", list(keys))], limit=1, columns=["key"])
+            taken = [{"id": keys[row["key"]]} for row in copied]
         if taken:
             raise Invalid(
                 f"object_ids: {taken[0]['id']!r} exists already; nothing was allocated",
                 field="object_ids",
                 behaviour="STO-05",
             )
+
+
+def _check_signing(store: ObjectStore, presigned: bool | None) -> None:
+    """Refuse what the store does not have (STO-23)."""
+    if presigned is False and not store.unsigned:
+        raise Invalid(
+            f"presigned false: storage backend {store.backend.id} gives presigned URLs only",
+            field="presigned",
+            behaviour="STO-23",
+        )
 
 
 def _content_type(flow: Row, wanted: str | None) -> str:

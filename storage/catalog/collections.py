@@ -73,19 +73,27 @@ def replace_rows(tx: Writer, flow_id: str, items: Sequence[Mapping[str, Any]]) -
     tx.insert("collections", rows)
 
 
-def derive_source_collection(tx: Writer, source_id: str) -> None:
-    """Work the collection of a source out anew, from those of all its flows in the order of their creation."""
+def derive_source_collection(tx: Writer, source_id: str) -> set[str]:
+    """Work the collection of a source out anew, from those of all its flows in the order of their creation.
+
+    Returns the ids of the sources that now look different: this one, and those that it collects newly or no more.
+    """
     flows = tx.select("flows", equals(source_id=source_id), order=("created", "id"), columns=["id"])
     members: dict[str, str | None] = {}
     for theirs in _members_by_flow(tx, [row["id"] for row in flows]).values():
         for member, role in theirs.items():
             members[member] = members.get(member) or role
+    rows = tx.select("source_collections", equals(collector_id=source_id), order=("collector_id", "position"))
+    before = {row["member_id"]: row["role"] for row in rows}
+    if list(before.items()) == list(members.items()):
+        return set()
     tx.delete("source_collections", equals(collector_id=source_id))
     rows = [
         {"collector_id": source_id, "position": position, "member_id": member, "role": role}
         for position, (member, role) in enumerate(members.items())
     ]
     tx.insert("source_collections", rows)
+    return {source_id} | (before.keys() ^ members.keys())
 
 
 def _members_by_flow(tx: Reader, flow_ids: Sequence[str]) -> dict[str, dict[str, str | None]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from storage.catalog.caller import SCOPES
+from storage.catalog.environment import retried
 from storage.errors import Invalid
 from storage.tables.conditions import Compare, equals
 from storage.tables.engine import Engine, Row
@@ -87,6 +88,7 @@ class Credentials:
             row = tx.get("credentials", id=id_)
         return None if row is None else _credential(row)
 
+    @retried
     def _put(
         self,
         id_: str,

@@ -1,13 +1,20 @@
 """What every part of the catalogue works with: the engine, the stores, the limits in force and the clock."""
 
+import functools
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import ParamSpec, TypeVar
 
-from storage.errors import Invalid
+from storage.catalog.outbound import NoOutbound, Outbound
+from storage.errors import Conflict, Contended, Invalid
 from storage.media.object_store import ObjectStore
 from storage.tables.engine import Engine
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SECOND = 1_000_000
 """Moments of the calendar are counted in microseconds since 1970."""
@@ -16,7 +23,8 @@ SECOND = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Times in seconds, sizes in items. object_grace_s is kept for objects beyond min_object_timeout_s, and for
-    objects that lost their last segment before their bytes go."""
+    objects that lost their last segment before their bytes go. A job that failed job_attempts times is not tried again;
+    webhook_give_up_s: how long deliveries to a webhook may fail before it goes to `error`."""
 
     min_object_timeout_s: int = 600
     min_presigned_url_timeout_s: int = 300
@@ -27,8 +35,12 @@ class Limits:
     storage_max: int = 1000
     bulk_max: int = 10_000
     async_deletion_threshold: int = 1000
-    deletion_batch: int = 1000
-    deletion_lease_s: int = 60
+    deletion_batch: int = 100
+    removal_batch: int = 200
+    collection_batch: int = 200
+    job_lease_s: int = 30
+    job_attempts: int = 50
+    webhook_give_up_s: int = 24 * 3600
     deletion_request_kept_s: int = 7 * 24 * 3600
     object_id_max_chars: int = 1024
 
@@ -39,12 +51,14 @@ def _clock() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """stores: by backend id, the default backend first. clock: microseconds since 1970."""
+    """stores: by backend id, the default backend first. clock: microseconds since 1970. outbound: how this service
+    reaches others."""
 
     engine: Engine
     stores: Mapping[str, ObjectStore]
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], int] = _clock
+    outbound: Outbound = NoOutbound()
 
     def store(self, storage_id: str, behaviour: str) -> ObjectStore:
         """The store of this backend. Raises Invalid, citing `behaviour`, where there is none."""
@@ -65,3 +79,25 @@ class Environment:
 def rfc3339(moment: int) -> str:
     """The date-time text of `moment` (microseconds since 1970), in UTC (GEN-07)."""
     return datetime.fromtimestamp(moment / SECOND, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+_TRIES = 8
+_PAUSE_S = 0.01
+
+
+def retried(method: Callable[P, T]) -> Callable[P, T]:
+    """For a method that is one transaction, or whose transactions may each be repeated: calls it again, after a short
+    random pause, where another writer got in between. Raises Contended or Conflict when that happens time and again."""
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(_TRIES):
+            try:
+                return method(*args, **kwargs)
+            except (Contended, Conflict):
+                if attempt == _TRIES - 1:
+                    raise
+                time.sleep(random.uniform(0, _PAUSE_S * 2**attempt))  # noqa: S311 - no secret
+        raise AssertionError("unreachable")
+
+    return call

@@ -1,16 +1,17 @@
 """Flows: listed, read, put, changed in part and deleted (FLOW-*)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from storage.catalog import collections, flow_rules, profiles, sources
 from storage.catalog import tags as tag_rows
 from storage.catalog.caller import Caller
-from storage.catalog.environment import Environment, rfc3339
+from storage.catalog.environment import Environment, retried, rfc3339
+from storage.catalog.events import Journal, change, subject_of_flow
 from storage.catalog.flow_filter import KIND, FlowFilter
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.timelines import extent
-from storage.errors import Forbidden, Invalid, NotFound
+from storage.errors import Contended, Forbidden, Invalid, NotFound
 from storage.tables.conditions import Compare, In, equals
 from storage.tables.engine import Reader, Row, Writer
 from storage.timerange import TimeRange
@@ -36,9 +37,9 @@ def look(tx: Reader, caller: Caller, flow_id: str) -> Row | None:
     return rows[0] if rows else None
 
 
-def find_writable(tx: Writer, caller: Caller, flow_id: str) -> Row:
+def find_writable(tx: Writer, caller: Caller, flow_id: str, *more_locks: str) -> Row:
     """The flow's row, locked for a change. Raises NotFound, or Forbidden where it is read-only (A33)."""
-    tx.lock(f"flow:{flow_id}")
+    tx.lock(f"flow:{flow_id}", *more_locks)
     row = find(tx, caller, flow_id)
     flow_rules.check_writable(row)
     return row
@@ -54,13 +55,13 @@ class Flows:
         where = [*filters.conditions(), *caller.visible(KIND)]
         with self._env.engine.read() as tx:
             rows, next_key = select_page(tx, "flows", where, ORDERS[sort_by], request, size)
-            documents = _documents(tx, rows)
-        return Page(documents, size, request.reverse, next_key)
+            found = documents(tx, rows)
+        return Page(found, size, request.reverse, next_key)
 
     def get(self, caller: Caller, flow_id: str, within: TimeRange | None = None) -> dict[str, Any]:
         """The flow's document; with `within`, also its timerange as far as it lies in there (FLOW-GET-03 to -07)."""
         with self._env.engine.read() as tx:
-            doc = _documents(tx, [find(tx, caller, flow_id)])[0]
+            doc = documents(tx, [find(tx, caller, flow_id)])[0]
             if within is not None:
                 doc["timerange"] = str(extent(tx, flow_id, within))
         return doc
@@ -84,9 +85,10 @@ class Flows:
             raise _no_tag(flow_id, name)
         return tags[name]
 
+    @retried
     def put(self, caller: Caller, flow_id: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """Create the flow, and give its document, or replace what clients set of it, and give None (FLOW-PUT-*)."""
-        with self._env.engine.write() as tx:
+        with change(self._env) as (tx, journal):
             tx.lock(f"flow:{flow_id}", f"source:{body['source_id']}")
             row = look(tx, caller, flow_id)
             if row is not None:
@@ -98,15 +100,16 @@ class Flows:
             if stored is not None:
                 flow_rules.check_source(doc, stored)
             flow_rules.check_format(doc, stored, source["format"] if source else None)
-            if stored is not None:
-                self._save(tx, caller, stored, doc, wanted_version=body.get("metadata_version"))
+            if row is not None:
+                self._save(tx, journal, caller, row, doc, wanted_version=body.get("metadata_version"))
                 return None
-            return self._create(tx, caller, doc, body, new_source=source is None)
+            return self._create(tx, journal, caller, doc, body, new_source=source is None)
 
+    @retried
     def set_member(self, caller: Caller, flow_id: str, name: str, value: Any) -> None:
         """Set one member; a value of None unsets it. `read_only` may be set on a read-only flow, no other (FLOW-RO-04,
         FLOW-ABR-05)."""
-        with self._env.engine.write() as tx:
+        with change(self._env) as (tx, journal):
             tx.lock(f"flow:{flow_id}")
             row = find(tx, caller, flow_id)
             if name != "read_only":
@@ -117,22 +120,25 @@ class Flows:
             doc = {key: kept for key, kept in stored.items() if key != name}
             if value is not None:
                 doc[name] = value
-            self._save(tx, caller, stored, doc)
+            self._save(tx, journal, caller, row, doc)
 
+    @retried
     def set_tag(self, caller: Caller, flow_id: str, name: str, value: str | Sequence[str]) -> None:
         """Set one tag and leave the others (FLOW-TAG-03, -06)."""
-        with self._env.engine.write() as tx:
-            stored = find_writable(tx, caller, flow_id)["doc"]
-            self._save(tx, caller, stored, {**stored, "tags": {**stored.get("tags", {}), name: value}})
+        with change(self._env) as (tx, journal):
+            row = find_writable(tx, caller, flow_id)
+            doc = {**row["doc"], "tags": {**row["doc"].get("tags", {}), name: value}}
+            self._save(tx, journal, caller, row, doc)
 
+    @retried
     def delete_tag(self, caller: Caller, flow_id: str, name: str) -> None:
         """Remove one tag. Raises NotFound where it is not there (A29)."""
-        with self._env.engine.write() as tx:
-            stored = find_writable(tx, caller, flow_id)["doc"]
-            tags = dict(stored.get("tags", {}))
+        with change(self._env) as (tx, journal):
+            row = find_writable(tx, caller, flow_id)
+            tags = dict(row["doc"].get("tags", {}))
             if tags.pop(name, None) is None:
                 raise _no_tag(flow_id, name)
-            self._save(tx, caller, stored, {**stored, "tags": tags})
+            self._save(tx, journal, caller, row, {**row["doc"], "tags": tags})
 
     def require(self, caller: Caller, flow_id: str, *, writable: bool = False) -> None:
         """Raises NotFound where there is no such flow, Forbidden where it is to be writable and is not."""
@@ -184,9 +190,16 @@ class Flows:
             )
 
     def _create(
-        self, tx: Writer, caller: Caller, doc: dict[str, Any], body: Mapping[str, Any], *, new_source: bool
+        self,
+        tx: Writer,
+        journal: Journal,
+        caller: Caller,
+        doc: dict[str, Any],
+        body: Mapping[str, Any],
+        *,
+        new_source: bool,
     ) -> dict[str, Any]:
-        pending = [*equals(flow_id=doc["id"]), In("status", ("created", "started"))]
+        pending = [*equals(flow_id=doc["id"]), In("status", ("created", "started", "error"))]
         if any(request["doc"]["delete_flow"] for request in tx.select("deletion_requests", pending)):
             raise NotFound(f"flow {doc['id']} is still being deleted", field="flowId", behaviour="A59")
         now = self._env.clock()
@@ -200,27 +213,38 @@ class Flows:
         if new_source:
             sources.create(tx, caller, doc["source_id"], doc["format"], now)
         members = doc.get("flow_collection", [])
-        collections.check_members(tx, doc["id"], doc["source_id"], members)
+        if members:
+            tx.lock(_COLLECTIONS)
+            collections.check_members(tx, doc["id"], doc["source_id"], members)
         columns = flow_rules.columns_of(doc)
         tx.insert("flows", [{**columns, "created": now, "metadata_updated": now, "doc": doc}])
         tx.insert("flow_state", [{"flow_id": doc["id"], "version": 0}])
         tag_rows.replace_rows(tx, KIND, doc["id"], doc.get("tags", {}))
+        changed: set[str] = set()
         if members:
             collections.replace_rows(tx, doc["id"], members)
-            collections.derive_source_collection(tx, doc["source_id"])
-        return _documents(tx, [{"id": doc["id"], "doc": doc}])[0]
+            changed = collections.derive_source_collection(tx, doc["source_id"])
+        created = documents(tx, [{"id": doc["id"], "doc": doc}])[0]
+        if new_source:
+            sources.record(tx, journal, "sources/created", [doc["source_id"]], doc["created"])
+            changed.discard(doc["source_id"])
+        journal.flow("flows/created", created, created["created"])
+        _record_members(tx, journal, {item["id"] for item in members} - {doc["id"]}, changed)
+        return created
 
     def _save(
         self,
         tx: Writer,
+        journal: Journal,
         caller: Caller,
-        stored: Mapping[str, Any],
+        row: Row,
         doc: dict[str, Any],
         *,
         wanted_version: Any = None,
     ) -> None:
         """Write the changed document, with everything that follows from it (FLOW-META-02, -08, -11 to -13)."""
         now = self._env.clock()
+        stored = row["doc"]
         doc |= {
             "created_by": stored["created_by"],
             "created": stored["created"],
@@ -228,37 +252,68 @@ class Flows:
             "metadata_updated": rfc3339(now),
             "metadata_version": flow_rules.next_version(wanted_version, stored["metadata_version"]),
         }
-        members = doc.get("flow_collection", [])
-        if members != stored.get("flow_collection", []):
+        before, members = stored.get("flow_collection", []), doc.get("flow_collection", [])
+        changed: set[str] = set()
+        if members != before:
+            tx.lock(_COLLECTIONS)
             collections.check_members(tx, doc["id"], doc["source_id"], members)
             collections.replace_rows(tx, doc["id"], members)
-            collections.derive_source_collection(tx, doc["source_id"])
+            changed = collections.derive_source_collection(tx, doc["source_id"])
         if doc.get("tags", {}) != stored.get("tags", {}):
             tag_rows.replace_rows(tx, KIND, doc["id"], doc.get("tags", {}))
-        values = {**flow_rules.columns_of(doc), "metadata_updated": now, "doc": doc}
-        tx.update("flows", equals(id=doc["id"]), values)
+        _replace(tx, row, {**flow_rules.columns_of(doc), "metadata_updated": now, "doc": doc})
+        _record_flows(tx, journal, [doc["id"]], doc["metadata_updated"])
+        _record_members(tx, journal, ({i["id"] for i in before} ^ {i["id"] for i in members}) - {doc["id"]}, changed)
 
 
-def remove(tx: Writer, row: Row, now: int) -> None:
-    """Take the flow out of the catalogue; its segments are removed apart from it (FLOW-DEL-10, A28)."""
+_COLLECTIONS = "collections"
+"""The lock of those who change what collects what: taken last, before the first look at other flows' collections."""
+
+
+def remove(tx: Writer, journal: Journal, row: Row, now: int) -> None:
+    """Take the flow out of the catalogue; its segments are removed apart from it (FLOW-DEL-10, A28).
+
+    The caller holds the locks of the flow and of its source.
+    """
     flow_id = row["id"]
+    tx.lock(_COLLECTIONS)
+    subject = subject_of_flow(tx, flow_id, row["source_id"])
     tx.delete("flows", equals(id=flow_id))
     tx.delete("flow_state", equals(flow_id=flow_id))
     tx.delete("tags", equals(kind=KIND, owner_id=flow_id))
+    members = {item["id"] for item in row["doc"].get("flow_collection", [])}
     tx.delete("collections", equals(collector_id=flow_id))
-    parents = [link["collector_id"] for link in tx.select("collections", equals(member_id=flow_id))]
     affected = {row["source_id"]}
-    for parent in tx.select("flows", [In("id", parents)]):
+    for parent in tx.select("flows", [In("id", sorted(subject.flow_collected_by))]):
         doc = dict(parent["doc"])
         doc["flow_collection"] = [item for item in doc.get("flow_collection", []) if item["id"] != flow_id]
         doc["metadata_version"] = flow_rules.next_version(None, None)
         doc["metadata_updated"] = rfc3339(now)
-        tx.update("flows", equals(id=parent["id"]), {"metadata_updated": now, "doc": doc})
+        _replace(tx, parent, {"metadata_updated": now, "doc": doc})
         collections.replace_rows(tx, parent["id"], doc["flow_collection"])
         affected.add(parent["source_id"])
-    for source_id in affected:
-        collections.derive_source_collection(tx, source_id)
-    sources.delete_orphan(tx, row["source_id"])
+    journal.flow_deleted(subject)
+    changed = {id_ for source_id in affected for id_ in collections.derive_source_collection(tx, source_id)}
+    changed |= sources.delete_orphan(tx, journal, row["source_id"], subject.source_collected_by)
+    _record_members(tx, journal, members | set(subject.flow_collected_by), changed)
+
+
+def _replace(tx: Writer, row: Row, values: Mapping[str, Any]) -> None:
+    """Write the flow's row, unless another writer has done so since it was read."""
+    if not tx.update("flows", equals(id=row["id"], metadata_updated=row["metadata_updated"]), values):
+        raise Contended(f"flow {row['id']} has just been changed by another request; try again")
+
+
+def _record_members(tx: Reader, journal: Journal, flow_ids: Collection[str], source_ids: Collection[str]) -> None:
+    """Tell of flows and sources that look different because a collection has changed (AMB-19)."""
+    sources.record(tx, journal, "sources/updated", source_ids)
+    _record_flows(tx, journal, flow_ids)
+
+
+def _record_flows(tx: Reader, journal: Journal, flow_ids: Collection[str], moment: str | None = None) -> None:
+    if flow_ids and journal.wanted:
+        for doc in documents(tx, tx.select("flows", [In("id", sorted(flow_ids))])):
+            journal.flow("flows/updated", doc, moment)
 
 
 def _refuse_inherited(flow_id: str, name: str, *, unset: bool) -> None:
@@ -272,12 +327,12 @@ def _no_tag(flow_id: str, name: str) -> NotFound:
     return NotFound(f"flow {flow_id} has no tag {name!r}", field="name", behaviour="FLOW-TAG-02")
 
 
-def _documents(tx: Reader, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def documents(tx: Reader, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Whole documents: what was stored, collected_by, and when segments last changed (FLOW-GET-12, A67)."""
     ids = [row["id"] for row in rows]
     collectors = collections.collected_by(tx, ids)
     states = {state["flow_id"]: state for state in tx.select("flow_state", [In("flow_id", ids)])}
-    documents = []
+    found = []
     for row in rows:
         doc = dict(row["doc"])
         if row["id"] in collectors:
@@ -285,5 +340,5 @@ def _documents(tx: Reader, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, 
         updated = states[row["id"]]["segments_updated"] if row["id"] in states else None
         if updated is not None:
             doc["segments_updated"] = rfc3339(updated)
-        documents.append(doc)
-    return documents
+        found.append(doc)
+    return found

@@ -1,69 +1,77 @@
-"""Bytes that nothing names any more: removed by workers, each by one of them at a time.
+"""Bytes that nothing names any more: removed by one job for each backend, so that one that is down holds up no other.
 
-A worker that takes some puts their time off, so that no other takes them meanwhile, and forgets them when the bytes are
-gone. Until then no id is given out again, nor an object copied there: what is removed is never what came later.
+Until they are gone no id is given out again, nor an object copied there: what is removed is never what came later.
 """
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
-from storage.catalog.environment import SECOND, Environment
+from storage.catalog import jobs
+from storage.catalog.environment import Environment, retried
+from storage.catalog.jobs import REMOVAL, Claim, Jobs
 from storage.errors import Unavailable
-from storage.tables.conditions import Compare, In, equals
-from storage.tables.engine import Row
+from storage.tables.conditions import In, equals
+from storage.tables.engine import Writer
 
 _log = logging.getLogger(__name__)
 
-_AT_ONCE = 200
+_LOCK = "removal"
 
 
-def remove_due(env: Environment) -> bool:
-    """Remove a batch of the bytes that are due. False when there were none."""
-    rows, until = _take(env)
-    removed: list[Row] = []
-    failures: dict[str, str] = {}
-    for row in rows:
-        if env.clock() >= until:
-            break
-        store = env.stores.get(row["storage_id"])
-        if store is None:
-            failures[row["storage_id"]] = "no such storage backend is configured"
-            continue
-        try:
-            store.delete(row["object_id"])
-        except Unavailable as error:
-            failures[row["storage_id"]] = error.message
-        else:
-            removed.append(row)
-    for storage_id, reason in failures.items():
-        _log.warning("bytes on storage backend %s wait to be removed: %s", storage_id, reason)
-    if removed:
-        with env.engine.write() as tx:
-            for storage_id, ids in _by_backend(removed):
-                place = [*equals(storage_id=storage_id, due=until), In("object_id", ids)]
-                tx.delete("garbage", place)
-    return bool(rows)
+def throw_away(tx: Writer, now: int, places: Sequence[tuple[str, str]]) -> None:
+    """Have the bytes at these places removed: pairs of a backend's id and an object id."""
+    if places:
+        tx.lock(_LOCK)
+        tx.insert("garbage", [{"storage_id": s, "object_id": o, "due": now} for s, o in places])
+        jobs.ensure(tx, now, REMOVAL, {storage_id for storage_id, _ in places})
 
 
-def _take(env: Environment) -> tuple[list[Row], int]:
-    """Rows that this worker alone removes, and until when."""
-    now = env.clock()
-    until = now + env.limits.deletion_lease_s * SECOND
-    due = [Compare("due", "<=", now)]
-    with env.engine.read() as tx:
-        if not tx.select("garbage", due, limit=1):
-            return [], until
-    with env.engine.write() as tx:
-        tx.lock("garbage")
-        rows = tx.select("garbage", due, order=("due",), limit=_AT_ONCE)
-        for storage_id, ids in _by_backend(rows):
-            tx.update("garbage", [*equals(storage_id=storage_id), In("object_id", ids)], {"due": until})
-    return rows, until
+class Garbage:
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self._jobs = Jobs(env)
 
+    def step(self, claim: Claim) -> bool:
+        """Remove a batch of the bytes on one backend. False once nothing is left there.
 
-def _by_backend(rows: Iterable[Row]) -> Iterable[tuple[str, list[str]]]:
-    ids: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        ids[row["storage_id"]].append(row["object_id"])
-    return ids.items()
+        Raises storage.errors.Unavailable where the backend does not do it, and storage.catalog.jobs.LostLease.
+        """
+        ids, until = self._next(claim)
+        removed: Sequence[str] = ()
+        if ids:
+            store = self._env.stores.get(claim.key)
+            if store is None:
+                raise Unavailable(f"no storage backend {claim.key} is configured")
+            removed = store.delete_many(self._while_held(ids, until))
+        left = self._forget(claim, removed)
+        if len(removed) < len(ids):
+            raise Unavailable(f"storage backend {claim.key} has removed {len(removed)} of {len(ids)} objects")
+        return left
+
+    @retried
+    def _next(self, claim: Claim) -> tuple[list[str], int]:
+        """Objects to remove, and when the lease ends."""
+        with self._env.engine.write() as tx:
+            until = self._jobs.keep(tx, claim)
+            here, limit = equals(storage_id=claim.key), self._env.limits.removal_batch
+            rows = tx.select("garbage", here, order=("object_id",), limit=limit)
+        return [row["object_id"] for row in rows], until
+
+    def _while_held(self, ids: Sequence[str], until: int) -> Iterator[str]:
+        """The ids, one by one, until the lease ends: after that they may be in use again."""
+        for object_id in ids:
+            if self._env.clock() >= until:
+                return
+            yield object_id
+
+    @retried
+    def _forget(self, claim: Claim, ids: Sequence[str]) -> bool:
+        here = equals(storage_id=claim.key)
+        with self._env.engine.write() as tx:
+            tx.lock(_LOCK)
+            self._jobs.keep(tx, claim)
+            tx.delete("garbage", [*here, In("object_id", ids)])
+            if tx.select("garbage", here, limit=1, columns=["object_id"]):
+                return True
+            self._jobs.finish(tx, claim)
+        return False

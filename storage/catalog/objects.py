@@ -1,25 +1,21 @@
 """Objects and their instances (OBJ-*)."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 from storage.catalog import urls
 from storage.catalog.caller import Caller
-from storage.catalog.environment import SECOND, Environment
+from storage.catalog.environment import Environment, retried
+from storage.catalog.garbage import throw_away
 from storage.catalog.paging import Order, PageRequest, select_page
 from storage.catalog.registration import check_uncontrolled, uncontrolled_row
 from storage.catalog.tags import TagFilter
 from storage.catalog.urls import UrlFilter
-from storage.errors import Conflict, Invalid, NotFound
-from storage.tables.conditions import Condition, Exists, equals
+from storage.errors import Invalid, NotFound
+from storage.tables.conditions import Exists, equals
 from storage.tables.engine import Reader, Row, Writer
 
 _REFERENCES = Order(("object_id", "flow_id"))
-_CHUNK = 1 << 20
-"""Bytes copied at a time."""
-_COPY_TIMEOUT_S = 3600
-"""How long a copy may take; later its bytes count as left behind by a process that died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class Objects:
         flows = Exists("flows", "id", "flow_id", caller.visible("flow"))
         where = [*equals(object_id=object_id), flows, *query.flow_tags.conditions("flow", outer="flow_id")]
         with self._env.engine.read() as tx:
-            row = _find(tx, object_id)
+            row = find(tx, object_id)
             rows, next_key = select_page(tx, "object_refs", where, _REFERENCES, query.request, size)
             first = tx.select("object_refs", [*equals(object_id=object_id, flow_id=row["flow_id"]), flows], limit=1)
             init_id = row["init_object_id"]
@@ -71,7 +67,7 @@ class Objects:
     def require(self, object_id: str) -> None:
         """Raises NotFound where no segment names such an object."""
         with self._env.engine.read() as tx:
-            _find(tx, object_id)
+            find(tx, object_id)
 
     def content_type(self, object_id: str) -> str | None:
         """The type that the bytes of an object must have, allocated or registered; None for one that is not here."""
@@ -79,11 +75,12 @@ class Objects:
             row = tx.get("objects", id=object_id)
         return row["content_type"] if row else None
 
+    @retried
     def add_uncontrolled(self, object_id: str, url: str, label: str) -> None:
         """Name a further place at which the same bytes are (OBJ-INST-POST-07 to -10)."""
         with self._env.engine.write() as tx:
             tx.lock(f"object:{object_id}")
-            _find(tx, object_id)
+            find(tx, object_id)
             check_uncontrolled(self._env, url, label, "instance")
             if tx.get("instances", object_id=object_id, instance=f"label:{label}"):
                 raise Invalid(
@@ -91,56 +88,7 @@ class Objects:
                 )
             tx.insert("instances", [uncontrolled_row(self._env, object_id, url, label)])
 
-    def copy(self, object_id: str, storage_id: str) -> None:
-        """Copy the bytes to another backend, and name the copy once it is whole (OBJ-INST-POST-01 to -06)."""
-        target = self._env.store(storage_id, "OBJ-INST-POST-05")
-        with self._env.engine.read() as tx:
-            row = _find(tx, object_id)
-            self._check_absent(tx, object_id, storage_id)
-            instances = tx.select("instances", equals(object_id=object_id))
-        sources = [self._env.stores[i["storage_id"]] for i in instances if i["storage_id"] in self._env.stores]
-        source = next((store for store in sources if store.stat(object_id)), None)
-        if source is None:
-            raise Invalid(
-                f"object {object_id!r} has no bytes on any storage backend from which they could be copied",
-                field="storage_id",
-                behaviour="OBJ-INST-POST-04",
-            )
-        reserved = self._reserve(object_id, storage_id)
-        try:
-            with source.open(object_id) as bytes_:
-                target.write(object_id, row["content_type"], _chunks(bytes_))
-        except Exception:
-            with self._env.engine.write() as tx:
-                tx.delete("garbage", reserved)
-            raise
-        self._show_copy(object_id, storage_id, reserved)
-
-    def _reserve(self, object_id: str, storage_id: str) -> tuple[Condition, ...]:
-        """Mark the bytes of a copy as garbage of the future, which they become if this process dies; the mark."""
-        due = self._env.clock() + _COPY_TIMEOUT_S * SECOND
-        with self._env.engine.write() as tx:
-            tx.lock(f"object:{object_id}")
-            self._check_absent(tx, object_id, storage_id)
-            tx.insert("garbage", [{"object_id": object_id, "storage_id": storage_id, "due": due}])
-        return equals(object_id=object_id, storage_id=storage_id, due=due)
-
-    def _show_copy(self, object_id: str, storage_id: str, reserved: Sequence[Condition]) -> None:
-        """Name the copy as an instance, or give its bytes up where the object has gone meanwhile."""
-        now = self._env.clock()
-        try:
-            with self._env.engine.write() as tx:
-                tx.lock(f"object:{object_id}")
-                _find(tx, object_id)
-                if not tx.delete("garbage", reserved):
-                    raise Conflict(f"copying object {object_id!r} took more than {_COPY_TIMEOUT_S} s; try again")
-                instance = {"object_id": object_id, "instance": storage_id, "storage_id": storage_id}
-                tx.insert("instances", [{**instance, "created": now}])
-        except NotFound:
-            with self._env.engine.write() as tx:
-                tx.update("garbage", reserved, {"due": now})
-            raise
-
+    @retried
     def remove_instance(self, object_id: str, storage_id: str | None, label: str | None) -> None:
         """Give up one place of the bytes, never the last (OBJ-INST-DEL-01 to -11, A54 to A56)."""
         if storage_id is None and label is None:
@@ -149,7 +97,7 @@ class Objects:
             )
         with self._env.engine.write() as tx:
             tx.lock(f"object:{object_id}")
-            _find(tx, object_id)
+            find(tx, object_id)
             instances = tx.select("instances", equals(object_id=object_id))
             named = [
                 [i for i in instances if storage_id is None or i["storage_id"] == storage_id],
@@ -176,30 +124,14 @@ class Objects:
         place = {"object_id": instance["object_id"]}
         tx.delete("instances", equals(**place, instance=instance["instance"]))
         if instance["storage_id"] is not None:
-            tx.insert("garbage", [{**place, "storage_id": instance["storage_id"], "due": self._env.clock()}])
+            throw_away(tx, self._env.clock(), [(instance["storage_id"], instance["object_id"])])
 
     def _label(self, instance: Row) -> str | None:
         store = self._env.stores.get(instance["storage_id"] or "")
         return store.backend.label if store else instance["label"]
 
-    @staticmethod
-    def _check_absent(tx: Reader, object_id: str, storage_id: str) -> None:
-        here = tx.get("instances", object_id=object_id, instance=storage_id)
-        if here or tx.get("garbage", object_id=object_id, storage_id=storage_id):
-            raise Invalid(
-                f"object {object_id!r} has an instance on storage backend {storage_id} already, or one that is just"
-                " being made or removed",
-                field="storage_id",
-                behaviour="OBJ-INST-POST-06",
-            )
 
-
-def _chunks(bytes_: BinaryIO) -> Iterator[bytes]:
-    while chunk := bytes_.read(_CHUNK):
-        yield chunk
-
-
-def _find(tx: Reader, object_id: str) -> Row:
+def find(tx: Reader, object_id: str) -> Row:
     """The row of an object that some segment names (OBJ-02, OBJ-03, OBJ-LIFE-02)."""
     row = tx.get("objects", id=object_id)
     if row is None or row["state"] == "allocated" or row["expires"] is not None:

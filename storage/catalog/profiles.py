@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.catalog.caller import Caller
-from storage.catalog.environment import Environment, rfc3339
+from storage.catalog.environment import Environment, retried, rfc3339
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.errors import Invalid, NotFound
 from storage.tables.conditions import Compare, Condition, equals
@@ -51,6 +51,7 @@ class Profiles:
             raise NotFound(f"there is no profile {profile_id}", field="profileId", behaviour="PROF-GET-01")
         return dict(row["doc"])
 
+    @retried
     def create(self, caller: Caller, profile_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Store a profile under an id that is still free (PROF-POST-01 to -09)."""
         if body["id"] != profile_id:

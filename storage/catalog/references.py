@@ -7,7 +7,9 @@ is no longer shown, and is kept for a short grace in which a new segment can tak
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from storage.catalog.environment import SECOND, Environment
+from storage.catalog.environment import SECOND, Environment, retried
+from storage.catalog.garbage import throw_away
+from storage.errors import Contended
 from storage.tables.conditions import Compare, In, equals
 from storage.tables.engine import Row, Writer
 
@@ -57,15 +59,42 @@ def remove(tx: Writer, env: Environment, flow_id: str, segments: Iterable[Named]
     due = env.clock() + env.limits.object_grace_s * SECOND
     for ids in _batches(gone):
         tx.delete("object_refs", [In("object_id", ids), *equals(flow_id=flow_id)])
+        # First the rows that whoever takes an object up again changes too, then the look at what is left: of two that
+        # meet here, the later one sees what the earlier one did.
+        tx.update("objects", [In("id", ids)], {"expires": due})
         kept = {row["object_id"] for row in tx.select("object_refs", [In("object_id", ids)], columns=["object_id"])}
-        tx.update("objects", [In("id", [id_ for id_ in ids if id_ not in kept])], {"expires": due})
+        if kept:
+            tx.update("objects", [In("id", sorted(kept))], {"expires": None})
 
 
-def collect(tx: Writer, now: int, limit: int) -> int:
-    """Forget up to `limit` objects whose time has come, and mark their bytes for removal; the number of them."""
-    ids = [row["id"] for row in tx.select("objects", [Compare("expires", "<=", now)], limit=limit, columns=["id"])]
-    stored = [row for row in tx.select("instances", [In("object_id", ids)]) if row["storage_id"] is not None]
-    tx.insert("garbage", [{"storage_id": r["storage_id"], "object_id": r["object_id"], "due": now} for r in stored])
-    tx.delete("instances", [In("object_id", ids)])
-    tx.delete("objects", [In("id", ids)])
-    return len(ids)
+def take_up(tx: Writer, object_ids: Sequence[str]) -> None:
+    """Keep these objects, which are to get a new segment, from being collected. Raises Contended where one has just
+    been."""
+    for ids in _batches(object_ids):
+        if tx.update("objects", [In("id", ids)], {"expires": None}) != len(ids):
+            raise Contended("an object of these segments has just been collected; try again")
+
+
+class Collection:
+    """Forgets objects that nothing names, once their time has come."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+
+    @retried
+    def step(self) -> bool:
+        """Forget a batch of them, and have their bytes removed. False when there were none."""
+        now = self._env.clock()
+        expired = Compare("expires", "<=", now)
+        with self._env.engine.read() as tx:
+            limit = self._env.limits.collection_batch
+            ids = [row["id"] for row in tx.select("objects", [expired], limit=limit, columns=["id"])]
+        if not ids:
+            return False
+        with self._env.engine.write() as tx:
+            if tx.delete("objects", [In("id", ids), expired]) != len(ids):
+                raise Contended("an object has just been taken up again; try again")
+            stored = [row for row in tx.select("instances", [In("object_id", ids)]) if row["storage_id"] is not None]
+            tx.delete("instances", [In("object_id", ids)])
+            throw_away(tx, now, [(row["storage_id"], row["object_id"]) for row in stored])
+        return True

@@ -6,13 +6,14 @@ from typing import Any
 
 from storage.catalog import flows, references, urls
 from storage.catalog.caller import Caller
-from storage.catalog.environment import Environment, rfc3339
+from storage.catalog.environment import Environment, retried, rfc3339
+from storage.catalog.events import change
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.registration import Batch, KnownObject
 from storage.catalog.timelines import hull
 from storage.catalog.urls import UrlFilter
-from storage.errors import Conflict, Invalid, TamsError
-from storage.tables.conditions import Compare, Condition, In, Overlaps, equals
+from storage.errors import Contended, Invalid, TamsError
+from storage.tables.conditions import Condition, In, Overlaps, equals
 from storage.tables.engine import Row, Writer
 from storage.timerange import EMPTY, ETERNITY, TimeRange
 
@@ -69,6 +70,7 @@ class Segments:
         items = [_document(row, get_urls, include_object_timerange) for row in rows]
         return SegmentPage(Page(items, size, request.reverse, next_key), _hull(rows))
 
+    @retried
     def register(
         self, caller: Caller, flow_id: str, items: Sequence[Mapping[str, Any]]
     ) -> list[tuple[Mapping[str, Any], TamsError]]:
@@ -79,8 +81,9 @@ class Segments:
         failed: list[tuple[Mapping[str, Any], TamsError]] = []
         if len(items) > self._env.limits.bulk_max:
             raise Invalid(f"one request may register at most {self._env.limits.bulk_max} segments, not {len(items)}")
-        with self._env.engine.write() as tx:
-            flow = flows.find_writable(tx, caller, flow_id)
+        elsewhere = {f"object:{item['object_id']}" for item in items if item.get("get_urls")}
+        with change(self._env) as (tx, journal):
+            flow = flows.find_writable(tx, caller, flow_id, *elsewhere)
             check_container(flow)
             batch = Batch.load(tx, self._env, flow, items)
             for item in items:
@@ -90,6 +93,7 @@ class Segments:
                     failed.append((item, refusal))
             if batch.segments:
                 self._write(tx, batch)
+                journal.segments_added(flow, batch.segments)
         return failed
 
     def failure(self, item: Mapping[str, Any], refusal: TamsError) -> dict[str, Any]:
@@ -106,10 +110,10 @@ class Segments:
         rows = [_registered(known, batch.stored.get(known.id, {"created": now})) for known in batch.changed.values()]
         replaced = sorted(batch.changed.keys() & batch.stored.keys())
         if tx.delete("objects", [In("id", replaced)]) != len(replaced):
-            raise Conflict("an object of these segments has just been collected; try again", field="object_id")
+            raise Contended("an object of these segments has just been collected; try again")
         tx.insert("objects", rows)
         named = {id_ for s in batch.segments for id_ in (s["object_id"], s["init_object_id"]) if id_ is not None}
-        tx.update("objects", [In("id", sorted(named)), Compare("expires", ">", 0)], {"expires": None})
+        references.take_up(tx, sorted(named - batch.changed.keys()))
         tx.insert("instances", batch.instances)
         references.add(tx, flow_id, [(s["object_id"], s["init_object_id"]) for s in batch.segments])
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from storage.catalog.environment import Environment
+from storage.catalog.environment import Environment, retried
 from storage.catalog.paging import Page, PageRequest, slice_page
 from storage.catalog.tags import TagFilter
 from storage.media.object_store import Backend
@@ -30,7 +30,7 @@ class Service:
             "type": "urn:x-tams:service.tams-server",
             "api_version": API_VERSION,
             "service_version": _software_version(),
-            "event_stream_mechanisms": [],
+            "event_stream_mechanisms": [{"name": "webhooks"}],
             "min_object_timeout": format_timestamp(limits.min_object_timeout_s * NS),
             "min_presigned_url_timeout": format_timestamp(limits.min_presigned_url_timeout_s * NS),
         }
@@ -41,6 +41,7 @@ class Service:
             row = tx.get("service", key="described")
         return {**(row["value"] if row else {}), **self._fixed}
 
+    @retried
     def update(self, changes: Mapping[str, Any]) -> None:
         """Set name and description where given; all else is left as it is (SVC-POST-01, -02, -05, AMB-01)."""
         with self._env.engine.write() as tx:

@@ -8,13 +8,14 @@ import hashlib
 import io
 import logging
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from storage.errors import NotFound
+from storage.errors import NotFound, Unavailable
 from storage.media.object_file import Damaged, ObjectFile, Upload, outage, remove_abandoned, sync_directory
-from storage.media.object_store import Backend, DownloadUrl, StoredObject, UploadRequest
+from storage.media.object_store import Backend, DownloadUrl, ObjectStore, StoredObject, UploadRequest
 from storage.media.signing import UrlSigner, media_path
 
 _log = logging.getLogger(__name__)
@@ -27,15 +28,24 @@ class FileStore:
 
     secret: signs URLs; the same in every process, at least 16 bytes (ValueError otherwise).
     upload_timeout_s, download_timeout_s: how long presigned URLs live, in seconds, before grace (TMO-04).
+    may_be_away: a `root` that is not there, such as a lost mount, is no error now but an outage when the store is used.
 
     Opening a store makes its folders and removes what uploads of dead processes left behind.
     Every method that touches files may raise storage.errors.Unavailable.
     """
 
     def __init__(
-        self, root: Path, backend: Backend, secret: bytes, *, upload_timeout_s: int, download_timeout_s: int
+        self,
+        root: Path,
+        backend: Backend,
+        secret: bytes,
+        *,
+        upload_timeout_s: int,
+        download_timeout_s: int,
+        may_be_away: bool = False,
     ) -> None:
         self.backend = backend
+        self.unsigned = True
         self._name = f"storage backend {backend.id}"
         self._signer = UrlSigner(secret)
         self._upload_timeout_s = upload_timeout_s
@@ -43,11 +53,13 @@ class FileStore:
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         self._durable_folders: set[Path] = set()
-        with outage(self._name):
-            self._objects.mkdir(parents=True, exist_ok=True)
-            self._incoming.mkdir(exist_ok=True)
-            sync_directory(root)
-        self.remove_abandoned()
+        self._prepared = False
+        try:
+            self._prepare(parents=not may_be_away)
+            self.remove_abandoned()
+        except Unavailable:
+            if not may_be_away:
+                raise
 
     def upload(self, object_id: str, content_type: str, *, presigned: bool, base_url: str) -> UploadRequest:
         """The PUT that uploads `object_id` (STO-17, STO-27, INT-04)."""
@@ -109,6 +121,7 @@ class FileStore:
     def begin(self, object_id: str, content_type: str) -> Upload:
         """An upload to be fed piece by piece; nothing is seen of it before its `commit`."""
         target = self._path(object_id)
+        self._prepare()
         return Upload(
             self._incoming, target, object_id, content_type, prepare=self._make_durable_folder, name=self._name
         )
@@ -123,6 +136,32 @@ class FileStore:
                 self._require_mount()
             else:
                 sync_directory(path.parent)
+
+    def delete_many(self, object_ids: Iterable[str]) -> list[str]:
+        """Remove the bytes of many objects, one after the other; the ids of those that are gone now."""
+        removed: list[str] = []
+        for object_id in object_ids:
+            try:
+                self.delete(object_id)
+            except Unavailable as error:
+                if not removed:
+                    raise
+                _log.warning("%s", error)
+                break
+            removed.append(object_id)
+        return removed
+
+    def copy_from(self, other: ObjectStore, object_id: str) -> bool:
+        """False: bytes come into a folder by being written."""
+        return False
+
+    def check(self) -> None:
+        """Raises Unavailable unless files can be written here."""
+        self._prepare()
+        with outage(self._name), tempfile.TemporaryFile(dir=self._incoming) as probe:
+            self._require_mount()
+            probe.write(b"probe")
+            probe.flush()
 
     def object_ids(self) -> Iterator[str]:
         """The ids of all objects with bytes here. Files that are not whole objects are logged and left out."""
@@ -148,6 +187,15 @@ class FileStore:
         if removed:
             _log.info("removed %d abandoned uploads from %s", removed, self._incoming)
         return removed
+
+    def _prepare(self, *, parents: bool = False) -> None:
+        """Make the folders, once; later a folder that is not there is a loss, which must be noticed."""
+        if not self._prepared:
+            with outage(self._name):
+                self._objects.mkdir(parents=parents, exist_ok=True)
+                self._incoming.mkdir(exist_ok=True)
+                sync_directory(self._objects.parent)
+            self._prepared = True
 
     def _path(self, object_id: str) -> Path:
         name = hashlib.sha256(object_id.encode("utf-8", "surrogatepass")).hexdigest()

@@ -242,7 +242,8 @@ def _describe(fd: int, file_size: int, path: Path) -> tuple[str, StoredObject]:
         tail = os.pread(fd, length + _FOOTER.size, size)
     try:
         members = json.loads(tail[-_FOOTER.size - length : -_FOOTER.size])
-        stored = StoredObject(members["size"], members["content_type"], members["etag"])
+        modified = os.fstat(fd).st_mtime_ns // 1000
+        stored = StoredObject(members["size"], members["content_type"], members["etag"], modified)
         object_id: str = members["id"]
     except (ValueError, KeyError, TypeError):
         raise damaged from None

@@ -1,6 +1,6 @@
 """The seam between the catalogue and the stores of media: the ObjectStore protocol and what passes through it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
@@ -55,11 +55,15 @@ class DownloadUrl:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What a store knows of the bytes of an object. size: bytes; etag: without quotes."""
+    """What a store knows of the bytes of an object. size: bytes; etag: without quotes.
+
+    modified: microseconds since 1970 at which they were stored, where the store says so.
+    """
 
     size: int
     content_type: str
     etag: str
+    modified: int | None = field(default=None, compare=False)
 
 
 class ObjectStore(Protocol):
@@ -70,6 +74,8 @@ class ObjectStore(Protocol):
     """
 
     backend: Backend
+    unsigned: bool
+    """Whether it has URLs without a signature that are of use to clients; `upload` gives signed ones otherwise."""
 
     def upload(self, object_id: str, content_type: str, *, presigned: bool, base_url: str) -> UploadRequest:
         """The request that uploads `object_id`; a presigned one is valid for the upload timeout. No I/O."""
@@ -92,10 +98,32 @@ class ObjectStore(Protocol):
         """Store the bytes durably (on return they survive a crash), replacing what was there, all or nothing."""
         ...
 
+    def copy_from(self, other: "ObjectStore", object_id: str) -> bool:
+        """Have the bytes copied from `other` without reading them here, content type and all, replacing what was there.
+
+        False where that cannot be done, and nothing was: the caller then reads and writes. Raises NotFound.
+        """
+        ...
+
     def delete(self, object_id: str) -> None:
         """Remove the bytes; no error where there are none."""
         ...
 
+    def delete_many(self, object_ids: Iterable[str]) -> list[str]:
+        """Remove the bytes of many objects; the ids of those that have none now.
+
+        Raises Unavailable where none could be removed because of an outage.
+        """
+        ...
+
     def object_ids(self) -> Iterator[str]:
         """The ids of all objects that have bytes here, in no order."""
+        ...
+
+    def remove_abandoned(self) -> int:
+        """Remove what uploads of dead processes left behind, and return how many; to be called by clock."""
+        ...
+
+    def check(self) -> None:
+        """Raises Unavailable, within seconds, unless the store is there and can be used."""
         ...

@@ -146,18 +146,56 @@ _TABLES = (
     ),
     Table(
         "deletion_requests",
-        _columns(
-            "id string, flow_id string, status string, created int64, expiry int64, leased_until int64?, doc json"
-        ),
+        _columns("id string, flow_id string, status string, created int64, expiry int64, doc json"),
         key=("id",),
         indexes=(("created", "id"), ("expiry", "id"), ("status", "created"), ("flow_id",)),
     ),
-    # Bytes that nothing names any more, to be removed once they are due.
+    # Where events go. enabled: status is "created" or "started"; since: from when on events are meant for it.
+    # failing_since: of the first failure in a row.
+    # base_url: by which the service was reached when the webhook was last set, for URLs of its own in events.
+    Table(
+        "webhooks",
+        _columns(
+            "id string, url string, enabled bool, status string, owner string, secret string?, base_url string,"
+            " created int64, since int64, failing_since int64?, doc json"
+        ),
+        key=("id",),
+        indexes=(("url", "id"), ("enabled", "id")),
+    ),
+    # The outbox: what has happened, in order of `position` (microseconds since 1970, then a count within the
+    # transaction). pending: not yet passed on to the webhooks that it matches.
+    Table(
+        "events",
+        _columns("id string, position int64, pending bool, doc json"),
+        key=("id",),
+        indexes=(("pending", "position"),),
+    ),
+    # What each webhook is still to be sent.
+    Table(
+        "deliveries",
+        _columns("webhook_id string, position int64, event_id string"),
+        key=("webhook_id", "position", "event_id"),
+        indexes=(("event_id",),),
+        clustered=True,
+    ),
+    # Work for workers. due: when it may be taken; for work that a worker holds, the end of its lease; null once it has
+    # failed for good. token: of the worker that holds it.
+    Table(
+        "jobs",
+        _columns(
+            "kind string, key string, due int64?, token string?, worker string?, attempts int64, created int64,"
+            " error string?, doc json"
+        ),
+        key=("kind", "key"),
+        indexes=(("due",),),
+    ),
+    # Bytes that nothing names any more, to be removed.
     Table(
         "garbage",
         _columns("storage_id string, object_id string, due int64"),
         key=("storage_id", "object_id"),
-        indexes=(("due",),),
+        indexes=(("object_id",),),
+        clustered=True,
     ),
 )
 

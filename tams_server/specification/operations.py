@@ -65,6 +65,12 @@ def read_operations(document: Json) -> list[Operation]:
     return [reader.operation(path, method, item[method]) for path, method, item in _each(document) if method != "head"]
 
 
+def read_webhooks(document: Json) -> dict[str, Validator]:
+    """The validator of each event type's message, by event type. Raises SpecificationError."""
+    reader = _Reader(document)
+    return {name: reader.message(name, item["post"]) for name, item in document.get("webhooks", {}).items()}
+
+
 def _each(document: Json) -> Iterator[tuple[str, str, Json]]:
     for path, item in document["paths"].items():
         for method in METHODS:
@@ -85,6 +91,13 @@ class _Reader:
             raise SpecificationError(f"{method.upper()} {path}: {error} is missing") from error
         except ValueError as error:
             raise SpecificationError(f"{method.upper()} {path}: {error}") from error
+
+    def message(self, name: str, source: Json) -> Validator:
+        """What is sent for one type of event. Raises SpecificationError naming it."""
+        try:
+            return self._validator(source["requestBody"]["content"]["application/json"]["schema"])
+        except (KeyError, ValueError) as error:
+            raise SpecificationError(f"webhook {name}: {error}") from error
 
     def _operation(self, path: str, method: str, source: Json) -> Operation:
         parameters = source.get("parameters", [])

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema_rs
 
 from tams_server.specification.document import Json
-from tams_server.specification.words import Complaint, Explainer
+from tams_server.specification.words import Complaint, Explainer, is_secret
 
 _BASE = "urn:x-tams-server:document"
 _EXPLAINED_PARTS = 5000
@@ -35,7 +35,9 @@ class Validator:
         if error is None:
             return None
         # Python's `$` lets a last newline through and its format checkers know fewer formats, so it may find nothing.
-        return self._worded(value, error) or Complaint(_place(error), error.message[:_SHOWN_CHARS])
+        place = _place(error)
+        rest = "is not as the schema has it" if is_secret(place) else error.message[:_SHOWN_CHARS]
+        return self._worded(value, error) or Complaint(place, rest)
 
     def _worded(self, value: Any, error: jsonschema_rs.ValidationError) -> Complaint | None:
         """In jsonschema's words, of a long list for the item at fault alone; None for what is too large for it."""

@@ -15,6 +15,8 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 SHOWN_CHARS = 60
+_SECRET_MEMBERS = ("api_key_value",)
+"""Members whose value no message shows (HOOK-LIST-06)."""
 _DISCRIMINATORS = ("format", "profile_id")
 _RULES = {
     "enum": lambda rule: f"must be one of {', '.join(map(str, rule))}",
@@ -46,9 +48,20 @@ class Complaint:
 
 
 def shown(value: Any) -> str:
-    """`value` as JSON, shortened to SHOWN_CHARS."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    """`value` as JSON, without secrets, shortened to SHOWN_CHARS."""
+    text = json.dumps(_without_secrets(value), ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 3] + "..."
+
+
+def is_secret(path: Iterable[str | int]) -> bool:
+    """Whether what is at this place must not be shown."""
+    return any(part in _SECRET_MEMBERS for part in path)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: "(secret)" if k in _SECRET_MEMBERS else _without_secrets(v) for k, v in value.items()}
+    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
 class Explainer:
@@ -133,11 +146,13 @@ def _described(error: ValidationError) -> Complaint:
         return Complaint((*path, missing or ""), "is missing")
     if error.validator in ("additionalProperties", "unevaluatedProperties") and isinstance(error.instance, dict):
         return Complaint(path, f"has members that it may not have: {error.message}"[:300])
+    value = "the value" if is_secret(path) else shown(error.instance)
     if error.validator == "pattern":
         title = error.schema.get("title") if isinstance(error.schema, dict) else None
         kind = f" ({title})" if title else ""
-        return Complaint(path, f"{shown(error.instance)} must match {rule}{kind}")
+        return Complaint(path, f"{value} must match {rule}{kind}")
     if error.validator == "oneOf" or error.validator == "anyOf":
-        return Complaint(path, f"{shown(error.instance)} fits none, or more than one, of the forms it may have")
+        return Complaint(path, f"{value} fits none, or more than one, of the forms it may have")
     words = _RULES.get(str(error.validator))
-    return Complaint(path, f"{shown(error.instance)} {words(rule) if words else error.message[:300]}")
+    unworded = "breaks a rule" if is_secret(path) else error.message[:300]
+    return Complaint(path, f"{value} {words(rule) if words else unworded}")

@@ -14,6 +14,7 @@ import uvicorn
 from storage.catalog import Catalog
 from tams_server.app import create_app
 from tams_server.settings import Settings
+from tams_server.specification.load import Specification
 from tams_server.wiring import Parts, prepare
 from tests.conformance.kit.polling import until
 from tests.conformance.kit.server import free_port
@@ -28,6 +29,7 @@ class Running:
     url: str
     client: httpx.Client
     catalog: Catalog
+    specification: Specification
 
     def with_scopes(self, *scopes: str) -> httpx.Client:
         """A client with a new token of these scopes."""
@@ -69,7 +71,7 @@ def serving(folder: Path, parts: Callable[[Settings], Parts] | None = None, **se
         assert server.started
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30) as client:
-            yield Running(url, client, app.runtime.parts.catalog)
+            yield Running(url, client, app.runtime.parts.catalog, app.specification)
     finally:
         server.should_exit = True
         thread.join(30)

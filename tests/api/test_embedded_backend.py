@@ -106,5 +106,5 @@ def test_the_service_promises_what_the_settings_say(tmp_path: Path) -> None:
     assert service["min_object_timeout"] == "900:0"
     assert service["min_presigned_url_timeout"] == "450:0"
     assert service["api_version"] == "8.2"
-    assert service["event_stream_mechanisms"] == []
+    assert service["event_stream_mechanisms"] == [{"name": "webhooks"}]
     assert service["type"] == "urn:x-tams:service.tams-server"

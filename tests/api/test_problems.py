@@ -60,8 +60,7 @@ MISSING = [
     ("/flows/nonsense", "flowId", f'path parameter flowId: "nonsense" must match {PATTERN}'),
     ("/service/webhooks/nonsense", "webhookId", f'path parameter webhookId: "nonsense" must match {PATTERN}'),
     ("/flows/%FF", "flowId", 'path parameter flowId: "%FF" is not UTF-8 text'),
-    ("/service/webhooks", None, "this service offers no webhooks"),
-    (f"/service/webhooks/{ID}", None, "this service offers no webhooks"),
+    (f"/service/webhooks/{ID}", "webhookId", f"there is no webhook {ID}"),
     ("/nothing", None, "there is nothing at /nothing"),
     ("//service", None, "there is nothing at //service"),
     ("/flows/", None, "there is nothing at /flows/"),
@@ -120,11 +119,32 @@ def test_what_is_not_there_is_told_by_its_id(running: Running, path: str, field:
     problem(running.client.get(running.url + path), 404, "not_found", message, field)
 
 
-@pytest.mark.behaviour("HOOK-POST-12", "A33")
-@pytest.mark.parametrize(("method", "path"), [("POST", "/service/webhooks"), ("PUT", f"/service/webhooks/{ID}")])
-def test_bodies_for_webhooks_are_not_looked_at_where_there_are_none(running: Running, method: str, path: str) -> None:
-    answer = running.client.request(method, path, json={"url": 5})
-    problem(answer, 404, "not_found", "this service offers no webhooks")
+@pytest.mark.behaviour("HOOK-PUT-05", "A33")
+def test_the_body_for_a_webhook_is_not_looked_at_where_there_is_none(running: Running) -> None:
+    answer = running.client.put(f"/service/webhooks/{ID}", json={"url": 5})
+    problem(answer, 404, "not_found", f"there is no webhook {ID}", "webhookId")
+
+
+@pytest.mark.behaviour("HOOK-POST-03", "HOOK-POST-05", "HOOK-POST-08", "HOOK-POST-14", "AMB-13", "A61")
+@pytest.mark.parametrize(
+    ("members", "field", "message"),
+    [
+        ({"url": 5}, "url", "url: 5 must be of type string"),
+        ({"events": ["flows/seen"]}, "events.0", r'events\.0: "flows/seen" must be one of .*'),
+        ({"status": "started"}, "status", 'status: "started" must be one of created, disabled'),
+        ({"flow_ids": ["x"]}, "flow_ids.0", f'flow_ids\\.0: "x" must match {PATTERN}'),
+        ({"url": "http://127.0.0.1/hook"}, "url", "url names the host 127.0.0.1, which is not at a public address .*"),
+        ({"url": "ftp://a.example/"}, "url", "url .*"),
+        ({"api_key_name": "Host", "api_key_value": "x"}, "api_key_name", "api_key_name .*"),
+        ({"api_key_name": "X-Key"}, "api_key_value", "api_key_value is needed: .*"),
+    ],
+    ids=str,
+)
+def test_a_webhook_that_cannot_be_is_told_by_its_member(
+    running: Running, members: dict[str, Any], field: str, message: str
+) -> None:
+    body = {"url": "https://receiver.example.com/", "events": [], **members}
+    problem(running.client.post("/service/webhooks", json=body), 400, "invalid", message, field)
 
 
 @pytest.mark.behaviour("SVC-GEN-06", "A01", "SB-GET-08", "PROF-IMM-01")

@@ -113,10 +113,15 @@ def test_the_rest_is_served_over_the_copy(running: Running) -> None:
     client = running.client
     made = profile()
     assert client.post(f"/service/profiles/{made['id']}", json=made).status_code == 201
-    for path in ("/", "/service", "/service/storage-backends", "/service/profiles", "/flow-delete-requests"):
+    hook = {"url": "https://receiver.example.com/", "events": ["flows/created"], "status": "disabled"}
+    answer = client.post("/service/webhooks", json=hook)
+    assert answer.status_code == 201
+    assert client.get(f"/service/webhooks/{answer.json()['id']}").json() == answer.json()
+    listings = ("storage-backends", "profiles", "webhooks")
+    for path in ("/", "/service", "/flow-delete-requests", *(f"/service/{name}" for name in listings)):
         assert client.get(path).status_code == 200
         assert client.head(path).status_code == 200
-    assert client.get("/service/webhooks").status_code == 404
+    assert client.get(f"/service/webhooks/{fresh()}").status_code == 404
     assert client.get(f"/flow-delete-requests/{fresh()}").status_code == 404
 
 

@@ -1,7 +1,6 @@
 """The application over two storage backends that have tags, with its worker."""
 
 import dataclasses
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +8,12 @@ from pathlib import Path
 from storage.catalog import Catalog
 from storage.media.filesystem import FileStore
 from storage.media.object_store import Backend
+from tams_server.outbound.gateway import Gateway
 from tams_server.settings import Settings
-from tams_server.wiring import Parts, open_parts
-from tams_server.worker import run_worker
+from tams_server.wiring import Parts, address_rules, open_parts
 from tests.api.in_process import TOKEN, serving
 from tests.conformance.kit.server import Subject
+from tests.unit.workers import working
 
 _SECRET = b"0123456789abcdef"
 _HOME_TAGS: dict[str, str | list[str]] = {"tier": "hot", "sites": ["London", "Salford, Greater Manchester"]}
@@ -29,18 +29,12 @@ def _parts(settings: Settings) -> Parts:
     home.backend = dataclasses.replace(home.backend, region="here", tags=_HOME_TAGS)
     second = FileStore(settings.data_dir / "second", _SECOND, _SECRET, upload_timeout_s=600, download_timeout_s=3600)
     stores = {home.backend.id: home, _SECOND.id: second}
-    return dataclasses.replace(parts, catalog=Catalog(parts.engine, stores), stores=stores)
+    catalog = Catalog(parts.engine, stores, outbound=Gateway(address_rules(settings)))
+    return dataclasses.replace(parts, catalog=catalog, stores=stores)
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[Subject]:
     """The server, its worker included, until the block ends."""
-    stop = threading.Event()
-    with serving(folder, _parts) as running:
-        worker = threading.Thread(target=run_worker, args=(running.catalog, stop), kwargs={"interval_s": 0.1})
-        worker.start()
-        try:
-            yield Subject(running.url, TOKEN)
-        finally:
-            stop.set()
-            worker.join(30)
+    with serving(folder, _parts) as running, working(running.catalog, running.specification.webhooks):
+        yield Subject(running.url, TOKEN)

@@ -8,10 +8,15 @@ import pytest
 
 from tests.conformance.kit.checker import Checker
 from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.receiver import Receiver, receiver_at
 from tests.conformance.kit.report.behaviours import behaviours
 from tests.conformance.kit.report.results import NOT_APPLICABLE
 from tests.conformance.kit.server import Subject, own_server
+from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.skips import not_implemented
 from tests.conformance.kit.trail import TRAIL
+from tests.conformance.kit.webhooks import LISTING, Hooks
+from tests.servers.plugin import stores_of
 
 SELFTEST = Path(__file__).parent / "selftest"
 OWN_SETTINGS = {"TAMS_ASYNC_DELETION_THRESHOLD": "50"}
@@ -54,7 +59,8 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         basic = f"{user}:{option('--tams-password')}" if user else ""
         yield Subject(url.rstrip("/"), option("--tams-token") or "", basic=basic)
         return
-    with own_server(tmp_path_factory.mktemp("server"), OWN_SETTINGS) as subject:
+    folder = tmp_path_factory.mktemp("server")
+    with own_server(folder, OWN_SETTINGS | stores_of(request.config).settings(folder)) as subject:
         yield subject
 
 
@@ -72,3 +78,39 @@ def tams(http: httpx.Client) -> Iterator[TamsClient]:
     client = TamsClient(http, Checker(http.base_url.path))
     yield client
     client.clean()
+
+
+@pytest.fixture(scope="session")
+def receiver(request: pytest.FixtureRequest, http: httpx.Client) -> Iterator[Receiver]:
+    """Where the server under test can send events to. Skips where it has no webhooks, or no way to the kit is known."""
+    if http.get(LISTING).status_code == 404:
+        not_implemented("webhooks")
+    option = request.config.getoption
+    host = option("--webhook-receiver") or ("" if option("--tams-url") else "127.0.0.1")
+    if not host:
+        pytest.skip("no address was given at which the server can reach a receiver of events (--webhook-receiver)")
+    with receiver_at(host) as listening:
+        yield listening
+
+
+@pytest.fixture(scope="session")
+def patience(request: pytest.FixtureRequest) -> float:
+    """How long to wait for an event, in seconds."""
+    seconds: float = request.config.getoption("--webhook-patience")
+    return seconds
+
+
+@pytest.fixture(scope="session")
+def reached(http: httpx.Client, receiver: Receiver, patience: float) -> None:
+    """Leaves tests out where events do not arrive at all, rather than wait for them in every one."""
+    with lasting_client(http) as tams:
+        hook = Hooks(tams, receiver, patience).make("flows/created")
+        flow_id = tams.make_flow()["id"]
+        if not hook.hears(lambda: hook.events(about=flow_id)):
+            pytest.skip(f"no event came to {receiver.url} within {patience:g} s")
+
+
+@pytest.fixture
+def hooks(tams: TamsClient, receiver: Receiver, patience: float, reached: None) -> Hooks:
+    """Makes webhooks that send to the receiver, deleted when the test is over."""
+    return Hooks(tams, receiver, patience)

@@ -37,17 +37,13 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def tagged(http: httpx.Client, kind: str) -> Iterator[Tagged]:
     with lasting_client(http) as tams:
-        made = KINDS[kind](tams, TAGS)
-        yield made
-        made.remove()
+        yield KINDS[kind](tams, TAGS)
 
 
 @pytest.fixture(scope="module")
 def special(http: httpx.Client, kind: str) -> Iterator[Tagged]:
     with lasting_client(http) as tams:
-        made = KINDS[kind](tams, SPECIAL_TAGS)
-        yield made
-        made.remove()
+        yield KINDS[kind](tams, SPECIAL_TAGS)
 
 
 @pytest.mark.behaviour("TAGQ-08", "TAG-03")

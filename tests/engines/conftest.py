@@ -1,18 +1,104 @@
 """The engines that the suite runs over."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from storage.tables import open_engine
 from storage.tables.engine import Engine
+from tests.servers.postgres import PostgresServer, shared_postgres
+from tests.vast_emulator import Emulator
+
+_TEMPLATE = "tams_template"
 
 
-@pytest.fixture(params=["sqlite"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+def _make_template(server: PostgresServer) -> None:
+    engine = open_engine(server.url(server.new_database(name=_TEMPLATE)))
+    engine.create()
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server that all tests of a run share."""
+    with shared_postgres(tmp_path_factory, _make_template) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """A database of its own for each test, with the tables made."""
+    name = postgres.new_database(_TEMPLATE)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def new_postgres_url(postgres: PostgresServer) -> Iterator[Callable[[], str]]:
+    """Makes databases without any table, until the end of the test."""
+    made = []
+
+    def make() -> str:
+        made.append(postgres.new_database())
+        return postgres.url(made[-1])
+
+    yield make
+    for name in made:
+        postgres.drop_database(name)
+
+
+_VAST_SCHEMAS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def vast_emulators() -> Iterator[dict[str, Emulator]]:
+    """An emulated VAST cluster for each way in which a real one may tell of conflicts."""
+    emulators = {"vast-statement": Emulator("statement"), "vast-commit": Emulator("commit")}
+    yield emulators
+    for emulator in emulators.values():
+        emulator.close()
+
+
+@pytest.fixture
+def new_vast_url(vast_emulators: dict[str, Emulator]) -> Callable[[str], str]:
+    """Gives the URL of a schema of its own on the named cluster."""
+    return lambda kind: vast_emulators[kind].url(f"s{next(_VAST_SCHEMAS)}")
+
+
+ENGINES = ["sqlite", "postgresql", "vast-statement", "vast-commit"]
+
+
+@pytest.fixture(params=ENGINES)
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Makes databases of one kind, without any table, and gives their URLs."""
+    if request.param == "postgresql":
+        make: Callable[[], str] = request.getfixturevalue("new_postgres_url")
+        return make
+    if request.param.startswith("vast-"):
+        make_schema: Callable[[str], str] = request.getfixturevalue("new_vast_url")
+        return lambda: make_schema(request.param)
+    number = itertools.count()
+    return lambda: f"sqlite:///{tmp_path / f'new-{next(number)}.sqlite'}"
+
+
+@pytest.fixture(params=ENGINES)
+def engine_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database of each kind that nothing is in."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    if request.param.startswith("vast-"):
+        make_schema: Callable[[str], str] = request.getfixturevalue("new_vast_url")
+        return make_schema(request.param)
+    return f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
+
+
+@pytest.fixture
+def engine(engine_url: str) -> Iterator[Engine]:
     """An empty engine with its tables made."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'catalogue.sqlite'}")
+    engine = open_engine(engine_url)
     engine.create()
     yield engine
     engine.close()

@@ -141,7 +141,7 @@ def test_collecting_an_object_from_outside_touches_no_store(world: World) -> Non
 def test_bytes_on_every_backend_are_collected(world: World) -> None:
     flow_id = world.make_flow()
     world.place(flow_id, "a")
-    world.catalog.objects.copy("a", SECOND_HOME)
+    world.catalog.copies.copy("a", SECOND_HOME)
     world.delete_segments(flow_id)
     world.clock.forward(KEPT_S)
     world.sweep()

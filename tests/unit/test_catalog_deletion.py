@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from storage.catalog import Limits
+from storage.catalog import Limits, references
+from storage.catalog.jobs import FLOW_DELETION, LostLease
 from storage.catalog.paging import PageRequest
 from storage.errors import NotFound, Unavailable
 from storage.timerange import parse_timerange
 from tests.conformance.kit.documents import Json, flow
 from tests.unit.catalogs import CALLER, World, open_world
 
-LIMITS = Limits(async_deletion_threshold=5, deletion_batch=4, deletion_lease_s=30, deletion_request_kept_s=3600)
+LIMITS = Limits(async_deletion_threshold=5, deletion_batch=4, job_lease_s=30, deletion_request_kept_s=3600)
 
 
 @pytest.fixture
@@ -62,10 +62,11 @@ def test_few_segments_go_at_once_and_many_by_a_request(world: World, filled: str
 @pytest.mark.behaviour("DREQ-06", "DREQ-07", "DREQ-09", "A58", "DEL-02")
 def test_what_remains_shrinks_with_every_step(world: World, filled: str) -> None:
     made = world.delete_segments(filled)
+    (claim,) = world.claim(FLOW_DELETION)
     steps = [request_of(world, made)]
     while steps[-1]["status"] != "done":
         world.clock.forward(1)
-        assert world.catalog.deletions.work()
+        world.step(claim)
         steps.append(request_of(world, made))
     assert [each["status"] for each in steps] == ["created", "started", "started", "done"]
     assert [each["timerange_remaining"] for each in steps] == ["_", "[4:0_", "[8:0_", "()"]
@@ -73,6 +74,7 @@ def test_what_remains_shrinks_with_every_step(world: World, filled: str) -> None
     assert {each["timerange_to_delete"] for each in steps} == {"_"}
     assert {each["created"] for each in steps} == {steps[0]["created"]}
     assert steps[-1]["created_by"] == CALLER.name
+    assert world.jobs() == []
 
 
 @pytest.mark.behaviour("DREQ-09")
@@ -92,7 +94,8 @@ def test_a_finished_request_is_kept_for_its_time(world: World, filled: str) -> N
 def test_an_unfinished_request_is_never_forgotten(world: World, filled: str) -> None:
     made = world.delete_segments(filled)
     world.clock.forward(10 * 3600)
-    world.catalog.deletions.collect()
+    while world.catalog.tick():
+        pass
     assert request_of(world, made)["status"] == "created"
     world.sweep()
     assert world.timeranges(filled) == []
@@ -116,8 +119,10 @@ def test_segments_that_come_later_stay(world: World, filled: str) -> None:
     made = world.delete_segments(filled)
     world.clock.forward(1)
     fill(world, filled, 20, 22)
-    world.catalog.deletions.work()
+    (claim,) = world.claim(FLOW_DELETION)
+    assert world.step(claim)
     world.place(filled, "again", at(1))
+    world.catalog.jobs.release(claim)
     world.sweep()
     assert request_of(world, made)["status"] == "done"
     assert world.timeranges(filled) == [at(1), at(20), at(21)]
@@ -145,37 +150,95 @@ def test_a_flow_is_gone_at_once_and_its_id_is_free_when_all_is_gone(world: World
 
 
 @pytest.mark.behaviour("DREQ-13")
-def test_the_work_of_a_dead_worker_is_taken_up(world: World, filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_the_work_of_a_dead_worker_is_taken_up(world: World, filled: str, steps: int) -> None:
     made = world.delete_segments(filled)
-    with monkeypatch.context() as dying:
-        dying.setattr(world.catalog.deletions, "_advance", die)
-        with pytest.raises(KeyboardInterrupt):
-            world.catalog.deletions.work()
-    assert request_of(world, made)["status"] == "started"
-    assert not world.catalog.deletions.work(), "the lease of the dead worker holds"
+    (dead,) = world.claim(FLOW_DELETION, worker="one that dies")
+    for _ in range(steps):
+        assert world.step(dead)
+    left = world.timeranges(filled)
+    world.clock.forward(29)
+    world.sweep()
+    assert world.timeranges(filled) == left, "the lease of the dead worker holds"
     world.clock.forward(30)
     world.sweep()
     assert request_of(world, made)["status"] == "done"
     assert world.timeranges(filled) == []
+    with pytest.raises(LostLease):
+        world.step(dead)
 
 
-def die(request: Any) -> None:
+@pytest.mark.behaviour("DREQ-13")
+def test_a_step_that_is_cut_short_is_undone_and_done_again(
+    world: World, filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = world.listen("flows/segments_deleted")
+    made = world.delete_segments(filled)
+    (dead,) = world.claim(FLOW_DELETION)
+    with monkeypatch.context() as dying:
+        dying.setattr(references, "remove", die)
+        with pytest.raises(KeyboardInterrupt):
+            world.step(dead)
+    assert request_of(world, made)["status"] == "created"
+    assert len(world.timeranges(filled)) == 10
+    world.clock.forward(30)
+    world.sweep()
+    assert request_of(world, made)["status"] == "done"
+    told = sorted(body["event"]["timerange"] for body in world.heard(webhook))
+    assert told == ["[0:0_4:0)", "[4:0_8:0)", "[8:0_10:0)"]
+
+
+def die(*_args: object) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.behaviour("DREQ-13")
+def test_a_worker_that_has_lost_its_lease_deletes_nothing_more(world: World, filled: str) -> None:
+    world.delete_segments(filled)
+    (slow,) = world.claim(FLOW_DELETION, worker="slow")
+    assert world.step(slow)
+    world.clock.forward(30)
+    (other,) = world.claim(FLOW_DELETION, worker="other")
+    with pytest.raises(LostLease):
+        world.step(slow)
+    assert len(world.timeranges(filled)) == 6
+    assert world.step(other)
+    assert len(world.timeranges(filled)) == 2
 
 
 @pytest.mark.behaviour("DREQ-13", "DREQ-06")
 def test_a_step_that_fails_is_tried_again(world: World, filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = world.delete_segments(filled)
     with monkeypatch.context() as failing:
-        failing.setattr(world.catalog.deletions, "_advance", fail)
-        world.catalog.deletions.work()
+        failing.setattr(references, "remove", fail)
+        world.sweep()
+    assert request_of(world, made)["status"] == "created"
+    assert world.jobs() == [(FLOW_DELETION, "waiting")]
     world.clock.forward(30)
     world.sweep()
     assert request_of(world, made)["status"] == "done"
 
 
-def fail(request: Any) -> None:
+def fail(*_args: object) -> None:
     raise Unavailable("the catalogue is away")
+
+
+@pytest.mark.behaviour("DREQ-06", "DREQ-08")
+def test_a_request_that_was_given_up_tells_why_and_can_be_gone_on_with(world: World, filled: str) -> None:
+    made = world.delete_segments(filled)
+    assert made is not None
+    (claim,) = world.claim(FLOW_DELETION)
+    assert world.step(claim)
+    world.catalog.jobs.discard(FLOW_DELETION, made["id"])
+    world.catalog.deletions.give_up(made["id"], "the catalogue was away for too long")
+    shown = request_of(world, made)
+    assert shown["status"] == "error"
+    assert shown["error"]["summary"] == "the catalogue was away for too long"
+    assert shown["timerange_remaining"] == "[4:0_"
+    world.clock.forward(10 * 3600)
+    world.sweep()
+    assert request_of(world, made)["status"] == "error", "it is not forgotten"
+    assert len(world.timeranges(filled)) == 6
 
 
 @pytest.mark.behaviour("DREQ-13", "OBJ-LIFE-04")
@@ -185,15 +248,10 @@ def test_many_workers_share_many_requests(world: World) -> None:
         fill(world, flow_id, 0, 12, prefix=f"f{number}-")
     world.clock.forward(1)
     made = [world.delete_segments(flow_id) for flow_id in flows]
-
-    def work() -> None:
-        while world.catalog.deletions.work():
-            pass
-
     with ThreadPoolExecutor(4) as pool:
-        for future in [pool.submit(work) for _ in range(4)]:
+        for future in [pool.submit(world.sweep) for _ in range(4)]:
             future.result()
-    work()
+    assert world.jobs() == []
     assert [request_of(world, each)["status"] for each in made] == ["done"] * 4
     assert [world.timeranges(flow_id) for flow_id in flows] == [[]] * 4
     assert not any(world.is_shown(f"f{n}-{m}") for n in range(4) for m in range(12))

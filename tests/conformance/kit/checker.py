@@ -1,6 +1,7 @@
-"""Holds answers against the specification with openapi-core, the second opinion beside the server's own validators."""
+"""Holds answers and events against the specification with openapi-core, a second opinion beside the server's own."""
 
-from functools import cache
+import json
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,17 @@ class _Request:
         self.method = request.method.lower()
         self.content_type = request.headers.get("content-type", "")
         self.body = None
+        self.parameters = RequestParameters()
+
+
+class _Event:
+    """A request that brings an event, as openapi-core wants to see it (its WebhookRequest protocol)."""
+
+    def __init__(self, name: str, method: str, content_type: str, body: bytes) -> None:
+        self.name = name
+        self.method = method.lower()
+        self.content_type = content_type.partition(";")[0]
+        self.body = body
         self.parameters = RequestParameters()
 
 
@@ -62,6 +74,18 @@ class Checker:
         except (OpenAPIError, ValueError) as error:
             what = f"{answer.request.method} {answer.request.url} answered {answer.status_code}"
             raise AssertionError(f"{what}, not as the specification describes it: {_told(error)}") from error
+
+
+@lru_cache(maxsize=4096)
+def check_event(method: str, content_type: str, body: bytes) -> None:
+    """Fail where a request that brings an event is not as the specification describes that type of event."""
+    shown = body[:_TOLD_CHARS].decode("utf-8", "replace")
+    try:
+        name = json.loads(body)["event_type"]
+        _specification().validate_webhook_request(_Event(name, method, content_type, body))
+    except (OpenAPIError, ValueError, LookupError, TypeError) as error:
+        what = f"{method} of {content_type or 'no type'} brought {shown}"
+        raise AssertionError(f"{what}, not as the specification describes the event: {_told(error)}") from error
 
 
 def _told(error: Exception) -> str:

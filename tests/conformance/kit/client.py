@@ -28,6 +28,7 @@ class TamsClient:
         self.http = http
         self._checker = checker
         self._made: list[str] = []
+        self._paths: list[str] = []
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send, and check the answer against the specification (of refusals only that they are no 5xx).
@@ -69,6 +70,10 @@ class TamsClient:
     def remember(self, flow_id: str) -> None:
         """Delete this flow too when the test is over."""
         self._made.append(flow_id)
+
+    def remember_at(self, path: str) -> None:
+        """Delete what is at this path, which is no flow, when the test is over."""
+        self._paths.append(path)
 
     def allocate(self, flow_id: str, count: int = 1, **members: Any) -> list[Json]:
         """Set storage aside for `count` objects; the items of media_objects."""
@@ -125,7 +130,11 @@ class TamsClient:
             answer = self.request("GET", following)
 
     def clean(self) -> None:
-        """Delete the flows that were made, read-only ones too."""
+        """Delete what was made: the flows last, read-only ones too."""
+        for path in reversed(self._paths):
+            with suppress(httpx.TransportError):
+                self.http.delete(path)
+        self._paths.clear()
         for flow_id in reversed(self._made):
             with suppress(httpx.TransportError):
                 if self.http.delete(f"/flows/{flow_id}").status_code == 403:

@@ -11,7 +11,8 @@ from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.profiles import make_profile
 from tests.conformance.kit.queries import with_query
 from tests.conformance.kit.segments import post_segment, register
-from tests.conformance.kit.skips import not_implemented
+from tests.conformance.kit.webhooks import LISTING as WEBHOOKS
+from tests.conformance.kit.webhooks import make_webhook, need_webhooks
 
 Params = Mapping[str, Any]
 
@@ -123,18 +124,14 @@ def profiles(tams: TamsClient) -> Listing:
 
 def webhooks(tams: TamsClient) -> Listing:
     """Webhooks that send nothing; skips where the server has none."""
-    tag = fresh_name("tag")
-    if tams.get("/service/webhooks").status_code == 404:
-        not_implemented("webhooks")
-
-    def add() -> str:
-        url = f"https://receiver.example.com/{fresh_name()}"
-        body = {"url": url, "events": ["flows/created"], "tags": {"kit": tag}, "status": "disabled"}
-        answer = tams.post("/service/webhooks", body)
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
-
-    return Listing("/service/webhooks", {"tag.kit": tag}, add, lambda id_: _deleted(tams, f"/service/webhooks/{id_}"))
+    tags = {"kit": fresh_name("tag")}
+    need_webhooks(tams)
+    return Listing(
+        WEBHOOKS,
+        {"tag.kit": tags["kit"]},
+        add=lambda: str(make_webhook(tams, tags=tags)["id"]),
+        remove=lambda id_: _deleted(tams, f"{WEBHOOKS}/{id_}"),
+    )
 
 
 KINDS: dict[str, Callable[[TamsClient], Listing]] = {

@@ -9,6 +9,8 @@ from tests.conformance.kit.documents import AUDIO, Json, flow
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.operations import Operation, filled
 from tests.conformance.kit.profiles import make_profile, profile
+from tests.conformance.kit.service import offers_webhooks
+from tests.conformance.kit.webhooks import make_webhook, webhook
 
 TAG = "kit"
 _WATCHED = (
@@ -23,7 +25,8 @@ _WATCHED = (
 
 @dataclass(frozen=True, slots=True)
 class OneOfEach:
-    """values: what to put into the paths of operations; there is no webhook and no delete request by these ids."""
+    """values: what to put into the paths of operations; there is no delete request by that id, and no webhook where the
+    server has none."""
 
     values: Mapping[str, str]
     flow: Json
@@ -48,8 +51,8 @@ class OneOfEach:
             "storage": {"limit": 1},
             "instances": {"url": "https://media.example.com/copy", "label": "copy"},
             "{profileId}": profile(id=self.values["profileId"]),
-            "webhooks": {"url": "https://receiver.example.com/", "events": ["flows/created"]},
-            "{webhookId}": {"id": fresh(), "url": "https://receiver.example.com/", "events": [], "status": "disabled"},
+            "webhooks": webhook(),
+            "{webhookId}": webhook(id=self.values["webhookId"]),
         }
         return bodies[name] if operation.body else None
 
@@ -61,7 +64,7 @@ class OneOfEach:
 
 
 def make_one_of_each(tams: TamsClient) -> OneOfEach:
-    """A flow that collects another, with its source, a segment, an object and tags; and a profile."""
+    """A flow that collects another, with its source, a segment, an object and tags; a profile; and a webhook."""
     texts = {"label": "a label", "description": "a description", "tags": {TAG: "news"}}
     members = [{"id": tams.make_flow(flow(AUDIO))["id"], "role": "sound"}]
     made = tams.make_flow(flow(**texts, read_only=False, max_bit_rate=6000, flow_collection=members))
@@ -74,7 +77,7 @@ def make_one_of_each(tams: TamsClient) -> OneOfEach:
         "sourceId": source_id,
         "objectId": segment["object_id"],
         "profileId": make_profile(tams)["id"],
-        "webhookId": fresh(),
+        "webhookId": make_webhook(tams)["id"] if offers_webhooks(tams) else fresh(),
         "request-id": fresh(),
         "name": TAG,
     }

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 
+ALLOWED = "127.0.0.0/8,::1/128"
+"""Networks that the server may send events to although they are not public: those of this machine."""
 _START_TIMEOUT_S = 60
 
 
@@ -50,6 +52,7 @@ def own_server(folder: Path, settings: Mapping[str, str] | None = None, port: in
         **{name: value for name, value in os.environ.items() if not name.startswith("TAMS_")},
         "TAMS_BOOTSTRAP_TOKEN": token,
         "TAMS_FAIL_ON_BAD_ANSWER": "true",
+        "TAMS_WEBHOOK_ALLOW": ALLOWED,
         **(settings or {}),
     }
     command = [sys.executable, "-m", "tams_server", "serve", "--host", "127.0.0.1", "--port", str(port)]

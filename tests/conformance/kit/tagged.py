@@ -8,7 +8,7 @@ from tests.conformance.kit.client import TamsClient, part
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.queries import Value, with_query
 from tests.conformance.kit.segments import post_segment, register
-from tests.conformance.kit.skips import not_implemented
+from tests.conformance.kit.webhooks import LISTING, make_webhook, need_webhooks
 
 Tags = Mapping[str, Any]
 
@@ -23,7 +23,6 @@ class Tagged:
     params: Mapping[str, Value]
     prefix: str = ""
     items: Callable[[Any], list[str]] = field(default=lambda document: [item["id"] for item in document])
-    remove: Callable[[], None] = field(default=lambda: None)
 
     def url(self, query: Mapping[str, Value], limit: int | None = None) -> str:
         """The listing with filters, which are named without the prefix."""
@@ -72,22 +71,10 @@ def tagged_users(tams: TamsClient, tags: Sequence[Tags]) -> Tagged:
 
 def tagged_webhooks(tams: TamsClient, tags: Sequence[Tags]) -> Tagged:
     """Webhooks that send nothing; skips where the server has none."""
-    if tams.get("/service/webhooks").status_code == 404:
-        not_implemented("webhooks")
+    need_webhooks(tams)
     run = fresh_name("run")
-    ids = []
-    for each in tags:
-        url = f"https://receiver.example.com/{fresh_name()}"
-        body = {"url": url, "events": ["flows/created"], "status": "disabled", "tags": {**each, "kit": run}}
-        answer = tams.post("/service/webhooks", body)
-        assert answer.status_code == 201, answer.text
-        ids.append(answer.json()["id"])
-
-    def remove() -> None:
-        for id_ in ids:
-            tams.delete(f"/service/webhooks/{id_}")
-
-    return Tagged(ids, "/service/webhooks", {"tag.kit": run}, remove=remove)
+    ids = [make_webhook(tams, tags={**each, "kit": run})["id"] for each in tags]
+    return Tagged(ids, LISTING, {"tag.kit": run})
 
 
 KINDS: dict[str, Callable[[TamsClient, Sequence[Tags]], Tagged]] = {

@@ -14,6 +14,9 @@ from tests.conformance.kit.server import Subject
 FINDINGS = (AssertionError, OpenAPIError)
 """What a test raises when an answer is not as it must be; the second one comes of validating it."""
 
+PATIENCE_S = 8
+"""How long to wait for events, which come at once here, or not at all for a fault."""
+
 _KIT = Path(__file__).parents[1]
 _ROOT = _KIT.parents[1]
 
@@ -50,6 +53,7 @@ def run_kit(subject: Subject, tests: Sequence[str]) -> list[Outcome]:
     """Run tests of the kit ("test_x.py::test_y", with or without the parameters) against a server."""
     collector = _Collector()
     options = ["--tams-url", subject.url, "--tams-token", subject.token, "--rootdir", str(_ROOT)]
+    options += ["--webhook-receiver", "127.0.0.1", "--webhook-patience", str(PATIENCE_S)]
     # The timeout of the outer run holds: its signal must not be taken over. Hunting for unraisable exceptions is slow.
     without = ("cacheprovider", "xdist", "faulthandler", "unraisableexception")
     alone = ["--timeout", "0", "-q", "-s", *(f"-pno:{plugin}" for plugin in without)]

@@ -7,25 +7,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.conformance.selftest.exchange import Answer, Headers, Request
 from tests.conformance.selftest.faults import Fault
+from tests.conformance.selftest.relay import Relay
 
 
 class FaultyApplication:
-    """fault: what is wrong with every request from now on; None: nothing."""
+    """fault: what is wrong with every request from now on; None: nothing. relay: by which its events go."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, relay: Relay) -> None:
         self._app = app
+        self._relay = relay
         self.fault: Fault | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         fault = self.fault
-        if scope["type"] != "http" or fault is None:
+        if scope["type"] != "http" or (fault is None and not scope["path"].startswith("/service/webhooks")):
             await self._app(scope, receive, send)
             return
         request = Request(
             scope["method"], scope["path"], scope["query_string"].decode("latin-1"), await _whole_body(receive)
         )
-        answer = await self._answer(scope, receive, fault.before(request))
-        await _send(fault.after(request, answer), request.method, send)
+        answer = await self._answer(scope, receive, self._relay.before(fault.before(request) if fault else request))
+        answer = self._relay.after(request, answer)
+        await _send(fault.after(request, answer) if fault else answer, request.method, send)
 
     async def _answer(self, scope: Scope, receive_more: Receive, request: Request) -> Answer:
         received = False

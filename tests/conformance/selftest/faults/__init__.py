@@ -6,7 +6,8 @@ from tests.conformance.selftest.faults.others import OF_THE_REST
 from tests.conformance.selftest.faults.pages import OF_PAGES
 from tests.conformance.selftest.faults.segments import OF_SEGMENTS
 from tests.conformance.selftest.faults.timeranges import OF_TIMERANGES
+from tests.conformance.selftest.faults.webhooks import OF_EVENTS, OF_WEBHOOKS
 
 __all__ = ["FAULTS", "Fault"]
 
-FAULTS = (*OF_PAGES, *OF_TIMERANGES, *OF_SEGMENTS, *OF_FLOWS, *OF_THE_REST)
+FAULTS = (*OF_PAGES, *OF_TIMERANGES, *OF_SEGMENTS, *OF_FLOWS, *OF_THE_REST, *OF_WEBHOOKS, *OF_EVENTS)

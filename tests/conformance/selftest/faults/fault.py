@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tests.conformance.selftest.detours import OnTheWay, straight_on
 from tests.conformance.selftest.exchange import Answer, Request
 from tests.conformance.selftest.mutations import After, Before
 
@@ -20,6 +21,7 @@ class Fault:
 
     behaviours: each must be named by a test that fails. tests: of the kit, "file::function" with or without parameters.
     before: what becomes of a request on its way to the server. after: of the answer, given the request as it came.
+    on_the_way: of an event on its way from the server.
     """
 
     name: str
@@ -27,10 +29,16 @@ class Fault:
     tests: tuple[str, ...]
     before: Before
     after: After
+    on_the_way: OnTheWay
 
 
 def fault(
-    name: str, behaviours: str, *tests: str, before: Before = _request_as_it_is, after: After = _answer_as_it_is
+    name: str,
+    behaviours: str,
+    *tests: str,
+    before: Before = _request_as_it_is,
+    after: After = _answer_as_it_is,
+    on_the_way: OnTheWay = straight_on,
 ) -> Fault:
     """behaviours: their ids, separated by spaces."""
-    return Fault(name, frozenset(behaviours.split()), tests, before, after)
+    return Fault(name, frozenset(behaviours.split()), tests, before, after, on_the_way)

@@ -1,0 +1,127 @@
+"""Where the credentials of an S3 store come from; each source notices when they are replaced."""
+
+import configparser
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import botocore.session
+from botocore.exceptions import BotoCoreError
+
+from storage.errors import Unavailable
+from storage.media.sigv4 import Credentials
+
+_log = logging.getLogger(__name__)
+
+_REREAD_S = 1.0
+_RETRY_S = 10.0
+
+
+class CredentialSource(Protocol):
+    """Gives the credentials in force; shared by threads."""
+
+    def current(self) -> Credentials:
+        """The credentials to sign with now. Raises storage.errors.Unavailable where there are none."""
+        ...
+
+
+class FromEnvironment:
+    """Credentials in environment variables of these names, read at each use."""
+
+    def __init__(self, access_key_env: str, secret_key_env: str, session_token_env: str | None = None) -> None:
+        self._names = (access_key_env, secret_key_env)
+        self._token_name = session_token_env
+
+    def current(self) -> Credentials:
+        values = [os.environ.get(name) for name in self._names]
+        if not (values[0] and values[1]):
+            missing = [name for name, value in zip(self._names, values, strict=True) if not value]
+            raise Unavailable(f"credentials are missing: no environment variable {' and '.join(missing)}")
+        token = os.environ.get(self._token_name) if self._token_name else None
+        return Credentials(values[0], values[1], token or None)
+
+
+class FromFile:
+    """Credentials in a file of the form that AWS tools use (INI), read again when it has changed.
+
+    A file that is being rewritten, or is gone for a moment, leaves the last good ones in force.
+    """
+
+    def __init__(self, path: Path, profile: str = "default", clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._profile = profile
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._next = float("-inf")
+        self._seen: tuple[int, int, int] | None = None
+        self._last: Credentials | None = None
+
+    def current(self) -> Credentials:
+        with self._lock:
+            if self._clock() >= self._next:
+                self._next = self._clock() + _REREAD_S
+                self._look()
+            if self._last is None:
+                self._next = float("-inf")
+                raise Unavailable(f"credentials are missing: file {self._path} has no usable profile {self._profile!r}")
+            return self._last
+
+    def _look(self) -> None:
+        try:
+            status = self._path.stat()
+            version = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if version != self._seen:
+                self._last = self._read()
+                self._seen = version
+        except (OSError, ValueError, KeyError, configparser.Error) as error:
+            _log.warning("credentials file %s cannot be used now: %s", self._path, type(error).__name__)
+
+    def _read(self) -> Credentials:
+        parsed = configparser.RawConfigParser()
+        parsed.read_string(self._path.read_text(encoding="utf-8"))
+        section = parsed[self._profile]
+        access_key, secret_key = section["aws_access_key_id"], section["aws_secret_access_key"]
+        if not access_key or not secret_key:
+            raise ValueError("empty")
+        return Credentials(access_key, secret_key, section.get("aws_session_token") or None)
+
+
+class FromChain:
+    """Credentials that botocore finds by its own rules (environment, files, container or instance roles), and renews.
+
+    Where it finds none, it is asked again only after some seconds: to look for a role takes time.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._found: Any = None
+        self._found_in = 0
+        self._next = float("-inf")
+
+    def current(self) -> Credentials:
+        found = self._find()
+        try:
+            frozen = found.get_frozen_credentials()
+        except (BotoCoreError, OSError) as error:
+            _log.warning("the credentials of the chain cannot be renewed: %s", error)
+            raise Unavailable("credentials are missing: those of the chain cannot be renewed") from error
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    def _find(self) -> Any:
+        with self._lock:
+            if self._found_in != os.getpid():
+                self._found, self._found_in, self._next = None, os.getpid(), float("-inf")
+            if self._found is None and self._clock() >= self._next:
+                try:
+                    self._found = botocore.session.Session().get_credentials()
+                except (BotoCoreError, OSError) as error:
+                    _log.warning("no credentials by the chain: %s", error)
+                self._next = self._clock() + _RETRY_S
+            if self._found is None:
+                raise Unavailable("credentials are missing: the chain finds none")
+            return self._found

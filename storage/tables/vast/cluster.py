@@ -1,0 +1,276 @@
+"""Requests to a cluster: one session a process, an end to every wait, and the SDK's errors in storage's words.
+
+Reads go by the SDK's own reader of query answers over the session's pooled connections: its `Table.select` opens a
+connection for each call. All other requests are public methods of the SDK.
+"""
+
+import contextlib
+import functools
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import requests
+import urllib3
+import vastdb
+from vastdb import _internal, errors
+from vastdb.config import BackoffConfig
+from vastdb.table import SplitWorker, SplitWorkerConfig
+from vastdb.table_metadata import TableMetadata, TableRef, TableType
+
+from storage.errors import Contended, Unavailable
+from storage.tables.conditions import Compare, In
+from storage.tables.vast.address import Address
+from storage.tables.vast.layout import FORMS, ROW_ID, Form
+from storage.tables.vast.predicates import expression
+
+_log = logging.getLogger(__name__)
+
+_AT_ONCE = 1 << 17
+"""Rows that one answer may hold where no limit is asked for."""
+_BEGIN_TRIES = 3
+
+_OUTAGES = (
+    errors.ConnectionError,
+    errors.ServiceUnavailable,
+    errors.InternalServerError,
+    errors.RequestTimeout,
+    errors.InsufficientCapacity,
+    errors.Forbidden,
+    errors.ApiResponseError,
+    _internal.QueryDataInternalError,
+    _internal.UnsupportedServer,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    EOFError,
+)
+
+
+def _backoff(patience_s: float) -> Any:
+    """How the SDK tries again where the cluster asks to slow down, or a read is cut off: after some 50 ms, and twice
+    as long each time."""
+    waits = functools.partial(BackoffConfig().wait_gen, factor=0.05)
+    return BackoffConfig(wait_gen=waits, max_tries=10, max_time=patience_s, max_value=2.0)
+
+
+class UnknownOutcome(Exception):
+    """A commit was sent, and what became of it is not known."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises Contended for a race that was lost and Unavailable for an outage, both with nothing written."""
+    try:
+        yield
+    except errors.Conflict as error:
+        raise Contended("another request is changing the same thing") from error
+    except errors.NotFound as error:
+        if "ransaction" not in (error.code or ""):
+            raise
+        raise Contended("the transaction took too long and was given up") from error
+    except _OUTAGES as error:
+        _log.error("VAST database: %s", told(error))
+        raise Unavailable("the catalogue cannot be reached or written at the moment") from error
+
+
+def told(error: BaseException) -> str:
+    """An error in one line, without the headers of the request, which the SDK shows."""
+    if isinstance(error, errors.HttpError):
+        return f"{error.status} {error.code}: {error.message}"
+    if isinstance(error, errors.ConnectionError):
+        return f"{type(error.cause).__name__}: {error.cause}"
+    return f"{type(error).__name__}: {error}"
+
+
+class Cluster:
+    """Safe to share between threads, and across fork: each process makes a session of its own."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._guard = threading.Lock()
+        self._session: Any = None
+        self._endings: ThreadPoolExecutor | None = None
+        self._metadata = {form.name: self._described(form) for form in FORMS.values()}
+        # Lost races are part of the work here, and the SDK warns of each.
+        logging.getLogger("vastdb").setLevel(logging.ERROR)
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._guard = threading.Lock()
+        self._session = self._endings = None
+
+    def _described(self, form: Form) -> Any:
+        """What the SDK would ask the cluster about a table before each use; create() sees to it that it is so."""
+        ref = TableRef(self.address.bucket, self.address.schema, form.name)
+        kind = TableType.Elysium if form.sort else TableType.Regular
+        metadata = TableMetadata(ref, form.schema, kind)
+        metadata._sorted_columns = [form.schema.field(name) for name in form.sort] or None
+        return metadata
+
+    def describe(self, form: Form) -> None:
+        """Take in a table that is not one of the catalogue's."""
+        self._metadata[form.name] = self._described(form)
+
+    @property
+    def session(self) -> Any:
+        """The SDK's session of this process, made at first use."""
+        with self._guard:
+            if self._session is None:
+                address = self.address
+                with translated():
+                    self._session = vastdb.connect(
+                        endpoint=address.endpoint,
+                        access=address.access,
+                        secret=address.secret,
+                        ssl_verify=address.verify,
+                        timeout=(address.connect_s, address.answer_s),
+                        backoff_config=_backoff(address.patience_s),
+                    )
+                for endpoint in self._session.api.endpoints:
+                    # What the environment says of proxies and passwords would be looked up for every request.
+                    self._session.api._session_get_or_create(endpoint).trust_env = False
+            return self._session
+
+    def close(self) -> None:
+        with self._guard:
+            endings, self._endings = self._endings, None
+            session, self._session = self._session, None
+        if endings is not None:
+            endings.shutdown()
+        if session is not None:
+            session.api.__exit__()
+
+    # Transactions.
+
+    def begin(self) -> int:
+        """Open a transaction; its id. One that is opened twice because an answer was lost does no harm."""
+        api = self.session.api
+        for attempt in range(1, _BEGIN_TRIES + 1):
+            with translated():
+                try:
+                    return int(api.begin_transaction().headers["tabular-txid"])
+                except errors.ConnectionError:
+                    if attempt == _BEGIN_TRIES:
+                        raise
+            time.sleep(0.02 * attempt)
+        raise AssertionError
+
+    def commit(self, tx: int) -> None:
+        """Raises Contended or Unavailable where nothing was written, UnknownOutcome where that cannot be told."""
+        try:
+            self.session.api.commit_transaction(tx)
+        except (errors.Conflict, errors.NotFound) as error:
+            raise Contended("another request has just changed the same thing") from error
+        except (errors.Slowdown, errors.Forbidden) as error:
+            self.rollback(tx)
+            raise Unavailable("the catalogue is too busy at the moment") from error
+        except _OUTAGES as error:
+            _log.warning("VAST database: the answer to a commit was lost (%s)", told(error))
+            raise UnknownOutcome from error
+
+    def rollback(self, tx: int) -> bool:
+        """Give a transaction up. False where no answer came; one that is over already counts as given up."""
+        try:
+            self.session.api.rollback_transaction(tx)
+        except (errors.NotFound, errors.BadRequest, errors.Conflict):
+            return True
+        except (*_OUTAGES, Unavailable) as error:
+            _log.info("VAST database: no rollback: %s", error)
+            return False
+        return True
+
+    def end_later(self, tx: int) -> None:
+        """Give up a transaction that has only read, without anybody waiting for it."""
+        with self._guard:
+            if self._endings is None:
+                self._endings = ThreadPoolExecutor(2, thread_name_prefix="vast-endings")
+            endings = self._endings
+        with contextlib.suppress(RuntimeError):  # Closed meanwhile: the cluster gives idle transactions up.
+            endings.submit(self.rollback, tx)
+
+    @contextmanager
+    def defining(self) -> Iterator[Any]:
+        """The SDK's object for the schema, made if need be, in a transaction that may change definitions.
+
+        Raises ValueError where there is no such bucket, Contended where another changed them at the same time.
+        """
+        bucket, schema = self.address.bucket, self.address.schema
+        tx = self.begin()
+        try:
+            with translated():
+                try:
+                    place = self.transaction(tx).bucket(bucket)
+                except errors.MissingBucket as error:
+                    raise ValueError(f"the VAST cluster has no bucket {bucket} for tables") from error
+                yield place.schema(schema, fail_if_missing=False) or place.create_schema(schema)
+                self.session.api.commit_transaction(tx)
+        except BaseException:
+            self.rollback(tx)
+            raise
+
+    # Rows.
+
+    def select(
+        self, tx: int, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
+    ) -> pa.Table:
+        """Any rows, at most `limit`, that meet `conditions`: one request, unless the answer is long.
+
+        columns may name the row id.
+        """
+        metadata = self._metadata[form.name]
+        schema = pa.schema([pa.field(ROW_ID, form.id_type), *form.schema])
+        request = _internal.build_query_data_request(
+            schema=schema, predicate=expression(metadata.ibis_table, conditions), field_names=list(columns)
+        )
+        config = SplitWorkerConfig(
+            num_splits=1,
+            num_sub_splits=1,
+            num_row_groups_per_sub_split=8,
+            limit_rows_per_sub_split=limit or _AT_ONCE,
+            use_semi_sorted_projections=True,
+            queue_priority=None,
+            semi_sorted_projection_name=None,
+        )
+        api = self.session.api
+        place = metadata.ref
+        worker = SplitWorker(api, request, place.bucket, place.schema, place.table, tx, False, 0, config)
+        batches: list[pa.RecordBatch] = []
+
+        def read() -> None:
+            for batch in worker:
+                batches.append(batch)
+                if limit is not None and sum(map(len, batches)) >= limit:
+                    # Enough: the rest of this answer is read, and no further one asked for.
+                    worker.subsplits_state = dict.fromkeys(worker.subsplits_state, _internal.TABULAR_INVALID_ROW_ID)
+
+        with translated():
+            api._backoff_decorator(read)()
+        return pa.Table.from_batches(batches, request.response_schema).slice(0, limit)
+
+    def insert(self, tx: int, form: Form, batch: pa.RecordBatch) -> list[Any]:
+        """Add rows; their ids, in the same order."""
+        ids: list[Any] = self._change(tx, form, lambda table: table.insert(batch)).to_pylist()
+        return ids
+
+    def update(self, tx: int, form: Form, batch: pa.RecordBatch) -> None:
+        self._change(tx, form, lambda table: table.update(batch))
+
+    def delete(self, tx: int, form: Form, ids: pa.Array) -> None:
+        rows = pa.record_batch([ids], names=[ROW_ID])
+        self._change(tx, form, lambda table: table.delete(rows))
+
+    def _change(self, tx: int, form: Form, do: Callable[[Any], Any]) -> Any:
+        with translated():
+            return do(self.transaction(tx).table_from_metadata(self._metadata[form.name]))
+
+    def transaction(self, tx: int) -> Any:
+        """The SDK's object for a transaction that begin() has opened."""
+        transaction = self.session.transaction()
+        transaction.txid = tx
+        return transaction

@@ -1,0 +1,116 @@
+"""The form of the tables on a cluster: Arrow schemas, sorting keys, and rows to and from Arrow."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from storage.errors import Invalid
+from storage.tables.engine import Row
+from storage.tables.schema import TABLES, Column, Table
+
+ROW_ID = "$row_id"
+LOCKS = "locks"
+LOCK_SLOTS = 1024
+CELL_BYTES = 64_000
+"""The longest text of one cell. The SDK's own figure for clusters is 128 KiB."""
+
+_BATCH_BYTES = 3 << 20
+"""Rows sent at once; a request may have 5 MiB."""
+
+_TYPES = {"string": pa.string(), "json": pa.string(), "int64": pa.int64(), "bool": pa.bool_()}
+
+_ALSO_SORTED = frozenset({"objects"})
+"""Grows with the segments, and is read by lists of ids."""
+
+UNIQUE_BY_MAKE = frozenset({"events", "deliveries", "deletion_requests"})
+"""Tables whose keys are made anew for every row, so that nobody else can have taken them."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """One table as it is on a cluster."""
+
+    table: Table
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        return {column.name: column for column in self.table.columns}
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """All columns may be null there: whether a cluster minds is not documented, so that it is checked here."""
+        return pa.schema([pa.field(column.name, _TYPES[column.type]) for column in self.table.columns])
+
+    @cached_property
+    def sort(self) -> tuple[str, ...]:
+        return self.table.key if self.table.clustered or self.name in _ALSO_SORTED else ()
+
+    @cached_property
+    def id_type(self) -> pa.DataType:
+        return pa.decimal128(38, 0) if self.sort else pa.uint64()
+
+    def key_of(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(row[name] for name in self.table.key)
+
+    def complete(self, row: Mapping[str, Any]) -> Row:
+        """`row` with every column. Raises ValueError for one that must not be null."""
+        full = {name: row.get(name) for name in self.columns}
+        for name, column in self.columns.items():
+            if full[name] is None and not column.nullable and column.type != "json":
+                raise ValueError(f"column {self.name}.{name} cannot be null")
+        return full
+
+    def batches(self, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterable[pa.RecordBatch]:
+        """Columns `names` of `rows`, in batches that a request has room for. Raises Invalid for too long a text."""
+        columns: dict[str, list[Any]] = {}
+        sizes = [32 * len(names)] * len(rows)
+        for name in names:
+            values = [row[name] for row in rows]
+            if self.columns[name].type == "json":
+                values = [None if value is None else orjson.dumps(value).decode() for value in values]
+            if _TYPES[self.columns[name].type] == pa.string():
+                for at, value in enumerate(values):
+                    sizes[at] += self._length(name, value)
+            columns[name] = values
+        schema = pa.schema([self.schema.field(name) for name in names])
+        start = 0
+        while start < len(rows):
+            end, size = start + 1, sizes[start]
+            while end < len(rows) and size + sizes[end] <= _BATCH_BYTES:
+                size += sizes[end]
+                end += 1
+            yield pa.record_batch([pa.array(columns[f.name][start:end], f.type) for f in schema], schema=schema)
+            start = end
+
+    def _length(self, name: str, value: str | None) -> int:
+        size = 0 if value is None else len(value.encode())
+        if size > CELL_BYTES:
+            raise Invalid(f"{self.name}.{name} takes {size} bytes, more than the {CELL_BYTES} that a cell holds")
+        return size
+
+    def rows(self, found: pa.Table) -> list[Row]:
+        """Rows from Arrow, row ids among the columns where they were asked for."""
+        rows: list[Row] = found.to_pylist()
+        documents = [n for n in found.schema.names if n != ROW_ID and self.columns[n].type == "json"]
+        for name in documents:
+            for row in rows:
+                if row[name] is not None:
+                    row[name] = orjson.loads(row[name])
+        return rows
+
+    def row_ids(self, ids: Sequence[Any]) -> pa.Array:
+        return pa.array(ids, self.id_type)
+
+
+_LOCKS = Table(LOCKS, (Column("slot", "int64"), Column("holders", "string")), key=("slot",))
+"""One row a slot, which a writer changes before it reads. holders: the transactions that did so last, newest first."""
+
+FORMS: dict[str, Form] = {table.name: Form(table) for table in (*TABLES.values(), _LOCKS)}

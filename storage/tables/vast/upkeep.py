@@ -1,0 +1,280 @@
+"""The probe of what only a cluster can tell, and the projections of tables."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from vastdb import errors
+
+from storage.errors import Contended, TamsError
+from storage.tables.conditions import Compare, In
+from storage.tables.engine import Row
+from storage.tables.schema import Column, Table
+from storage.tables.vast.cluster import Cluster, UnknownOutcome, translated
+from storage.tables.vast.engine import VastEngine
+from storage.tables.vast.layout import CELL_BYTES, FORMS, ROW_ID, Form
+from storage.tables.vast.predicates import IN_LIST
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One assumption about a cluster. needed: without it, no more than one process may write.
+
+    fact: what was seen, in words.
+    """
+
+    name: str
+    holds: bool
+    needed: bool
+    fact: str
+
+
+def allow_several_writers(findings: list[Finding]) -> bool:
+    """Whether the cluster keeps writers apart as the engine needs it."""
+    return all(finding.holds for finding in findings if finding.needed)
+
+
+_PLAIN = Form(
+    Table("probe", (Column("slot", "int64"), Column("text", "string")), key=("slot",)),
+)
+_SORTED = Form(
+    Table("probe_sorted", (Column("slot", "int64"), Column("text", "string")), key=("slot",), clustered=True),
+)
+
+
+def probe(engine: VastEngine) -> list[Finding]:
+    """Try what the engine relies on, with two small tables that are made and dropped again in the engine's schema.
+
+    Raises Unavailable where the cluster cannot be reached.
+    """
+    with _tables(engine.cluster):
+        tried = _Probe(engine.cluster)
+        return [
+            tried.conflict(_PLAIN),
+            tried.conflict(_SORTED),
+            tried.snapshot(),
+            tried.own_writes(),
+            tried.row_ids(_PLAIN),
+            tried.row_ids(_SORTED),
+            tried.given_up(),
+            tried.cell(),
+            tried.list_of_values(),
+        ]
+
+
+@contextmanager
+def _tables(cluster: Cluster) -> Iterator[None]:
+    forms = (_PLAIN, _SORTED)
+
+    def drop() -> None:
+        with cluster.defining() as schema:
+            for form in forms:
+                if form.name in schema.tablenames():
+                    schema.table(form.name).drop()
+
+    drop()
+    with cluster.defining() as schema:
+        for form in forms:
+            schema.create_table(form.name, form.schema, sorting_key=list(form.sort))
+            cluster.describe(form)
+    try:
+        yield
+    finally:
+        drop()
+
+
+class _Probe:
+    """Each method tries one thing, on a row of its own."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._rows = 0
+
+    def _new_row(self, form: Form) -> int:
+        self._rows += 1
+        tx = self._cluster.begin()
+        batch = pa.record_batch([pa.array([self._rows]), pa.array(["first"])], schema=form.schema)
+        self._cluster.insert(tx, form, batch)
+        self._cluster.commit(tx)
+        return self._rows
+
+    def _read(self, tx: int, form: Form, slot: int) -> Row:
+        rows = form.rows(self._cluster.select(tx, form, [Compare("slot", "==", slot)], ["text", ROW_ID], None))
+        return rows[0] if rows else {"text": None, ROW_ID: None}
+
+    def _write(self, tx: int, form: Form, row: Row, text: str) -> None:
+        columns = [form.row_ids([row[ROW_ID]]), pa.array([text])]
+        self._cluster.update(tx, form, pa.record_batch(columns, names=[ROW_ID, "text"]))
+
+    def _text(self, form: Form, slot: int) -> str | None:
+        tx = self._cluster.begin()
+        text: str | None = self._read(tx, form, slot)["text"]
+        self._cluster.rollback(tx)
+        return text
+
+    def conflict(self, form: Form) -> Finding:
+        """Of two transactions that update one row, one must lose."""
+        slot = self._new_row(form)
+        one, two = self._cluster.begin(), self._cluster.begin()
+        for tx in (one, two):
+            self._read(tx, form, slot)
+        self._write(one, form, self._read(one, form, slot), "one")
+        lost: list[str] = []
+        try:
+            self._write(two, form, self._read(two, form, slot), "two")
+        except Contended:
+            lost.append("the second, at its update")
+            self._cluster.rollback(two)
+        for name, tx in (("first", one), ("second", two)):
+            if lost and tx is two:
+                continue
+            try:
+                self._cluster.commit(tx)
+            except Contended:
+                lost.append(f"the {name}, at its commit")
+            except UnknownOutcome:
+                lost.append(f"the {name}, with an outage at its commit")
+        kind = "sorted" if form.sort else "plain"
+        fact = f"{' and '.join(lost) or 'neither'} lost; the row says {self._text(form, slot)!r}"
+        return Finding(f"two updates of one row of a {kind} table", len(lost) == 1, needed=True, fact=fact)
+
+    def snapshot(self) -> Finding:
+        """What is committed after a transaction has begun must not show in it, or it would miss conflicts it saw."""
+        slot = self._new_row(_PLAIN)
+        reader, writer = self._cluster.begin(), self._cluster.begin()
+        first = self._read(reader, _PLAIN, slot)["text"]
+        self._write(writer, _PLAIN, self._read(writer, _PLAIN, slot), "later")
+        self._cluster.commit(writer)
+        second = self._read(reader, _PLAIN, slot)["text"]
+        self._cluster.rollback(reader)
+        seen = self._text(_PLAIN, slot)
+        fact = f"an open transaction read {first!r} and then {second!r}; a new one {seen!r}"
+        return Finding("a transaction sees one moment", first == second and seen == "later", needed=False, fact=fact)
+
+    def own_writes(self) -> Finding:
+        slot = self._new_row(_PLAIN)
+        tx = self._cluster.begin()
+        self._write(tx, _PLAIN, self._read(tx, _PLAIN, slot), "mine")
+        seen, others = self._read(tx, _PLAIN, slot)["text"], self._text(_PLAIN, slot)
+        self._cluster.rollback(tx)
+        after = self._text(_PLAIN, slot)
+        holds = (seen, others, after) == ("mine", "first", "first")
+        fact = f"the writer read {seen!r}, others {others!r}, and after a rollback {after!r}"
+        return Finding("a writer sees its own changes, and others do not", holds, needed=True, fact=fact)
+
+    def row_ids(self, form: Form) -> Finding:
+        """Row ids must last for a transaction, updates of its own included."""
+        slot = self._new_row(form)
+        tx = self._cluster.begin()
+        before = self._read(tx, form, slot)
+        self._write(tx, form, before, "again")
+        after = self._read(tx, form, slot)
+        self._cluster.commit(tx)
+        other = self._cluster.begin()
+        later = self._read(other, form, slot)[ROW_ID]
+        self._cluster.rollback(other)
+        fact = f"{before[ROW_ID]}, after an update {after[ROW_ID]}, in another transaction {later}"
+        kind = "sorted" if form.sort else "plain"
+        return Finding(f"row ids of a {kind} table stay", before[ROW_ID] == after[ROW_ID], needed=True, fact=fact)
+
+    def given_up(self) -> Finding:
+        """A rollback must not undo what is committed, and must keep a later commit from succeeding."""
+        slot = self._new_row(_PLAIN)
+        tx = self._cluster.begin()
+        self._write(tx, _PLAIN, self._read(tx, _PLAIN, slot), "kept")
+        self._cluster.commit(tx)
+        self._cluster.rollback(tx)
+        kept = self._text(_PLAIN, slot)
+        tx = self._cluster.begin()
+        self._write(tx, _PLAIN, self._read(tx, _PLAIN, slot), "lost")
+        self._cluster.rollback(tx)
+        refused = False
+        try:
+            self._cluster.commit(tx)
+        except (TamsError, UnknownOutcome, errors.HttpError):
+            refused = True
+        last = self._text(_PLAIN, slot)
+        fact = f"after commit and rollback {kept!r}; a commit after a rollback was {'refused' if refused else 'taken'}"
+        return Finding("a transaction ends once", (kept, last) == ("kept", "kept"), needed=True, fact=fact)
+
+    def cell(self) -> Finding:
+        """The longest text that the engine writes."""
+        text = "x" * CELL_BYTES
+        slot = self._new_row(_PLAIN)
+        tx = self._cluster.begin()
+        try:
+            self._write(tx, _PLAIN, self._read(tx, _PLAIN, slot), text)
+            self._cluster.commit(tx)
+        except (TamsError, UnknownOutcome, errors.HttpError) as error:
+            self._cluster.rollback(tx)
+            return Finding("the longest cell", holds=False, needed=True, fact=f"{CELL_BYTES} bytes: {error}")
+        same = self._text(_PLAIN, slot) == text
+        return Finding("the longest cell", same, needed=True, fact=f"{CELL_BYTES} bytes {'came' if same else 'went'}")
+
+    def list_of_values(self) -> Finding:
+        """The longest list of values in one condition."""
+        slot = self._new_row(_PLAIN)
+        tx = self._cluster.begin()
+        try:
+            found = self._cluster.select(tx, _PLAIN, [In("slot", range(slot, slot + IN_LIST))], ["slot"], None)
+            fact, holds = f"{IN_LIST} values: {len(found)} row", len(found) == 1
+        except (TamsError, errors.HttpError) as error:
+            fact, holds = f"{IN_LIST} values: {error}", False
+        self._cluster.rollback(tx)
+        return Finding("the longest list of values", holds, needed=True, fact=fact)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionState:
+    """A projection that the engine would have: of a table, sorted by columns; and whether it is there."""
+
+    table: str
+    name: str
+    sorted_by: tuple[str, ...]
+    enabled: bool
+
+
+def _wanted() -> Iterator[tuple[Form, str, tuple[str, ...]]]:
+    """One for each index of an unsorted table; whether a sorted one may have projections is not documented."""
+    for form in FORMS.values():
+        for columns in form.table.indexes if not form.sort else ():
+            yield form, f"{form.name}_by_{'_'.join(columns)}", columns
+
+
+def projection_states(engine: VastEngine) -> list[ProjectionState]:
+    """What projections there are, and could be."""
+    with engine.cluster.defining() as schema:
+        return _states(schema)
+
+
+def _states(schema: Any) -> list[ProjectionState]:
+    states = []
+    known: dict[str, set[str]] = {}
+    for form, name, columns in _wanted():
+        if form.name not in known:
+            table = schema.table(form.name)
+            known[form.name] = {projection.name for projection in table.projections(include_stats=False)}
+        states.append(ProjectionState(form.name, name, columns, name in known[form.name]))
+    return states
+
+
+def enable_projections(engine: VastEngine) -> list[ProjectionState]:
+    """Make those that are not there; the state afterwards. The cluster fills and keeps them by itself."""
+    with engine.cluster.defining() as schema:
+        for state in _states(schema):
+            if not state.enabled:
+                rest = [name for name in FORMS[state.table].columns if name not in state.sorted_by]
+                with translated():
+                    schema.table(state.table).create_projection(state.name, list(state.sorted_by), rest)
+    return projection_states(engine)
+
+
+def disable_projections(engine: VastEngine) -> list[ProjectionState]:
+    """Drop those that are there; the state afterwards."""
+    with engine.cluster.defining() as schema:
+        for state in _states(schema):
+            if state.enabled:
+                schema.table(state.table).projection(state.name).drop()
+    return projection_states(engine)

@@ -1,0 +1,93 @@
+"""What counting costs a request: a request's counting against the whole request, in one process and one run.
+
+The request goes through the ASGI application without a network, so that it costs less here than anywhere; the counts
+are shared between processes, which costs more than keeping them. Run by `python -m tests.benchmarks.metrics`.
+"""
+
+import asyncio
+import logging
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tams_server.shared_counters import counters_shared
+
+_ROUNDS = 15
+_REQUESTS = 100
+_COUNTINGS = 2000
+_TOKEN = b"a-token-of-the-benchmark"
+
+
+def main() -> None:
+    logging.disable(logging.INFO)
+    with tempfile.TemporaryDirectory() as folder, counters_shared():
+        whole, counting = asyncio.run(_measured(Path(folder)))
+    print(f"a request {whole * 1e6:.0f} us, counting it {counting * 1e6:.1f} us: {counting / whole:.2%}")
+
+
+async def _measured(folder: Path) -> tuple[float, float]:
+    """Seconds of CPU for a request, and for what counting takes of that; each the least of several rounds."""
+    from tams_server.app import create_app
+    from tams_server.exchange import Exchange
+    from tams_server.settings import Settings
+    from tams_server.wiring import prepare
+
+    settings = Settings(data_dir=folder, bootstrap_token=_TOKEN.decode())
+    prepare(settings)
+    app = create_app(settings)
+    operation = next(each for each in app.specification.operations if each.id == "GET_flows")
+    exchange = Exchange("id", "/flows", "", operation=operation)
+
+    async def request() -> None:
+        statuses: list[int] = []
+
+        async def send(message: dict[str, object]) -> None:
+            statuses.append(int(str(message.get("status", 200))))
+
+        await app(_scope(), _receive, send)  # type: ignore[arg-type]
+        assert statuses == [200, 200]
+
+    async def count() -> None:
+        app.metrics.request_began()
+        app.metrics.request_ended(exchange, "GET", 200, 0.0012)
+
+    async def nothing() -> None:
+        pass
+
+    await request()
+    seconds = [(await _each(request, _REQUESTS), await _counting(count, nothing)) for _ in range(_ROUNDS)]
+    app.runtime.stop()
+    return min(whole for whole, _ in seconds), min(counting for _, counting in seconds)
+
+
+async def _counting(count: Callable[[], Awaitable[None]], nothing: Callable[[], Awaitable[None]]) -> float:
+    return await _each(count, _COUNTINGS) - await _each(nothing, _COUNTINGS)
+
+
+async def _each(work: Callable[[], Awaitable[None]], times: int) -> float:
+    started = time.process_time()
+    for _ in range(times):
+        await work()
+    return (time.process_time() - started) / times
+
+
+async def _receive() -> dict[str, object]:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def _scope() -> dict[str, object]:
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/flows",
+        "raw_path": b"/flows",
+        "query_string": b"",
+        "headers": [(b"authorization", b"Bearer " + _TOKEN), (b"host", b"tams.test")],
+    }
+
+
+if __name__ == "__main__":
+    main()

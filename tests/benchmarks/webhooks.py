@@ -1,0 +1,91 @@
+"""Does a change cost the same however many webhooks are registered?
+
+Several servers side by side, alike but for their webhooks, are asked for the same changes turn about.
+"""
+
+import random
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.conformance.kit.documents import flow
+from tests.conformance.kit.ids import fresh
+from tests.conformance.kit.server import own_server
+
+_SETTINGS = {"TAMS_WORKERS": "1", "TAMS_FAIL_ON_BAD_ANSWER": "false", "TAMS_WEBHOOK_TIMEOUT": "5"}
+_WARM_UP = 20
+_ELSEWHERE = "http://127.0.0.1:1/hook"
+"""Where nobody listens."""
+IDLE = "3600"
+"""A pause of the background worker that outlasts the measurement: what it costs to pass events on is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """count: webhooks registered; matching: they want what happens. worker_interval: seconds, as a setting."""
+
+    name: str
+    count: int
+    matching: bool = True
+    worker_interval: str = "0.5"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Milliseconds of one change in the median, and the 95th percentile."""
+
+    case: Case
+    median_ms: float
+    p95_ms: float
+
+
+NONE = Case("no webhook", 0)
+AT_WORK = [Case("1 dead webhook, this flow's", 1), Case("1,000 dead webhooks, this flow's", 1000)]
+"""Those with a background worker that has a thousand deliveries to try for each change, on the same machine."""
+ONE = Case("1 webhook, another flow's", 1, matching=False)
+MANY = Case("1,000 webhooks, other flows'", 1000, matching=False)
+
+
+def measure(folder: Path, cases: Sequence[Case], rounds: int) -> list[Cost]:
+    """What setting a flow's label costs in each case, by `rounds` requests of each."""
+    with ExitStack() as stack:
+        changes = [_changes(stack, folder / str(number), case) for number, case in enumerate(cases)]
+        times: list[list[float]] = [[] for _ in cases]
+        for round_ in range(_WARM_UP + rounds):
+            for turn in random.sample(range(len(cases)), len(cases)):
+                took = next(changes[turn])
+                if round_ >= _WARM_UP:
+                    times[turn].append(took)
+    return [
+        Cost(case, statistics.median(each), sorted(each)[int(len(each) * 0.95)])
+        for case, each in zip(cases, times, strict=True)
+    ]
+
+
+def _changes(stack: ExitStack, folder: Path, case: Case) -> Iterator[float]:
+    """Start a server; each step is one change, and the milliseconds it took."""
+    settings = {**_SETTINGS, "TAMS_WORKER_INTERVAL": case.worker_interval}
+    subject = stack.enter_context(own_server(folder, settings))
+    headers = {"Authorization": f"Bearer {subject.token}"}
+    http = stack.enter_context(httpx.Client(base_url=subject.url, headers=headers, timeout=60))
+    document = flow()
+    path = f"/flows/{document['id']}"
+    http.put(path, json=document).raise_for_status()
+    for _ in range(case.count):
+        wanted = document["id"] if case.matching else fresh()
+        body = {"url": _ELSEWHERE, "events": ["flows/updated"], "flow_ids": [wanted]}
+        http.post("/service/webhooks", json=body).raise_for_status()
+    return _change_for_ever(http, f"{path}/label")
+
+
+def _change_for_ever(http: httpx.Client, path: str) -> Iterator[float]:
+    while True:
+        label = fresh()
+        began = time.perf_counter()
+        http.put(path, json=label).raise_for_status()
+        yield (time.perf_counter() - began) * 1000

@@ -1,0 +1,230 @@
+"""What webhooks choose to be told of new segments (TRF-*): one hook for each choice, on the same segments."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.documents import Json, flow, init_flow
+from tests.conformance.kit.events import FLOW_UPDATED, SEGMENTS_ADDED
+from tests.conformance.kit.ids import fresh
+from tests.conformance.kit.marks import by_name
+from tests.conformance.kit.media import fetch
+from tests.conformance.kit.places import add_url, backends, home_backend
+from tests.conformance.kit.receiver import Receiver, Reply
+from tests.conformance.kit.segments import register
+from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.skips import not_implemented
+from tests.conformance.kit.webhooks import Hook, Hooks, each_hears
+
+CONTENT = b"content of an object of the kit"
+HOME, ELSEWHERE = "home", "elsewhere"
+EVERYWHERE = frozenset({HOME, ELSEWHERE})
+TERSE = {"url", "presigned", "label"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """proves: behaviours. options: of the webhook; HOME and ELSEWHERE stand for labels and the id of the backend.
+    shown: where the URLs lead that are told; perhaps: where they may lead too, as a backend may have URLs of both
+    kinds."""
+
+    proves: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    shown: frozenset[str] = EVERYWHERE
+    perhaps: frozenset[str] = frozenset()
+
+
+CHOICES = {
+    "nothing chosen": Choice("TRF-04 TRF-05"),
+    "no labels": Choice("TRF-01", {"accept_get_urls": []}, frozenset()),
+    "one label": Choice("TRF-02", {"accept_get_urls": [ELSEWHERE]}, frozenset({ELSEWHERE})),
+    "another label": Choice("TRF-02", {"accept_get_urls": [HOME, "no such label"]}, frozenset({HOME})),
+    "both labels": Choice("TRF-02", {"accept_get_urls": [HOME, ELSEWHERE]}),
+    "an unknown label": Choice("TRF-02", {"accept_get_urls": ["no such label"]}, frozenset()),
+    "a backend": Choice("TRF-03", {"accept_storage_ids": [HOME]}, frozenset({HOME})),
+    "a backend, verbose": Choice("TRF-03", {"accept_storage_ids": [HOME], "verbose_storage": True}, frozenset({HOME})),
+    "an unknown backend": Choice("TRF-03", {"accept_storage_ids": ["unknown"]}, frozenset()),
+    "no backends": Choice("TRF-03", {"accept_storage_ids": []}),
+    "presigned": Choice("TRF-04 TRF-10", {"presigned": True}, frozenset({HOME})),
+    "not presigned": Choice("TRF-04", {"presigned": False}, frozenset({ELSEWHERE}), frozenset({HOME})),
+    "terse": Choice("TRF-05", {"verbose_storage": False}),
+    "verbose": Choice("TRF-05", {"verbose_storage": True}),
+    "with the timerange of the object": Choice("TRF-06", {"include_object_timerange": True}),
+    "without the timerange of the object": Choice("TRF-06", {"include_object_timerange": False}),
+    "a label of another backend": Choice(
+        "TRF-07", {"accept_get_urls": [ELSEWHERE], "accept_storage_ids": [HOME]}, frozenset()
+    ),
+    "presigned with a label that is not": Choice(
+        "TRF-07", {"accept_get_urls": [ELSEWHERE], "presigned": True}, frozenset()
+    ),
+    "a label that is not presigned": Choice(
+        "TRF-07", {"accept_get_urls": [ELSEWHERE], "presigned": False}, frozenset({ELSEWHERE})
+    ),
+    "all that fits": Choice(
+        "TRF-07",
+        {"accept_get_urls": [HOME], "accept_storage_ids": [HOME], "presigned": True, "verbose_storage": True},
+        frozenset({HOME}),
+    ),
+}
+
+
+class Scene:
+    """Two segments that were registered at once: each object is on the default backend and at a URL from outside, and
+    so is the init object of both, where there are such. Then a change of their flow."""
+
+    def __init__(self, tams: TamsClient, hooks: Hooks, with_init: bool) -> None:
+        self._backend = home_backend(tams)
+        first, self.flow = (tams.make_flow(init_flow() if with_init else flow()) for _ in range(2))
+        init_id, *object_ids = tams.make_objects(first["id"], 3, CONTENT)
+        init = {"init_object_id": init_id} if with_init else {}
+        timeranges = [f"[{number}:0_{number + 1}:0)" for number in range(2)]
+        bulk = [
+            {"object_id": object_id, "timerange": each, "object_timerange": each, **init}
+            for object_id, each in zip(object_ids, timeranges, strict=True)
+        ]
+        self._register(tams, first["id"], bulk)
+        shared = (*init.values(), *object_ids)
+        outside = {object_id: add_url(tams, object_id)["label"] for object_id in shared}
+        self._places = {**dict.fromkeys(outside.values(), ELSEWHERE), self._backend.get("label"): HOME}
+        home = [self._backend["label"]] if "label" in self._backend else []
+        self._labels = {HOME: home, ELSEWHERE: list(outside.values())}
+        types, source_ids = [SEGMENTS_ADDED, FLOW_UPDATED], [self.flow["source_id"]]
+        self._hooks = {
+            name: hooks.try_to_make(types, source_ids=source_ids, **self._options(each))
+            for name, each in CHOICES.items()
+        }
+        self._register(tams, self.flow["id"], bulk)
+        assert tams.put(f"/flows/{self.flow['id']}/label", "changed").status_code == 204
+        each_hears((hook, partial(hook.has, 1, FLOW_UPDATED)) for hook in self._hooks.values() if hook is not None)
+
+    @staticmethod
+    def _register(tams: TamsClient, flow_id: str, bulk: list[Json]) -> None:
+        answer = tams.post(f"/flows/{flow_id}/segments", bulk)
+        assert answer.status_code == 201, answer.text
+
+    def _options(self, choice: Choice) -> Json:
+        options = dict(choice.options)
+        if "accept_get_urls" in options:
+            options["accept_get_urls"] = [
+                label for name in options["accept_get_urls"] for label in self._labels.get(name, [name])
+            ]
+        if "accept_storage_ids" in options:
+            options["accept_storage_ids"] = [
+                self._backend["id"] if name == HOME else fresh() for name in options["accept_storage_ids"]
+            ]
+        return options
+
+    def hook(self, name: str) -> Hook:
+        hook = self._hooks[name]
+        if hook is None:
+            not_implemented(f"webhooks with {dict(CHOICES[name].options)}")
+        return hook
+
+    def segments(self, name: str) -> list[Json]:
+        """Those that this webhook told of."""
+        hook = self.hook(name)
+        events = hook.events(SEGMENTS_ADDED, about=self.flow["id"])
+        segments = {each["object_id"]: each for event in events for each in event.body["segments"]}
+        assert len(segments) == 2, hook.told()
+        return list(segments.values())
+
+    def urls(self, name: str) -> list[Json]:
+        """The URLs of these segments."""
+        return [url for segment in self.segments(name) for url in segment.get("get_urls", [])]
+
+    def assert_shown(self, name: str, urls: list[Json]) -> None:
+        """These are what this webhook was to be told. What has no label passes no filter on labels."""
+        nameless = "accept_get_urls" in CHOICES[name].options and not self._labels[HOME]
+        expected = CHOICES[name].shown - ({HOME} if nameless else set())
+        assert expected <= self.places(urls) <= expected | CHOICES[name].perhaps
+
+    def places(self, urls: list[Json]) -> set[str]:
+        return {self._places.get(url.get("label"), "nowhere") for url in urls}
+
+
+@pytest.fixture(scope="module")
+def scene(
+    http: httpx.Client, receiver: Receiver, patience: float, reached: None, request: pytest.FixtureRequest
+) -> Iterator[Scene]:
+    with lasting_client(http) as tams:
+        with_init = request.config.getoption("--api-version") >= "8.2"
+        yield Scene(tams, Hooks(tams, receiver, patience), with_init)
+
+
+@by_name({name: each.proves for name, each in CHOICES.items()})
+def test_the_urls_that_a_webhook_chose_are_told_and_no_others(scene: Scene, name: str) -> None:
+    for segment in scene.segments(name):
+        scene.assert_shown(name, segment.get("get_urls", []))
+
+
+@by_name(dict.fromkeys(CHOICES, "TRF-08"))
+def test_the_urls_of_the_init_object_are_chosen_alike(scene: Scene, name: str) -> None:
+    for segment in scene.segments(name):
+        scene.assert_shown(name, segment["init_object"].get("get_urls", []))
+
+
+@by_name(dict.fromkeys(["presigned", "not presigned", "nothing chosen"], "TRF-04"))
+def test_urls_say_whether_they_are_presigned(scene: Scene, name: str) -> None:
+    told = {url.get("presigned", False) for url in scene.urls(name)}
+    asked = CHOICES[name].options.get("presigned")
+    assert told == ({True, False} if asked is None else {asked})
+
+
+@by_name(dict.fromkeys(["nothing chosen", "terse"], "TRF-05"))
+def test_urls_are_terse_unless_asked(scene: Scene, name: str) -> None:
+    urls = scene.urls(name)
+    assert urls
+    assert all("url" in each and set(each) <= TERSE for each in urls)
+
+
+@pytest.mark.behaviour("TRF-05")
+def test_verbose_urls_tell_their_backend(tams: TamsClient, scene: Scene) -> None:
+    known = {each["id"]: each for each in backends(tams)}
+    own = [url for url in scene.urls("verbose") if scene.places([url]) == {HOME}]
+    assert own
+    for each in own:
+        backend = known[each["storage_id"]]
+        for name in ("store_type", "provider", "store_product", "region", "availability_zone"):
+            assert each.get(name) == backend.get(name), name
+        assert each.get("controlled", True) is True
+    others = [url for url in scene.urls("verbose") if scene.places([url]) == {ELSEWHERE}]
+    assert [each["controlled"] for each in others] == [False] * len(others)
+
+
+@by_name(
+    dict.fromkeys(
+        ["nothing chosen", "with the timerange of the object", "without the timerange of the object"], "TRF-06"
+    )
+)
+def test_the_timerange_of_an_object_is_told_to_those_who_ask(scene: Scene, name: str) -> None:
+    asked = CHOICES[name].options.get("include_object_timerange", False)
+    assert ["object_timerange" in each for each in scene.segments(name)] == [asked, asked]
+
+
+@by_name(dict.fromkeys(CHOICES, "TRF-11"))
+def test_what_is_told_of_the_flow_is_told_to_all_alike(scene: Scene, name: str) -> None:
+    documents = []
+    for each in ("nothing chosen", name):
+        hook = scene.hook(each)
+        documents.append([event.document for event in hook.events(FLOW_UPDATED, about=scene.flow["id"])][:1])
+    assert documents[0]
+    assert documents[0] == documents[1]
+
+
+@pytest.mark.behaviour("TRF-09")
+def test_a_url_works_though_its_event_came_at_the_second_try(tams: TamsClient, hooks: Hooks) -> None:
+    made = tams.make_flow()
+    hook = hooks.make(SEGMENTS_ADDED, source_ids=[made["source_id"]])
+    hook.inbox.reply(Reply(503))
+    register(tams, made["id"], object_id=tams.make_objects(made["id"], 1, CONTENT)[0])
+    assert hook.gets(2, SEGMENTS_ADDED, about=made["id"]), hook.told()
+    (segment,) = hook.events(SEGMENTS_ADDED, about=made["id"])[-1].body["segments"]
+    assert segment["get_urls"]
+    for url in segment["get_urls"]:
+        answer = fetch(tams, url)
+        assert (answer.status_code, answer.content) == (200, CONTENT)

@@ -1,0 +1,115 @@
+"""Events of sources: they come with their first flow, change, and go with the last (EVT-SC-*, EVT-SU-*, EVT-SX-*)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.deletions import delete_flow
+from tests.conformance.kit.documents import MULTI, Json, flow
+from tests.conformance.kit.events import SOURCE_CREATED, SOURCE_DELETED, SOURCE_UPDATED, Event, distinct, only
+from tests.conformance.kit.ids import fresh
+from tests.conformance.kit.receiver import Receiver
+from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.webhooks import Hook, Hooks
+
+CHANGES: list[tuple[str, str, Any]] = [
+    ("PUT", "label", "changed"),
+    ("PUT", "description", "changed"),
+    ("PUT", "tags/genre", "news"),
+    ("PUT", "tags/genre", ["news", "sport"]),
+    ("DELETE", "label", None),
+    ("DELETE", "description", None),
+    ("DELETE", "tags/genre", None),
+]
+CLOSE = timedelta(seconds=2)
+"""How far apart two moments may be that are the same to the user."""
+
+
+def name_of(change: tuple[str, str, Any]) -> str:
+    return " ".join(map(str, change))
+
+
+def read(tams: TamsClient, source_id: str) -> Json:
+    answer = tams.get(f"/sources/{source_id}")
+    assert answer.status_code == 200, answer.text
+    document: Json = answer.json()
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One source, with two flows in the end, from its first flow to its last; as the server showed it at first and
+    after each change, by the name of that."""
+
+    source_id: str
+    hook: Hook
+    states: dict[str, Json]
+
+    def events(self, type_: str) -> list[Event]:
+        return distinct(self.hook.events(type_, about=self.source_id))
+
+
+@pytest.fixture(scope="module")
+def story(http: httpx.Client, receiver: Receiver, patience: float, reached: None) -> Iterator[Story]:
+    with lasting_client(http) as tams:
+        source_id = fresh()
+        hook = Hooks(tams, receiver, patience).make(source_ids=[source_id])
+        first = tams.make_flow(source_id=source_id)
+        states = {"new": read(tams, source_id)}
+        for method, member, value in CHANGES:
+            body = {} if value is None else {"json": value}
+            assert tams.request(method, f"/sources/{source_id}/{member}", **body).status_code == 204
+            states[name_of((method, member, value))] = read(tams, source_id)
+        second = tams.make_flow(source_id=source_id)
+        delete_flow(tams, first["id"])
+        delete_flow(tams, second["id"])
+        hook.gets(1, SOURCE_DELETED, about=source_id)
+        hook.gets(len(CHANGES), SOURCE_UPDATED, about=source_id)
+        yield Story(source_id, hook, states)
+
+
+@pytest.mark.behaviour("EVT-SC-01", "EVT-SC-02")
+def test_a_source_is_told_once_when_its_first_flow_is_made(story: Story) -> None:
+    event = only(story.events(SOURCE_CREATED))
+    told, shown = event.body["source"], story.states["new"]
+    assert told.items() <= shown.items()
+    assert {"id", "format"} <= told.keys()
+    assert abs(event.moment - datetime.fromisoformat(shown["created"])) <= CLOSE
+
+
+@pytest.mark.behaviour("EVT-SU-01")
+@pytest.mark.parametrize(("method", "member", "value"), CHANGES, ids=map(name_of, CHANGES))
+def test_a_changed_source_is_told_as_it_is_then(story: Story, method: str, member: str, value: Any) -> None:
+    state = story.states[name_of((method, member, value))]
+    name = member.partition("/")[0]
+    told = [event.body["source"] for event in story.events(SOURCE_UPDATED)]
+    found = [each for each in told if each.items() <= state.items() and each.get(name) == state.get(name)]
+    assert found, story.hook.told()
+
+
+@pytest.mark.behaviour("EVT-SX-01", "SRC-LIFE-05")
+def test_a_source_is_told_to_be_gone_once_with_its_last_flow(story: Story) -> None:
+    event = only(story.events(SOURCE_DELETED))
+    assert event.body == {"source_id": story.source_id}
+    told = [event.type for event in story.hook.events(about=story.source_id)]
+    assert told[-1] == SOURCE_DELETED
+
+
+@pytest.mark.behaviour("EVT-SU-02", "AMB-19")
+def test_sources_that_are_collected_are_told_with_what_collects_them(tams: TamsClient, hooks: Hooks) -> None:
+    member, collection = tams.make_flow(), tams.make_flow(flow(MULTI))
+    part, whole = member["source_id"], collection["source_id"]
+    hook = hooks.make(SOURCE_UPDATED, source_ids=[part, whole])
+    path = f"/flows/{collection['id']}/flow_collection"
+    assert tams.put(path, [{"id": member["id"], "role": "picture"}]).status_code == 204
+    hook.wait_for(SOURCE_UPDATED, part, lambda event: event.body["source"].get("collected_by") == [whole])
+    collected = [{"id": part, "role": "picture"}]
+    hook.wait_for(SOURCE_UPDATED, whole, lambda event: event.body["source"].get("source_collection") == collected)
+    assert tams.delete(path).status_code == 204
+    hook.wait_for(SOURCE_UPDATED, part, lambda event: not event.body["source"].get("collected_by"))
+    hook.wait_for(SOURCE_UPDATED, whole, lambda event: not event.body["source"].get("source_collection"))

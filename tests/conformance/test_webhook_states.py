@@ -1,0 +1,191 @@
+"""Webhooks are stopped by clients and by failures, and go on when told so (HOOK-ST-*)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.documents import Json
+from tests.conformance.kit.events import SOURCE_UPDATED
+from tests.conformance.kit.ids import fresh_name
+from tests.conformance.kit.polling import until
+from tests.conformance.kit.receiver import Receiver, Reply
+from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.webhooks import LISTING, Hook, Hooks, put_webhook, read_webhook
+
+ENDLESS = 1000
+"""More replies than any server will ask for."""
+BODY = b"what-a-receiver-says-is-not-for-the-users-of-the-service " * 40
+
+
+def relabel(tams: TamsClient, source_id: str) -> str:
+    """Give the source another label; that label."""
+    label = fresh_name("label")
+    assert tams.put(f"/sources/{source_id}/label", label).status_code == 204
+    return label
+
+
+def labels(hook: Hook) -> list[str]:
+    return [event.body["source"].get("label") for event in hook.events(SOURCE_UPDATED)]
+
+
+def hears(hook: Hook, label: str) -> bool:
+    """Wait for the change to this label; whether it was told."""
+    return hook.hears(lambda: label in labels(hook))
+
+
+# -- Stopped by a client
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """hook: stopped, then started again. meanwhile, later: labels that a source got while it was stopped, and after it
+    was started. silent: it sent nothing before it was started."""
+
+    hook: Hook
+    meanwhile: str
+    later: str
+    silent: bool
+
+
+@pytest.fixture(scope="module")
+def stopped(http: httpx.Client, receiver: Receiver, patience: float, reached: None) -> Iterator[dict[str, Stopped]]:
+    """A webhook that was registered as disabled, and one that was disabled while it was sending."""
+    with lasting_client(http) as tams:
+        source_id = tams.make_flow()["source_id"]
+        hooks = Hooks(tams, receiver, patience)
+        options = {"source_ids": [source_id]}
+        control, running, new = (hooks.make(SOURCE_UPDATED, **options) for _ in range(3))
+        assert put_webhook(tams, new.document, status="disabled").status_code == 201
+        first = relabel(tams, source_id)
+        hears(running, first)
+        assert put_webhook(tams, running.document, status="disabled").status_code == 201
+        made = {"after it sent": running, "before it sent": new}
+        meanwhile = relabel(tams, source_id)
+        hears(control, meanwhile)
+        # By the time that a second change has been told, the first would have been.
+        hears(control, relabel(tams, source_id))
+        silent = {name: meanwhile not in labels(hook) for name, hook in made.items()}
+        for hook in made.values():
+            assert put_webhook(tams, hook.document, status="created").status_code == 201
+        later = relabel(tams, source_id)
+        for hook in (control, *made.values()):
+            hears(hook, later)
+        assert {meanwhile, later} <= set(labels(control)), control.told()
+        yield {name: Stopped(hook, meanwhile, later, silent[name]) for name, hook in made.items()}
+
+
+by_moment = pytest.mark.parametrize("moment", ["after it sent", "before it sent"])
+
+
+@by_moment
+@pytest.mark.behaviour("HOOK-ST-02", "HOOK-POST-05")
+def test_a_disabled_webhook_sends_nothing(stopped: dict[str, Stopped], moment: str) -> None:
+    assert stopped[moment].silent
+
+
+@by_moment
+@pytest.mark.behaviour("HOOK-ST-03", "AMB-16")
+def test_a_webhook_that_is_started_again_sends(tams: TamsClient, stopped: dict[str, Stopped], moment: str) -> None:
+    each = stopped[moment]
+    assert each.later in labels(each.hook), each.hook.told()
+    until(lambda: read_webhook(tams, each.hook.document)["status"] == "started", "the webhook has started")
+
+
+@by_moment
+@pytest.mark.behaviour("HOOK-ST-07", "AMB-40")
+def test_what_happened_while_a_webhook_was_disabled_is_not_sent_later(stopped: dict[str, Stopped], moment: str) -> None:
+    assert stopped[moment].meanwhile not in labels(stopped[moment].hook)
+
+
+# -- Stopped by failures
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A webhook whose receiver is gone for good. shown, listed: what the server says of it once it has given up.
+
+    disabling: the status of the answer to disabling it then; after_disabling: what it was after that. tries: how often
+    it had sent by then, and after another event. restarting: the answer to starting it; later: a label after that.
+    """
+
+    hook: Hook
+    shown: Json
+    listed: Json
+    disabling: int
+    after_disabling: Json
+    tries: tuple[int, int]
+    restarting: httpx.Response
+    later: str
+
+
+@pytest.fixture(scope="module")
+def failed(http: httpx.Client, receiver: Receiver, patience: float, reached: None) -> Iterator[Failed]:
+    """Skips where the server does not give up in good time."""
+    with lasting_client(http) as tams:
+        source_id, tag = tams.make_flow()["source_id"], fresh_name("tag")
+        hooks = Hooks(tams, receiver, patience)
+        hook, control = (hooks.make(SOURCE_UPDATED, source_ids=[source_id], tags={"kit": tag}) for _ in range(2))
+        hook.inbox.reply(*[Reply(410, {"Content-Type": "text/plain"}, BODY)] * ENDLESS)
+        relabel(tams, source_id)
+        if not given_up(tams, hook, patience):
+            pytest.skip(f"no webhook comes to fail within {patience:g} s, though its receiver says that it is gone")
+        shown = read_webhook(tams, hook.document)
+        listed = next(
+            item for item in tams.get(LISTING, **{"tag.kit": tag}).json() if item["id"] == hook.document["id"]
+        )
+        disabling = put_webhook(tams, hook.document, status="disabled").status_code
+        after_disabling = read_webhook(tams, hook.document)
+        tries = len(hook.inbox.came())
+        for _ in range(2):
+            hears(control, relabel(tams, source_id))
+        tries_later = len(hook.inbox.came())
+        hook.inbox.forgive()
+        restarting = put_webhook(tams, hook.document, status="created")
+        later = relabel(tams, source_id)
+        hears(hook, later)
+        yield Failed(hook, shown, listed, disabling, after_disabling, (tries, tries_later), restarting, later)
+
+
+def given_up(tams: TamsClient, hook: Hook, patience: float) -> bool:
+    try:
+        return until(lambda: read_webhook(tams, hook.document)["status"] == "error", "a failed webhook", patience)
+    except AssertionError:
+        return False
+
+
+@pytest.mark.behaviour("HOOK-GET-03", "HOOK-ST-06", "HOOK-LIST-01")
+def test_a_failed_webhook_says_what_failed(failed: Failed) -> None:
+    assert failed.listed == failed.shown
+    assert {"type", "summary", "time"} <= failed.shown["error"].keys()
+
+
+@pytest.mark.behaviour("HOOK-ST-06")
+def test_the_answer_of_the_receiver_is_told(failed: Failed) -> None:
+    assert "410" in str(failed.shown["error"])
+
+
+@pytest.mark.behaviour("DLV-08")
+def test_what_the_receiver_said_is_not_passed_on(failed: Failed) -> None:
+    assert BODY.decode() not in str(failed.shown)
+
+
+@pytest.mark.behaviour("HOOK-ST-05")
+def test_a_failed_webhook_sends_nothing(failed: Failed) -> None:
+    assert failed.tries[0] == failed.tries[1]
+
+
+@pytest.mark.behaviour("HOOK-ST-04", "AMB-15")
+def test_a_failed_webhook_is_not_disabled(failed: Failed) -> None:
+    assert failed.disabling == 400
+    assert failed.after_disabling["status"] == "error"
+
+
+@pytest.mark.behaviour("HOOK-ST-03")
+def test_a_failed_webhook_is_started_again(tams: TamsClient, failed: Failed) -> None:
+    assert failed.restarting.status_code == 201
+    assert failed.later in labels(failed.hook), failed.hook.told()
+    until(lambda: read_webhook(tams, failed.hook.document)["status"] == "started", "the webhook has started")
+    assert "error" not in read_webhook(tams, failed.hook.document)

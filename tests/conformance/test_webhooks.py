@@ -1,0 +1,277 @@
+"""Webhooks: how they are registered, and what is shown of them (HOOK-POST-*, HOOK-GET-*)."""
+
+from typing import Any
+
+import pytest
+
+from tests.conformance.kit.changes import GONE, changed
+from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.events import ALL
+from tests.conformance.kit.ids import fresh, fresh_name
+from tests.conformance.kit.skips import not_implemented
+from tests.conformance.kit.webhooks import (
+    LISTING,
+    make_webhook,
+    path_of,
+    post_webhook,
+    put_webhook,
+    read_webhook,
+    webhook,
+)
+
+SECRET = "Bearer kit-secret-that-nobody-may-see"
+FILTERS = ("flow_ids", "source_ids", "flow_collected_by_ids", "source_collected_by_ids")
+NEVER_MADE = "8f14e45f-ceea-467f-a8d4-dd1c3b1e0f00"
+OPTIONS = [
+    *((name, [NEVER_MADE]) for name in FILTERS),
+    *((name, []) for name in FILTERS),
+    ("accept_get_urls", ["left, right", "Ü"]),
+    ("accept_get_urls", []),
+    ("accept_storage_ids", [NEVER_MADE]),
+    ("accept_storage_ids", []),
+    *(
+        (name, value)
+        for name in ("presigned", "verbose_storage", "include_object_timerange")
+        for value in (True, False)
+    ),
+]
+
+
+# -- What is accepted
+
+
+@pytest.mark.behaviour("HOOK-POST-01", "HOOK-POST-05", "HOOK-POST-06", "HOOK-GET-01")
+def test_a_webhook_needs_a_url_and_events_only(tams: TamsClient) -> None:
+    body = {**webhook(status=None, events=["flows/deleted"], source_ids=[fresh()])}
+    answer = post_webhook(tams, body)
+    assert answer.status_code == 201
+    assert body.items() <= answer.json().items()
+    assert answer.json()["status"] in ("created", "started")
+    shown = read_webhook(tams, answer.json())
+    assert {**shown, "status": ""} == {**answer.json(), "status": ""}
+
+
+@pytest.mark.behaviour("HOOK-POST-02")
+def test_the_same_webhook_twice_is_two_webhooks(tams: TamsClient) -> None:
+    body = webhook(tags={"kit": fresh_name("tag")}, api_key_name="X-Key", api_key_value=SECRET)
+    ids = [make_webhook(tams, **body)["id"] for _ in range(2)]
+    assert ids[0] != ids[1]
+    listed = [item["id"] for page in tams.pages(LISTING, **{"tag.kit": body["tags"]["kit"]}) for item in page.json()]
+    assert sorted(listed) == sorted(ids)
+
+
+@pytest.mark.behaviour("HOOK-POST-01", "HOOK-POST-03")
+def test_every_event_of_the_specification_can_be_asked_for(tams: TamsClient) -> None:
+    assert make_webhook(tams, events=list(ALL))["events"] == list(ALL)
+
+
+@pytest.mark.behaviour("HOOK-POST-05", "HOOK-POST-06")
+@pytest.mark.parametrize(
+    ("sent", "shown"), [("created", ("created", "started")), ("disabled", ("disabled",))], ids=["created", "disabled"]
+)
+def test_a_webhook_starts_as_its_client_says(tams: TamsClient, sent: str, shown: tuple[str, ...]) -> None:
+    made = make_webhook(tams, status=sent, source_ids=[fresh()])
+    assert made["status"] in shown
+    assert read_webhook(tams, made)["status"] in shown
+
+
+@pytest.mark.behaviour("HOOK-POST-04", "HOOK-POST-07", "HOOK-POST-10", "TRF-10", "AMB-10")
+@pytest.mark.parametrize(("name", "value"), OPTIONS, ids=str)
+def test_an_option_is_kept_as_it_was_sent_or_refused(tams: TamsClient, name: str, value: Any) -> None:
+    answer = post_webhook(tams, webhook(**{name: value}))
+    if answer.status_code == 400:
+        not_implemented(f"webhooks with {name}: {value}")
+    assert answer.status_code == 201
+    assert answer.json().get(name) == value
+    assert read_webhook(tams, answer.json()).get(name) == value
+
+
+@pytest.mark.behaviour("HOOK-POST-10")
+def test_what_was_not_asked_for_is_not_shown_as_asked_for(tams: TamsClient) -> None:
+    shown = read_webhook(tams, make_webhook(tams))
+    assert not {*FILTERS, "accept_get_urls", "accept_storage_ids", "presigned"} & shown.keys()
+    assert not shown.get("verbose_storage")
+    assert not shown.get("include_object_timerange")
+
+
+@pytest.mark.behaviour("HOOK-POST-09", "HOOK-POST-10")
+def test_tags_and_the_name_of_the_key_are_kept(tams: TamsClient) -> None:
+    tags = {"kit": fresh_name("tag"), "many": ["a", "b"], "a/b.c": "Ü"}
+    shown = read_webhook(tams, make_webhook(tams, tags=tags, api_key_name="Authorization", api_key_value=SECRET))
+    assert shown["tags"] == tags
+    assert shown["api_key_name"] == "Authorization"
+
+
+@pytest.mark.behaviour("HOOK-POST-13")
+def test_the_server_chooses_the_id(tams: TamsClient) -> None:
+    sent = fresh()
+    assert make_webhook(tams, id=sent)["id"] != sent
+
+
+# -- What is refused
+
+
+@pytest.mark.behaviour("HOOK-POST-03", "HOOK-POST-05", "HOOK-POST-07", "HOOK-POST-09", "SVC-GEN-04", "TAG-01")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("url", GONE),
+        ("url", 5),
+        ("url", None),
+        ("events", GONE),
+        ("events", "flows/created"),
+        ("events", ["flows/created", "flows/renamed"]),
+        ("events", [5]),
+        ("events", None),
+        ("status", "started"),
+        ("status", "error"),
+        ("status", "paused"),
+        ("flow_ids", ["nonsense"]),
+        ("source_ids", ["8F14E45F-CEEA-467F-A8D4-DD1C3B1E0F00"]),
+        ("flow_collected_by_ids", [""]),
+        ("source_collected_by_ids", [None]),
+        ("flow_ids", NEVER_MADE),
+        ("accept_get_urls", "label"),
+        ("accept_storage_ids", ["nonsense"]),
+        ("presigned", "true"),
+        ("verbose_storage", 1),
+        ("include_object_timerange", "false"),
+        ("api_key_name", 5),
+        ("tags.broken", 5),
+    ],
+    ids=str,
+)
+def test_a_broken_webhook_is_refused_and_not_stored(tams: TamsClient, name: str, value: Any) -> None:
+    tag = fresh_name("tag")
+    answer = post_webhook(tams, changed(webhook(tags={"kit": tag}), name, value))
+    assert answer.status_code == 400
+    assert tams.get(LISTING, **{"tag.kit": tag}).json() == []
+
+
+@pytest.mark.behaviour("HOOK-POST-03", "SVC-GEN-04")
+@pytest.mark.parametrize("body", [[], "text", None, 5], ids=str)
+def test_a_webhook_that_is_no_object_is_refused(tams: TamsClient, body: Any) -> None:
+    assert post_webhook(tams, body).status_code == 400
+
+
+@pytest.mark.behaviour("HOOK-POST-03", "HOOK-PUT-02", "SVC-GEN-04", "GEN-03")
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("body", [b"", b"{", b"text", b'{"url": "https://receiver.example.com/"}{}'], ids=ascii)
+def test_a_webhook_that_is_no_json_is_refused(tams: TamsClient, method: str, body: bytes) -> None:
+    made = make_webhook(tams)
+    path = LISTING if method == "POST" else path_of(made)
+    answer = tams.request(method, path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert read_webhook(tams, made) == made
+
+
+FORBIDDEN_URLS = [
+    "",
+    "receiver.example.com/hook",
+    "//receiver.example.com/hook",
+    "/hook",
+    "https:///hook",
+    "file:///etc/passwd",
+    "ftp://receiver.example.com/hook",
+    "gopher://receiver.example.com/hook",
+    "javascript:alert(1)",
+    "data:text/plain,hook",
+    "https://user:password@receiver.example.com/hook",
+    "https://user@receiver.example.com/hook",
+    "http://169.254.169.254/latest/meta-data/",
+    "http://2852039166/",
+    "http://0xA9FEA9FE/",
+    "http://0251.0376.0251.0376/",
+    "http://169.16689662/",
+    "http://[::ffff:169.254.169.254]/",
+    "http://[64:ff9b::169.254.169.254]/",
+    "http://[fe80::1]/",
+    "http://[fd00:ec2::254]/",
+    "http://0.0.0.0/",
+    "http://[::]/",
+    "http://224.0.0.1/",
+    "http://255.255.255.255/",
+    "http://receiver.example.com:0/",
+    "http://receiver.example.com:99999/",
+]
+"""What no server should be made to call: no HTTP, a password in the URL, or the inside of its own network. Loopback and
+private addresses are left out, which a deployment may allow."""
+
+
+@pytest.mark.behaviour("HOOK-POST-08", "AMB-43")
+@pytest.mark.parametrize("url", FORBIDDEN_URLS)
+def test_a_url_that_the_server_must_not_call_is_refused(tams: TamsClient, url: str) -> None:
+    assert post_webhook(tams, webhook(url=url)).status_code == 400
+
+
+@pytest.mark.behaviour("HOOK-PUT-10", "HOOK-PUT-07")
+@pytest.mark.parametrize("url", [url for url in FORBIDDEN_URLS if "169.254" in url or "user" in url or "file" in url])
+def test_a_webhook_is_not_moved_to_such_a_url(tams: TamsClient, url: str) -> None:
+    made = make_webhook(tams)
+    assert put_webhook(tams, made, url=url).status_code == 400
+    assert read_webhook(tams, made) == made
+
+
+@pytest.mark.behaviour("HOOK-POST-14")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "X Key",
+        "X-Key:",
+        "X-Key\r\nX-Other",
+        "X-Key\n",
+        "X-Kéy",
+        "X\0Key",
+        "Host",
+        "content-length",
+        "Content-Type",
+        "Transfer-Encoding",
+        "Connection",
+    ],
+    ids=ascii,
+)
+def test_a_key_that_is_no_header_of_its_own_is_refused(tams: TamsClient, name: str) -> None:
+    assert post_webhook(tams, webhook(api_key_name=name, api_key_value=SECRET)).status_code == 400
+
+
+@pytest.mark.behaviour("HOOK-POST-14")
+@pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\rb", "a\0b"], ids=ascii)
+def test_a_key_that_would_add_headers_is_refused(tams: TamsClient, value: str) -> None:
+    assert post_webhook(tams, webhook(api_key_name="X-Key", api_key_value=value)).status_code == 400
+
+
+# -- What is shown
+
+
+@pytest.mark.behaviour("HOOK-LIST-06")
+def test_the_key_is_never_shown(tams: TamsClient) -> None:
+    tag = fresh_name("tag")
+    body = webhook(tags={"kit": tag}, api_key_name="X-Key", api_key_value=SECRET)
+    posted = post_webhook(tams, body)
+    assert posted.status_code == 201
+    made = posted.json()
+    answers = [
+        posted,
+        tams.get(path_of(made)),
+        tams.get(LISTING, **{"tag.kit": tag}),
+        put_webhook(tams, made, api_key_value=SECRET, tags={"kit": tag, "more": "tags"}),
+        put_webhook(tams, made, api_key_value=SECRET, events=["flows/renamed"]),
+        put_webhook(tams, made, api_key_value=[SECRET]),
+        post_webhook(tams, {**body, "status": "started"}),
+        post_webhook(tams, {**body, "api_key_value": {"secret": SECRET}}),
+        post_webhook(tams, {**body, "api_key_value": f"{SECRET}\r\n"}),
+        tams.get(path_of(made)),
+    ]
+    for answer in answers:
+        told = answer.text + str(answer.headers)
+        assert "kit-secret" not in told, f"{answer.request.method} shows the key: {told}"
+        assert "api_key_value" not in (answer.text if answer.status_code < 300 else "")
+
+
+@pytest.mark.behaviour("HOOK-GET-01", "HOOK-HEAD-01", "SVC-GEN-01")
+def test_head_of_a_webhook_answers_as_get_does(tams: TamsClient) -> None:
+    made = make_webhook(tams)
+    get, head = tams.get(path_of(made)), tams.head(path_of(made))
+    assert (head.status_code, head.content) == (get.status_code, b"") == (200, b"")
+    assert head.headers.get("Content-Type") == get.headers["Content-Type"]

@@ -1,0 +1,163 @@
+"""Every database, empty or of an earlier release, comes to the tables of today, and to no others."""
+
+import multiprocessing
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from storage.tables import migrations, open_engine
+from storage.tables.migrations import NEWEST, run_steps
+
+_RELEASES = ("0001", "0002")
+"""The first one left no version behind."""
+
+_IN_POSTGRES = {
+    "columns": "SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attcollation::regcollation,"
+    " attnotnull FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+    " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped",
+    "indexes": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    "constraints": "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE connamespace = 'public'::regnamespace AND conrelid <> 0",
+}
+_IN_SQLITE = {
+    "tables": "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'",
+    "columns": 'SELECT t.name, c.name, c.type, c."notnull", c.dflt_value, c.pk'
+    " FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'",
+    "indexes": 'SELECT t.name, l.name, l."unique", i.seqno, i.name'
+    " FROM sqlite_master t, pragma_index_list(t.name) l, pragma_index_info(l.name) i WHERE t.type = 'table'",
+}
+
+
+_on_sql = pytest.mark.parametrize("new_url", ["sqlite", "postgresql"], indirect=True)
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _described(url: str) -> dict[str, set[Any]]:
+    """All that tells one schema from another, but for the order of columns, which nothing depends on."""
+    with _connected(url) as connection:
+        queries = _IN_SQLITE if connection.dialect.name == "sqlite" else _IN_POSTGRES
+        described = {part: {tuple(row) for row in connection.exec_driver_sql(query)} for part, query in queries.items()}
+        assert all(described.values())
+        return described
+
+
+def _create(url: str) -> None:
+    engine = open_engine(url)
+    try:
+        engine.create()
+    finally:
+        engine.close()
+
+
+def _make_release(url: str, version: str) -> None:
+    with _connected(url) as connection:
+        run_steps(connection, version)
+        if version == _RELEASES[0]:
+            migrations.VERSIONS.drop(connection)
+
+
+@_on_sql
+@pytest.mark.parametrize("version", [None, *_RELEASES])
+def test_a_database_of_each_release_becomes_one_of_today(new_url: Callable[[], str], version: str | None) -> None:
+    """All of the steps together make what is made at once of an empty database."""
+    old, fresh = new_url(), new_url()
+    _create(fresh)
+    if version is None:
+        with _connected(old) as connection:
+            run_steps(connection)
+    else:
+        _make_release(old, version)
+    _create(old)
+    assert _described(old) == _described(fresh)
+    with _connected(old) as connection:
+        assert migrations.stored_version(connection) == NEWEST
+    _create(old)
+    assert _described(old) == _described(fresh)
+
+
+def test_the_newest_version_is_that_of_the_last_step() -> None:
+    from alembic.script import ScriptDirectory
+
+    folder = next(iter(migrations.__path__))
+    scripts = ScriptDirectory(folder, version_locations=[folder])
+    assert scripts.get_heads() == [NEWEST]
+    assert sorted(script.revision for script in scripts.walk_revisions()) == list(_RELEASES)
+
+
+@_on_sql
+def test_unfinished_work_goes_on_as_jobs(new_url: Callable[[], str]) -> None:
+    url = new_url()
+    _make_release(url, "0001")
+    request = {"flow_id": "f", "expiry": 9, "doc": {"a": 1}}
+    rows = [
+        {**request, "id": "one", "status": "created", "created": 1},
+        {**request, "id": "two", "status": "started", "created": 2},
+        {**request, "id": "three", "status": "done", "created": 3},
+    ]
+    left = [{"storage_id": "s" if n else "t", "object_id": f"o{n}", "due": n} for n in range(3)]
+    with _connected(url) as connection:
+        old = sa.Table("deletion_requests", sa.MetaData(), autoload_with=connection)
+        connection.execute(sa.insert(old), [{**row, "leased_until": 5} for row in rows])
+        garbage = sa.Table("garbage", sa.MetaData(), autoload_with=connection)
+        connection.execute(sa.insert(garbage), left)
+    _create(url)
+    engine = open_engine(url)
+    with engine.read() as tx:
+        jobs = tx.select("jobs", order=("kind", "key"))
+        assert tx.select("garbage", order=("object_id",)) == left
+        assert tx.select("deletion_requests", order=("created",)) == rows
+    engine.close()
+    assert all(job.pop("due") > 1_700_000_000_000_000 for job in jobs)
+    plain = {"token": None, "worker": None, "attempts": 0, "error": None, "doc": {}}
+    assert [job.pop("created") for job in jobs[:2]] == [1, 2]
+    assert all(job.pop("created") > 1_700_000_000_000_000 for job in jobs[2:])
+    assert jobs == [
+        {**plain, "kind": "flow-deletion", "key": "one"},
+        {**plain, "kind": "flow-deletion", "key": "two"},
+        {**plain, "kind": "removal", "key": "s"},
+        {**plain, "kind": "removal", "key": "t"},
+    ]
+
+
+@_on_sql
+def test_processes_that_migrate_at_once_all_succeed(new_url: Callable[[], str]) -> None:
+    old, fresh = new_url(), new_url()
+    _make_release(old, "0001")
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        pool.map(_create, [old] * 4, chunksize=1)
+    _create(fresh)
+    assert _described(old) == _described(fresh)
+
+
+@_on_sql
+def test_a_database_of_a_later_release_is_refused(new_url: Callable[[], str]) -> None:
+    url = new_url()
+    _create(url)
+    with _connected(url) as connection:
+        connection.execute(sa.update(migrations.VERSIONS).values(version_num="9999"))
+    with pytest.raises(migrations.UnknownSchema, match="9999"):
+        _create(url)
+
+
+@_on_sql
+def test_alembic_is_not_loaded_where_there_is_nothing_to_do(new_url: Callable[[], str]) -> None:
+    program = (
+        "import sys; from storage.tables import open_engine; engine = open_engine(sys.argv[1])\n"
+        "for _ in range(2): engine.create()\n"
+        "assert not [name for name in sys.modules if name.startswith(('alembic.', 'mako'))]\n"
+    )
+    subprocess.run([sys.executable, "-c", program, new_url()], check=True, timeout=60)

@@ -1,0 +1,109 @@
+"""Credentials of S3 stores: where they come from, and that new ones are noticed."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from storage.errors import Unavailable
+from storage.media.s3_credentials import FromChain, FromEnvironment, FromFile
+from storage.media.sigv4 import Credentials
+
+FILE = """
+[default]
+aws_access_key_id = AK1
+aws_secret_access_key = with+odd/characters%=
+[other]
+aws_access_key_id: AK2
+aws_secret_access_key: S2
+aws_session_token: T2==
+[half]
+aws_access_key_id = AK3
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "credentials"
+    path.write_text(FILE)
+    return path
+
+
+def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = FromEnvironment("KEY_ID", "KEY", "TOKEN")
+    monkeypatch.setenv("KEY_ID", "AK")
+    with pytest.raises(Unavailable, match="KEY"):
+        source.current()
+    monkeypatch.setenv("KEY", "S")
+    assert source.current() == Credentials("AK", "S", None)
+    monkeypatch.setenv("TOKEN", "T")
+    assert source.current() == Credentials("AK", "S", "T")
+
+
+def test_file_has_profiles(path: Path) -> None:
+    assert FromFile(path).current() == Credentials("AK1", "with+odd/characters%=", None)
+    assert FromFile(path, "other").current() == Credentials("AK2", "S2", "T2==")
+    for profile in ("half", "missing"):
+        with pytest.raises(Unavailable, match=profile):
+            FromFile(path, profile).current()
+
+
+def test_changed_file_is_read_again(path: Path) -> None:
+    now = 0.0
+    source = FromFile(path, clock=lambda: now)
+    assert source.current().access_key == "AK1"
+    path.write_text(FILE.replace("AK1", "AK9"))
+    now += 1
+    assert source.current().access_key == "AK9"
+    for broken in ("", "[default]\naws_access_key_id = AK5\n", "\0\xff"):
+        path.write_text(broken)
+        now += 1
+        assert source.current().access_key == "AK9"
+    path.unlink()
+    now += 1
+    assert source.current().access_key == "AK9"
+    path.write_text(FILE)
+    now += 1
+    assert source.current().access_key == "AK1"
+
+
+def test_file_that_comes_later_is_found_at_once(tmp_path: Path) -> None:
+    source = FromFile(tmp_path / "credentials", clock=lambda: 0)
+    with pytest.raises(Unavailable):
+        source.current()
+    (tmp_path / "credentials").write_text(FILE)
+    assert source.current().access_key == "AK1"
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No credentials in the environment or the home folder; those in the file that is returned, once it is written."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    path = tmp_path / "shared"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+    return path
+
+
+def test_chain_finds_what_aws_tools_use(bare: Path) -> None:
+    bare.write_text(FILE)
+    source = FromChain()
+    assert source.current() == Credentials("AK1", "with+odd/characters%=", None)
+
+
+def test_chain_without_credentials_does_not_look_at_each_use(bare: Path) -> None:
+    now = 0.0
+    source = FromChain(clock=lambda: now)
+    with pytest.raises(Unavailable):
+        source.current()
+    bare.write_text(FILE)
+    started = time.monotonic()
+    for _ in range(1000):
+        with pytest.raises(Unavailable):
+            source.current()
+    assert time.monotonic() - started < 2
+    now += 10
+    assert source.current().access_key == "AK1"

@@ -1,0 +1,238 @@
+"""What is PostgreSQL's own: constraints, refusals by its error codes, pools, and servers that go away."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from storage.errors import Conflict, Contended, Unavailable
+from storage.tables import open_engine
+from storage.tables.conditions import equals
+from storage.tables.engine import Engine
+from tests.servers.postgres import PostgresServer
+
+DEADLINE_S = 60.0
+
+
+@pytest.fixture
+def open_postgres(postgres_url: str) -> Iterator[Callable[[str], Engine]]:
+    """Opens the database of the test, with parameters for its URL."""
+    engines = []
+
+    def open_(parameters: str = "") -> Engine:
+        engines.append(open_engine(f"{postgres_url}?{parameters}"))
+        return engines[-1]
+
+    yield open_
+    for engine in engines:
+        engine.close()
+
+
+@pytest.fixture
+def plain_url(postgres: PostgresServer, new_postgres_url: Callable[[], str]) -> Iterator[str]:
+    """An empty database as a role sees it that may make tables there, and no extensions."""
+    name = new_postgres_url().rpartition("/")[2]
+    role = f"plain_{name}"
+    with postgres.connect(name) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+        connection.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {role}")
+        yield postgres.url(name, role, "secret")
+        connection.execute(f"DROP OWNED BY {role}")
+        connection.execute(f"DROP ROLE {role}")
+
+
+def _segment(start: int, end: int, flow_id: str = "f") -> dict[str, Any]:
+    plain = {"object_id": "o", "timerange": "", "created": 0, "doc": {}}
+    return {**plain, "flow_id": flow_id, "start_ns": start, "end_ns": end}
+
+
+def _insert(engine: Engine, *rows: dict[str, Any]) -> None:
+    with engine.write() as tx:
+        tx.insert("segments", rows)
+
+
+def _starts(engine: Engine) -> list[int]:
+    with engine.read() as tx:
+        return [row["start_ns"] for row in tx.select("segments", order=("flow_id", "start_ns"))]
+
+
+def test_the_database_itself_refuses_an_overlap(open_postgres: Callable[..., Engine]) -> None:
+    """To be tried again: the rules then see the other segment and refuse this one in their own words."""
+    engine = open_postgres()
+    _insert(engine, _segment(0, 10), _segment(10, 20), _segment(5, 8, "g"))
+    for start, end in ((5, 6), (-5, 1), (19, 30), (-1, 21)):
+        with pytest.raises(Contended):
+            _insert(engine, _segment(100, 110), _segment(start, end))
+    with pytest.raises(Conflict):
+        _insert(engine, _segment(10, 11))
+    assert _starts(engine) == [0, 10, 5]
+
+
+def test_without_the_extension_locks_have_to_do(
+    postgres: PostgresServer, plain_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The constraint comes by itself once the extension is there."""
+    engine = open_engine(plain_url)
+    with caplog.at_level(logging.WARNING):
+        engine.create()
+    assert "segments are kept apart by locks alone" in caplog.text
+    _insert(engine, _segment(0, 10))
+    with postgres.connect(plain_url.rpartition("/")[2]) as connection:
+        connection.execute("CREATE EXTENSION btree_gist")
+    engine.create()
+    with pytest.raises(Contended):
+        _insert(engine, _segment(5, 6))
+    engine.close()
+
+
+def test_a_lock_that_is_not_to_be_had_in_time_is_contention(open_postgres: Callable[..., Engine]) -> None:
+    engine = open_postgres("lock_timeout=0.1")
+    with engine.write() as first:
+        first.lock("flow:f")
+        with pytest.raises(Contended), engine.write() as second:
+            second.lock("flow:f")
+        with pytest.raises(Contended), engine.write() as second:
+            second.lock("flow:f", *(f"object:{n}" for n in range(5000)))
+        with engine.write() as second:
+            second.lock("flow:g")
+
+
+def test_writers_of_many_names_keep_all_others_out(open_postgres: Callable[..., Engine]) -> None:
+    engine = open_postgres("lock_timeout=0.1")
+    with engine.write() as first:
+        first.lock(*(f"object:{n}" for n in range(5000)))
+        with pytest.raises(Contended), engine.write() as second:
+            second.lock("flow:f")
+
+
+def test_a_deadlock_is_contention(open_postgres: Callable[..., Engine]) -> None:
+    """Of two transactions that wait for each other's rows one is given up; nothing of it is kept."""
+    engine = open_postgres()
+    with engine.write() as tx:
+        tx.insert("flow_state", [{"flow_id": id_, "version": 0} for id_ in "ab"])
+    meet = threading.Barrier(2, timeout=DEADLINE_S)
+    outcomes: list[str] = []
+
+    def update(first: str, second: str) -> None:
+        try:
+            with engine.write() as tx:
+                tx.update("flow_state", equals(flow_id=first), {"version": 1})
+                meet.wait()
+                tx.update("flow_state", equals(flow_id=second), {"version": 1})
+            outcomes.append("done")
+        except Contended:
+            outcomes.append("lost")
+
+    threads = [threading.Thread(target=update, args=pair) for pair in ("ab", "ba")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE_S)
+    assert sorted(outcomes) == ["done", "lost"]
+
+
+def test_an_update_of_a_row_that_another_has_just_changed_sees_the_change(open_postgres: Callable[..., Engine]) -> None:
+    engine = open_postgres()
+    with engine.write() as tx:
+        tx.insert("jobs", [{"kind": "k", "key": "k", "due": 1, "attempts": 0, "created": 0, "doc": {}}])
+    changed: list[int] = []
+
+    def claim() -> None:
+        with engine.write() as tx:
+            changed.append(tx.update("jobs", equals(kind="k", key="k", due=1), {"due": 2, "token": "second"}))
+
+    thread = threading.Thread(target=claim)
+    with engine.write() as tx:
+        assert tx.update("jobs", equals(kind="k", key="k", due=1), {"due": 2, "token": "first"}) == 1
+        thread.start()
+        thread.join(0.2)
+        assert changed == []
+    thread.join(DEADLINE_S)
+    assert changed == [0]
+
+
+def test_a_statement_that_takes_too_long_is_given_up(open_postgres: Callable[..., Engine]) -> None:
+    engine = open_postgres("statement_timeout=0.2&lock_timeout=30")
+    with engine.write() as first:
+        first.lock("flow:f")
+        with pytest.raises(Unavailable) as refusal, engine.write() as second:
+            second.lock("flow:f")
+    assert not isinstance(refusal.value, Contended)
+
+
+def test_a_transaction_that_idles_is_ended(open_postgres: Callable[..., Engine]) -> None:
+    engine = open_postgres("idle_in_transaction_session_timeout=0.2")
+    with pytest.raises(Unavailable), engine.write() as tx:
+        tx.insert("segments", [_segment(0, 10)])
+        time.sleep(1)
+        tx.insert("segments", [_segment(10, 20)])
+    assert _starts(engine) == []
+
+
+def test_no_free_connection_in_time_is_an_outage(open_postgres: Callable[..., Engine]) -> None:
+    engine = open_postgres("pool_size=1&pool_timeout=0.1")
+    with engine.read(), pytest.raises(Unavailable), engine.read():
+        pass
+    assert _starts(engine) == []
+
+
+def test_too_many_connections_are_an_outage(postgres: PostgresServer, plain_url: str) -> None:
+    engine = open_engine(plain_url)
+    role = plain_url.partition("://")[2].partition(":")[0]
+    with postgres.connect() as connection:
+        connection.execute(f"ALTER ROLE {role} CONNECTION LIMIT 0")
+        for use in (engine.read(), engine.write()):
+            with pytest.raises(Unavailable), use:
+                pass
+        connection.execute(f"ALTER ROLE {role} CONNECTION LIMIT -1")
+    engine.create()
+    assert _starts(engine) == []
+    engine.close()
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced(
+    postgres: PostgresServer, postgres_url: str, open_postgres: Callable[..., Engine]
+) -> None:
+    engine = open_postgres()
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+    _insert(engine, _segment(0, 10))
+    with postgres.connect() as connection:
+        connection.execute(end, [postgres_url.rpartition("/")[2]])
+        _insert(engine, _segment(10, 20))
+        with pytest.raises(Unavailable), engine.write() as tx:
+            tx.insert("segments", [_segment(20, 30)])
+            connection.execute(end, [postgres_url.rpartition("/")[2]])
+            tx.insert("segments", [_segment(30, 40)])
+    assert _starts(engine) == [0, 10]
+
+
+def test_a_server_that_only_reads_is_an_outage_for_writers(
+    postgres: PostgresServer, postgres_url: str, open_postgres: Callable[..., Engine]
+) -> None:
+    """As after a switch to another server: connections to the old one are given up."""
+    engine = open_postgres()
+    name = postgres_url.rpartition("/")[2]
+    with postgres.connect() as connection:
+        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        with pytest.raises(Unavailable):
+            _insert(engine, _segment(0, 10))
+        connection.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    _insert(engine, _segment(0, 10))
+    assert _starts(engine) == [0]
+
+
+def test_nobody_answers(caplog: pytest.LogCaptureFixture) -> None:
+    engine = open_engine("postgresql+psycopg://someone:hidden@127.0.0.1:1/nowhere?connect_timeout=2")
+    for use in (engine.create, engine.read().__enter__, engine.write().__enter__):
+        with pytest.raises(Unavailable) as refusal:
+            use()
+        assert "hidden" not in str(refusal.value) + caplog.text
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://h/d?pool_size=many", "postgresql+psycopg://h:port/d"])
+def test_a_url_that_cannot_be_read_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="cannot be read"):
+        open_engine(url)

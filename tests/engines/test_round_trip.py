@@ -1,0 +1,85 @@
+"""A catalogue that was used goes SQLite -> VAST -> PostgreSQL -> SQLite, and is the same bytes at every stop."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from storage.catalog import Limits
+from storage.tables import open_engine
+from storage.tables.engine import Engine
+from storage.tables.schema import TABLES
+from storage.tables.transfer import export_tables, import_tables
+from tests.conformance.kit.documents import MULTI, TECHNICAL, VIDEO, flow, init_flow
+from tests.conformance.kit.ids import fresh
+from tests.unit.catalogs import CALLER, SECOND_HOME, World, open_world
+
+ODD_TAGS = {"": "", "list": ["a", "b,c", ""], "none": [], "schöne Grüße \U0001f600": "line\nbreak", "a%2Fb/c": "'\"\\"}
+EARLIEST, LATEST = "[-9000000000:0_-8999999999:999999999)", "[9000000000:1_9000000001:0)"
+
+
+def silent(_table: str, _rows: int) -> None:
+    """Progress that nobody watches."""
+
+
+def _use(world: World) -> None:
+    """Do all that leaves rows behind, in every table."""
+    catalog = world.catalog
+    catalog.service.update({"name": "Round trip", "description": ""})
+    catalog.credentials.add_token("somebody", ["read"], expires=2**53 + 1)
+    catalog.credentials.add_password("user", "a password", ["admin"])
+    world.listen(api_key_name="X-Key", api_key_value="sécret", tags={"auth_classes": ["a", "b"]})
+    profile_id, linked = fresh(), flow()
+    profile = {"id": profile_id, "label": "profile", "flow_metadata": TECHNICAL[VIDEO]}
+    catalog.profiles.create(CALLER, profile_id, profile)
+    world.make_flow({"id": linked["id"], "source_id": linked["source_id"], "profile_id": profile_id})
+    full = world.make_flow(flow(label="", description="\u2028", tags=ODD_TAGS))
+    catalog.flows.set_member(CALLER, full, "read_only", True)
+    catalog.flows.set_member(CALLER, full, "read_only", False)
+    world.collect(world.make_flow(flow(MULTI)), full, linked["id"])
+    for number, timerange in enumerate([EARLIEST, "[0:0_1:0]", "[1:1_2:0)", LATEST]):
+        world.place(full, f"object/{number} é", timerange, sample_count=number, ts_offset="-1:5", last_duration="0:1")
+    initial = world.make_flow(init_flow())
+    world.allocate(initial, "init", content_type="video/mp4")
+    world.place(initial, "with-init", init_object_id="init", key_frame_count=2)
+    catalog.objects.add_uncontrolled("with-init", "https://media.example.com/é?a=b", "elsewhere")
+    world.allocate(full, "never-uploaded", content=None)
+
+
+def _leave_work(world: World) -> None:
+    """Events still to be sent, and work that no worker has done yet."""
+    busy = world.make_flow()
+    for second in range(3):
+        world.place(busy, f"busy-{second}", f"[{second}:0_{second + 1}:0)")
+    while world.catalog.deliveries.dispatch():
+        pass
+    world.catalog.copies.copy("busy-1", SECOND_HOME)
+    world.catalog.objects.remove_instance("busy-1", SECOND_HOME, None)
+    assert world.delete_segments(busy) is not None
+
+
+@pytest.fixture
+def used(tmp_path: Path) -> Engine:
+    """An SQLite catalogue with rows in every table, made by the catalogue itself."""
+    with open_world(tmp_path, Limits(async_deletion_threshold=1)) as world:
+        _use(world)
+        _leave_work(world)
+    return open_engine(f"sqlite:///{tmp_path / 'catalog.db'}")
+
+
+@pytest.mark.parametrize("vast", ["vast-statement", "vast-commit"])
+def test_a_used_catalogue_is_the_same_on_every_engine(
+    used: Engine, vast: str, new_vast_url: Callable[[str], str], new_postgres_url: Callable[[], str], tmp_path: Path
+) -> None:
+    first = tmp_path / "0"
+    counts = export_tables(used, first, silent)
+    used.close()
+    assert not [table for table in TABLES if not counts[table]]
+    expected = {file.name: file.read_bytes() for file in first.iterdir()}
+    for number, url in enumerate((new_vast_url(vast), new_postgres_url(), f"sqlite:///{tmp_path / 'last.db'}")):
+        engine = open_engine(url)
+        engine.create()
+        assert import_tables(engine, tmp_path / str(number), silent) == counts
+        export_tables(engine, tmp_path / str(number + 1), silent)
+        engine.close()
+        assert {file.name: file.read_bytes() for file in (tmp_path / str(number + 1)).iterdir()} == expected

@@ -1,0 +1,230 @@
+"""What goes wrong between the VAST engine and a cluster: nothing is lost, doubled or half done, and nobody waits for
+ever."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.errors import Contended, Unavailable
+from storage.tables import open_engine
+from storage.tables.conditions import equals
+from storage.tables.engine import Engine, Writer
+from tests.vast_emulator import Emulator, Fault
+
+LENGTH = 10
+ROWS = 25
+
+
+@pytest.fixture(params=["statement", "commit"])
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    emulator = Emulator(request.param)
+    yield emulator
+    emulator.close()
+
+
+@pytest.fixture
+def engine(emulator: Emulator) -> Iterator[Engine]:
+    engine = open_engine(emulator.url("faulty") + "?timeout=2&patience=5&queue=no")
+    engine.create()
+    yield engine
+    emulator.faults.set([])
+    engine.close()
+
+
+def _row(start: int, object_id: str = "o") -> dict[str, Any]:
+    common = {"flow_id": "f", "timerange": "_", "created": 0, "doc": {}}
+    return {**common, "start_ns": start, "end_ns": start + LENGTH, "object_id": object_id}
+
+
+def _put(start: int) -> Callable[[Writer], None]:
+    """Puts a segment there, unless it is there already, as a client does that is not sure of its first attempt."""
+
+    def change(tx: Writer) -> None:
+        tx.lock("flow:f")
+        if tx.get("segments", flow_id="f", start_ns=start) is None:
+            state = tx.get("flow_state", flow_id="f")
+            assert state is not None
+            tx.update("flow_state", equals(flow_id="f"), {"version": state["version"] + 1})
+            tx.insert("segments", [_row(start)])
+
+    return change
+
+
+def _until_done(engine: Engine, change: Callable[[Writer], Any], tries: int = 200) -> None:
+    for _ in range(tries):
+        try:
+            with engine.write() as tx:
+                change(tx)
+        except Unavailable:
+            continue
+        return
+    raise AssertionError("never done")
+
+
+def _stored(engine: Engine) -> list[int]:
+    with engine.read() as tx:
+        return [row["start_ns"] for row in tx.select("segments", equals(flow_id="f"), order=("start_ns",))]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("latency", seconds=0.02),
+        Fault("slowdown", chance=0.15),
+        Fault("drop", chance=0.05),
+        Fault("error", chance=0.05),
+        Fault("lose-answer", chance=0.05),
+        Fault("lose-answer", ("commit",), chance=0.5),
+    ],
+    ids=["latency", "slowdown", "drop", "error", "lost_answers", "lost_commits"],
+)
+def test_rows_are_neither_lost_nor_doubled(emulator: Emulator, engine: Engine, fault: Fault) -> None:
+    with engine.write() as tx:
+        tx.insert("flow_state", [{"flow_id": "f", "version": 0}])
+    emulator.faults.set([fault])
+    for number in range(ROWS):
+        _until_done(engine, _put(number * LENGTH))
+    emulator.faults.set([])
+    assert _stored(engine) == [number * LENGTH for number in range(ROWS)]
+    with engine.read() as tx:
+        assert tx.get("flow_state", flow_id="f") == {"flow_id": "f", "version": ROWS, "segments_updated": None}
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_commit_whose_answer_is_lost_counts_as_done(emulator: Emulator, engine: Engine, locked: bool) -> None:
+    emulator.faults.set([Fault("lose-answer", ("commit",), times=1)])
+    with engine.write() as tx:
+        if locked:
+            tx.lock("flow:f")
+        tx.insert("segments" if locked else "events", [_row(0) if locked else _event()])
+    with engine.read() as tx:
+        assert len(tx.select("segments" if locked else "events")) == 1
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_commit_that_never_arrived_may_be_made_again(emulator: Emulator, engine: Engine, locked: bool) -> None:
+    emulator.faults.set([Fault("drop", ("commit",), times=1)])
+    with pytest.raises(Contended), engine.write() as tx:
+        if locked:
+            tx.lock("flow:f")
+        tx.insert("segments" if locked else "events", [_row(0) if locked else _event()])
+    with engine.read() as tx:
+        assert tx.select("segments" if locked else "events") == []
+
+
+def _event() -> dict[str, Any]:
+    return {"id": "e", "position": 1, "pending": True, "doc": {}}
+
+
+@pytest.mark.parametrize("fault", [Fault("latency", seconds=30), Fault("slowdown"), Fault("error"), Fault("drop")])
+def test_an_outage_is_told_in_time_and_never_an_empty_list(emulator: Emulator, engine: Engine, fault: Fault) -> None:
+    with engine.write() as tx:
+        tx.insert("segments", [_row(0)])
+    emulator.faults.set([fault])
+    started = time.monotonic()
+    with pytest.raises(Unavailable), engine.read() as reader:
+        reader.select("segments", equals(flow_id="f"))
+    with pytest.raises(Unavailable), engine.write() as writer:
+        writer.insert("segments", [_row(LENGTH)])
+    assert time.monotonic() - started < 40
+    emulator.faults.set([])
+    assert _stored(engine) == [0]
+
+
+def test_writers_on_different_machines_keep_apart(emulator: Emulator) -> None:
+    """Engines that share no queue, so that their transactions meet on the cluster."""
+    url = emulator.url("apart") + "?queue=no"
+    first = open_engine(url)
+    first.create()
+    with first.write() as tx:
+        tx.insert("flow_state", [{"flow_id": "f", "version": 0}])
+    appends, writers = 10, 5
+
+    def append(tx: Writer) -> None:
+        tx.lock("flow:f")
+        last = tx.select("segments", equals(flow_id="f"), order=("start_ns",), descending=True, limit=1)
+        tx.insert("segments", [_row(last[0]["end_ns"] if last else 0)])
+
+    def work() -> None:
+        engine = open_engine(url)
+        for _ in range(appends):
+            _until_done(engine, append, tries=2000)
+        engine.close()
+
+    threads = [threading.Thread(target=work) for _ in range(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stored = _stored(first)
+    first.close()
+    assert len(stored) == appends * writers
+    assert all(after - before == LENGTH for before, after in pairwise(stored))
+    assert emulator.counters["409"] > 0
+
+
+class Process:
+    """An emulator in a process of its own, which can be killed."""
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        command = [sys.executable, "-m", "tests.vast_emulator", "--data", str(folder), "--port", str(port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().strip().partition("=")[2]
+        assert self.url
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2].split("/")[0])
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+
+def test_what_was_acknowledged_outlives_the_cluster(tmp_path: Path) -> None:
+    """The emulator is killed while rows are written, and started again from its log."""
+    process = Process(tmp_path)
+    port = process.port
+    engine = open_engine(process.url + "?patience=2")
+    engine.create()
+    acknowledged: list[int] = []
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            try:
+                with engine.write() as tx:
+                    tx.insert("segments", [_row(number * LENGTH)])
+            except Unavailable:
+                pass
+            else:
+                acknowledged.append(number * LENGTH)
+            number += 1
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    for _ in range(2):
+        before = len(acknowledged)
+        deadline = time.monotonic() + 30
+        while len(acknowledged) < before + 10 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.kill()
+        process = Process(tmp_path, port)
+    stop.set()
+    thread.join()
+    stored = _stored(engine)
+    engine.close()
+    process.kill()
+    assert len(acknowledged) >= 20
+    assert set(acknowledged) <= set(stored)
+    assert len(set(stored)) == len(stored)

@@ -1,0 +1,190 @@
+"""How much the VAST engine asks of a cluster, as the emulated one counts it."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from storage.tables import open_engine
+from storage.tables.conditions import Condition, In, Overlaps, equals
+from storage.tables.engine import Engine
+from tests.vast_emulator import Emulator
+
+FEW, MANY = 1_000, 200_000
+LENGTH = 2_000_000_000
+PAGE = 101
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    emulator = Emulator()
+    yield emulator
+    emulator.close()
+
+
+@pytest.fixture
+def engine(emulator: Emulator) -> Iterator[Engine]:
+    engine = open_engine(emulator.url("counted"))
+    engine.create()
+    yield engine
+    engine.close()
+
+
+class Count:
+    """Requests while a `with` block ran, and what came of a transaction's end that nobody waits for."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def __enter__(self) -> "Count":
+        self._emulator.counters.clear()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        deadline = time.monotonic() + 10
+        counters = self._emulator.counters
+        while counters["begin"] > counters["commit"] + counters["rollback"] and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self.rows = counters.pop("rows returned", 0)
+        self.examined = counters.pop("rows examined", 0)
+        self.by_kind = {kind: count for kind, count in counters.items() if count}
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_kind.values())
+
+    @property
+    def waited_for(self) -> int:
+        return self.total - self.by_kind.get("rollback", 0)
+
+
+def _rows(flow_id: str, starts: range) -> list[dict[str, Any]]:
+    common = {"flow_id": flow_id, "timerange": "_", "created": 0, "doc": {"last_duration": "0:1"}}
+    return [{**common, "start_ns": n, "end_ns": n + LENGTH, "object_id": f"{flow_id}{n}"} for n in starts]
+
+
+def _fill(engine: Engine, flow_id: str, count: int) -> None:
+    at_once = 20_000
+    for first in range(0, count, at_once):
+        with engine.write() as tx:
+            tx.lock(f"flow:{flow_id}")
+            tx.insert("segments", _rows(flow_id, range(first * LENGTH, min(first + at_once, count) * LENGTH, LENGTH)))
+
+
+def _page(engine: Engine, flow_id: str, *where: Condition, **options: Any) -> list[dict[str, Any]]:
+    with engine.read() as tx:
+        where = (*equals(flow_id=flow_id), *where)
+        return tx.select("segments", where, order=("start_ns",), limit=PAGE, **options)
+
+
+def test_a_page_of_segments_takes_few_requests(emulator: Emulator, engine: Engine) -> None:
+    """As the catalogue reads it: the flow, the segments, and the instances of their objects."""
+    _fill(engine, "f", FEW)
+    instances = [{"object_id": f"f{n * LENGTH}", "instance": "i", "storage_id": "i", "created": 0} for n in range(PAGE)]
+    with engine.write() as tx:
+        tx.insert("instances", instances)
+    with Count(emulator) as count, engine.read() as tx:
+        tx.get("flows", id="f")
+        rows = tx.select("segments", equals(flow_id="f"), order=("start_ns",), limit=PAGE)
+        found = tx.select("instances", [In("object_id", [row["object_id"] for row in rows])])
+    print("\npage as the catalogue reads it:", count.by_kind, "waited for:", count.waited_for)
+    assert len(found) == PAGE
+    assert count.by_kind == {"begin": 1, "select": 3, "rollback": 1}
+    with Count(emulator) as count:
+        assert len(_page(engine, "f")) == PAGE
+    print("segments alone:", count.by_kind)
+    assert count.total <= 4
+
+
+def test_an_append_takes_few_requests(emulator: Emulator, engine: Engine) -> None:
+    with engine.write() as tx:
+        tx.insert("flow_state", [{"flow_id": "f", "version": 0}])
+    for number in range(3):
+        with Count(emulator) as count, engine.write() as tx:
+            tx.lock("flow:f")
+            last = tx.select(
+                "segments", equals(flow_id="f"), order=("start_ns",), descending=True, limit=1, columns=["end_ns"]
+            )
+            start = last[0]["end_ns"] if last else 0
+            state = tx.get("flow_state", flow_id="f")
+            assert state is not None
+            tx.update("flow_state", equals(flow_id="f"), {"version": state["version"] + 1})
+            tx.insert("segments", _rows("f", range(start, start + LENGTH, LENGTH)))
+        print(f"\nappend {number}:", count.by_kind)
+        assert count.by_kind == {"begin": 1, "select": 3, "update": 2, "insert": 1, "commit": 1}
+    assert len(_page(engine, "f")) == 3
+
+
+def test_what_is_read_is_changed_without_a_second_look(emulator: Emulator, engine: Engine) -> None:
+    with engine.write() as tx:
+        tx.insert("flow_state", [{"flow_id": f"{n}", "version": 0} for n in range(3)])
+    with Count(emulator) as count, engine.write() as tx:
+        tx.select("flow_state", [In("flow_id", ["0", "1", "2"])])
+        for n in range(3):
+            tx.update("flow_state", equals(flow_id=f"{n}"), {"version": 5})
+        assert tx.delete("flow_state", equals(flow_id="nobody")) == 0
+        assert tx.get("flow_state", flow_id="1") == {"flow_id": "1", "version": 5, "segments_updated": None}
+    assert count.by_kind == {"begin": 1, "select": 2, "update": 1, "commit": 1}
+
+
+def test_a_row_that_is_replaced_is_changed_in_place(emulator: Emulator, engine: Engine) -> None:
+    with engine.write() as tx:
+        tx.insert("service", [{"key": "k", "value": 1}])
+    with Count(emulator) as count, engine.write() as tx:
+        tx.lock("service")
+        tx.delete("service", equals(key="k"))
+        tx.insert("service", [{"key": "k", "value": 2}])
+        assert tx.get("service", key="k") == {"key": "k", "value": 2}
+    assert count.by_kind == {"begin": 1, "select": 2, "update": 2, "commit": 1}
+    with engine.read() as tx:
+        assert tx.select("service") == [{"key": "k", "value": 2}]
+
+
+def test_a_row_that_is_all_key_can_be_replaced(engine: Engine) -> None:
+    tag = {"kind": "flow", "owner_id": "f", "name": "n", "value": "v", "empty": False}
+    for _ in range(2):
+        with engine.write() as tx:
+            tx.lock("flow:f")
+            tx.delete("tags", equals(kind="flow", owner_id="f"))
+            tx.insert("tags", [tag, {**tag, "value": "w"}])
+    with engine.read() as tx:
+        assert [row["value"] for row in tx.select("tags", order=("value",))] == ["v", "w"]
+
+
+@pytest.mark.timeout(300)
+def test_a_page_costs_the_same_in_a_long_flow(emulator: Emulator, engine: Engine) -> None:
+    """At most 1.5 times the requests and rows of a short one; no request but selects inside a transaction."""
+    _fill(engine, "short", FEW)
+    _fill(engine, "long", MANY)
+    cases: dict[str, Any] = {
+        "first page": lambda n: ((), {}),
+        "page after half": lambda n: ((), {"after": [n // 2 * LENGTH]}),
+        "last page": lambda n: ((), {"after": [(n - 50) * LENGTH]}),
+        "backwards": lambda n: ((), {"descending": True}),
+        "backwards after half": lambda n: ((), {"descending": True, "after": [n // 2 * LENGTH]}),
+        "within a timerange": lambda n: ((Overlaps(n // 2 * LENGTH + 5, (n // 2 + 40) * LENGTH - 5),), {}),
+        "from a moment on": lambda n: ((Overlaps(n // 2 * LENGTH + 5, 2**63 - 1),), {}),
+        "up to a moment, backwards": lambda n: ((Overlaps(-(2**63), n // 2 * LENGTH),), {"descending": True}),
+    }
+    for engine_of, temperature in ((engine, "warm"), (None, "cold")):
+        print(f"\n{temperature}: requests, rows, rows examined; of {FEW} segments and of {MANY}")
+        for name, case in cases.items():
+            counts = {}
+            for flow_id, size in (("short", FEW), ("long", MANY)):
+                reader = engine_of or open_engine(emulator.url("counted"))
+                if engine_of is None:
+                    with reader.read() as tx:
+                        tx.get("flows", id="x")
+                where, options = case(size)
+                with Count(emulator) as count:
+                    rows = _page(reader, flow_id, *where, **options)
+                assert len(rows) == {"last page": 49, "within a timerange": 40}.get(name, PAGE)
+                starts = [row["start_ns"] for row in rows]
+                step = -LENGTH if options.get("descending") else LENGTH
+                assert starts == list(range(starts[0], starts[0] + len(rows) * step, step))
+                counts[size] = (count.total, count.rows, count.examined)
+            print(f"  {name:28} {counts[FEW]}  {counts[MANY]}")
+            if temperature == "warm":
+                assert all(many <= 1.5 * few for few, many in zip(counts[FEW], counts[MANY], strict=True))
+                assert counts[MANY][0] <= 4

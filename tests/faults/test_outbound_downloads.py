@@ -1,0 +1,153 @@
+"""Downloads from sources that misbehave, over real connections."""
+
+import contextlib
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from storage.errors import Invalid, Unavailable
+from tams_server.outbound.addresses import AddressRules
+from tams_server.outbound.fetcher import Fetcher
+from tests.faults.receivers import (
+    Behaviour,
+    Listener,
+    Receiver,
+    answer,
+    chunked,
+    drip_body,
+    drip_head,
+    half_a_body,
+    half_a_head,
+    hang,
+    huge,
+    redirect,
+    refusing_url,
+    reset,
+    say,
+    silent_url,
+    unaccepting_url,
+)
+
+
+def loopback_rules() -> AddressRules:
+    return AddressRules(["127.0.0.0/8"])
+
+
+def fetch(url: str, rules: AddressRules | None = None, *, idle_s: float = 10.0, most_bytes: int | None = None) -> bytes:
+    fetcher = Fetcher(rules or loopback_rules(), idle_s=idle_s)
+    try:
+        with fetcher.open(url, most_bytes=most_bytes) as download:
+            return b"".join(download.chunks())
+    finally:
+        fetcher.close()
+
+
+def test_bytes_and_what_is_told_of_them() -> None:
+    media = bytes(range(256)) * 1000
+    with Receiver([answer(headers={"Content-Type": "video/mp2t"}, body=media)]) as source:
+        fetcher = Fetcher(loopback_rules())
+        with fetcher.open(f"{source.url}?signature=x") as download:
+            assert (download.size, download.content_type) == (len(media), "video/mp2t")
+            assert b"".join(download.chunks()) == media
+        (request,) = source.received
+        assert (request.method, request.target) == ("GET", "/hook?signature=x")
+        assert request.headers["accept-encoding"] == "identity"
+        assert not {"authorization", "cookie"} & request.headers.keys()
+
+
+def test_length_may_be_unknown() -> None:
+    with Receiver([chunked(b"abc", b"def")]) as source, Fetcher(loopback_rules()).open(source.url) as download:
+        assert download.size is None
+        assert b"".join(download.chunks()) == b"abcdef"
+
+
+def test_large_download_is_streamed() -> None:
+    with Receiver([huge(50_000_000)]) as source, Fetcher(loopback_rules()).open(source.url) as download:
+        sizes = [len(chunk) for chunk in download.chunks()]
+        assert sum(sizes) == download.size == 50_000_000
+        assert max(sizes) <= 65536
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param(half_a_body(), id="short-body"),
+        pytest.param(chunked(b"abc", whole=False), id="chunks-without-end"),
+        pytest.param(half_a_head(), id="half-a-head"),
+        pytest.param(say(b""), id="closed"),
+        pytest.param(reset(), id="reset"),
+        pytest.param(say(b"nonsense\r\n\r\n"), id="not-http"),
+        pytest.param(answer(500), id="500"),
+        pytest.param(answer(503), id="503"),
+        pytest.param(answer(429), id="429"),
+        pytest.param(hang(), id="hang"),
+        pytest.param(drip_head(), id="drip-head"),
+        pytest.param(drip_body(), id="drip-body"),
+    ],
+)
+def test_what_may_pass_is_unavailable(behaviour: Behaviour) -> None:
+    with Receiver([behaviour]) as source:
+        started = time.monotonic()
+        with pytest.raises(Unavailable) as refused:
+            fetch(f"{source.url}?signature=s3cr3t", idle_s=0.5)
+        assert time.monotonic() - started < 5
+        assert refused.value.field == "url"
+        assert source.url in refused.value.message
+        assert "s3cr3t" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        pytest.param(answer(404), "404", id="404"),
+        pytest.param(answer(403), "403", id="403"),
+        pytest.param(answer(204), "204", id="204"),
+        pytest.param(answer(206, body=b"x"), "206", id="206"),
+        pytest.param(redirect("http://127.0.0.1/"), "redirects are not followed", id="redirect"),
+        pytest.param(answer(headers={"Content-Encoding": "gzip"}, body=b"x"), "encoded", id="encoded"),
+    ],
+)
+def test_what_will_not_pass_is_invalid(behaviour: Behaviour, words: str) -> None:
+    with Receiver([behaviour]) as source, pytest.raises(Invalid, match=words):
+        fetch(source.url)
+
+
+@pytest.mark.parametrize("behaviour", [answer(body=b"x" * 101), chunked(b"x" * 50, b"x" * 51)])
+def test_more_bytes_than_asked_for(behaviour: Behaviour) -> None:
+    with Receiver([behaviour]) as source:
+        with pytest.raises(Invalid, match="more than 100 bytes"):
+            fetch(source.url, most_bytes=100)
+        assert len(fetch(source.url, most_bytes=101)) == 101
+
+
+def test_source_that_refuses_or_has_no_address() -> None:
+    with refusing_url() as url, pytest.raises(Unavailable, match="no connection"):
+        fetch(url)
+    with pytest.raises(Unavailable, match="no address"):
+        fetch("http://nobody.example/", AddressRules(resolver=lambda _: []))
+
+
+@pytest.mark.parametrize("unreachable", [unaccepting_url, silent_url])
+def test_nobody_accepts(unreachable: Callable[[], contextlib.AbstractContextManager[str]]) -> None:
+    with unreachable() as url, pytest.raises(Unavailable):
+        fetch(url, idle_s=0.3)
+
+
+@pytest.mark.behaviour("HOOK-POST-08")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "[::ffff:127.0.0.1]", "rebinding.example"])
+def test_refused_address_connects_nowhere(host: str) -> None:
+    with Listener() as listener, pytest.raises(Invalid, match="not at a public address"):
+        fetch(f"http://{host}:{listener.port}/", AddressRules(resolver=lambda _: ["127.0.0.1"]))
+    with pytest.raises(Invalid, match="http://"):
+        fetch("file:///etc/passwd")
+
+
+def test_what_fails_inside_is_not_taken_for_the_source() -> None:
+    with (
+        Receiver([answer(body=b"media")]) as source,
+        pytest.raises(httpx.ConnectError, match="of the store"),
+        Fetcher(loopback_rules()).open(source.url),
+    ):
+        raise httpx.ConnectError("of the store")

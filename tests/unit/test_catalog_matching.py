@@ -1,0 +1,232 @@
+"""Which events a webhook is sent: by type, by flow and source, and by what collects them at that moment."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.kit.documents import MULTI, Json, flow
+from tests.conformance.kit.ids import fresh
+from tests.unit.catalogs import CALLER, EVENT_TYPES, World, open_world
+
+FLOW_EVENTS = [name for name in EVENT_TYPES if name.startswith("flows/")]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with open_world(tmp_path) as world:
+        yield world
+
+
+@dataclass
+class Pair:
+    """A flow that another collects, and that other flow; each has a source of its own."""
+
+    flow: Json
+    collector: Json
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Ids by the words that filters in these tests use."""
+        return {
+            "flow": self.flow["id"],
+            "source": self.flow["source_id"],
+            "collector": self.collector["id"],
+            "collecting source": self.collector["source_id"],
+            "nothing": fresh(),
+        }
+
+
+@pytest.fixture
+def pair(world: World) -> Pair:
+    made = Pair(flow(), flow(MULTI))
+    world.make_flow(made.flow)
+    world.make_flow(made.collector)
+    world.collect(made.collector["id"], made.flow["id"])
+    world.clock.forward(1)
+    return made
+
+
+def filters(pair: Pair, **by_name: list[str]) -> dict[str, Any]:
+    return {name: [pair.named[word] for word in words] for name, words in by_name.items()}
+
+
+def happen(world: World, pair: Pair) -> None:
+    """One event of each type but of creation, about the collected flow and its source; then the end of both."""
+    flow_id = pair.flow["id"]
+    world.clock.forward(1)
+    world.catalog.sources.set_member(CALLER, pair.flow["source_id"], "label", "x")
+    world.clock.forward(1)
+    world.catalog.flows.set_member(CALLER, flow_id, "label", "x")
+    world.clock.forward(1)
+    world.place(flow_id, fresh())
+    world.clock.forward(1)
+    world.delete_segments(flow_id)
+    world.clock.forward(1)
+    world.catalog.deletions.delete_flow(CALLER, flow_id)
+
+
+ALL_OF_FLOW = ["flows/updated", "flows/segments_added", "flows/segments_deleted", "flows/deleted"]
+ALL = ["sources/updated", *ALL_OF_FLOW, "sources/deleted"]
+OF_SOURCE = ["sources/updated", "sources/deleted"]
+
+
+@pytest.mark.behaviour(
+    "FLT-01", "FLT-02", "FLT-03", "FLT-04", "FLT-05", "FLT-06", "FLT-07", "FLT-09", "AMB-10", "AMB-11", "AMB-09"
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, ALL),
+        ({"flow_ids": ["flow"]}, ALL),
+        ({"flow_ids": ["nothing", "flow"]}, ALL),
+        ({"flow_ids": ["collector"]}, OF_SOURCE),
+        ({"flow_ids": []}, OF_SOURCE),
+        ({"source_ids": ["source"]}, ALL),
+        ({"source_ids": ["nothing", "source"]}, ALL),
+        ({"source_ids": ["collecting source"]}, []),
+        ({"source_ids": []}, []),
+        ({"flow_collected_by_ids": ["collector"]}, ALL),
+        ({"flow_collected_by_ids": ["nothing", "collector"]}, ALL),
+        ({"flow_collected_by_ids": ["flow"]}, OF_SOURCE),
+        ({"flow_collected_by_ids": []}, OF_SOURCE),
+        ({"source_collected_by_ids": ["collecting source"]}, ALL),
+        ({"source_collected_by_ids": ["nothing", "collecting source"]}, ALL),
+        ({"source_collected_by_ids": ["source"]}, []),
+        ({"source_collected_by_ids": []}, []),
+        ({"flow_ids": ["flow"], "source_ids": ["source"]}, ALL),
+        ({"flow_ids": ["flow"], "source_ids": ["nothing"]}, []),
+        ({"flow_ids": ["nothing"], "source_ids": ["source"]}, OF_SOURCE),
+        ({"flow_ids": ["collector"], "flow_collected_by_ids": ["collector"]}, OF_SOURCE),
+        ({"flow_collected_by_ids": ["collector"], "source_collected_by_ids": []}, []),
+        ({"flow_collected_by_ids": [], "source_collected_by_ids": ["collecting source"]}, OF_SOURCE),
+    ],
+    ids=str,
+)
+def test_every_filter_that_is_there_has_to_pass(
+    world: World, pair: Pair, wanted: dict[str, list[str]], expected: list[str]
+) -> None:
+    """The last events are judged by how things were before the flow and its source went."""
+    webhook = world.listen(**filters(pair, **wanted))
+    about = set(pair.named.values()) - {pair.collector["id"], pair.collector["source_id"]}
+    happen(world, pair)
+    told = []
+    for body in world.heard(webhook):
+        event = body["event"]
+        named = {event.get("flow_id"), event.get("source_id")}
+        named |= {event[name]["id"] for name in ("flow", "source") if name in event}
+        if named & about:
+            told.append(body["event_type"])
+    assert told == expected
+
+
+@pytest.mark.behaviour("FLT-01", "AMB-09")
+@pytest.mark.parametrize("wanted", [[each] for each in ALL] + [[], ["flows/deleted", "sources/updated"]], ids=str)
+def test_only_wanted_types_are_sent(world: World, pair: Pair, wanted: list[str]) -> None:
+    body = {"url": "https://receiver.example/hook", "events": wanted, "source_ids": [pair.flow["source_id"]]}
+    webhook = world.catalog.webhooks.create(CALLER, body, "https://tams.example")["id"]
+    happen(world, pair)
+    assert world.heard_types(webhook) == [each for each in ALL if each in wanted]
+
+
+@pytest.mark.behaviour("FLT-06", "FLT-02", "FLT-03")
+@pytest.mark.parametrize(
+    ("name", "created"),
+    [
+        ("flow_collected_by_ids", ["sources/created", "flows/created"]),
+        ("source_collected_by_ids", ["sources/created", "flows/created"]),
+        ("flow_ids", ["sources/created"]),
+        ("source_ids", []),
+    ],
+)
+def test_an_empty_list_asks_for_what_is_in_no_collection_or_for_nothing(
+    world: World, name: str, created: list[str]
+) -> None:
+    webhook = world.listen("sources/created", "flows/created", **{name: []})
+    world.make_flow()
+    assert world.heard_types(webhook) == created
+
+
+@pytest.mark.behaviour("FLT-08", "FLT-04", "FLT-06")
+def test_membership_is_judged_as_it_is_at_each_event(world: World) -> None:
+    member, collector = flow(), flow(MULTI)
+    world.make_flow(member)
+    world.make_flow(collector)
+    world.clock.forward(1)
+    inside = world.listen("flows/segments_added", flow_collected_by_ids=[collector["id"]])
+    source_inside = world.listen("flows/segments_added", source_collected_by_ids=[collector["source_id"]])
+    outside = world.listen("flows/segments_added", flow_collected_by_ids=[], flow_ids=[member["id"]])
+
+    def heard_of_next(n: int) -> list[bool]:
+        world.place(member["id"], f"o{n}", f"[{n}:0_{n + 1}:0)")
+        world.clock.forward(1)
+        return [world.heard_types(hook) == ["flows/segments_added"] for hook in (inside, source_inside, outside)]
+
+    assert heard_of_next(0) == [False, False, True]
+    world.collect(collector["id"], member["id"])
+    assert heard_of_next(1) == [True, True, False]
+    world.collect(collector["id"])
+    assert heard_of_next(2) == [False, False, True]
+
+
+@pytest.mark.behaviour("FLT-08", "FLT-09")
+def test_what_was_passed_on_late_is_judged_by_its_own_moment(world: World, pair: Pair) -> None:
+    """No worker looked at the events before the flow had left the collection."""
+    webhook = world.listen("flows/segments_added", flow_collected_by_ids=[pair.collector["id"]])
+    world.place(pair.flow["id"], "o")
+    world.clock.forward(1)
+    world.collect(pair.collector["id"])
+    world.clock.forward(1)
+    world.place(pair.flow["id"], "p", "[1:0_2:0)")
+    (told,) = world.heard(webhook)
+    assert [each["object_id"] for each in told["event"]["segments"]] == ["o"]
+
+
+@pytest.mark.behaviour("HOOK-ST-07", "AMB-40")
+def test_who_comes_later_is_not_sent_what_was_before(world: World) -> None:
+    first = world.listen("flows/created")
+    world.make_flow()
+    world.clock.forward(1)
+    late = world.listen("flows/created")
+    assert world.heard_types(first) == ["flows/created"]
+    assert world.heard(late) == []
+
+
+@pytest.mark.behaviour("HOOK-ST-02", "HOOK-ST-03", "HOOK-ST-07", "AMB-40")
+@pytest.mark.parametrize("passed_on", [True, False], ids=["passed on at once", "passed on late"])
+def test_what_happens_while_a_webhook_is_disabled_is_never_sent(world: World, passed_on: bool) -> None:
+    other, webhook = world.listen("flows/created"), world.listen("flows/created")
+    for status in ("disabled", "created"):
+        world.set_webhook(webhook, status)
+        world.clock.forward(1)
+        flow_id = world.make_flow()
+        if passed_on:
+            world.sweep()
+        world.clock.forward(1)
+    (told,) = world.heard(webhook)
+    assert told["event"]["flow"]["id"] == flow_id
+    assert len(world.heard(other)) == 2
+
+
+@pytest.mark.behaviour("AMB-16")
+def test_a_put_on_a_webhook_that_works_loses_no_event(world: World) -> None:
+    webhook = world.listen("flows/created")
+    world.make_flow()
+    world.clock.forward(1)
+    world.set_webhook(webhook)
+    assert world.heard_types(webhook) == ["flows/created"]
+
+
+@pytest.mark.behaviour("DLV-09")
+def test_webhooks_of_one_receiver_are_each_sent_the_event_with_an_id_of_its_own(world: World) -> None:
+    webhooks = [world.listen("flows/created") for _ in range(3)]
+    world.make_flow()
+    world.sweep()
+    ids = set()
+    for webhook in webhooks:
+        (delivery,) = world.catalog.deliveries.queued(webhook, 10)
+        assert [each.id for each in world.catalog.deliveries.queued(webhook, 10)] == [delivery.id]
+        ids.add(delivery.id)
+    assert len(ids) == 3

@@ -1,0 +1,177 @@
+"""What workers that come late, and failures that last, must never do."""
+
+import multiprocessing
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.catalog import Limits
+from storage.catalog.jobs import FLOW_DELETION, LostLease
+from storage.errors import Invalid, NotFound, Unavailable
+from tests.conformance.kit.documents import flow
+from tests.unit.catalogs import CALLER, HOME, SECOND_HOME, World, open_world
+from tests.unit.test_catalog_copies import DIED, die_while_copying, fail
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    limits = Limits(object_grace_s=60, async_deletion_threshold=5, deletion_batch=4, job_attempts=3)
+    with open_world(tmp_path, limits) as world:
+        yield world
+
+
+def _die_in_a_copy(world: World, object_id: str) -> None:
+    victim = multiprocessing.get_context("spawn").Process(
+        target=die_while_copying, args=(world.folder, object_id, False)
+    )
+    victim.start()
+    victim.join(60)
+    assert victim.exitcode == DIED
+
+
+def _filled(world: World) -> str:
+    """A flow of ten segments, of which a deletion makes a request."""
+    flow_id = world.make_flow()
+    world.allocate(flow_id, *(f"o{n}" for n in range(10)))
+    world.register(flow_id, *({"object_id": f"o{n}", "timerange": f"[{n}:0_{n + 1}:0)"} for n in range(10)))
+    world.clock.forward(1)
+    return flow_id
+
+
+def test_id_is_not_free_while_a_copy_of_the_object_waits(world: World) -> None:
+    flow_id = world.make_flow()
+    world.place(flow_id, "a")
+    _die_in_a_copy(world, "a")
+    world.clock.forward(31)
+    store = world.stores[SECOND_HOME]
+    write, store.write = store.write, fail
+    world.sweep()
+    store.write = write
+    world.delete_segments(flow_id)
+    with world.engine.write() as tx:
+        tx.update("jobs", [], {"due": world.clock() + 300_000_000})
+    world.clock.forward(61)
+    world.sweep()
+    with pytest.raises(Invalid, match="exists already"):
+        world.allocate(flow_id, "a", storage_id=SECOND_HOME, content=b"the new one")
+    world.clock.forward(300)
+    world.sweep()
+    world.allocate(flow_id, "a", storage_id=SECOND_HOME, content=b"the new one")
+    world.clock.forward(300)
+    world.sweep()
+    assert world.has_bytes("a", SECOND_HOME)
+
+
+def test_remover_that_stalled_never_takes_the_bytes_of_an_id_in_use_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow_id = world.make_flow()
+    world.place(flow_id, "a")
+    world.delete_segments(flow_id)
+    world.clock.forward(61)
+    store = world.stores[HOME]
+    delete_many, held_up, go_on = store.delete_many, threading.Event(), threading.Event()
+
+    def slowly(ids: Iterable[str]) -> list[str]:
+        if threading.current_thread() is slow:
+            held_up.set()
+            assert go_on.wait(10)
+        return delete_many(ids)
+
+    slow = threading.Thread(target=world.sweep)
+    monkeypatch.setattr(store, "delete_many", slowly)
+    slow.start()
+    assert held_up.wait(10)
+    world.clock.forward(31)
+    world.sweep()
+    world.place(flow_id, "a")
+    go_on.set()
+    slow.join(10)
+    assert world.has_bytes("a")
+
+
+def test_worker_that_has_lost_its_lease_fails_nothing(world: World) -> None:
+    made = world.delete_segments(_filled(world))
+    assert made is not None
+    for _ in range(2):
+        (claim,) = world.claim(FLOW_DELETION)
+        world.catalog.jobs.fail(claim, "away")
+        world.clock.forward(1000)
+    (stale,) = world.claim(FLOW_DELETION)
+    world.clock.forward(31)
+    world.sweep()
+    with pytest.raises(LostLease):
+        world.catalog.jobs.fail(stale, "away")
+    assert world.catalog.deletions.get(made["id"])["status"] == "done"
+
+
+def test_flow_whose_deletion_was_given_up_does_not_come_back_with_old_segments(world: World) -> None:
+    flow_id = _filled(world)
+    made = world.catalog.deletions.delete_flow(CALLER, flow_id)
+    assert made is not None
+    for _ in range(3):
+        (claim,) = world.claim(FLOW_DELETION)
+        if not world.catalog.jobs.fail(claim, "away"):
+            world.catalog.deletions.give_up(claim.key, "away")
+        world.clock.forward(1000)
+    assert world.catalog.deletions.get(made["id"])["status"] == "error"
+    with pytest.raises(NotFound):
+        world.make_flow(flow(id=flow_id))
+    world.catalog.jobs.retry(FLOW_DELETION, made["id"])
+    world.sweep()
+    world.make_flow(flow(id=flow_id))
+    assert world.timeranges(flow_id) == []
+
+
+def test_removals_go_on_by_themselves_after_a_long_outage(world: World) -> None:
+    flow_id = world.make_flow()
+    world.place(flow_id, "a")
+    world.delete_segments(flow_id)
+    world.clock.forward(61)
+    store = world.stores[HOME]
+    delete_many = store.delete_many
+    store.delete_many = fail
+    for _ in range(5):
+        world.sweep()
+        world.clock.forward(1000)
+    store.delete_many = delete_many
+    world.place(flow_id, "b")
+    world.delete_segments(flow_id)
+    world.clock.forward(10_000)
+    world.sweep()
+    assert not world.has_bytes("b")
+    assert not world.has_bytes("a")
+
+
+def test_copy_that_failed_for_an_outage_may_be_asked_for_again(world: World) -> None:
+    flow_id = world.make_flow()
+    world.place(flow_id, "a")
+    store = world.stores[SECOND_HOME]
+    write, store.write = store.write, fail
+    with pytest.raises(Unavailable):
+        world.catalog.copies.copy("a", SECOND_HOME)
+    store.write = write
+    with pytest.raises(Unavailable, match="still being removed"):
+        world.catalog.copies.copy("a", SECOND_HOME)
+    world.sweep()
+    world.catalog.copies.copy("a", SECOND_HOME)
+    assert world.places("a") == {HOME, SECOND_HOME}
+
+
+def test_pause_is_short_again_after_a_success(world: World) -> None:
+    webhook = world.listen("flows/created")
+    for _ in range(3):
+        world.clock.forward(1)
+        world.make_flow()
+    world.sweep()
+    for _ in range(8):
+        claim = world.delivery_job(webhook)
+        world.catalog.deliveries.failed(claim, "status", "500", None, gone=False)
+        world.clock.forward(400)
+    claim = world.delivery_job(webhook)
+    world.catalog.deliveries.delivered(claim, world.catalog.deliveries.queued(webhook, 1))
+    world.catalog.deliveries.failed(claim, "status", "503", None, gone=False)
+    (job,) = world.rows("jobs")
+    assert job["due"] - world.clock() <= 2_000_000

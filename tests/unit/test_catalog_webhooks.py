@@ -1,0 +1,314 @@
+"""The rules of webhooks: who sees and changes them, their secret, their states, and what a PUT does to them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.catalog import Limits
+from storage.catalog.caller import Caller
+from storage.catalog.paging import PageRequest
+from storage.catalog.tags import TagFilter
+from storage.errors import Invalid, NotFound
+from tests.conformance.kit.documents import Json
+from tests.conformance.kit.ids import fresh
+from tests.unit.catalogs import BASE, CALLER, RECEIVER, World, open_world
+
+KEY = {"api_key_name": "X-Key", "api_key_value": "a secret"}
+WRITER = Caller("writer", frozenset({"write"}))
+READER = Caller("reader", frozenset({"read"}))
+OTHER = Caller("another reader", frozenset({"read"}))
+DELETER = Caller("deleter", frozenset({"delete"}))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with open_world(tmp_path, Limits(webhook_give_up_s=100)) as world:
+        yield world
+
+
+def listed(world: World, caller: Caller = CALLER, tags: TagFilter | None = None, reverse: bool = False) -> list[str]:
+    """Ids of the webhooks that a caller is shown, over pages of two."""
+    found: list[str] = []
+    key = None
+    while True:
+        request = PageRequest(limit=2, key=key, reverse=reverse)
+        page = world.catalog.webhooks.page(caller, tags or TagFilter(), request)
+        found += [item["id"] for item in page.items]
+        key = page.next_key
+        if key is None:
+            return found
+
+
+def fails(world: World, webhook_id: str, *, gone: bool = True) -> None:
+    """Have a receiver fail."""
+    world.make_flow()
+    world.sweep()
+    claim = world.delivery_job(webhook_id)
+    assert claim is not None
+    world.catalog.deliveries.failed(claim, "status", "The receiver answered 410 Gone.", None, gone=gone)
+    world.clock.forward(1)
+
+
+@pytest.mark.behaviour("HOOK-POST-01", "HOOK-POST-02", "HOOK-POST-10", "HOOK-POST-05", "HOOK-POST-13", "A21")
+def test_a_webhook_is_shown_as_it_was_sent(world: World) -> None:
+    body = {
+        "url": RECEIVER,
+        "events": ["flows/created"],
+        "flow_ids": [],
+        "source_ids": [fresh()],
+        "flow_collected_by_ids": [],
+        "source_collected_by_ids": [fresh()],
+        "accept_get_urls": [],
+        "accept_storage_ids": [],
+        "presigned": False,
+        "verbose_storage": True,
+        "include_object_timerange": False,
+        "tags": {"a": "b", "c": ["d", "e"]},
+    }
+    made = world.catalog.webhooks.create(CALLER, {**body, "id": "an id of the client", "unheard of": 1}, BASE)
+    assert {name: value for name, value in made.items() if name not in ("id", "status")} == body
+    assert made["status"] == "created"
+    assert world.webhook(made["id"]) == made
+    again = world.catalog.webhooks.create(CALLER, body, BASE)
+    assert again["id"] not in (made["id"], "an id of the client")
+
+
+@pytest.mark.behaviour("HOOK-LIST-06", "HOOK-POST-01", "HOOK-PUT-01")
+def test_the_secret_is_never_shown(world: World) -> None:
+    made = world.catalog.webhooks.create(CALLER, {"url": RECEIVER, "events": [], **KEY}, BASE)
+    changed = world.set_webhook(made["id"], api_key_value="a new secret")
+    page = world.catalog.webhooks.page(CALLER, TagFilter(), PageRequest()).items
+    for shown in (made, changed, world.webhook(made["id"]), *page):
+        assert shown["api_key_name"] == "X-Key"
+        assert "secret" not in str(shown)
+
+
+@pytest.mark.behaviour("AMB-13", "HOOK-POST-14")
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"api_key_name": "X-Key"}, "api_key_value"),
+        ({"api_key_value": "a secret"}, "api_key_name"),
+        ({"api_key_name": "Host", "api_key_value": "a secret"}, "api_key_name"),
+    ],
+)
+def test_a_key_has_a_name_and_a_value_that_can_be_sent(world: World, members: Json, field: str) -> None:
+    webhook = world.listen()
+    with pytest.raises(Invalid) as refused:
+        world.listen(**members)
+    assert refused.value.field == field
+    assert "a secret" not in refused.value.message
+    with pytest.raises(Invalid) as refused:
+        world.set_webhook(webhook, **members)
+    assert refused.value.field == field
+    assert listed(world) == [webhook]
+    assert "api_key_name" not in world.webhook(webhook)
+
+
+def secret_of(world: World, webhook_id: str) -> str | None:
+    (row,) = [row for row in world.rows("webhooks") if row["id"] == webhook_id]
+    secret: str | None = row["secret"]
+    return secret
+
+
+@pytest.mark.behaviour("AMB-12", "HOOK-PUT-06", "HOOK-PUT-09")
+@pytest.mark.parametrize(
+    ("changes", "secret"),
+    [
+        ({}, "a secret"),
+        ({"api_key_value": "another"}, "another"),
+        ({"api_key_name": None}, None),
+        ({"api_key_name": "X-Other", "api_key_value": "another"}, "another"),
+        ({"url": "https://receiver.example/another/path?x=y"}, "a secret"),
+        ({"url": "HTTPS://Receiver.Example/hook"}, "a secret"),
+        ({"url": "https://thief.example/hook", "api_key_value": "another"}, "another"),
+        ({"url": "https://thief.example/hook", "api_key_name": None}, None),
+    ],
+    ids=str,
+)
+def test_the_secret_after_a_put(world: World, changes: Json, secret: str | None) -> None:
+    webhook = world.listen(**KEY)
+    world.set_webhook(webhook, **changes)
+    assert secret_of(world, webhook) == secret
+
+
+@pytest.mark.behaviour("AMB-12", "HOOK-PUT-07")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"api_key_name": "X-Other"},
+        {"api_key_name": "x-key"},
+        {"url": "https://thief.example/hook"},
+        {"url": "http://receiver.example/hook"},
+        {"url": "https://receiver.example:8443/hook"},
+        {"url": "https://receiver.example.thief.example/hook"},
+    ],
+    ids=str,
+)
+def test_the_secret_goes_to_no_other_receiver_and_in_no_other_header(world: World, changes: Json) -> None:
+    webhook = world.listen(**KEY)
+    with pytest.raises(Invalid) as refused:
+        world.set_webhook(webhook, **changes, description="x")
+    assert (refused.value.field, refused.value.behaviour) == ("api_key_value", "AMB-12")
+    assert secret_of(world, webhook) == "a secret"
+    assert world.webhook(webhook)["url"] == RECEIVER
+
+
+@pytest.mark.behaviour("AMB-12")
+def test_a_secret_that_was_cleared_does_not_come_back(world: World) -> None:
+    webhook = world.listen(**KEY)
+    world.set_webhook(webhook, api_key_name=None)
+    with pytest.raises(Invalid, match="api_key_value is needed"):
+        world.set_webhook(webhook, api_key_name="X-Key")
+
+
+@pytest.mark.behaviour("HOOK-POST-08", "HOOK-PUT-10", "HOOK-PUT-07")
+def test_a_url_that_must_not_be_reached_is_refused(world: World) -> None:
+    webhook = world.listen("flows/created")
+    with pytest.raises(Invalid, match="must not be reached"):
+        world.listen(url="https://forbidden/hook")
+    with pytest.raises(Invalid, match="must not be reached"):
+        world.set_webhook(webhook, url="https://forbidden/hook", events=[])
+    assert listed(world) == [webhook]
+    assert world.webhook(webhook)["url"] == RECEIVER
+    world.make_flow()
+    assert world.heard_types(webhook) == ["flows/created"]
+
+
+@pytest.mark.behaviour("HOOK-PUT-06", "HOOK-PUT-01")
+def test_a_put_clears_what_it_leaves_out(world: World) -> None:
+    webhook = world.listen(
+        flow_ids=[fresh()], accept_get_urls=[], presigned=True, tags={"a": "b"}, include_object_timerange=True
+    )
+    body = {"id": webhook, "url": RECEIVER, "events": ["flows/deleted"], "status": "created"}
+    shown = world.catalog.webhooks.replace(CALLER, webhook, body, BASE)
+    assert shown == body
+    assert world.webhook(webhook) == body
+    assert listed(world, tags=TagFilter(exists={"a": True})) == []
+
+
+@pytest.mark.behaviour("HOOK-PUT-04", "HOOK-PUT-05", "HOOK-DEL-02", "HOOK-GET-01", "A33")
+def test_ids_must_be_right(world: World) -> None:
+    webhook = world.listen()
+    body = {"id": fresh(), "url": RECEIVER, "events": [], "status": "created"}
+    with pytest.raises(Invalid) as refused:
+        world.catalog.webhooks.replace(CALLER, webhook, body, BASE)
+    assert refused.value.field == "id"
+    for unknown in (body["id"], fresh()):
+        with pytest.raises(NotFound):
+            world.catalog.webhooks.replace(CALLER, str(unknown), body, BASE)
+        with pytest.raises(NotFound):
+            world.catalog.webhooks.get(CALLER, str(unknown))
+        with pytest.raises(NotFound):
+            world.catalog.webhooks.delete(CALLER, str(unknown))
+    world.catalog.webhooks.delete(CALLER, webhook)
+    with pytest.raises(NotFound):
+        world.catalog.webhooks.delete(CALLER, webhook)
+
+
+@pytest.mark.behaviour("HOOK-LIST-05", "HOOK-GET-02", "AMB-25", "AMB-39", "HOOK-DEL-02")
+@pytest.mark.parametrize(
+    ("caller", "may"), [(CALLER, True), (WRITER, True), (READER, True), (OTHER, False), (DELETER, False)], ids=str
+)
+def test_a_webhook_is_for_its_owner_and_those_who_may_write(world: World, caller: Caller, may: bool) -> None:
+    webhooks = world.catalog.webhooks
+    webhook = world.listen(caller=READER)
+    body = {"id": webhook, "url": RECEIVER, "events": [], "status": "disabled"}
+    assert listed(world, caller) == ([webhook] if may else [])
+    if may:
+        assert webhooks.get(caller, webhook)["id"] == webhook
+        webhooks.replace(caller, webhook, body, BASE)
+        assert listed(world, READER) == [webhook], "it stays its owner's"
+        webhooks.delete(caller, webhook)
+        assert listed(world) == []
+        return
+    with pytest.raises(NotFound):
+        webhooks.get(caller, webhook)
+    with pytest.raises(NotFound):
+        webhooks.replace(caller, webhook, body, BASE)
+    with pytest.raises(NotFound):
+        webhooks.delete(caller, webhook)
+    assert world.webhook(webhook)["status"] == "created"
+    assert "reader" not in str(world.webhook(webhook))
+
+
+@pytest.mark.behaviour("HOOK-LIST-02", "HOOK-LIST-03", "HOOK-LIST-04", "HOOK-POST-09")
+def test_webhooks_are_listed_by_url_and_found_by_tag(world: World) -> None:
+    urls = ["https://b.example/", "https://a.example/", "https://b.example/", "https://c.example/"]
+    made = [(url, world.listen(url=url, tags={"n": [str(n), "all"]})) for n, url in enumerate(urls)]
+    assert listed(world) == [webhook for _, webhook in sorted(made)]
+    assert listed(world, reverse=True) == [webhook for _, webhook in sorted(made, reverse=True)]
+    assert listed(world, tags=TagFilter(values={"n": ["3"]})) == [made[3][1]]
+    assert len(listed(world, tags=TagFilter(values={"n": ["all"]}))) == 4
+    world.set_webhook(made[3][1], tags={"m": "3"})
+    assert listed(world, tags=TagFilter(exists={"n": False})) == [made[3][1]]
+    world.catalog.webhooks.delete(CALLER, made[3][1])
+    assert listed(world, tags=TagFilter(exists={"m": True})) == []
+
+
+@pytest.mark.behaviour("HOOK-ST-01", "HOOK-POST-06")
+def test_a_webhook_is_started_by_the_first_event_that_arrives(world: World) -> None:
+    webhook = world.listen("flows/created")
+    assert world.webhook(webhook)["status"] == "created"
+    world.make_flow()
+    world.heard(webhook)
+    assert world.webhook(webhook)["status"] == "started"
+    world.make_flow()
+    world.heard(webhook)
+    assert world.webhook(webhook)["status"] == "started"
+
+
+@pytest.mark.behaviour("HOOK-ST-04", "AMB-15", "HOOK-GET-03")
+def test_a_webhook_in_error_cannot_be_disabled(world: World) -> None:
+    webhook = world.listen("flows/created")
+    fails(world, webhook)
+    assert world.webhook(webhook)["status"] == "error"
+    with pytest.raises(Invalid) as refused:
+        world.set_webhook(webhook, "disabled")
+    assert (refused.value.field, refused.value.behaviour) == ("status", "HOOK-ST-04")
+    shown = world.webhook(webhook)
+    assert shown["status"] == "error"
+    assert set(shown["error"]) == {"type", "summary", "time"}
+
+
+@pytest.mark.behaviour("HOOK-ST-03", "HOOK-ST-07", "AMB-40")
+def test_a_webhook_in_error_can_be_set_going_again(world: World) -> None:
+    webhook = world.listen("flows/created", api_key_name="X-Key", api_key_value="a secret")
+    fails(world, webhook)
+    world.make_flow()
+    world.clock.forward(1)
+    shown = world.set_webhook(webhook)
+    assert shown["status"] == "created"
+    assert "error" not in shown
+    assert world.webhook(webhook) == shown
+    assert secret_of(world, webhook) == "a secret"
+    flow_id = world.make_flow()
+    (told,) = world.heard(webhook)
+    assert told["event"]["flow"]["id"] == flow_id
+
+
+@pytest.mark.behaviour("HOOK-ST-03", "HOOK-ST-05")
+def test_a_webhook_that_goes_again_has_all_its_time_anew(world: World) -> None:
+    webhook = world.listen("flows/created")
+    fails(world, webhook, gone=False)
+    world.clock.forward(1000)
+    world.set_webhook(webhook, "disabled")
+    world.set_webhook(webhook)
+    fails(world, webhook, gone=False)
+    assert world.webhook(webhook)["status"] == "started"
+
+
+@pytest.mark.behaviour("HOOK-ST-02", "HOOK-ST-03")
+def test_a_webhook_is_disabled_and_set_going_from_any_state(world: World) -> None:
+    webhook = world.listen("flows/created", status="disabled")
+    assert world.webhook(webhook)["status"] == "disabled"
+    assert world.set_webhook(webhook)["status"] == "created"
+    assert world.set_webhook(webhook, "disabled")["status"] == "disabled"
+    assert world.set_webhook(webhook, "disabled")["status"] == "disabled"
+    world.set_webhook(webhook)
+    world.clock.forward(1)
+    world.make_flow()
+    assert world.heard_types(webhook) == ["flows/created"]
+    assert world.webhook(webhook)["status"] == "started"
+    assert world.set_webhook(webhook, "disabled")["status"] == "disabled"
