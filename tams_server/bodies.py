@@ -11,7 +11,7 @@ from handlers.call import ABSENT
 from storage.errors import Invalid
 from tams_server.errors import TooLarge, TooSlow, UnsupportedMediaType
 from tams_server.specification.operations import Operation
-from tams_server.specification.words import shown
+from tams_server.specification.words import is_secret, shown
 
 MAX_DEPTH = 64
 STALL_S = 30
@@ -119,12 +119,9 @@ def _too_deep(document: Any) -> bool:
 def _storable(node: Any, path: str) -> Any:
     """`node` with whole floats as int. Raises Invalid for what no store can keep: NUL, numbers beyond int64."""
     if isinstance(node, dict):
-        return {
-            _storable(key, f"{path}.{key}"): _storable(value, f"{path}.{key}" if path else key)
-            for key, value in node.items()
-        }
+        return {_storable(key, _inside(path, key)): _storable(value, _inside(path, key)) for key, value in node.items()}
     if isinstance(node, list):
-        return [_storable(value, f"{path}.{index}" if path else str(index)) for index, value in enumerate(node)]
+        return [_storable(value, _inside(path, str(index))) for index, value in enumerate(node)]
     if isinstance(node, str) and "\0" in node:
         named = path.replace("\0", "?")
         raise Invalid(f"{named or 'the body'}: text may not hold the character U+0000", field=named or None)
@@ -133,7 +130,13 @@ def _storable(node: Any, path: str) -> Any:
     # A float this large stands for a whole number that JSON may have written out in full.
     too_large = abs(node) >= _INT64 if isinstance(node, float) else isinstance(node, int) and node >= _INT64
     if too_large:
-        raise Invalid(
-            f"{path or 'the body'}: {shown(node)} is beyond the range of a 64-bit integer", field=path or None
-        )
+        number = "the number" if is_secret(path.split(".")) else shown(node)
+        raise Invalid(f"{path or 'the body'}: {number} is beyond the range of a 64-bit integer", field=path or None)
     return node
+
+
+def _inside(path: str, name: str) -> str:
+    """The path of a part of what is at `path`; the same where the names of its parts must not be shown either."""
+    if is_secret(path.split(".")):
+        return path
+    return f"{path}.{name}" if path else name

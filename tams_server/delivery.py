@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 import orjson
@@ -73,7 +72,6 @@ class Courier:
                     break
             if done:
                 await in_thread(self._deliveries.delivered, claim, done)
-                claim = replace(claim, attempts=0)  # what fails next has not failed in a row
             if failure is not None:
                 await in_thread(self._failed, claim, failure)
                 return

@@ -131,7 +131,7 @@ class _Arbiter(Arbiter):
         background, self._background = self._background, 0
         if _alive(background):
             os.kill(background, signal.SIGTERM)
-        super().stop(graceful)
+        super().stop()  # always gracefully: a uvicorn worker does not end at SIGQUIT, which gunicorn would send else
         deadline = time.monotonic() + _GRACE_S
         while _alive(background) and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -31,9 +31,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _JOBS_AT_ONCE = 4
-_DELIVERIES_AT_ONCE = 200
+_DELIVERIES_AT_ONCE = 400
+_PROMPT_AT_ONCE = 100
+"""Webhooks sent to at once that have had no time to show that they are slow. Those that have fallen silent move to the
+other places within a second, and make room for those that work."""
+_PROMPT_S = 1.0
 _FAILING_AT_ONCE = 100
 """Webhooks sent to at once whose last delivery failed: they never take the places of those that work."""
+_LAST_S = 2.0
+"""How long deliveries may still take when this worker is to stop."""
+_TIDY_S = 600.0
+"""How often what uploads of dead processes left behind is looked for."""
 _CLAIMED_AT_ONCE = 50
 _SEEN_AT_ONCE = 1000
 _REST = 3
@@ -57,7 +65,7 @@ async def _run(settings: Settings, specification: Specification, metrics: Metric
         courier = Courier(
             parts.catalog.deliveries,
             parts.catalog.jobs,
-            Sender(address_rules(settings)),
+            Sender(address_rules(settings), connections=_DELIVERIES_AT_ONCE),
             specification.webhooks,
             timeout_s=settings.webhook_timeout,
             fail_on_bad_event=settings.fail_on_bad_answer,
@@ -83,7 +91,8 @@ class Worker:
         self._metrics = metrics or Metrics()
         self._interval_s = interval_s
         self._name = f"{socket.gethostname()}:{os.getpid()}"
-        self._held: dict[str, Claim] = {}
+        self._held: dict[str, tuple[Claim, float]] = {}
+        self._tidied = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._wake = asyncio.Event()
@@ -106,13 +115,20 @@ class Worker:
                 worked = await self._guarded(self._look())
                 if not self._stopping:
                     await self._rest(_rest_s(started) if worked else self._interval_s)
-            if self._tasks:
-                await asyncio.wait(self._tasks)
+            await self._end()
         finally:
             heart.cancel()
             await self._courier.aclose()
             for pool in (self._quick, self._slow, self._pulse):
                 pool.shutdown()
+
+    async def _end(self) -> None:
+        """Let what is under way come to its next step; deliveries that take longer are broken off and given back."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_LAST_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _rest(self, longest_s: float) -> None:
         """Until a job ends, but no longer than this."""
@@ -124,21 +140,26 @@ class Worker:
 
     async def _look(self) -> bool:
         """Do the short work, and start jobs as far as there is room for them. Whether there was any."""
-        worked = await self._in_thread(self._catalog.tick)
+        worked = await self._guarded(self._in_thread(self._catalog.tick))
+        if time.monotonic() - self._tidied > _TIDY_S:
+            self._tidied = time.monotonic()
+            await self._guarded(self._in_thread(self._catalog.tidy))
         claims = await self._in_thread(self._claim, self._room())
         for claim in claims:
-            self._held[claim.token] = claim
+            self._held[claim.token] = claim, time.monotonic()
             task = asyncio.create_task(self._do(claim))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return worked or bool(claims)
+        return bool(worked or claims)
 
     def _room(self) -> tuple[int, int, int]:
         """How many more jobs this worker can take: deliveries to webhooks that work, to those that fail, others."""
-        deliveries = [claim for claim in self._held.values() if claim.kind == DELIVERY]
-        failing = sum(claim.attempts > 0 for claim in deliveries)
-        others = len(self._held) - len(deliveries)
-        return _DELIVERIES_AT_ONCE - len(deliveries), _FAILING_AT_ONCE - failing, _JOBS_AT_ONCE - others
+        deliveries = [(claim, since) for claim, since in self._held.values() if claim.kind == DELIVERY]
+        failing = sum(claim.attempts > 0 for claim, _ in deliveries)
+        recent = time.monotonic() - _PROMPT_S
+        prompt = sum(claim.attempts == 0 and since > recent for claim, since in deliveries)
+        free = min(_PROMPT_AT_ONCE - prompt, _DELIVERIES_AT_ONCE - len(deliveries))
+        return free, _FAILING_AT_ONCE - failing, _JOBS_AT_ONCE - (len(self._held) - len(deliveries))
 
     def _claim(self, room: tuple[int, int, int]) -> list[Claim]:
         rows = self._catalog.jobs.waiting([DELIVERY, FLOW_DELETION, REMOVAL, COPY], _SEEN_AT_ONCE)
@@ -148,7 +169,10 @@ class Worker:
     async def _do(self, claim: Claim) -> None:
         try:
             if claim.kind == DELIVERY:
-                await self._guarded(self._deliver(claim), claim)
+                try:
+                    await self._guarded(self._deliver(claim), claim)
+                except asyncio.CancelledError:
+                    await self._guarded(self._in_thread(self._catalog.jobs.release, claim))
             else:
                 await self._guarded(self._in_thread(self._carry_out, claim, pool=self._slow), claim)
         finally:
@@ -215,7 +239,7 @@ class Worker:
         while True:
             await asyncio.sleep(self._catalog.jobs.lease_s / 4)
             if self._held:
-                held = list(self._held.values())
+                held = [claim for claim, _ in self._held.values()]
                 await self._guarded(self._in_thread(self._catalog.jobs.heartbeat, held, pool=self._pulse))
 
     async def _in_thread(self, function: Callable[..., T], *args: Any, pool: ThreadPoolExecutor | None = None) -> T:

@@ -47,6 +47,7 @@ class Catalog:
             env = Environment(engine, stores, limits, outbound=outbound)
         else:
             env = Environment(engine, stores, limits, clock, outbound)
+        self._stores = stores
         self.service = Service(env)
         self.credentials = Credentials(engine)
         self.profiles = Profiles(env)
@@ -71,3 +72,8 @@ class Catalog:
         worked = self.deliveries.dispatch()
         worked = self._collect.step() or worked
         return self.deletions.forget_finished() or worked
+
+    def tidy(self) -> None:
+        """Remove what uploads of dead processes have left in the stores. To be repeated now and then."""
+        for store in self._stores.values():
+            store.remove_abandoned()

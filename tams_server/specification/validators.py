@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema_rs
 
 from tams_server.specification.document import Json
-from tams_server.specification.words import Complaint, Explainer, is_secret
+from tams_server.specification.words import Complaint, Explainer, holds_secret, is_secret
 
 _BASE = "urn:x-tams-server:document"
 _EXPLAINED_PARTS = 5000
@@ -36,7 +36,8 @@ class Validator:
             return None
         # Python's `$` lets a last newline through and its format checkers know fewer formats, so it may find nothing.
         place = _place(error)
-        rest = "is not as the schema has it" if is_secret(place) else error.message[:_SHOWN_CHARS]
+        hidden = is_secret(place) or holds_secret(error.instance)
+        rest = "is not as the schema has it" if hidden else error.message[:_SHOWN_CHARS]
         return self._worded(value, error) or Complaint(place, rest)
 
     def _worded(self, value: Any, error: jsonschema_rs.ValidationError) -> Complaint | None:

@@ -17,6 +17,7 @@ from referencing.jsonschema import DRAFT202012
 SHOWN_CHARS = 60
 _SECRET_MEMBERS = ("api_key_value",)
 """Members whose value no message shows (HOOK-LIST-06)."""
+_HIDDEN = "(secret)"
 _DISCRIMINATORS = ("format", "profile_id")
 _RULES = {
     "enum": lambda rule: f"must be one of {', '.join(map(str, rule))}",
@@ -58,10 +59,23 @@ def is_secret(path: Iterable[str | int]) -> bool:
     return any(part in _SECRET_MEMBERS for part in path)
 
 
+def holds_secret(value: Any) -> bool:
+    """Whether something in `value` must not be shown."""
+    return bool(_without_secrets(value) != value)
+
+
 def _without_secrets(value: Any) -> Any:
+    """`value` with what is secret hidden: also where a client has written JSON into text, or members as pairs."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else (value,)
+    if any(isinstance(part, str) and _names_secret(part) for part in parts):
+        return _HIDDEN
     if isinstance(value, dict):
-        return {k: "(secret)" if k in _SECRET_MEMBERS else _without_secrets(v) for k, v in value.items()}
+        return {k: _HIDDEN if _names_secret(k) else _without_secrets(v) for k, v in value.items()}
     return [_without_secrets(item) for item in value] if isinstance(value, list) else value
+
+
+def _names_secret(text: str) -> bool:
+    return any(name in text.lower() for name in _SECRET_MEMBERS)
 
 
 class Explainer:
@@ -154,5 +168,5 @@ def _described(error: ValidationError) -> Complaint:
     if error.validator == "oneOf" or error.validator == "anyOf":
         return Complaint(path, f"{value} fits none, or more than one, of the forms it may have")
     words = _RULES.get(str(error.validator))
-    unworded = "breaks a rule" if is_secret(path) else error.message[:300]
+    unworded = "breaks a rule" if is_secret(path) or holds_secret(error.instance) else error.message[:300]
     return Complaint(path, f"{value} {words(rule) if words else unworded}")

@@ -14,10 +14,9 @@ from tests.conformance.kit.shared import lasting_client
 from tests.conformance.kit.tagged import KINDS as TAGGED
 
 STANDING = ["/service/storage-backends", "/flow-delete-requests"]
-OFFERED = [kind for kind in KINDS if kind != "webhooks"]
 
 
-@pytest.fixture(scope="module", params=OFFERED)
+@pytest.fixture(scope="module", params=KINDS)
 def listing(request: pytest.FixtureRequest, http: httpx.Client) -> Iterator[Listing]:
     with lasting_client(http) as tams:
         made = KINDS[request.param](tams)
@@ -107,7 +106,7 @@ def test_a_parameter_may_be_given_once_only(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("A11", "AMB-32", "TAGQ-12")
-@pytest.mark.parametrize("kind", ["sources", "flows", "users-of-an-object"])
+@pytest.mark.parametrize("kind", TAGGED)
 def test_an_encoded_comma_is_part_of_a_value(tams: TamsClient, kind: str) -> None:
     tagged = TAGGED[kind](tams, [{"genre": "news,sport"}, {"genre": "news"}, {"genre": ["a", "news,sport"]}])
     assert tagged.found(tams, {"tag.genre": "news,sport"}) == {0, 2}
@@ -116,7 +115,7 @@ def test_an_encoded_comma_is_part_of_a_value(tams: TamsClient, kind: str) -> Non
 
 
 @pytest.mark.behaviour("A12", "AMB-31", "TAGQ-12", "TAGQ-03")
-@pytest.mark.parametrize("kind", ["sources", "flows", "users-of-an-object"])
+@pytest.mark.parametrize("kind", TAGGED)
 def test_an_empty_value_finds_the_empty_text_only(tams: TamsClient, kind: str) -> None:
     tagged = TAGGED[kind](tams, [{"genre": ""}, {"genre": "news"}, {}, {"genre": []}, {"genre": ["news", ""]}])
     assert tagged.found(tams, {"tag.genre": ""}) == {0, 4}

@@ -19,7 +19,7 @@ from tests.conformance.kit.webhooks import LISTING, Hooks
 from tests.servers.plugin import stores_of
 
 SELFTEST = Path(__file__).parent / "selftest"
-OWN_SETTINGS = {"TAMS_ASYNC_DELETION_THRESHOLD": "50"}
+OWN_SETTINGS = {"TAMS_ASYNC_DELETION_THRESHOLD": "30"}
 """Low enough for the tests to see both kinds of deletion."""
 
 

@@ -1,9 +1,6 @@
 """What goes wrong between the VAST engine and a cluster: nothing is lost, doubled or half done, and nobody waits for
 ever."""
 
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +14,7 @@ from storage.errors import Contended, Unavailable
 from storage.tables import open_engine
 from storage.tables.conditions import equals
 from storage.tables.engine import Engine, Writer
+from tests.servers.vast import VastServer
 from tests.vast_emulator import Emulator, Fault
 
 LENGTH = 10
@@ -171,30 +169,11 @@ def test_writers_on_different_machines_keep_apart(emulator: Emulator) -> None:
     assert emulator.counters["409"] > 0
 
 
-class Process:
-    """An emulator in a process of its own, which can be killed."""
-
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        command = [sys.executable, "-m", "tests.vast_emulator", "--data", str(folder), "--port", str(port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().strip().partition("=")[2]
-        assert self.url
-
-    @property
-    def port(self) -> int:
-        return int(self.url.rpartition(":")[2].split("/")[0])
-
-    def kill(self) -> None:
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-
-
 def test_what_was_acknowledged_outlives_the_cluster(tmp_path: Path) -> None:
     """The emulator is killed while rows are written, and started again from its log."""
-    process = Process(tmp_path)
-    port = process.port
-    engine = open_engine(process.url + "?patience=2")
+    server = VastServer(tmp_path)
+    server.start()
+    engine = open_engine(server.url("killed") + "?patience=2")
     engine.create()
     acknowledged: list[int] = []
     stop = threading.Event()
@@ -218,13 +197,13 @@ def test_what_was_acknowledged_outlives_the_cluster(tmp_path: Path) -> None:
         deadline = time.monotonic() + 30
         while len(acknowledged) < before + 10 and time.monotonic() < deadline:
             time.sleep(0.01)
-        process.kill()
-        process = Process(tmp_path, port)
+        server.kill()
+        server.start()
     stop.set()
     thread.join()
     stored = _stored(engine)
     engine.close()
-    process.kill()
+    server.kill()
     assert len(acknowledged) >= 20
     assert set(acknowledged) <= set(stored)
     assert len(set(stored)) == len(stored)

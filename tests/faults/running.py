@@ -67,6 +67,11 @@ class Running:
         """The ids of the processes that answer requests."""
         return self._children(listening=True)
 
+    def answering_cpu_s(self) -> float:
+        """Seconds of processor time that answering requests has taken so far."""
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.answering()]
+        return sum(int(ticks) for stat in stats for ticks in stat[11:13]) / os.sysconf("SC_CLK_TCK")
+
     def __enter__(self) -> "Running":
         self.start()
         return self

@@ -15,7 +15,11 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.case import Case
 
 from tests.conformance.kit.documents import Json
-from tests.fuzz.world import COPIES, TAG, World
+from tests.conformance.kit.webhooks import LISTING as WEBHOOKS
+from tests.fuzz.world import COPIES, NOBODY, TAG, World
+
+REFUSED = ("ftp://127.0.0.1/", "http://user@127.0.0.1/", "https://127.0.0.1:0/", "http://10.0.0.1/", "nowhere")
+"""URLs that no webhook may have."""
 
 _NEARLY_ALWAYS = 0.95
 _OFTEN = 0.85
@@ -62,6 +66,7 @@ class _Aim:
             "objectId": lambda: [*self._world.objects, self._world.init_object, self._world.free_objects[0]],
             "profileId": self._profile_ids,
             "request-id": lambda: [self._world.delete_request_id],
+            "webhookId": lambda: list(self._world.webhooks),
             "name": lambda: [TAG],
         }
         for name in parameters:
@@ -125,9 +130,11 @@ class _Aim:
             return [self._aimed(item) for item in body]
         if not isinstance(body, dict):
             return body
+        path = self._case.path
+        if path.startswith(WEBHOOKS):
+            return self._webhook(self._same_id(dict(body)))
         if self._wrong(ParameterLocation.BODY):
             return self._same_id(dict(body))
-        path = self._case.path
         if path.endswith("/segments"):
             return self._segment(dict(body))
         if path.endswith("/flow_collection"):
@@ -165,6 +172,23 @@ class _Aim:
             "content_type": "video/mp2t",
         }
         return {name: changes[name] if name in changes and self._often() else value for name, value in body.items()}
+
+    def _webhook(self, body: Json) -> Json:
+        """Whatever else it is, it leads nowhere but to this machine, and hears of one flow or source at most."""
+        if isinstance(body.get("url"), str):
+            body["url"] = self._one([self._world.receiver_url, self._world.receiver_url, NOBODY, *REFUSED])
+        if self._wrong(ParameterLocation.BODY):
+            return body
+        body |= {"flow_ids": [self._one(list(self._world.flows))], "source_ids": [self._one(self._world.sources)]}
+        if "api_key_name" in body and self._often():
+            body["api_key_name"] = "X-Key"
+        if ("api_key_name" in body or "api_key_value" in body) and self._often():
+            body |= {"api_key_name": "X-Key", "api_key_value": "another secret"}
+        if self._often() and "flow_collected_by_ids" in body:
+            body["flow_collected_by_ids"] = [self._world.id("multi")]
+        if self._often() and "accept_storage_ids" in body:
+            body["accept_storage_ids"] = [self._world.storage_id]
+        return body
 
     def _segment(self, body: Json) -> Json:
         if self._often():

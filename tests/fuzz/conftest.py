@@ -1,12 +1,14 @@
-"""A server to be fuzzed, and the tally of what was sent to it (shown where tests/fuzz itself is run)."""
+"""A server to be fuzzed, a receiver for its events, and the tally of what was sent (where tests/fuzz itself is run)."""
 
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.kit.server import Subject, own_server
+from tests.conformance.kit.receiver import Delivery, Receiver, Reply, receiver_at
+from tests.conformance.kit.server import Subject
 from tests.fuzz.fuzzer import SETTINGS, Fuzzer, Tally, fuzzer
+from tests.fuzz.watched import watched_server
 
 _TALLY = "tally"
 _totals: Tally = {}
@@ -15,14 +17,28 @@ _totals: Tally = {}
 @pytest.fixture(scope="session")
 def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
     """The project's own server; never another, since nothing on it is safe."""
-    with own_server(tmp_path_factory.mktemp("fuzzed"), SETTINGS) as subject:
+    with watched_server(tmp_path_factory.mktemp("fuzzed"), SETTINGS) as subject:
         yield subject
 
 
+class Sink(Receiver):
+    """Takes everything and keeps nothing."""
+
+    def take(self, path: str, delivery: Delivery) -> Reply:
+        return Reply()
+
+
+@pytest.fixture(scope="session")
+def receiver_url() -> Iterator[str]:
+    """Where all webhooks lead: no event leaves this machine."""
+    with receiver_at("127.0.0.1", Sink) as sink:
+        yield f"{sink.url}/"
+
+
 @pytest.fixture
-def fuzz(subject: Subject, request: pytest.FixtureRequest) -> Iterator[Fuzzer]:
+def fuzz(subject: Subject, receiver_url: str, request: pytest.FixtureRequest) -> Iterator[Fuzzer]:
     """A fuzzer in a world of its own, so that no test sees what another left."""
-    with fuzzer(subject, request.node.name) as one:
+    with fuzzer(subject, request.node.name, receiver_url) as one:
         yield one
     request.node.user_properties.append((_TALLY, {label: dict(counts) for label, counts in one.tally.items()}))
 

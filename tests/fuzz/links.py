@@ -4,8 +4,17 @@ from tests.conformance.kit.documents import Json
 
 OBJECT = {"objectId": "$response.body#/0/object_id"}
 FLOW = {"flowId": "$request.path.flowId"}
+HOOK = {"webhookId": "$response.body#/id"}
+SAME_HOOK = {"webhookId": "$request.path.webhookId"}
 
 LINKS = (
+    ("POST_webhooks", "201", "GET_webhooks-webhookId", HOOK),
+    ("POST_webhooks", "201", "PUT_webhooks", HOOK),
+    ("POST_webhooks", "201", "DELETE_webhooks-webhookId", HOOK),
+    ("PUT_webhooks", "201", "GET_webhooks-webhookId", SAME_HOOK),
+    ("PUT_webhooks", "201", "DELETE_webhooks-webhookId", SAME_HOOK),
+    ("DELETE_webhooks-webhookId", "204", "GET_webhooks-webhookId", SAME_HOOK),
+    ("DELETE_webhooks-webhookId", "204", "PUT_webhooks", SAME_HOOK),
     ("GET_flows-flowId-segments", "200", "GET_objects", OBJECT),
     ("GET_flows-flowId-segments", "200", "POST_objects-instances", OBJECT),
     ("GET_flows-flowId-segments", "200", "DELETE_objects-instances", OBJECT),

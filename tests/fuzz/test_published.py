@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from schemathesis.generation.case import Case
 
-from tests.conformance.kit.server import Subject, own_server
+from tests.conformance.kit.server import Subject
 from tests.fuzz.fuzzed import fuzzed_schema
 from tests.fuzz.fuzzer import SETTINGS, TIMEOUT_S, Fuzzer
+from tests.fuzz.watched import watched_server
 
 BESIDE = Path(__file__).parents[3] / "shared" / "spec" / "upstream"
 PUBLISHED = Path(os.environ.get("TAMS_UPSTREAM_DIR") or BESIDE)
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
 @pytest.fixture(scope="session")
 def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
-    with own_server(tmp_path_factory.mktemp("published"), {**SETTINGS, "TAMS_API_DIR": str(PUBLISHED)}) as subject:
+    with watched_server(tmp_path_factory.mktemp("published"), {**SETTINGS, "TAMS_API_DIR": str(PUBLISHED)}) as subject:
         yield subject
 
 

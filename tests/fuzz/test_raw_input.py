@@ -69,7 +69,7 @@ LIMITS = (
     "true",
     "1,2",
 )
-LISTINGS = ("/flows", "/sources", "/service/profiles", "/flow-delete-requests")
+LISTINGS = ("/flows", "/sources", "/service/profiles", "/service/webhooks", "/flow-delete-requests")
 TIMERANGES = (
     *(
         "[" + "9" * 5000 + ":0_)",
@@ -103,16 +103,20 @@ TIMERANGES = (
 
 
 @pytest.fixture(scope="module")
-def world(subject: Subject) -> Iterator[World]:
+def world(subject: Subject, receiver_url: str) -> Iterator[World]:
     with httpx.Client(base_url=subject.url, headers={"Authorization": f"Bearer {subject.token}"}) as client:
-        yield World(client, fresh_name("raw input"))
+        world = World(client, fresh_name("raw input"), receiver_url)
+        yield world
+        world.silence()
 
 
 @pytest.fixture(scope="module")
-def spoiled(subject: Subject) -> Iterator[World]:
+def spoiled(subject: Subject, receiver_url: str) -> Iterator[World]:
     """Another, whose things are changed at random."""
     with httpx.Client(base_url=subject.url, headers={"Authorization": f"Bearer {subject.token}"}) as client:
-        yield World(client, fresh_name("raw input that is taken"))
+        world = World(client, fresh_name("raw input that is taken"), receiver_url)
+        yield world
+        world.silence()
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +131,7 @@ def wire(subject: Subject) -> Iterator[Wire]:
 @hypothesis.given(data=st.data())
 def test_targets_of_nonsense(wire: Wire, spoiled: World, data: st.DataObject) -> None:
     names = ["flows", "segments", "storage", "sources", "objects", "instances", "tags", "service", "profiles", "media"]
+    names += ["webhooks", next(iter(spoiled.webhooks))]
     known = [
         quote(spoiled.objects[0], safe=""),
         spoiled.id("video"),
@@ -154,6 +159,8 @@ def _body_that_is_taken(world: World, line: str) -> tuple[str, Any]:
     fresh = world.id("of a body")
     instance = {"url": "https://media.example.com/a", "label": "a"}
     ids = {"video": world.id("video"), "multi": world.id("multi"), "source": world.sources[0], "fresh": fresh}
+    ids["webhook"] = next(iter(world.webhooks))
+    silent = world.webhook(status="disabled")
     segment = {"object_id": fresh, "timerange": "[900:0_901:0)", "get_urls": [instance], "key_frame_count": 1}
     bodies: dict[str, Any] = {
         "label": "text",
@@ -166,6 +173,8 @@ def _body_that_is_taken(world: World, line: str) -> tuple[str, Any]:
         "storage": {"limit": 1, "object_ids": [fresh], "content_type": "video/mp2t", "storage_id": world.storage_id},
         "instances": instance,
         "service": {"name": "text", "description": "text"},
+        "webhooks": silent,
+        "{webhook}": {**silent, "id": ids["webhook"]},
         "{video}": world.flows[ids["video"]],
         "{multi}": world.flows[ids["multi"]],
         "{fresh}": {"id": fresh, "label": "text", "tags": {}, "flow_metadata": TECHNICAL[VIDEO]},
@@ -179,11 +188,13 @@ WRITES = (
     *("PUT /flows/{video}/max_bit_rate", f"PUT /flows/{{video}}/tags/{TAG}", "PUT /flows/{multi}/flow_collection"),
     *("POST /flows/{video}/segments", "POST /flows/{multi}/segments", "POST /flows/{video}/storage", "POST /service"),
     *("POST /objects/{object}/instances", "PUT /sources/{source}/description", "POST /service/profiles/{fresh}"),
+    *("POST /service/webhooks", "PUT /service/webhooks/{webhook}"),
 )
 
 
 @pytest.mark.parametrize("line", WRITES)
 def test_bodies_of_nonsense(wire: Wire, spoiled: World, line: str) -> None:
+    spoiled.restore()
     path, body = _body_that_is_taken(spoiled, line)
     for nonsense in (*BODIES, *with_literals(body)):
         answer = wire.ask(*path.split(" "), nonsense)

@@ -1,4 +1,7 @@
-"""What a fuzzed server holds: one of everything that a path or body can name, by ids that repeat from run to run."""
+"""What a fuzzed server holds: one of everything that a path or body can name, by ids that repeat from run to run.
+
+Only the ids of webhooks do not, since the server chooses them.
+"""
 
 from typing import Any
 from urllib.parse import quote, unquote
@@ -7,7 +10,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import httpx
 
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, TECHNICAL, VIDEO, Json, flow, init_flow
+from tests.conformance.kit.events import ALL
+from tests.conformance.kit.webhooks import LISTING as WEBHOOKS
 
+NOBODY = "http://127.0.0.1:9/"
+"""A receiver that is away: nothing listens there."""
 TAG = "colour"
 COPIES = ("copy", "spare copy")
 """Labels of the instances of every object of a segment here, all outside the server's own stores."""
@@ -16,11 +23,15 @@ COPIES = ("copy", "spare copy")
 class World:
     """Makes its things when it is made, and makes them anew where a case destroyed them.
 
-    name: whatever worlds of other names make does not touch this one's.
+    name: whatever worlds of other names make does not touch this one's. receiver_url: where its webhooks lead, on this
+    machine. webhooks: their bodies, by id. passing_webhooks: ids of further ones, to be deleted by `mend` or `restore`.
     """
 
-    def __init__(self, client: httpx.Client, name: str) -> None:
+    def __init__(self, client: httpx.Client, name: str, receiver_url: str) -> None:
         self.client = client
+        self.receiver_url = receiver_url
+        self.webhooks: dict[str, Json] = {}
+        self.passing_webhooks: list[str] = []
         self._name = name
         self.profile_id = self.id("profile")
         self.storage_id: str = self._must("GET", "/service/storage-backends").json()[0]["id"]
@@ -60,7 +71,9 @@ class World:
         """
         parameters = {name: unquote(str(value)) for name, value in parameters.items()}
         document = self.flows.get(parameters.get("flowId", ""))
-        if "{objectId}" in path and parameters.get("objectId") in self.objects:
+        if path.startswith(WEBHOOKS):
+            self._restore_webhooks()
+        elif "{objectId}" in path and parameters.get("objectId") in self.objects:
             self._add_instances(parameters["objectId"])
         elif "{sourceId}" in path and parameters.get("sourceId") in self.sources:
             self._describe_source(parameters["sourceId"])
@@ -71,16 +84,36 @@ class World:
             self._make_flow(document)
 
     def restore(self) -> None:
-        """Make the flows that are not there any more."""
+        """Make the flows and webhooks that are not there any more."""
         for document in self.flows.values():
             if self.client.head(f"/flows/{document['id']}").status_code == 404:
                 self._make_flow(document)
+        self._restore_webhooks()
 
     def unlock(self) -> None:
         """Make those flows writable that were."""
         for document in self.flows.values():
             if not document.get("read_only"):
                 self._must("PUT", f"/flows/{document['id']}/read_only", False)
+
+    def silence(self) -> None:
+        """Delete all webhooks, so that nothing is sent to them any more."""
+        for id_ in (*self.webhooks, *self.passing_webhooks):
+            self.client.delete(f"{WEBHOOKS}/{id_}")
+
+    def webhook(self, **members: Any) -> Json:
+        """A right body for a webhook that is told of what happens in this world, and of nothing else."""
+        return {
+            "url": self.receiver_url,
+            "events": list(ALL),
+            "flow_ids": list(self.flows),
+            "source_ids": self.sources,
+            "api_key_name": "X-Key",
+            "api_key_value": "a secret",
+            "tags": {TAG: ["red"]},
+            "status": "created",
+            **members,
+        }
 
     # -- making
 
@@ -127,6 +160,36 @@ class World:
         self._segments[init] = []
         for source_id in self.sources:
             self._describe_source(source_id)
+        for body in self._webhook_bodies():
+            self._make_webhook(body)
+
+    def _webhook_bodies(self) -> list[Json]:
+        detailed = {
+            "flow_collected_by_ids": [self.id("multi")],
+            "accept_get_urls": list(COPIES),
+            "verbose_storage": True,
+            "include_object_timerange": True,
+        }
+        return [
+            self.webhook(),
+            self.webhook(**detailed),
+            self.webhook(status="disabled"),
+            self.webhook(url=f"{NOBODY}?{quote(self._name)}"),
+        ]
+
+    def _make_webhook(self, body: Json) -> None:
+        self.webhooks[self._must("POST", WEBHOOKS, body).json()["id"]] = body
+
+    def _restore_webhooks(self) -> None:
+        """Those that are gone, and those whose events are not limited to this world as they were."""
+        for id_ in self.passing_webhooks:
+            self.client.delete(f"{WEBHOOKS}/{id_}")
+        self.passing_webhooks.clear()
+        for id_, body in list(self.webhooks.items()):
+            if not self.client.put(f"{WEBHOOKS}/{id_}", json={**body, "id": id_}).is_success:
+                del self.webhooks[id_]
+                self.client.delete(f"{WEBHOOKS}/{id_}")
+                self._make_webhook(body)
 
     def _make_flow(self, document: Json) -> None:
         path = f"/flows/{document['id']}"

@@ -69,6 +69,19 @@ class PostgresServer:
             raise
         return server
 
+    @classmethod
+    def over(cls, folder: Path) -> "PostgresServer":
+        """The durable server whose data are in `folder`, or a new one there, started. The data stay when it stops."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new, password = not (folder / "data" / "PG_VERSION").exists(), folder / "password"
+        secret = secrets.token_urlsafe(16) if new else password.read_text()
+        server = cls(str(folder.resolve()), 0, secret, durable=True)
+        if new:
+            server._initialise()
+        server.stop()
+        server._start_somewhere()
+        return server
+
     def url(self, database: str = "postgres", user: str = _USER, password: str | None = None) -> str:
         """Of a database on this server, for TAMS_DATABASE_URL; the user that there is may do everything."""
         return f"postgresql+psycopg://{user}:{password or self.password}@{_LOOPBACK}:{self.port}/{database}"

@@ -41,7 +41,14 @@ class VastServer:
         options = ["--data", str(self.folder), "--port", port, "--conflicts", self._conflicts]
         command = bound([sys.executable, "-m", "tests.vast_emulator", *options])
         root = Path(__file__).parents[2]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=root)
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=root,
+            start_new_session=True,  # Ctrl-C is for its user first.
+        )
         assert self._process.stdout is not None
         name, _, url = self._process.stdout.readline().strip().partition("=")
         if name != "TAMS_DATABASE_URL":

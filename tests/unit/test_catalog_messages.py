@@ -102,7 +102,7 @@ def urls(item: Json) -> set[Url]:
             {("second", True)},
         ),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value, key=str) if isinstance(value, set) else value),
 )
 def test_urls_are_those_that_the_webhook_asks_for(
     world: World, flow_id: str, specification: Specification, options: Json, media: set[Url], init: set[Url]

@@ -1,0 +1,388 @@
+"""Bodies for webhooks that no well-behaved client sends: refused or harmless, and their secret is in no answer."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conformance.kit.documents import Json
+from tests.conformance.kit.events import ALL
+from tests.conformance.kit.ids import fresh, fresh_name
+from tests.conformance.kit.server import Subject
+from tests.conformance.kit.webhooks import LISTING
+from tests.fuzz.wire import Answer, Wire
+
+URL = "http://127.0.0.1:9/"
+SECRET = "Kx7-not-to-be-shown"
+
+BAD_HOSTS = (
+    *("", ".", "..", "-", "a..localhost", "-a.localhost", "a-.localhost", "a_b c.localhost", "a" * 64 + ".localhost"),
+    *(
+        "a." * 200 + "localhost",
+        "a." * 5000 + "localhost",
+        "127.0.0.1:80:80",
+        "[::1",
+        "::1",
+        "[::1%25lo]",
+    ),
+    *("[127.0.0.1]", "[::1]x", "[v1.a]", "127.0.0.1@127.0.0.1", "user:word@127.0.0.1", "127.0.0.1\\@127.0.0.1"),
+    *("127.0.0.1%00", "127.0.0.1%2F", "127.0.0.1%0d%0a", "127.0.0.1\t", "127.0.0.1\n", "127.0.0.1\r\nX: y", "\x7f"),
+    *(
+        "127.0.0.1\u2028",
+        "127.0.0.1\u00a0",
+        "127.0.0.1\u202e",
+        "\u00ad.localhost",
+        "\ufffd.localhost",
+        "\u200d",
+        "xn--",
+    ),
+    *("xn--\U0001f642.localhost", "\U0001f642.localhost", "\u0338.localhost", "\u0660", "1.2.3.4.5"),
+    *("0x", "0x100000000", "4294967296", "08.0.0.1", "256.0.0.1", "999.1", "0.0.0.0", "[::]"),
+    *(
+        "10.0.0.1",
+        "0xa.1",
+        "012.1",
+        "167772161",
+        "192.168.1.1",
+        "169.254.169.254",
+        "[fe80::1]",
+        "[fd00::1]",
+        "224.0.0.1",
+    ),
+    *(
+        "[::ffff:10.0.0.1]",
+        "[64:ff9b::a00:1]",
+        "[2002:a00:1::]",
+        "255.255.255.255",
+        "\uff11\uff10.\uff10.\uff10.\uff11",
+    ),
+)
+FAIR_HOSTS = (
+    *(
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "a.localhost",
+        "127.0.0.1",
+        "127.1",
+        "0x7f.1",
+        "0177.0.0.1",
+        "2130706433",
+    ),
+    *(
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "b\u00fccher.localhost",
+        "\u2460.localhost",
+    ),
+    *(
+        "xn--bcher-kva.localhost",
+        "\u0130.localhost",
+        "fa\u00df.localhost",
+        "\uff11\uff12\uff17.1",
+        "127\u30020\u30020\u30021",
+    ),
+    *("\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54", "\u65e5\u672c.localhost"),
+)
+BAD_PORTS = (
+    "0",
+    "65536",
+    "99999",
+    "100000",
+    "-1",
+    "+80",
+    "8e1",
+    "0x50",
+    " 80",
+    "80 ",
+    "\u0668\u0660",
+    "9" * 5000,
+    "80a",
+)
+BAD_URLS = (
+    *(
+        "",
+        " ",
+        "/",
+        "//127.0.0.1/",
+        "http:",
+        "http:/127.0.0.1/",
+        "http:127.0.0.1",
+        "http:///a",
+        "127.0.0.1",
+        "localhost/",
+    ),
+    *(
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1/",
+        "data:,x",
+        "javascript:1",
+        "unix:///a",
+        "ws://a/",
+    ),
+    *(
+        " http://127.0.0.1/",
+        "http://127.0.0.1/ ",
+        "http://127.0.0.1/\n",
+        "http://127.0.0.1/\r\nX: y",
+        "\ufeffhttp://a/",
+    ),
+    *("http://127.0.0.1/\u0085", "http://127.0.0.1/\ud7ff\ue000", "http://127.0.0.1/\u0007", "http:\\\\127.0.0.1\\"),
+    *("http://127.0.0.1/" + "a" * 10**4, "http://127.0.0.1/?" + "\u00e9" * 10**6, "h" * 10**6),
+)
+MEMBERS = (
+    *("url", "api_key_name", "api_key_value", "events", "flow_ids", "source_ids", "flow_collected_by_ids"),
+    *("source_collected_by_ids", "accept_get_urls", "accept_storage_ids", "presigned", "verbose_storage"),
+    *("include_object_timerange", "tags", "status", "id", "error"),
+)
+WRONG: tuple[Any, ...] = (
+    *(
+        None,
+        5,
+        -1.5,
+        True,
+        "",
+        "text",
+        "\u2028\n",
+        [],
+        [None],
+        [[]],
+        [5],
+        [{}],
+        {},
+        {"": None},
+        {"a": {"b": [{}]}},
+        2**63 - 1,
+    ),
+    *(["x"] * 10**4, {str(number): ["x"] for number in range(10**4)}, "x" * 10**5),
+)
+BAD_NAMES = (
+    *(
+        "",
+        " ",
+        "a b",
+        "a:",
+        "a\r\nb",
+        "\u00e9",
+        "Host",
+        "hOST",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Connection",
+        "TE",
+    ),
+    *("Proxy-Authorization", "Content-Type", "x" * 129, "x" * 10**5, "a\t", "(", "\U0001f642", "Expect", "Upgrade"),
+)
+BAD_VALUES = (
+    *(
+        f"{SECRET}\r\nX: y",
+        f"{SECRET}\n",
+        f" {SECRET}",
+        f"{SECRET} ",
+        f"{SECRET}\x7f",
+        f"\u0661{SECRET}",
+        f"\x1b{SECRET}",
+    ),
+    *(f"{SECRET}\u2028", SECRET * 1000, f"\ufeff{SECRET}", f"{SECRET}\U0001f642"),
+)
+
+
+@pytest.fixture(autouse=True)
+def wire(subject: Subject) -> Iterator[Wire]:
+    """The server must still be there when a test is over."""
+    wire = Wire(subject)
+    yield wire
+    assert wire.ask("GET", "/service").status == 200
+
+
+@pytest.fixture(scope="module")
+def known(subject: Subject) -> Iterator[Json]:
+    """A webhook that is there, with the members of its body."""
+    headers = {"Authorization": f"Bearer {subject.token}"}
+    with httpx.Client(base_url=subject.url, headers=headers) as client:
+        body = silent()
+        yield {**body, "id": client.post(LISTING, json=body).raise_for_status().json()["id"]}
+
+
+def silent(**members: Any) -> Json:
+    """A right body for a webhook that sends nothing, wherever it leads, with every member but for what is changed."""
+    return {
+        "url": URL,
+        "api_key_name": "X-Key",
+        "api_key_value": SECRET,
+        "events": list(ALL),
+        "flow_ids": [fresh()],
+        "source_ids": [fresh()],
+        "flow_collected_by_ids": [],
+        "source_collected_by_ids": [],
+        "accept_get_urls": ["a"],
+        "accept_storage_ids": [],
+        "presigned": True,
+        "verbose_storage": True,
+        "include_object_timerange": True,
+        "tags": {"kit": [fresh_name()]},
+        "status": "disabled",
+        **members,
+    }
+
+
+def ask_both(wire: Wire, known: Json, members: Json) -> list[Answer]:
+    """What is said to a new webhook with these members, and to the known one when it is to have them."""
+    post = json.dumps(silent(**members)).encode()
+    put = json.dumps(silent(**{"id": known["id"], **members})).encode()
+    return [send(wire, "POST", LISTING, post), send(wire, "PUT", f"{LISTING}/{known['id']}", put)]
+
+
+def send(wire: Wire, method: str, path: str, body: bytes) -> Answer:
+    """The answer, which neither fails nor shows the secret, also where it says what is there now."""
+    answer = wire.ask(method, path, body)
+    answer.check()
+    if answer.status == 201:
+        listed = wire.ask("GET", f"{LISTING}/{json.loads(answer.body)['id']}")
+        assert listed.status == 200, listed
+        assert SECRET not in str(listed)
+    assert SECRET not in str(answer), answer
+    return answer
+
+
+@pytest.mark.parametrize("host", BAD_HOSTS, ids=ascii)
+def test_hosts_that_no_webhook_may_lead_to(wire: Wire, known: Json, host: str) -> None:
+    for scheme in ("http", "HTTPS"):
+        for answer in ask_both(wire, known, {"url": f"{scheme}://{host}/a"}):
+            assert answer.status == (400), answer
+
+
+@pytest.mark.parametrize("host", FAIR_HOSTS, ids=ascii)
+def test_hosts_of_this_machine_in_odd_spellings(wire: Wire, known: Json, host: str) -> None:
+    for answer in ask_both(wire, known, {"url": f"http://{host}:9/a"}):
+        assert answer.status in (201, 400), answer
+
+
+@pytest.mark.parametrize("port", BAD_PORTS, ids=lambda port: ascii(port)[:20])
+def test_ports_out_of_range(wire: Wire, known: Json, port: str) -> None:
+    for answer in ask_both(wire, known, {"url": f"http://127.0.0.1:{port}/a"}):
+        assert answer.status == 400, answer
+
+
+@pytest.mark.parametrize("url", BAD_URLS, ids=lambda url: ascii(url)[:30])
+def test_what_is_no_url_to_call(wire: Wire, known: Json, url: str) -> None:
+    for answer in ask_both(wire, known, {"url": url}):
+        assert answer.status == 400, answer
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_members_of_every_wrong_type(wire: Wire, known: Json, member: str) -> None:
+    for value in WRONG:
+        ask_both(wire, known, {member: value})
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=lambda name: ascii(name)[:30])
+def test_names_of_headers_that_must_not_be_sent(wire: Wire, known: Json, name: str) -> None:
+    for answer in ask_both(wire, known, {"api_key_name": name}):
+        assert answer.status == 400, answer
+
+
+@pytest.mark.parametrize("value", BAD_VALUES, ids=lambda value: ascii(value)[:40])
+def test_a_secret_that_is_no_header_is_refused_without_being_shown(wire: Wire, known: Json, value: str) -> None:
+    for answer in ask_both(wire, known, {"api_key_value": value}):
+        assert answer.status == 400, answer
+
+
+WHOLE = silent()
+TEXT = json.dumps(WHOLE)
+MEMBER = f'"api_key_value": "{SECRET}"'
+LEAKY: dict[str, str] = {
+    "the body in a list": f"[{TEXT}]",
+    "the body in lists": f"[[{TEXT}]]",
+    "the body in a list with more": f'[{{"events": [], {MEMBER}}}, 5]',
+    "the body in a long list": f"[{{{MEMBER}}}{', 0' * 6000}]",
+    "the body in text": json.dumps(TEXT),
+    "a member in text": json.dumps(f"{{{MEMBER}}}"),
+    "a member of a form in text": f'"api_key_value={SECRET}"',
+    "text in text": json.dumps(json.dumps(f"{{{MEMBER}}}")),
+    "text in a list": json.dumps([f"{{{MEMBER}}}"]),
+    "name and value in a list": f'["api_key_value", "{SECRET}"]',
+    "pairs": f'[["url", "{URL}"], ["api_key_value", "{SECRET}"]]',
+    "name and value as members": f'[{{"name": "api_key_value", "value": "{SECRET}"}}]',
+    "half": TEXT[: TEXT.index(SECRET) + len(SECRET)],
+    "half, with quote": TEXT[: TEXT.index(SECRET) + len(SECRET) + 1],
+    "without braces": TEXT[1:-1],
+    "single quotes": TEXT.replace('"', "'"),
+    "no quotes": f"{{api_key_value: {SECRET}}}",
+    "a comma too many": TEXT[:-1] + ",}",
+    "a bad escape": TEXT.replace(SECRET, SECRET + "\\x"),
+    "a lone surrogate": TEXT.replace(SECRET, SECRET + "\\ud800"),
+    "a line break in text": TEXT.replace(SECRET, SECRET + "\n"),
+    "U+0000": TEXT.replace(SECRET, SECRET + "\\u0000"),
+    "U+0000 elsewhere": TEXT.replace("X-Key", "X-Key\\u0000"),
+    "two bodies": TEXT + TEXT,
+    "more after it": TEXT + SECRET,
+    "deep": TEXT[:-1] + ', "x": ' + "[" * 100 + "]" * 100 + "}",
+    "given twice": TEXT[:-1] + f', "api_key_value": 5, {MEMBER}}}',
+    "given twice, wrong at last": TEXT[:-1] + ', "api_key_value": 5}',
+    "a number": TEXT.replace(f'"{SECRET}"', "1e999"),
+    "no url": json.dumps({name: value for name, value in WHOLE.items() if name != "url"}),
+    "no name": json.dumps({name: value for name, value in WHOLE.items() if name != "api_key_name"}),
+    "nothing else": f"{{{MEMBER}}}",
+    "nothing else right": f'{{"url": 5, "events": 5, "api_key_name": 5, {MEMBER}}}',
+}
+WRAPPINGS: dict[str, Any] = {
+    "list": [SECRET],
+    "long list": [SECRET] + ["x"] * 6000,
+    "object": {"value": SECRET},
+    "name": {SECRET: 1},
+    "name with U+0000": {f"{SECRET}\0": 1},
+    "name of a number": {SECRET: 2**63},
+    "nested": [[{"a": [SECRET]}]],
+}
+
+
+@pytest.mark.parametrize("body", LEAKY.values(), ids=LEAKY.keys())
+def test_a_secret_is_not_shown_whatever_is_wrong_around_it(wire: Wire, known: Json, body: str) -> None:
+    """However the whole body is written; also as that of what takes no secret."""
+    for method, path in (("POST", LISTING), ("PUT", f"{LISTING}/{known['id']}"), ("PUT", f"{LISTING}/{fresh()}")):
+        send(wire, method, path, body.encode())
+    answer = wire.ask("POST", "/service/nothing", body.encode())
+    assert SECRET not in str(answer)
+
+
+@pytest.mark.parametrize("value", WRAPPINGS.values(), ids=WRAPPINGS.keys())
+def test_a_secret_of_a_wrong_type_is_not_shown(wire: Wire, known: Json, value: Any) -> None:
+    for answer in ask_both(wire, known, {"api_key_value": value}):
+        assert answer.status == 400, answer
+
+
+@pytest.mark.parametrize("member", [member for member in MEMBERS if member != "api_key_value"])
+def test_a_secret_is_not_shown_by_a_complaint_of_another_member(wire: Wire, known: Json, member: str) -> None:
+    """Not even when the member holds one itself, among very many parts or few. A tag of that name is a tag."""
+    filling = {str(number): ["x"] for number in range(3000)}
+    inner = {"api_key_value": SECRET}
+    for value in (
+        inner,
+        [inner],
+        [[inner]],
+        {"a": inner},
+        {**filling, "a": inner},
+        [inner, *["x"] * 6000],
+        json.dumps(inner),
+    ):
+        body = json.dumps(silent(**{"id": known["id"], member: value})).encode()
+        for method, path in (("POST", LISTING), ("PUT", f"{LISTING}/{known['id']}")):
+            answer = wire.ask(method, path, body)
+            answer.check()
+            assert answer.status == 201 or SECRET not in str(answer), answer
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "98765432109876543210", "9.8765432109876543210e30", "-9e99"])
+def test_a_secret_number_is_not_shown(wire: Wire, known: Json, number: str) -> None:
+    body = TEXT.replace(f'"{SECRET}"', number)
+    for method, path in (("POST", LISTING), ("PUT", f"{LISTING}/{known['id']}")):
+        answer = wire.ask(method, path, body.encode())
+        assert answer.status == 400
+        assert number[:8] not in str(answer), answer
+        assert str(int(float(number)))[:8] not in str(answer), answer

@@ -1,0 +1,38 @@
+"""Serve over a database that is started for it, for trying: `python -m tests.servers postgresql` or `vast-emulated`.
+
+Its data are kept in the data folder (TAMS_DATA_DIR), and are there again at the next start.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.servers.postgres import PostgresServer
+from tests.servers.vast import VastServer
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.servers", description=__doc__)
+    parser.add_argument("store", choices=("postgresql", "vast-emulated"))
+    store = parser.parse_args().store
+    folder = Path(os.environ.get("TAMS_DATA_DIR") or "tams-data").resolve()
+    with ExitStack() as stack:
+        if store == "postgresql":
+            postgres = PostgresServer.over(folder / "postgresql")
+            stack.callback(postgres.stop)
+            url = postgres.url()
+        else:
+            url = stack.enter_context(VastServer(folder / "vast-emulated")).url("tams")
+        command = [sys.executable, "-m", "tams_server", "serve"]
+        process = subprocess.Popen(command, env={**os.environ, "TAMS_DATABASE_URL": url})
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda received, _: process.send_signal(received))
+        return process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
