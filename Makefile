@@ -28,7 +28,7 @@ READ_ALONE  := event_filters event_transforms flow_listing flow_profiles flow_re
   profiles segment_listing service sorting storage_backends tag_filters timeranges webhook_listing
 WRITE_ALONE := flow_collections flow_members flow_metadata flow_put flow_sources flow_tags init_objects objects read_only \
   source_lifecycle sources tags webhook_changes webhooks
-KIT         := $(VENV)/bin/python -m pytest tests/conformance -n auto --dist worksteal -q -r NfE
+KIT         := $(VENV)/bin/python -m pytest tests/conformance -n auto --dist worksteal -q -r NfE --webhook-patience 30
 without      = $(patsubst %,--ignore tests/conformance/%,selftest $(patsubst %,test_%.py,$(HTTP_ALONE) $(1)))
 
 test: $(STAMP)

@@ -75,6 +75,7 @@ def _worker(loaded: Loaded, options: argparse.Namespace) -> int:
     from tams_server.worker import run_worker
 
     prepare_tables(loaded.settings)
+    _log.info("working in the background until told to stop")
     run_worker(loaded.settings, read_specification(loaded.settings), port=options.metrics_port)
     return 0
 

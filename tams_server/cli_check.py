@@ -17,7 +17,8 @@ CHECK = """
 Compare the catalogue with the bytes on every storage backend, and with itself, while the
 server may go on working. Each finding is looked at again before it is told:
 
-  missing-bytes      an object in use whose bytes are not where the catalogue says
+  missing-bytes      an object in use whose bytes are not where the catalogue says, or are
+                     damaged
   unknown-bytes      bytes that the catalogue does not know; --repair has them removed
   missing-object     something names an object that is not there
   wrong-count        the recorded number of segments that name an object is not that of

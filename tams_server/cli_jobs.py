@@ -81,7 +81,7 @@ def open_catalog(settings: Settings) -> Iterator[Catalog]:
     from tams_server.wiring import open_parts, prepare_tables
 
     if settings.database_url is None and not (settings.data_dir / "catalog.db").exists():
-        raise FileNotFoundError(f"there is no catalogue in {settings.data_dir.resolve()}")
+        raise FileNotFoundError(f"there is no catalogue in {settings.data_dir.resolve()} (TAMS_DATA_DIR or --data-dir)")
     prepare_tables(settings)
     parts = open_parts(settings)
     try:

@@ -32,7 +32,7 @@ def export(loaded: Loaded, options: argparse.Namespace) -> int:
 
     settings = loaded.settings
     if settings.database_url is None and not (settings.data_dir / "catalog.db").exists():
-        raise FileNotFoundError(f"there is no catalogue in {settings.data_dir.resolve()}")
+        raise FileNotFoundError(f"there is no catalogue in {settings.data_dir.resolve()} (TAMS_DATA_DIR or --data-dir)")
     with _open_tables(settings) as engine:
         counts = export_tables(engine, options.folder, _progress)
     print(f"{sum(counts.values())} rows of {len(counts)} tables are in {options.folder}")

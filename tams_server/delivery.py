@@ -103,9 +103,11 @@ class Courier:
 
     def _failed(self, claim: Claim, outcome: Outcome) -> None:
         problem = outcome.problem or "status"
-        _log.info("webhook %s: %s", claim.key, outcome.summary)
         gone = outcome.status == _GONE
-        self._deliveries.failed(claim, problem, outcome.summary, outcome.retry_after_s, gone=gone)
+        if self._deliveries.failed(claim, problem, outcome.summary, outcome.retry_after_s, gone=gone):
+            _log.warning("webhook %s is given up, and goes to error: %s", claim.key, outcome.summary)
+        else:
+            _log.info("webhook %s: %s", claim.key, outcome.summary)
 
     def _check(self, message: Message) -> None:
         """Hold an event against the specification before it goes out."""

@@ -125,13 +125,14 @@ class Deliveries:
             self._forget(tx, claim.key, unwanted)
 
     @retried
-    def failed(self, claim: Claim, problem: str, summary: str, pause: float | None, *, gone: bool) -> None:
-        """Put a webhook's deliveries off after a failure, or give the webhook up (DLV-05, HOOK-ST-05).
+    def failed(self, claim: Claim, problem: str, summary: str, pause: float | None, *, gone: bool) -> bool:
+        """Put a webhook's deliveries off after a failure, or give the webhook up (DLV-05, HOOK-ST-05); whether it was.
 
         problem: a short stable word; summary: one sentence; pause: seconds that the receiver asked for; gone: the
         receiver wants nothing more.
         """
         now = self._env.clock()
+        given_up = False
         with self._env.engine.write() as tx:
             self._jobs.keep(tx, claim)
             hook = tx.get("webhooks", id=claim.key)
@@ -140,8 +141,10 @@ class Deliveries:
                 values: dict[str, Any] = {"failing_since": since, "status": "started"}
                 if gone or now - since >= self._env.limits.webhook_give_up_s * SECOND:
                     values |= webhooks.failed(hook, problem, summary, now)
+                    given_up = True
                 tx.update("webhooks", equals(id=claim.key, status=hook["status"]), values)
             self._jobs.postpone(tx, claim, summary, (pause or 0) if hook and hook["enabled"] else None)
+        return given_up
 
     @retried
     def finish(self, claim: Claim) -> bool:

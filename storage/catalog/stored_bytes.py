@@ -18,7 +18,7 @@ from storage.catalog.garbage import throw_away
 from storage.catalog.jobs import COPY
 from storage.catalog.spool import Spool
 from storage.errors import Unavailable
-from storage.media.object_store import ObjectStore
+from storage.media.object_store import Damaged, ObjectStore
 from storage.tables.conditions import Condition, In, equals
 from storage.tables.engine import Reader, Row
 
@@ -101,6 +101,8 @@ class StoredBytes:
     def _is_gone(self, row: Row) -> bool:
         try:
             return self._stores[row["storage_id"]].stat(row["object_id"]) is None
+        except Damaged:
+            return True
         except Unavailable as error:
             self._failed[row["storage_id"]] = error.message
             return False
@@ -134,7 +136,7 @@ class StoredBytes:
         used = {row["id"] for row in objects if row["state"] != "allocated" and row["expires"] is None}
         for row in rows:
             if row["object_id"] in used and (row["object_id"], row["storage_id"], row["created"]) in still:
-                detail = "its bytes are not there; nothing here can bring them back"
+                detail = "its bytes are not there, or are damaged; nothing here can bring them back"
                 yield Finding(MISSING_BYTES, detail, row["object_id"], row["storage_id"])
 
 

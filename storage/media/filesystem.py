@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from storage.errors import NotFound, Unavailable
-from storage.media.object_file import Damaged, ObjectFile, Upload, outage, remove_abandoned, sync_directory
-from storage.media.object_store import Backend, DownloadUrl, ObjectStore, StoredObject, UploadRequest
+from storage.media.object_file import ObjectFile, Upload, outage, remove_abandoned, sync_directory
+from storage.media.object_store import Backend, Damaged, DownloadUrl, ObjectStore, StoredObject, UploadRequest
 from storage.media.signing import UrlSigner, media_path
 
 _log = logging.getLogger(__name__)
@@ -173,10 +173,7 @@ class FileStore:
                     try:
                         with ObjectFile(Path(folder, name)) as file:
                             object_id = file.object_id
-                    except FileNotFoundError:
-                        continue
-                    except Damaged as error:
-                        _log.error("%s", error)
+                    except (FileNotFoundError, Damaged):
                         continue
                     yield object_id
 

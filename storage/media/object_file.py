@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import io
 import json
+import logging
 import os
 import struct
 import uuid
@@ -18,19 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from storage.errors import Conflict, Unavailable
-from storage.media.object_store import StoredObject
+from storage.media.object_store import Damaged, StoredObject
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+_log = logging.getLogger(__name__)
 
 _MARK = b"TAMSobj1"
 _FOOTER = struct.Struct(">Q8s")
 _TAIL_BYTES = 4096
 _FILE_MODE = 0o640
-
-
-class Damaged(Unavailable):
-    """A file that is not a whole object, which only something outside this program can have made."""
 
 
 @contextlib.contextmanager
@@ -59,8 +58,10 @@ class ObjectFile(io.RawIOBase):
         try:
             status = os.fstat(self._fd)
             self.modified = status.st_mtime
-            self.object_id, self.stored = _describe(self._fd, status.st_size, path)
-        except BaseException:
+            self.object_id, self.stored = _describe(self._fd, status.st_size)
+        except BaseException as error:
+            if isinstance(error, Damaged):
+                _log.error("%s: %s", error, path)
             self.close()
             raise
 
@@ -229,8 +230,8 @@ def _description(object_id: str, stored: StoredObject) -> bytes:
     return text + _FOOTER.pack(len(text), _MARK)
 
 
-def _describe(fd: int, file_size: int, path: Path) -> tuple[str, StoredObject]:
-    damaged = Damaged(f"file {path} is damaged: it does not end in the description of an object")
+def _describe(fd: int, file_size: int) -> tuple[str, StoredObject]:
+    damaged = Damaged("the file of the object is damaged: it does not end in the description of an object")
     tail = os.pread(fd, _TAIL_BYTES, max(file_size - _TAIL_BYTES, 0))
     if len(tail) < _FOOTER.size:
         raise damaged

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
+from storage.errors import Unavailable
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:
@@ -64,6 +66,10 @@ class StoredObject:
     content_type: str
     etag: str
     modified: int | None = field(default=None, compare=False)
+
+
+class Damaged(Unavailable):
+    """What is stored is not a whole object, which only something outside this program can have made."""
 
 
 class ObjectStore(Protocol):

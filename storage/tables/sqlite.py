@@ -51,6 +51,8 @@ class SqliteEngine:
 
     def create(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        # It holds secrets; SQLite gives the files beside it the same mode.
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         with self._alone(), self._transaction("BEGIN IMMEDIATE") as connection:
             migrations.upgrade(connection)
 

@@ -34,7 +34,7 @@ def export_tables(engine: Engine, folder: Path, progress: Progress) -> dict[str,
 
     Raises Invalid where the folder holds something already, and storage.errors.Unavailable.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise Invalid(f"{folder} is not empty")
     counts = {}

@@ -113,7 +113,7 @@ class AddressRules:
         if not all(self._is_allowed(address) or is_public(address) for address in addresses):
             raise RefusedAddress(
                 f"names the host {host}, which is not at a public address (but at a loopback, private, link-local or "
-                "other special one), nor in a network that the deployment allows"
+                "other special one), nor in a network that TAMS_WEBHOOK_ALLOW names"
             )
         if (port < 1024 and port not in (80, 443)) or port in _OTHER_PROTOCOLS:
             raise RefusedAddress(f"names the port {port}, which is meant for other protocols than HTTP")

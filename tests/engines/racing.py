@@ -10,9 +10,9 @@ from storage.tables import open_engine
 from storage.tables.conditions import Overlaps, equals
 from storage.tables.engine import Engine, Writer
 
-APPENDS = 40
-PLACEMENTS = 60
-NAMES = 40
+APPENDS = 20
+PLACEMENTS = 30
+NAMES = 20
 LENGTH = 10
 SPACE = 10**6
 """Appends happen beyond, placements before it."""

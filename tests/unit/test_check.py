@@ -111,6 +111,14 @@ def test_lost_bytes_are_named_and_nothing_is_deleted(world: World, filled: str) 
     assert brief(check(world)) == [(MISSING_BYTES, "o2")]
 
 
+def test_damaged_file_is_told_and_hides_nothing_else(world: World, filled: str) -> None:
+    store = world.stores[HOME]
+    os.truncate(store._path("o2"), 7)
+    store.delete("o3")
+    stray(world, "stray")
+    assert brief(check(world)) == [(MISSING_BYTES, "o2"), (MISSING_BYTES, "o3"), (UNKNOWN_BYTES, "stray")]
+
+
 def test_bytes_that_may_still_come_are_not_lost(world: World) -> None:
     flow_id = world.make_flow()
     world.allocate(flow_id, "a", "b", content=None)
