@@ -36,9 +36,9 @@ test: $(STAMP)
 	@echo "The kit over postgresql and s3"
 	@$(KIT) --store postgresql --media s3 $(call without)
 	@echo "The kit over vast-statement and files"
-	@$(KIT) --store vast-statement --media files $(call without,$(WRITE_ALONE))
+	@$(KIT) --store vast-statement --media files --every 2 $(call without,$(WRITE_ALONE))
 	@echo "The kit over vast-commit and s3"
-	@$(KIT) --store vast-commit --media s3 $(call without,$(READ_ALONE))
+	@$(KIT) --store vast-commit --media s3 --every 2 $(call without,$(READ_ALONE))
 
 # URL, with TOKEN or USER and PASSWORD: the server to test; without URL this project's own. The shell takes the values
 # from its environment, so that they need no quoting here and no secret is echoed. USER is also set by every login shell.

@@ -16,7 +16,7 @@ from tests.conformance.kit.shared import lasting_client
 from tests.conformance.kit.skips import not_implemented
 from tests.conformance.kit.trail import TRAIL
 from tests.conformance.kit.webhooks import LISTING, Hooks
-from tests.servers.plugin import stores_of
+from tests.servers.plugin import stores_of, thin_out
 
 SELFTEST = Path(__file__).parent / "selftest"
 OWN_SETTINGS = {"TAMS_ASYNC_DELETION_THRESHOLD": "30"}
@@ -39,7 +39,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what came after the version that the server is of."""
+    """Leave out what came after the version that the server is of, and cases that are not asked for."""
+    thin_out(config, items)
     version = config.getoption("--api-version")
     known = behaviours()
     for item in items:

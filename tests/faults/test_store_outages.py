@@ -22,7 +22,7 @@ from tests.servers.vast import VastServer
 
 KILLS = 2
 WRITERS = 2
-DONE_EACH = 5
+DONE_EACH = 3
 _PHASE_S = 45
 _PAUSE_S = 0.05
 
@@ -180,6 +180,7 @@ class _Reader(_Client):
         missing = known - {segment["object_id"] for segment in answer.raise_for_status().json()}
         if missing:
             self.wrong.append(f"{len(missing)} of {len(known)} segments are not listed")
+        self._stop_asked.wait(_PAUSE_S)
 
 
 def _second_backend(http: httpx.Client) -> str:
