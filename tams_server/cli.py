@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from storage.catalog.caller import SCOPES
+from storage.catalog.jobs import KINDS
 from storage.errors import TamsError
 from tams_server import cli_check, cli_jobs, cli_tables
 from tams_server.logs import configure_logging
@@ -166,13 +167,13 @@ def _add_jobs(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", d
 
     retry = _command(actions, "retry", cli_jobs.retry, "try a job again at once", data)
     _explain(retry, cli_jobs.RETRY)
-    retry.add_argument("kind", nargs="?", metavar="KIND", choices=cli_jobs.KINDS, help=", ".join(cli_jobs.KINDS))
+    retry.add_argument("kind", nargs="?", metavar="KIND", choices=KINDS, help=", ".join(KINDS))
     retry.add_argument("key", nargs="?", metavar="KEY", help="as 'tams-server jobs' shows it")
     retry.add_argument("--failed", action="store_true", help="all jobs that have failed for good")
 
     discard = _command(actions, "discard", cli_jobs.discard, "give a job up", data)
     _explain(discard, cli_jobs.DISCARD)
-    discard.add_argument("kind", metavar="KIND", choices=cli_jobs.KINDS, help=", ".join(cli_jobs.KINDS))
+    discard.add_argument("kind", metavar="KIND", choices=KINDS, help=", ".join(KINDS))
     discard.add_argument("key", metavar="KEY", help="as 'tams-server jobs' shows it")
 
 

@@ -11,11 +11,10 @@ import orjson
 
 from storage.catalog import Catalog
 from storage.catalog.environment import SECOND
-from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Counts
+from storage.catalog.jobs import Counts
 from storage.catalog.supervision import COUNTED, Backlog, Supervision
 from tams_server.settings import Loaded, Settings
 
-KINDS = (DELIVERY, FLOW_DELETION, REMOVAL, COPY)
 STATES = ("waiting", "running", "failed")
 _WORDS = {"events": "events wait", "objects": "objects to remove"}
 

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from storage.catalog import Catalog
-from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, LostLease
+from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, KINDS, REMOVAL, Claim, LostLease
 from storage.errors import Contended, Invalid, NotFound, Unavailable
 from storage.tables.engine import Row
 from tams_server.delivery import Courier
@@ -162,7 +162,7 @@ class Worker:
         return free, _FAILING_AT_ONCE - failing, _JOBS_AT_ONCE - (len(self._held) - len(deliveries))
 
     def _claim(self, room: tuple[int, int, int]) -> list[Claim]:
-        rows = self._catalog.jobs.waiting([DELIVERY, FLOW_DELETION, REMOVAL, COPY], _SEEN_AT_ONCE)
+        rows = self._catalog.jobs.waiting(KINDS, _SEEN_AT_ONCE)
         chosen = _within(rows, *room)
         return self._catalog.jobs.claim(self._name, chosen) if chosen else []
 

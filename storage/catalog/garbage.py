@@ -15,13 +15,13 @@ from storage.tables.engine import Writer
 
 _log = logging.getLogger(__name__)
 
-_LOCK = "removal"
+LOCK = "removal"
 
 
 def throw_away(tx: Writer, now: int, places: Sequence[tuple[str, str]]) -> None:
     """Have the bytes at these places removed: pairs of a backend's id and an object id."""
     if places:
-        tx.lock(_LOCK)
+        tx.lock(LOCK)
         tx.insert("garbage", [{"storage_id": s, "object_id": o, "due": now} for s, o in places])
         jobs.ensure(tx, now, REMOVAL, {storage_id for storage_id, _ in places})
 
@@ -68,7 +68,7 @@ class Garbage:
     def _forget(self, claim: Claim, ids: Sequence[str]) -> bool:
         here = equals(storage_id=claim.key)
         with self._env.engine.write() as tx:
-            tx.lock(_LOCK)
+            tx.lock(LOCK)
             self._jobs.keep(tx, claim)
             tx.delete("garbage", [*here, In("object_id", ids)])
             if tx.select("garbage", here, limit=1, columns=["object_id"]):

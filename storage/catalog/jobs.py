@@ -26,6 +26,7 @@ REMOVAL = "removal"
 COPY = "copy"
 """Copying an object to a backend; the key names both."""
 
+KINDS = (DELIVERY, FLOW_DELETION, REMOVAL, COPY)
 _GIVEN_UP = (FLOW_DELETION, COPY)
 """Kinds that are not tried for ever: somebody is told of their failure. Of the others each stands for all there is to
 do for one webhook or backend, which may come back after any time."""
@@ -36,10 +37,6 @@ _LONGEST_PAUSE_S = 300.0
 def copy_key(storage_id: str, object_id: str) -> str:
     """The key of a copy."""
     return f"{storage_id} {object_id}"
-
-
-class LostLease(Exception):
-    """This worker no longer holds the job: it took too long to say that it is alive, or the job was discarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,13 @@ class Claim:
     @property
     def held(self) -> tuple[Condition, ...]:
         return equals(kind=self.kind, key=self.key, token=self.token)
+
+
+class LostLease(Exception):
+    """This worker no longer holds the job: it took too long to say that it is alive, or the job was discarded."""
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(f"{claim.kind} {claim.key}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class Jobs:
         """The first step of each transaction of a job: renew the lease; its new end. Raises LostLease."""
         end = self._lease_end()
         if not tx.update("jobs", claim.held, {"due": end}):
-            raise LostLease(f"{claim.kind} {claim.key}")
+            raise LostLease(claim)
         return end
 
     @retried
@@ -141,12 +145,12 @@ class Jobs:
     def succeeded(self, tx: Writer, claim: Claim) -> None:
         """Forget earlier failures. Raises LostLease."""
         if not tx.update("jobs", claim.held, {"due": self._lease_end(), "attempts": 0, "error": None}):
-            raise LostLease(f"{claim.kind} {claim.key}")
+            raise LostLease(claim)
 
     def check(self, tx: Reader, claim: Claim) -> None:
         """Raises LostLease unless the worker still holds the job."""
         if not tx.select("jobs", [*claim.held, Compare("due", ">", self._env.clock())], limit=1, columns=["key"]):
-            raise LostLease(f"{claim.kind} {claim.key}")
+            raise LostLease(claim)
 
     @retried
     def heartbeat(self, claims: Sequence[Claim]) -> None:
@@ -158,7 +162,7 @@ class Jobs:
     def finish(self, tx: Writer, claim: Claim) -> None:
         """Forget the job, which is done. Raises LostLease."""
         if not tx.delete("jobs", claim.held):
-            raise LostLease(f"{claim.kind} {claim.key}")
+            raise LostLease(claim)
 
     @retried
     def release(self, claim: Claim) -> None:
@@ -193,7 +197,7 @@ class Jobs:
     def _attempts(self, tx: Reader, claim: Claim) -> int:
         rows = tx.select("jobs", claim.held, limit=1, columns=["attempts"])
         if not rows:
-            raise LostLease(f"{claim.kind} {claim.key}")
+            raise LostLease(claim)
         attempts: int = rows[0]["attempts"]
         return attempts
 
@@ -207,7 +211,7 @@ class Jobs:
         now = self._env.clock()
         with self._env.engine.read() as tx:
             rows = tx.select("jobs", columns=["kind", "due", "token", "created"])
-        found: dict[str, Counter[str]] = {kind: Counter() for kind in (DELIVERY, FLOW_DELETION, REMOVAL, COPY)}
+        found: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
         oldest: dict[str, int] = {}
         for row in rows:
             found.setdefault(row["kind"], Counter())[_state(row, now)] += 1

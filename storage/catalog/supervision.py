@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from storage.catalog import garbage
 from storage.catalog.copies import Copies
 from storage.catalog.deletions import Deletions
 from storage.catalog.deliveries import Deliveries, Delivery
@@ -139,7 +140,7 @@ class Supervision:
         """Forget a batch of what is to be removed from a backend; its size. The job ends with the last."""
         here = equals(storage_id=claim.key)
         with self._env.engine.write() as tx:
-            tx.lock("removal")
+            tx.lock(garbage.LOCK)
             self._jobs.keep(tx, claim)
             rows = tx.select("garbage", here, order=("object_id",), limit=_AT_ONCE, columns=["object_id"])
             if rows:
