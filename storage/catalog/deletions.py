@@ -13,6 +13,7 @@ from storage.catalog.events import Journal, Subject, change, subject_of_flow
 from storage.catalog.jobs import FLOW_DELETION, Claim, Jobs
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.segments import SegmentFilter
+from storage.catalog.timelines import after_deletion, inside_content, look_up_content
 from storage.errors import Contended, NotFound
 from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.engine import Row, Writer
@@ -39,7 +40,7 @@ class Deletions:
             if filters.timerange.is_empty:
                 return None
             subject = subject_of_flow(tx, flow_id, flow["source_id"])
-            if self._remove_few(tx, journal, subject, flow_id, filters):
+            if self._remove_few(tx, journal, subject, flow, filters):
                 return None
             return self._request(tx, caller, subject, flow_id, filters, delete_flow=False)
 
@@ -55,7 +56,7 @@ class Deletions:
                 raise Contended(f"flow {flow_id} has just been made anew by another request; try again")
             subject = subject_of_flow(tx, flow_id, source_id)
             everything = SegmentFilter()
-            done = self._remove_few(tx, journal, subject, flow_id, everything)
+            done = self._remove_few(tx, journal, subject, row, everything)
             flows.remove(tx, journal, row, self._env.clock())
             return None if done else self._request(tx, caller, subject, flow_id, everything, delete_flow=True)
 
@@ -109,26 +110,38 @@ class Deletions:
             tx.delete("deletion_requests", finished)
         return True
 
-    def _remove_few(self, tx: Writer, journal: Journal, subject: Subject, flow_id: str, filters: SegmentFilter) -> bool:
+    def _remove_few(self, tx: Writer, journal: Journal, subject: Subject, flow: Row, filters: SegmentFilter) -> bool:
         """Delete all that match, unless they are more than the threshold: then nothing, and False."""
         limit = self._env.limits.async_deletion_threshold
-        rows = tx.select("segments", _inside(flow_id, filters), order=("start_ns",), limit=limit + 1, columns=_REMOVED)
+        where = [*_inside(flow["id"], filters), *inside_content(flow)]
+        rows = tx.select("segments", where, order=("start_ns",), limit=limit + 1, columns=_REMOVED)
         if len(rows) > limit:
             return False
-        self._remove(tx, journal, subject, flow_id, rows)
+        content = flow["content_start"], flow["content_end"]
+        if rows and filters.object_id is None and flow["content_start"] is not None:
+            content = after_deletion(content, filters.timerange.bounds, rows[0]["start_ns"], rows[-1]["end_ns"])
+        self._remove(tx, journal, subject, flow["id"], rows, content)
         return True
 
-    def _remove(self, tx: Writer, journal: Journal, subject: Subject, flow_id: str, rows: Sequence[Row]) -> None:
+    def _remove(
+        self,
+        tx: Writer,
+        journal: Journal,
+        subject: Subject,
+        flow_id: str,
+        rows: Sequence[Row],
+        content: tuple[int | None, int | None] | None = None,
+    ) -> None:
+        """Delete these segments. content: what holds those that are left, where it is known."""
         if not rows:
             return
         for start in range(0, len(rows), 500):
             starts = [row["start_ns"] for row in rows[start : start + 500]]
             tx.delete("segments", [*equals(flow_id=flow_id), In("start_ns", starts)])
         references.remove(tx, self._env, flow_id, [(row["object_id"], row["init_object_id"]) for row in rows])
-        state = tx.get("flow_state", flow_id=flow_id)
-        if state is not None:
-            values = {"version": state["version"] + 1, "segments_updated": self._env.clock()}
-            tx.update("flow_state", equals(flow_id=flow_id), values)
+        values = {"segments_updated": self._env.clock()}
+        known = {} if content is None else {"content_start": content[0], "content_end": content[1]}
+        tx.update("flows", equals(id=flow_id), values | known)
         journal.segments_deleted(subject, rows)
 
     def _request(
@@ -158,7 +171,7 @@ class Deletions:
                 "subject": asdict(subject),
             },
         }
-        tx.insert("deletion_requests", [row])
+        tx.insert("deletion_requests", [row], fresh=True)
         jobs.ensure(tx, now, FLOW_DELETION, [row["id"]])
         return _document(row)
 
@@ -181,6 +194,9 @@ class Deletions:
         values: dict[str, Any] = {"doc": doc, "status": "started"}
         if finished:
             values |= {"status": "done", "expiry": now + self._env.limits.deletion_request_kept_s * SECOND}
+            if tx.get("flows", id=flow_id) is not None:
+                start, end = look_up_content(tx, flow_id)
+                tx.update("flows", equals(id=flow_id), {"content_start": start, "content_end": end})
         tx.update("deletion_requests", equals(id=request["id"]), values)
         return finished
 

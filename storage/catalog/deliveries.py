@@ -77,7 +77,7 @@ class Deliveries:
             if taken != len(wanted):
                 raise Contended("another worker is queueing these events")
             tx.delete("events", [In("id", unwanted), *equals(pending=True)])
-            tx.insert("deliveries", queued)
+            tx.insert("deliveries", queued, fresh=True)
             jobs.ensure(tx, self._env.clock(), DELIVERY, {row["webhook_id"] for row in queued})
         return True
 

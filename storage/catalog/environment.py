@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from typing import ParamSpec, TypeVar
 
 from storage.catalog.outbound import NoOutbound, Outbound
@@ -82,22 +83,27 @@ def rfc3339(moment: int) -> str:
 
 
 _TRIES = 8
+_PATIENCE_S = 10.0
 _PAUSE_S = 0.01
+_LONGEST_PAUSE_S = 0.25
 
 
 def retried(method: Callable[P, T]) -> Callable[P, T]:
     """For a method that is one transaction, or whose transactions may each be repeated: calls it again, after a short
-    random pause, where another writer got in between. Raises Contended or Conflict when that happens time and again."""
+    random pause, where another writer got in between. Raises Contended where that goes on for longer than anybody
+    should wait, and Conflict after some tries."""
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        for attempt in range(_TRIES):
+        deadline = time.monotonic() + _PATIENCE_S
+        for attempt in count(1):
             try:
                 return method(*args, **kwargs)
-            except (Contended, Conflict):
-                if attempt == _TRIES - 1:
+            except (Contended, Conflict) as error:
+                if attempt >= _TRIES and (isinstance(error, Conflict) or time.monotonic() > deadline):
                     raise
-                time.sleep(random.uniform(0, _PAUSE_S * 2**attempt))  # noqa: S311 - no secret
+                longest = min(_LONGEST_PAUSE_S, _PAUSE_S * 2 ** min(attempt, _TRIES))
+                time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
         raise AssertionError("unreachable")
 
     return call

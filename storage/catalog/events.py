@@ -98,7 +98,7 @@ class Journal:
             self._add("flows/segments_deleted", subject, {"flow_id": subject.flow_id, "timerange": timerange})
 
     def write(self) -> None:
-        self._tx.insert("events", self._rows)
+        self._tx.insert("events", self._rows, fresh=True)
 
     def _add(self, event_type: str, subject: Subject, event: Document, moment: str | None = None) -> None:
         if not self.wanted:

@@ -61,9 +61,10 @@ class Flows:
     def get(self, caller: Caller, flow_id: str, within: TimeRange | None = None) -> dict[str, Any]:
         """The flow's document; with `within`, also its timerange as far as it lies in there (FLOW-GET-03 to -07)."""
         with self._env.engine.read() as tx:
-            doc = documents(tx, [find(tx, caller, flow_id)])[0]
+            row = find(tx, caller, flow_id)
+            doc = documents(tx, [row])[0]
             if within is not None:
-                doc["timerange"] = str(extent(tx, flow_id, within))
+                doc["timerange"] = str(extent(tx, row, within))
         return doc
 
     def member(self, caller: Caller, flow_id: str, name: str) -> Any:
@@ -217,14 +218,14 @@ class Flows:
             tx.lock(_COLLECTIONS)
             collections.check_members(tx, doc["id"], doc["source_id"], members)
         columns = flow_rules.columns_of(doc)
-        tx.insert("flows", [{**columns, "created": now, "metadata_updated": now, "doc": doc}])
-        tx.insert("flow_state", [{"flow_id": doc["id"], "version": 0}])
+        row = {**columns, "created": now, "metadata_updated": now, "content_start": 0, "content_end": 0, "doc": doc}
+        tx.insert("flows", [row])
         tag_rows.replace_rows(tx, KIND, doc["id"], doc.get("tags", {}))
         changed: set[str] = set()
         if members:
             collections.replace_rows(tx, doc["id"], members)
             changed = collections.derive_source_collection(tx, doc["source_id"])
-        created = documents(tx, [{"id": doc["id"], "doc": doc}])[0]
+        created = documents(tx, [{**row, "segments_updated": None}])[0]
         if new_source:
             sources.record(tx, journal, "sources/created", [doc["source_id"]], doc["created"])
             changed.discard(doc["source_id"])
@@ -279,7 +280,6 @@ def remove(tx: Writer, journal: Journal, row: Row, now: int) -> None:
     tx.lock(_COLLECTIONS)
     subject = subject_of_flow(tx, flow_id, row["source_id"])
     tx.delete("flows", equals(id=flow_id))
-    tx.delete("flow_state", equals(flow_id=flow_id))
     tx.delete("tags", equals(kind=KIND, owner_id=flow_id))
     members = {item["id"] for item in row["doc"].get("flow_collection", [])}
     tx.delete("collections", equals(collector_id=flow_id))
@@ -331,14 +331,12 @@ def documents(tx: Reader, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, A
     """Whole documents: what was stored, collected_by, and when segments last changed (FLOW-GET-12, A67)."""
     ids = [row["id"] for row in rows]
     collectors = collections.collected_by(tx, ids)
-    states = {state["flow_id"]: state for state in tx.select("flow_state", [In("flow_id", ids)])}
     found = []
     for row in rows:
         doc = dict(row["doc"])
         if row["id"] in collectors:
             doc["collected_by"] = collectors[row["id"]]
-        updated = states[row["id"]]["segments_updated"] if row["id"] in states else None
-        if updated is not None:
-            doc["segments_updated"] = rfc3339(updated)
+        if row["segments_updated"] is not None:
+            doc["segments_updated"] = rfc3339(row["segments_updated"])
         found.append(doc)
     return found

@@ -5,7 +5,7 @@ is no longer shown, and is kept for a short grace in which a new segment can tak
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from storage.catalog.environment import SECOND, Environment, retried
 from storage.catalog.garbage import throw_away
@@ -36,14 +36,14 @@ def _of_flow(tx: Writer, flow_id: str, object_ids: Sequence[str]) -> list[Row]:
     ]
 
 
-def add(tx: Writer, flow_id: str, segments: Iterable[Named]) -> None:
-    """Count these new segments of the flow."""
+def add(tx: Writer, flow_id: str, segments: Iterable[Named], *, first_named: Container[str]) -> None:
+    """Count these new segments of the flow. first_named: objects that nothing has named before."""
     counts = _counted(segments)
-    for row in _of_flow(tx, flow_id, list(counts)):
+    for row in _of_flow(tx, flow_id, [object_id for object_id in counts if object_id not in first_named]):
         total = row["segments"] + counts.pop(row["object_id"])
         tx.update("object_refs", equals(object_id=row["object_id"], flow_id=flow_id), {"segments": total})
     rows = [{"object_id": object_id, "flow_id": flow_id, "segments": n} for object_id, n in counts.items()]
-    tx.insert("object_refs", rows)
+    tx.insert("object_refs", rows, fresh=True)
 
 
 def remove(tx: Writer, env: Environment, flow_id: str, segments: Iterable[Named]) -> None:

@@ -5,7 +5,7 @@ that is refused leaves no trace in it.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +34,8 @@ class KnownObject:
 
 @dataclass(slots=True)
 class Batch:
-    """What one request registers for one flow. flow: its row; stored: rows of the objects that are there already."""
+    """What one request registers for one flow. flow: its row; stored: rows of the objects that are there already;
+    content_end: no segment that is there already ends after it (ns)."""
 
     tx: Reader
     env: Environment
@@ -42,7 +43,7 @@ class Batch:
     stored: dict[str, Row]
     objects: dict[str, KnownObject]
     labels: dict[str, dict[str, str | None]]
-    last_end: int | None
+    content_end: int
     segments: list[dict[str, Any]] = field(default_factory=list)
     changed: dict[str, KnownObject] = field(default_factory=dict)
     instances: list[dict[str, Any]] = field(default_factory=list)
@@ -50,9 +51,10 @@ class Batch:
     _ends: list[int] = field(default_factory=list)
 
     @classmethod
-    def load(cls, tx: Reader, env: Environment, flow: Row, items: Iterable[Mapping[str, Any]]) -> "Batch":
+    def load(
+        cls, tx: Reader, env: Environment, flow: Row, items: Sequence[Mapping[str, Any]], content_end: int
+    ) -> "Batch":
         """Read all that `items` refer to, in a few queries however many they are."""
-        items = list(items)
         ids = {item["object_id"] for item in items} | {i["init_object_id"] for i in items if "init_object_id" in i}
         stored = {row["id"]: row for row in tx.select("objects", [In("id", sorted(ids))])}
         objects = {object_id: _known(row) for object_id, row in stored.items()}
@@ -60,14 +62,10 @@ class Batch:
         labels: dict[str, dict[str, str | None]] = {}
         for row in tx.select("instances", [In("object_id", named)]):
             labels.setdefault(row["object_id"], {})[row["label"]] = row["url"]
-        last = tx.select(
-            "segments", equals(flow_id=flow["id"]), order=("start_ns",), descending=True, limit=1, columns=["end_ns"]
-        )
-        return cls(tx, env, flow, stored, objects, labels, last[0]["end_ns"] if last else None)
+        return cls(tx, env, flow, stored, objects, labels, content_end)
 
-    def add(self, item: Mapping[str, Any]) -> None:
-        """Judge one item. Raises Invalid, and then keeps nothing of it."""
-        timerange = parse_bounded(item["timerange"])
+    def add(self, item: Mapping[str, Any], timerange: TimeRange) -> None:
+        """Judge one item, whose timerange has been read already. Raises Invalid, and then keeps nothing of it."""
         offset = parse_storable_timestamp(item.get("ts_offset", "0:0"), "ts_offset")
         if "last_duration" in item and parse_storable_timestamp(item["last_duration"], "last_duration") < 0:
             raise Invalid("last_duration must not be negative", field="last_duration", behaviour="SEG-POST-37")
@@ -188,7 +186,7 @@ class Batch:
         taken = (at > 0 and self._ends[at - 1] > wanted.start) or (
             at < len(self._starts) and self._starts[at] < wanted.end
         )
-        if not taken and self.last_end is not None and wanted.start < self.last_end:
+        if not taken and wanted.start < self.content_end:
             next_ending = self.tx.select(
                 "segments",
                 [*equals(flow_id=self.flow["id"]), Compare("end_ns", ">", wanted.start)],

@@ -1,6 +1,7 @@
 """Segments of a flow: listed, registered and deleted (SEG-*)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,12 @@ from storage.catalog.environment import Environment, retried, rfc3339
 from storage.catalog.events import change
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.registration import Batch, KnownObject
-from storage.catalog.timelines import hull
+from storage.catalog.timelines import Span, content_of, hull, inside_content, united
 from storage.catalog.urls import UrlFilter
 from storage.errors import Contended, Invalid, TamsError
 from storage.tables.conditions import Condition, In, Overlaps, equals
 from storage.tables.engine import Row, Writer
-from storage.timerange import EMPTY, ETERNITY, TimeRange
+from storage.timerange import EMPTY, ETERNITY, TimeRange, parse_bounded
 
 _ORDER = Order(("start_ns",))
 
@@ -44,6 +45,10 @@ class SegmentPage:
     timerange: TimeRange
 
 
+class _NothingToKeep(Exception):
+    """Every segment of a request was refused, so that its transaction is to leave no trace."""
+
+
 class Segments:
     def __init__(self, env: Environment) -> None:
         self._env = env
@@ -62,9 +67,11 @@ class Segments:
         """A page of segments in order of time; none for a flow that is not there (SEG-GET-03, A34)."""
         size = request.size(self._env.limits)
         with self._env.engine.read() as tx:
-            if filters.timerange.is_empty or flows.look(tx, caller, flow_id) is None:
+            flow = None if filters.timerange.is_empty else flows.look(tx, caller, flow_id)
+            if flow is None:
                 return SegmentPage(Page([], size, request.reverse, None), EMPTY)
-            rows, next_key = select_page(tx, "segments", filters.conditions(flow_id), _ORDER, request, size)
+            where = [*filters.conditions(flow_id), *inside_content(flow)]
+            rows, next_key = select_page(tx, "segments", where, _ORDER, request, size)
             named = {id_ for row in rows for id_ in (row["object_id"], row["init_object_id"]) if id_ is not None}
             get_urls = urls.read(tx, self._env, named, wanted, base_url)
         items = [_document(row, get_urls, include_object_timerange) for row in rows]
@@ -78,23 +85,41 @@ class Segments:
 
         Raises NotFound, Forbidden or Invalid where the flow itself takes no segments; nothing is stored then.
         """
-        failed: list[tuple[Mapping[str, Any], TamsError]] = []
         if len(items) > self._env.limits.bulk_max:
             raise Invalid(f"one request may register at most {self._env.limits.bulk_max} segments, not {len(items)}")
         elsewhere = {f"object:{item['object_id']}" for item in items if item.get("get_urls")}
-        with change(self._env) as (tx, journal):
+        failed: dict[int, TamsError] = {}
+        placed: dict[int, TimeRange] = {}
+        for number, item in enumerate(items):
+            try:
+                placed[number] = parse_bounded(item["timerange"])
+            except Invalid as refusal:
+                failed[number] = refusal
+        with suppress(_NothingToKeep), change(self._env) as (tx, journal):
             flow = flows.find_writable(tx, caller, flow_id, *elsewhere)
             check_container(flow)
-            batch = Batch.load(tx, self._env, flow, items)
-            for item in items:
+            content = self._extend(tx, flow, placed.values())
+            batch = Batch.load(tx, self._env, flow, [items[number] for number in placed], content[1])
+            for number, timerange in placed.items():
                 try:
-                    batch.add(item)
+                    batch.add(items[number], timerange)
                 except Invalid as refusal:
-                    failed.append((item, refusal))
-            if batch.segments:
-                self._write(tx, batch)
-                journal.segments_added(flow, batch.segments)
-        return failed
+                    failed[number] = refusal
+            if not batch.segments:
+                raise _NothingToKeep
+            self._write(tx, batch)
+            journal.segments_added(flow, batch.segments)
+        return [(items[number], failed[number]) for number in sorted(failed)]
+
+    def _extend(self, tx: Writer, flow: Row, timeranges: Iterable[TimeRange]) -> Span:
+        """Change the flow's row for segments to come, before anything that they depend on is read; what its content
+        was within before."""
+        before = after = content_of(tx, flow)
+        for timerange in timeranges:
+            after = united(after, timerange.bounds)
+        values = {"segments_updated": self._env.clock(), "content_start": after[0], "content_end": after[1]}
+        tx.update("flows", equals(id=flow["id"]), values)
+        return before
 
     def failure(self, item: Mapping[str, Any], refusal: TamsError) -> dict[str, Any]:
         """One entry of failed_segments (flow-segment-bulk-failure.json)."""
@@ -104,9 +129,7 @@ class Segments:
     def _write(self, tx: Writer, batch: Batch) -> None:
         now = self._env.clock()
         flow_id = batch.flow["id"]
-        state = tx.get("flow_state", flow_id=flow_id) or {"version": 0}
-        tx.update("flow_state", equals(flow_id=flow_id), {"version": state["version"] + 1, "segments_updated": now})
-        tx.insert("segments", batch.segments)
+        tx.insert("segments", batch.segments, fresh=True)
         rows = [_registered(known, batch.stored.get(known.id, {"created": now})) for known in batch.changed.values()]
         replaced = sorted(batch.changed.keys() & batch.stored.keys())
         if tx.delete("objects", [In("id", replaced)]) != len(replaced):
@@ -115,7 +138,8 @@ class Segments:
         named = {id_ for s in batch.segments for id_ in (s["object_id"], s["init_object_id"]) if id_ is not None}
         references.take_up(tx, sorted(named - batch.changed.keys()))
         tx.insert("instances", batch.instances)
-        references.add(tx, flow_id, [(s["object_id"], s["init_object_id"]) for s in batch.segments])
+        names = [(segment["object_id"], segment["init_object_id"]) for segment in batch.segments]
+        references.add(tx, flow_id, names, first_named=replaced)
 
 
 def check_container(flow: Row) -> None:

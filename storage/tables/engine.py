@@ -48,8 +48,21 @@ class Writer(Reader, Protocol):
         """
         ...
 
-    def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows; columns left out are null. Raises storage.errors.Conflict where a key is already taken."""
+    def select_unlocked(
+        self, table: str, where: Sequence[Condition], *, order: Sequence[str] = (), limit: int | None = None
+    ) -> list[Row]:
+        """Rows as `select` gives them, for this transaction to change, and no other at the same time.
+
+        Never waits for a row. Those that another transaction holds are left out where the engine can tell; elsewhere
+        writers come one after another, or who is second to change a row gets storage.errors.Contended.
+        """
+        ...
+
+    def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> None:
+        """Add rows; columns left out are null. Raises storage.errors.Conflict where a key is already taken.
+
+        fresh: the caller knows that no key is, and an engine need not look.
+        """
         ...
 
     def update(self, table: str, where: Sequence[Condition], values: Mapping[str, Any]) -> int:

@@ -76,7 +76,7 @@ class _Transaction(SqlTransaction):
         elif slots:
             self._connection.execute(_LOCK_SLOTS, {"slots": [_ALL, *slots]})
 
-    def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> None:
         """Many rows go as one array a column, which spares both ends a statement for each."""
         if len(rows) < 2:
             super().insert(table, rows)
@@ -90,6 +90,9 @@ class _Transaction(SqlTransaction):
     def _is_in(self, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
         """One parameter, however many values there are."""
         return column == sa.any_(sa.literal(list(values), ARRAY(_plain(column.type))))
+
+    def _to_change(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        return query.with_for_update(skip_locked=True)
 
     def _one_by_one(self, rows: sa.Select[Any]) -> sa.Select[Any]:
         """OFFSET 0 keeps the planner from a join, for which it would read the spans of all owners."""

@@ -73,12 +73,15 @@ _TABLES = (
         indexes=(("member_id", "collector_id"),),
         clustered=True,
     ),
+    # Writers of a flow's segments change its row first. Every segment lies within [content_start, content_end), though
+    # there may be room at both ends; equal where there never was one, and null where that has not been looked up yet.
     Table(
         "flows",
         _columns(
             "id string, source_id string, profile_id string?, format string, codec string?, container string?,"
             " label string, unlabelled bool, status string?, frame_width int64?, frame_height int64?,"
-            " init_segments bool, read_only bool, created int64, metadata_updated int64, doc json"
+            " init_segments bool, read_only bool, created int64, metadata_updated int64, segments_updated int64?,"
+            " content_start int64?, content_end int64?, doc json"
         ),
         key=("id",),
         indexes=(
@@ -89,8 +92,6 @@ _TABLES = (
             ("unlabelled", "label", "id"),
         ),
     ),
-    # What changes with every segment, apart from the flow's own row: the guard that writers of segments change first.
-    Table("flow_state", _columns("flow_id string, version int64, segments_updated int64?"), key=("flow_id",)),
     Table(
         "collections",
         _columns("collector_id string, position int64, member_id string, role string?"),

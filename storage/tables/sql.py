@@ -95,6 +95,23 @@ class SqlTransaction:
         limit: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> list[Row]:
+        return self._rows(self._query(table, where, order, descending, after, limit, columns))
+
+    def select_unlocked(
+        self, table: str, where: Sequence[Condition], *, order: Sequence[str] = (), limit: int | None = None
+    ) -> list[Row]:
+        return self._rows(self._to_change(self._query(table, where, order, limit=limit)))
+
+    def _query(
+        self,
+        table: str,
+        where: Sequence[Condition],
+        order: Sequence[str],
+        descending: bool = False,
+        after: Sequence[Any] | None = None,
+        limit: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> sa.Select[Any]:
         source = SQL_TABLES[table]
         chosen = [source.c[name] for name in columns] if columns else [source]
         query = sa.select(*chosen).where(*self._where(table, where))
@@ -106,6 +123,9 @@ class SqlTransaction:
             query = query.order_by(*(key.desc() if descending else key for key in keys))
         if limit is not None:
             query = query.limit(limit)
+        return query
+
+    def _rows(self, query: sa.Select[Any]) -> list[Row]:
         result = self._connection.execute(query)
         names = tuple(result.keys())
         return [dict(zip(names, row, strict=True)) for row in result]
@@ -113,7 +133,8 @@ class SqlTransaction:
     def lock(self, *names: str) -> None:
         raise NotImplementedError
 
-    def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> None:
+        """`fresh` saves nothing here: the database looks in any case."""
         if rows:
             names = [column.name for column in TABLES[table].columns]
             complete = [{name: row.get(name) for name in names} for row in rows]
@@ -152,6 +173,10 @@ class SqlTransaction:
 
     def _is_in(self, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
         return column.in_(values)
+
+    def _to_change(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        """`query` for rows that nobody else is to change until the end."""
+        return query
 
     def _one_by_one(self, rows: sa.Select[Any]) -> sa.Select[Any]:
         """The subquery `rows`, to be looked into for each row around it."""

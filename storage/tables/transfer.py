@@ -97,7 +97,7 @@ def _read(engine: Engine, table: Table, file: Path, progress: Progress) -> int:
             raise Invalid(f"{file.name} has other columns than the table {table.name}: export with this version")
         for batch in source.iter_batches(batch_size=_ROWS_AT_ONCE):
             with engine.write() as tx:
-                tx.insert(table.name, _unpacked(table, batch))
+                tx.insert(table.name, _unpacked(table, batch), fresh=True)
             done += batch.num_rows
             progress(table.name, done)
     return done

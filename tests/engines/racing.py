@@ -79,9 +79,9 @@ def _place(tx: Writer, start: int, object_id: str) -> Placed:
 
 
 def _insert(tx: Writer, start: int, object_id: str) -> None:
-    state = tx.get("flow_state", flow_id="f")
+    state = tx.get("flows", id="f")
     assert state is not None
-    tx.update("flow_state", equals(flow_id="f"), {"version": state["version"] + 1})
+    tx.update("flows", equals(id="f"), {"segments_updated": state["segments_updated"] + 1})
     row = {"flow_id": "f", "start_ns": start, "end_ns": start + LENGTH, "object_id": object_id}
     tx.insert("segments", [{**row, "timerange": "", "created": 0, "doc": {}}])
 

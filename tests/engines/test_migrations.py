@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from storage.tables import migrations, open_engine
 from storage.tables.migrations import NEWEST, run_steps
+from tests.engines.rows import flow_row
 
-_RELEASES = ("0001", "0002")
+_RELEASES = ("0001", "0002", "0003")
 """The first one left no version behind."""
 
 _IN_POSTGRES = {
@@ -131,6 +132,27 @@ def test_unfinished_work_goes_on_as_jobs(new_url: Callable[[], str]) -> None:
         {**plain, "kind": "removal", "key": "s"},
         {**plain, "kind": "removal", "key": "t"},
     ]
+
+
+@_on_sql
+def test_when_segments_last_changed_is_kept(new_url: Callable[[], str]) -> None:
+    """And where a flow has its content is looked up when it is needed."""
+    url = new_url()
+    _make_release(url, "0002")
+    rows = [flow_row("one"), flow_row("two"), flow_row("three")]
+    states = [{"flow_id": "one", "version": 3, "segments_updated": 7}, {"flow_id": "two", "version": 0}]
+    with _connected(url) as connection:
+        for table, there in (("flows", rows), ("flow_state", states)):
+            old = sa.Table(table, sa.MetaData(), autoload_with=connection)
+            for row in there:
+                connection.execute(sa.insert(old), row)
+    _create(url)
+    engine = open_engine(url)
+    with engine.read() as tx:
+        flows = {row["id"]: row for row in tx.select("flows")}
+    engine.close()
+    assert {id_: row["segments_updated"] for id_, row in flows.items()} == {"one": 7, "two": None, "three": None}
+    assert {row["content_start"] for row in flows.values()} == {row["content_end"] for row in flows.values()} == {None}
 
 
 @_on_sql

@@ -1,5 +1,6 @@
 """What is PostgreSQL's own: constraints, refusals by its error codes, pools, and servers that go away."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -8,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from storage.catalog.environment import Environment
+from storage.catalog.jobs import REMOVAL, Jobs, Wanted
 from storage.errors import Conflict, Contended, Unavailable
 from storage.tables import open_engine
-from storage.tables.conditions import equals
+from storage.tables.conditions import In, equals
 from storage.tables.engine import Engine
+from tests.engines.rows import flow_row
 from tests.servers.postgres import PostgresServer
 
 DEADLINE_S = 60.0
@@ -112,16 +116,16 @@ def test_a_deadlock_is_contention(open_postgres: Callable[..., Engine]) -> None:
     """Of two transactions that wait for each other's rows one is given up; nothing of it is kept."""
     engine = open_postgres()
     with engine.write() as tx:
-        tx.insert("flow_state", [{"flow_id": id_, "version": 0} for id_ in "ab"])
+        tx.insert("flows", [flow_row(id_, segments_updated=0) for id_ in "ab"])
     meet = threading.Barrier(2, timeout=DEADLINE_S)
     outcomes: list[str] = []
 
     def update(first: str, second: str) -> None:
         try:
             with engine.write() as tx:
-                tx.update("flow_state", equals(flow_id=first), {"version": 1})
+                tx.update("flows", equals(id=first), {"segments_updated": 1})
                 meet.wait()
-                tx.update("flow_state", equals(flow_id=second), {"version": 1})
+                tx.update("flows", equals(id=second), {"segments_updated": 1})
             outcomes.append("done")
         except Contended:
             outcomes.append("lost")
@@ -152,6 +156,54 @@ def test_an_update_of_a_row_that_another_has_just_changed_sees_the_change(open_p
         assert changed == []
     thread.join(DEADLINE_S)
     assert changed == [0]
+
+
+def _claims(jobs: Jobs, limit: int) -> list[str]:
+    return [claim.key for claim in jobs.claim("a worker", [Wanted(equals(kind=REMOVAL), limit)])]
+
+
+@pytest.mark.parametrize("ending", ["commit", "rollback"])
+@pytest.mark.parametrize("holding", ["claims them", "renews its lease of them"])
+def test_jobs_that_another_worker_holds_are_neither_waited_for_nor_taken(
+    open_postgres: Callable[..., Engine], holding: str, ending: str
+) -> None:
+    """Whoever waits is refused after a tenth of a second. The next jobs are taken; the others once they are let go."""
+    engine = open_postgres("lock_timeout=0.1")
+    jobs = Jobs(Environment(engine, {}))
+    common = {"kind": REMOVAL, "token": "another's", "attempts": 0, "created": 0, "doc": {}}
+    with engine.write() as tx:
+        tx.insert("jobs", [{**common, "key": key, "due": due} for due, key in enumerate("abcdef")])
+    first = In("key", ["a", "b"])
+    with contextlib.suppress(KeyboardInterrupt), engine.write() as other:
+        if holding == "claims them":
+            assert len(other.select_unlocked("jobs", [], order=("due",), limit=2)) == 2
+        else:
+            assert other.update("jobs", [first], {"due": 2**62}) == 2
+        assert _claims(jobs, 2) == ["c", "d"]
+        assert _claims(jobs, 10) == ["e", "f"]
+        assert _claims(jobs, 10) == []
+        other.update("jobs", [first], {"due": 2**62})
+        if ending == "rollback":
+            raise KeyboardInterrupt
+    assert _claims(jobs, 10) == ([] if ending == "commit" else ["a", "b"])
+
+
+def test_rows_that_are_selected_to_be_changed_are_kept_from_others_and_can_be_read(
+    open_postgres: Callable[..., Engine],
+) -> None:
+    engine = open_postgres("lock_timeout=0.1")
+    with engine.write() as tx:
+        tx.insert("flows", [flow_row(id_) for id_ in "abc"])
+    with engine.write() as first:
+        rows = first.select_unlocked("flows", [], order=("id",), limit=2)
+        assert [row["id"] for row in rows] == ["a", "b"]
+        for id_ in "ab":
+            with pytest.raises(Contended), engine.write() as second:
+                second.update("flows", equals(id=id_), {"segments_updated": 1})
+        with engine.write() as second:
+            assert second.update("flows", equals(id="c"), {"segments_updated": 1}) == 1
+        with engine.read() as reader:
+            assert len(reader.select("flows")) == 3
 
 
 def test_a_statement_that_takes_too_long_is_given_up(open_postgres: Callable[..., Engine]) -> None:

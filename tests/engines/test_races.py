@@ -13,6 +13,7 @@ from storage.tables import open_engine
 from storage.tables.conditions import equals
 from storage.tables.engine import Engine
 from tests.engines.racing import APPENDS, NAMES, SPACE, race
+from tests.engines.rows import flow_row
 
 PROCESSES = 8
 
@@ -20,18 +21,18 @@ PROCESSES = 8
 @pytest.mark.timeout(300)
 def test_processes_that_race_for_one_flow_lose_nothing(engine_url: str, engine: Engine) -> None:
     with engine.write() as tx:
-        tx.insert("flow_state", [{"flow_id": "f", "version": 0}])
+        tx.insert("flows", [flow_row("f", segments_updated=0)])
     results = race(engine_url, PROCESSES)
     with engine.read() as tx:
         rows = tx.select("segments", equals(flow_id="f"), order=("start_ns",))
-        state = tx.get("flow_state", flow_id="f")
+        state = tx.get("flows", id="f")
         sources = [row["id"] for row in tx.select("sources", order=("id",))]
     stored = [(row["start_ns"], row["end_ns"], row["object_id"]) for row in rows]
     assert stored == sorted(placed for result, _ in results for placed in result)
     assert all(before[1] <= after[0] for before, after in pairwise(stored))
     assert len([start for start, _, _ in stored if start >= SPACE]) == PROCESSES * APPENDS
     assert state is not None
-    assert state["version"] == len(stored)
+    assert state["segments_updated"] == len(stored)
     assert sorted(id_ for _, made in results for id_ in made) == sources == sorted(f"id-{n}" for n in range(NAMES))
 
 
@@ -39,7 +40,7 @@ def test_processes_that_race_for_one_flow_lose_nothing(engine_url: str, engine: 
 def test_writers_of_one_name_wait_for_each_other(engine: Engine, others: list[str]) -> None:
     """The second reads what the first has written, although it asked before that was committed."""
     with engine.write() as tx:
-        tx.insert("flow_state", [{"flow_id": "f", "version": 0}])
+        tx.insert("flows", [flow_row("f", segments_updated=0)])
     holding, seen = threading.Event(), []
 
     def second() -> None:
@@ -48,9 +49,9 @@ def test_writers_of_one_name_wait_for_each_other(engine: Engine, others: list[st
             try:
                 with engine.write() as tx:
                     tx.lock("flow:f")
-                    state = tx.get("flow_state", flow_id="f")
+                    state = tx.get("flows", id="f")
                     assert state is not None
-                    seen.append(state["version"])
+                    seen.append(state["segments_updated"])
             except Contended:
                 continue
 
@@ -61,7 +62,7 @@ def test_writers_of_one_name_wait_for_each_other(engine: Engine, others: list[st
         holding.set()
         thread.join(0.3)
         assert seen == []
-        tx.update("flow_state", equals(flow_id="f"), {"version": 7})
+        tx.update("flows", equals(id="f"), {"segments_updated": 7})
     thread.join(30)
     assert seen == [7]
 
@@ -69,12 +70,12 @@ def test_writers_of_one_name_wait_for_each_other(engine: Engine, others: list[st
 def _count(engine: Engine, answers: Connection) -> None:
     with engine.write() as tx:
         tx.lock("flow:f")
-        answers.send(len(tx.select("flow_state")))
+        answers.send(len(tx.select("flows")))
 
 
 def test_an_engine_works_on_in_forked_processes(engine: Engine) -> None:
     with engine.write() as tx:
-        tx.insert("flow_state", [{"flow_id": "f", "version": 0}])
+        tx.insert("flows", [flow_row("f", segments_updated=0)])
     context = multiprocessing.get_context("fork")
     for _ in range(2):
         mine, theirs = context.Pipe()
@@ -85,7 +86,7 @@ def test_an_engine_works_on_in_forked_processes(engine: Engine) -> None:
         process.join(30)
         assert process.exitcode == 0
         with engine.read() as tx:
-            assert len(tx.select("flow_state")) == 1
+            assert len(tx.select("flows")) == 1
 
 
 def test_processes_that_make_the_tables_at_once_all_succeed(new_url: Callable[[], str]) -> None:

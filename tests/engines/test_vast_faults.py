@@ -14,6 +14,7 @@ from storage.errors import Contended, Unavailable
 from storage.tables import open_engine
 from storage.tables.conditions import equals
 from storage.tables.engine import Engine, Writer
+from tests.engines.rows import flow_row
 from tests.servers.vast import VastServer
 from tests.vast_emulator import Emulator, Fault
 
@@ -48,9 +49,9 @@ def _put(start: int) -> Callable[[Writer], None]:
     def change(tx: Writer) -> None:
         tx.lock("flow:f")
         if tx.get("segments", flow_id="f", start_ns=start) is None:
-            state = tx.get("flow_state", flow_id="f")
+            state = tx.get("flows", id="f")
             assert state is not None
-            tx.update("flow_state", equals(flow_id="f"), {"version": state["version"] + 1})
+            tx.update("flows", equals(id="f"), {"segments_updated": state["segments_updated"] + 1})
             tx.insert("segments", [_row(start)])
 
     return change
@@ -86,14 +87,16 @@ def _stored(engine: Engine) -> list[int]:
 )
 def test_rows_are_neither_lost_nor_doubled(emulator: Emulator, engine: Engine, fault: Fault) -> None:
     with engine.write() as tx:
-        tx.insert("flow_state", [{"flow_id": "f", "version": 0}])
+        tx.insert("flows", [flow_row("f", segments_updated=0)])
     emulator.faults.set([fault])
     for number in range(ROWS):
         _until_done(engine, _put(number * LENGTH))
     emulator.faults.set([])
     assert _stored(engine) == [number * LENGTH for number in range(ROWS)]
     with engine.read() as tx:
-        assert tx.get("flow_state", flow_id="f") == {"flow_id": "f", "version": ROWS, "segments_updated": None}
+        flow = tx.get("flows", id="f")
+    assert flow is not None
+    assert flow["segments_updated"] == ROWS
 
 
 @pytest.mark.parametrize("locked", [True, False])
@@ -116,6 +119,35 @@ def test_a_commit_that_never_arrived_may_be_made_again(emulator: Emulator, engin
         tx.insert("segments" if locked else "events", [_row(0) if locked else _event()])
     with engine.read() as tx:
         assert tx.select("segments" if locked else "events") == []
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_the_row_that_is_locked_tells_what_became_of_a_commit(
+    emulator: Emulator, engine: Engine, arrived: bool
+) -> None:
+    """Also once another writer has changed it since, and where nothing new was written by which to tell."""
+    with engine.write() as tx:
+        tx.insert("flows", [flow_row("f", segments_updated=0)])
+    other = open_engine(emulator.url("faulty") + "?queue=no")
+    fault = Fault("lose-answer" if arrived else "drop", ("commit",), times=1)
+
+    def change(tx: Writer) -> None:
+        tx.lock("flow:f")
+        tx.update("flows", equals(id="f"), {"segments_updated": 1})
+
+    emulator.faults.set([fault])
+    try:
+        with engine.write() as tx:
+            change(tx)
+        told = True
+    except Contended:
+        told = False
+    with other.write() as tx:
+        tx.lock("flow:f")
+        flow = tx.get("flows", id="f")
+    other.close()
+    assert flow is not None
+    assert (told, flow["segments_updated"]) == (arrived, int(arrived))
 
 
 def _event() -> dict[str, Any]:
@@ -143,7 +175,7 @@ def test_writers_on_different_machines_keep_apart(emulator: Emulator) -> None:
     first = open_engine(url)
     first.create()
     with first.write() as tx:
-        tx.insert("flow_state", [{"flow_id": "f", "version": 0}])
+        tx.insert("flows", [flow_row("f", segments_updated=0)])
     appends, writers = 10, 5
 
     def append(tx: Writer) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+import pyarrow as pa
 import pytest
 
 from storage.errors import Invalid
 from storage.tables import open_engine
+from storage.tables.conditions import equals
 from storage.tables.vast import (
     VastEngine,
     allow_several_writers,
@@ -16,6 +18,7 @@ from storage.tables.vast import (
 )
 from storage.tables.vast.address import parse_address
 from storage.tables.vast.layout import CELL_BYTES, FORMS
+from tests.engines.rows import flow_row
 from tests.vast_emulator import Emulator
 
 
@@ -40,7 +43,7 @@ def test_tables_that_are_read_in_ranges_are_sorted_by_their_key(emulator: Emulat
     made = {path[-1]: table.sort for path, table in emulator.store.catalogue.items() if table is not None}
     assert made == {name: form.sort for name, form in FORMS.items()}
     assert made["segments"] == ("flow_id", "start_ns")
-    assert made["flow_state"] == made["flows"] == made["locks"] == ()
+    assert made["flows"] == made["locks"] == ()
 
 
 def test_no_request_looks_at_a_definition_once_the_tables_are_there(emulator: Emulator, engine: VastEngine) -> None:
@@ -69,6 +72,39 @@ def test_a_table_sorted_otherwise_is_refused(emulator: Emulator, engine: VastEng
         schema.create_table("tags", FORMS["tags"].schema, sorting_key=["name"])
     with pytest.raises(ValueError, match="VAST table tags is sorted by"):
         engine.create()
+
+
+def test_flows_of_the_first_release_become_those_of_today(emulator: Emulator, engine: VastEngine) -> None:
+    """Their rows were no locks, there was no notice, and segments had their time of change elsewhere."""
+    later = {"segments_updated", "content_start", "content_end", "holders"}
+    first_release = pa.schema([field for field in FORMS["flows"].schema if field.name not in later])
+    states = pa.schema([("flow_id", pa.string()), ("version", pa.int64()), ("segments_updated", pa.int64())])
+    webhook = {
+        "url": "u",
+        "enabled": True,
+        "status": "created",
+        "owner": "o",
+        "base_url": "b",
+        "created": 0,
+        "since": 0,
+    }
+    with engine.write() as tx:
+        tx.insert("webhooks", [{**webhook, "id": "w", "doc": {}}])
+    with engine.cluster.defining() as schema:
+        schema.table("flows").drop()
+        flows = schema.create_table("flows", first_release)
+        rows = [{**flow_row(id_), "doc": "{}"} for id_ in ("one", "two")]
+        flows.insert(pa.Table.from_pylist(rows, schema=first_release))
+        kept = [{"flow_id": "one", "version": 3, "segments_updated": 7}, {"flow_id": "two", "version": 0}]
+        schema.create_table("flow_state", states).insert(pa.Table.from_pylist(kept, schema=states))
+    for _ in range(2):
+        engine.create()
+        with engine.write() as tx:
+            tx.lock("flow:one")
+            assert tx.select("webhooks", equals(enabled=True), limit=1, columns=["id"]) == [{"id": "w"}]
+            found = {row["id"]: (row["segments_updated"], row["content_start"]) for row in tx.select("flows")}
+        assert found == {"one": (7, None), "two": (None, None)}
+    assert "flow_state" not in {path[-1] for path in emulator.store.catalogue}
 
 
 def test_a_column_that_came_later_is_added(emulator: Emulator, engine: VastEngine) -> None:

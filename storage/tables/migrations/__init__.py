@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from storage.tables.sql import METADATA
 
-NEWEST = "0002"
+NEWEST = "0003"
 _BEFORE_ALEMBIC = "0001"
 """What a database is that has tables, and no version."""
 

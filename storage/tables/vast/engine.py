@@ -14,8 +14,10 @@ from storage.tables.vast.address import Address, parse_address
 from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.layout import FORMS, LOCK_SLOTS, LOCKS, Form
 from storage.tables.vast.locks import Queues
+from storage.tables.vast.outcome import pause
 from storage.tables.vast.timelines import Densities
-from storage.tables.vast.transaction import VastReader, VastWriter, pause
+from storage.tables.vast.transaction import VastReader, VastWriter
+from storage.tables.vast.upgrade import post_notice, take_over_flow_state
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +74,9 @@ class VastEngine:
                     batch = pa.record_batch([slots, holders], schema=form.schema)
                     self.cluster.insert(schema.tx.active_txid, form, batch)
                 _log.info("VAST database: made table %s", form.name)
+            post_notice(self.cluster, schema.tx.active_txid)
+            if "flow_state" in there:
+                take_over_flow_state(self.cluster, schema)
 
     def _check(self, schema: Any, form: Form) -> None:
         known = TableMetadata(TableRef(schema.bucket.name, schema.name, form.name))

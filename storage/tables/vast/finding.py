@@ -12,8 +12,9 @@ from typing import Any
 from storage.tables.conditions import Compare, Condition, Exists, In, Operator
 from storage.tables.engine import Row
 from storage.tables.vast.layout import FORMS, Form
-from storage.tables.vast.predicates import Simple, pins, plain, span_of
-from storage.tables.vast.timelines import Densities, Density
+from storage.tables.vast.predicates import Simple, pins, plain
+from storage.tables.vast.timelines import UNKNOWN, Densities
+from storage.tables.vast.windows import Timeline
 
 Fetch = Callable[[Form, Sequence[Compare | In], Sequence[str], int | None], list[Row]]
 """Any rows, at most so many, of a table that meet the conditions, with (at least) the columns named."""
@@ -21,6 +22,8 @@ Fetch = Callable[[Form, Sequence[Compare | In], Sequence[str], int | None], list
 _SPARE = 4
 _FEW = 1024
 """Rows are asked for by _SPARE times the wanted, and no fewer than these."""
+_WINDOWS = 4
+"""So many guesses of where on a timeline the wanted spans are; after that they are looked for as any others."""
 _OWNERS = 2000
 """So many rows elsewhere are read to answer Exists from there; where there are more, candidates are tried instead."""
 _CANDIDATES = 500
@@ -44,6 +47,15 @@ class Wanted:
     def instead(self, *conditions: Simple) -> "Wanted":
         """The same with other conditions."""
         return replace(self, where=conditions)
+
+    @property
+    def timeline(self) -> Timeline | None:
+        """The same as a question about one timeline, where it is one."""
+        return Timeline.of(self.form, self.where, self.order, self.after, descending=self.descending)
+
+    def along(self, line: Timeline) -> "Wanted":
+        """The same for what `line` asks about."""
+        return replace(self, where=line.exact(), order=(line.start,), after=None)
 
     @property
     def beyond(self) -> Operator:
@@ -170,7 +182,7 @@ class Finder:
     def _ordered(self, wanted: Wanted) -> list[Row]:
         if not wanted.order:
             return self._get(wanted, limit=wanted.limit)
-        timeline = _Timeline.of(wanted)
+        timeline = wanted.timeline
         if timeline is not None and wanted.limit is not None:
             return self._by_window(wanted, timeline)
         return self._by_bounds(wanted)
@@ -217,132 +229,35 @@ class Finder:
 
     # Time.
 
-    def _by_window(self, wanted: Wanted, line: "_Timeline") -> list[Row]:
-        """The first rows of a timeline: those that start within a window that should just hold them."""
+    def _by_window(self, wanted: Wanted, line: Timeline) -> list[Row]:
+        """The first rows of a timeline: those that start within a window that should just hold them, and within a
+        better one where that guess was wrong."""
         limit = wanted.limit or 0
+        if line.is_empty:
+            return []
         wanted = wanted.having(columns=tuple(dict.fromkeys((*wanted.columns, line.owner_column, line.start, line.end))))
         most = max(_SPARE * limit, _FEW)
-        density = self._densities.find(wanted.form, line.owner)
-        if density is None:
-            rows = self._get(wanted.instead(*line.exact()), limit=most)
-            density = self._densities.learn(wanted.form, line.owner, rows, adjacent=len(rows) < most)
-            if len(rows) < most or density is None:
-                return line.sorted(rows)[:limit]
-        window = line.window(density, limit)
-        rows = self._get(wanted.instead(*window.conditions), limit=most)
-        if len(rows) >= most:
-            within = [c for c in window.conditions if window.unsure is None or c.operator == "<"]
-            return self._by_bounds(line.bounded(wanted, *within))
-        if not rows:
-            self._densities.forget(wanted.form, line.owner)
-        if window.unsure is not None and not any(row[line.start] <= window.unsure for row in rows):
-            rows += self._get(wanted.instead(*window.earlier), limit=1)
-        found = [row for row in line.sorted(rows) if line.meets is None or row[line.end] > line.meets]
-        self._densities.learn(wanted.form, line.owner, found, adjacent=True)
-        if len(found) < limit and window.rest is not None:
-            found += self._by_bounds(replace(line.bounded(wanted, *window.rest), limit=limit - len(found)))
+        density = self._densities.find(wanted.form, line.owner) or UNKNOWN
+        left: Timeline | None = line
+        found: list[Row] = []
+        for _ in range(_WINDOWS):
+            window = left.window(density, limit - len(found)) if left is not None else None
+            if left is None or window is None:
+                break
+            rows = self._get(wanted.instead(*window.conditions), limit=most)
+            if len(rows) >= most:
+                density = self._densities.learn(wanted.form, line.owner, rows, adjacent=False)
+                continue
+            if window.unsure is not None and not any(row[line.start] <= window.unsure for row in rows):
+                rows += self._get(wanted.instead(*window.earlier), limit=1)
+            rows = [row for row in line.sorted(rows) if left.meets is None or row[line.end] > left.meets]
+            found += rows
+            left = window.rest
+            if len(found) >= limit or not rows:
+                break
+            density = self._densities.learn(wanted.form, line.owner, rows, adjacent=True)
+        if found:
+            self._densities.learn(wanted.form, line.owner, found, adjacent=True)
+        if len(found) < limit and left is not None:
+            found += self._by_bounds(replace(wanted.along(left), limit=limit - len(found)))
         return found[:limit]
-
-
-@dataclass(frozen=True)
-class _Window:
-    """conditions: on the rows of the window. unsure: a moment before which a longer span than any known may have
-    begun that still meets the question, unless one begins in between; earlier: the conditions to find it.
-    rest: conditions on what lies beyond the window, None where nothing does."""
-
-    conditions: tuple[Compare, ...]
-    rest: tuple[Compare, ...] | None
-    unsure: int | None = None
-    earlier: tuple[Compare, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Timeline:
-    """A question about one owner's spans, which never overlap, so that their starts and ends have the same order.
-
-    lower, upper: bounds of starts, [lower, upper). meets: ends are after this moment.
-    """
-
-    owner_column: str
-    start: str
-    end: str
-    owner: str
-    descending: bool
-    lower: int | None = None
-    upper: int | None = None
-    meets: int | None = None
-
-    @classmethod
-    def of(cls, wanted: Wanted) -> "_Timeline | None":
-        """None for what is no such question, or asks about more than time."""
-        if wanted.form.table.span is None:
-            return None
-        owner_column, start, end = span_of(wanted.form)
-        if wanted.order != (start,) and (wanted.order != (end,) or wanted.after is not None):
-            return None
-        owner, lowers, uppers, meets = None, [], [], []
-        for condition in plain(wanted.form, wanted.where) or ():
-            match condition:
-                case Compare(column, "==", value) if column == owner_column and owner is None:
-                    owner = value
-                case Compare(column, ">=" | ">" as sign, value) if column == start:
-                    lowers.append(value + (sign == ">"))
-                case Compare(column, "<=" | "<" as sign, value) if column == start:
-                    uppers.append(value + (sign == "<="))
-                case Compare(column, ">=" | ">" as sign, value) if column == end:
-                    meets.append(value - (sign == ">="))
-                case _:
-                    return None
-        if owner is None:
-            return None
-        if wanted.after is not None:
-            (uppers if wanted.descending else lowers).append(wanted.after[0] + (not wanted.descending))
-        return cls(
-            *(owner_column, start, end, owner, wanted.descending),
-            lower=max(lowers, default=None),
-            upper=min(uppers, default=None),
-            meets=max(meets, default=None),
-        )
-
-    def sorted(self, rows: Sequence[Row]) -> list[Row]:
-        return sorted(rows, key=lambda row: row[self.start], reverse=self.descending)
-
-    def _starts(self, lower: int | None, upper: int | None) -> tuple[Compare, ...]:
-        """Within these bounds and the question's own."""
-        lowers = [value for value in (lower, self.lower) if value is not None]
-        uppers = [value for value in (upper, self.upper) if value is not None]
-        conditions = [Compare(self.start, ">=", max(lowers))] if lowers else []
-        return (*conditions, *([Compare(self.start, "<", min(uppers))] if uppers else []))
-
-    def exact(self) -> tuple[Compare, ...]:
-        ends = () if self.meets is None else (Compare(self.end, ">", self.meets),)
-        return (Compare(self.owner_column, "==", self.owner), *self._starts(None, None), *ends)
-
-    def bounded(self, wanted: Wanted, *conditions: Compare) -> Wanted:
-        """The same question by start, under further conditions."""
-        where = (*self.exact(), *(condition for condition in conditions if condition.column == self.start))
-        return replace(wanted, where=where, order=(self.start,), after=None)
-
-    def window(self, density: Density, limit: int) -> _Window:
-        owner = (Compare(self.owner_column, "==", self.owner),)
-        step = density.step(limit)
-        floor = None if self.meets is None else self.meets - 2 * density.longest
-        if self.descending:
-            top = density.last + 1 if self.upper is None else min(self.upper, density.last + 1)
-            low = top - step
-            if floor is None or (self.meets is not None and low > self.meets):
-                rest = None if self.lower is not None and low <= self.lower else self._starts(None, low)
-                return _Window((*owner, *self._starts(low, None)), rest)
-            high = None
-        else:
-            known = [v for v in (self.lower, self.meets, density.first) if v is not None]
-            high = max(known) + step
-            if high > density.last or (self.upper is not None and high >= self.upper):
-                high = None
-        rest = None if high is None else self._starts(high, None)
-        if floor is None or self.meets is None or (self.lower is not None and self.lower > self.meets):
-            return _Window((*owner, *self._starts(None, high)), rest)
-        if self.lower is not None and self.lower >= floor:
-            return _Window((*owner, *self._starts(None, high)), rest)
-        earlier = (*owner, *self._starts(None, floor), Compare(self.end, ">", self.meets))
-        return _Window((*owner, *self._starts(floor, high)), rest, self.meets, earlier)

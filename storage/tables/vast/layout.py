@@ -26,15 +26,20 @@ _TYPES = {"string": pa.string(), "json": pa.string(), "int64": pa.int64(), "bool
 _ALSO_SORTED = frozenset({"objects"})
 """Grows with the segments, and is read by lists of ids."""
 
-UNIQUE_BY_MAKE = frozenset({"events", "deliveries", "deletion_requests"})
-"""Tables whose keys are made anew for every row, so that nobody else can have taken them."""
+HOLDERS = Column("holders", "string", nullable=True)
+"""Of a row that is a lock: the transactions that changed it last, newest first."""
+GUARDED = {"flow": "flows"}
+"""By the kind of a lock's name ("flow:<id>"): the table whose row of that id is the lock, where there is one."""
+NOTICE = ""
+"""The key of a row in a table of GUARDED that is none of the catalogue's (storage.tables.vast.notice)."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """One table as it is on a cluster."""
+    """One table as it is on a cluster. locks: its rows are locks too (GUARDED), and its notice is another."""
 
     table: Table
+    locks: bool = False
 
     @property
     def name(self) -> str:
@@ -42,12 +47,18 @@ class Form:
 
     @cached_property
     def columns(self) -> dict[str, Column]:
-        return {column.name: column for column in self.table.columns}
+        columns = (*self.table.columns, HOLDERS) if self.locks else self.table.columns
+        return {column.name: column for column in columns}
+
+    @cached_property
+    def shown(self) -> tuple[str, ...]:
+        """The names of those columns that the catalogue knows of."""
+        return tuple(column.name for column in self.table.columns)
 
     @cached_property
     def schema(self) -> pa.Schema:
         """All columns may be null there: whether a cluster minds is not documented, so that it is checked here."""
-        return pa.schema([pa.field(column.name, _TYPES[column.type]) for column in self.table.columns])
+        return pa.schema([pa.field(column.name, _TYPES[column.type]) for column in self.columns.values()])
 
     @cached_property
     def sort(self) -> tuple[str, ...]:
@@ -61,19 +72,22 @@ class Form:
         return tuple(row[name] for name in self.table.key)
 
     def complete(self, row: Mapping[str, Any]) -> Row:
-        """`row` with every column. Raises ValueError for one that must not be null."""
-        full = {name: row.get(name) for name in self.columns}
-        for name, column in self.columns.items():
-            if full[name] is None and not column.nullable and column.type != "json":
-                raise ValueError(f"column {self.name}.{name} cannot be null")
+        """`row` with every column that the catalogue knows of. Raises ValueError for one that must not be null."""
+        full = {name: row.get(name) for name in self.shown}
+        for column in self.table.columns:
+            if full[column.name] is None and not column.nullable and column.type != "json":
+                raise ValueError(f"column {self.name}.{column.name} cannot be null")
         return full
 
     def batches(self, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterable[pa.RecordBatch]:
-        """Columns `names` of `rows`, in batches that a request has room for. Raises Invalid for too long a text."""
+        """Columns `names` of `rows`, null where a row has none, in batches that a request has room for.
+
+        Raises Invalid for too long a text.
+        """
         columns: dict[str, list[Any]] = {}
         sizes = [32 * len(names)] * len(rows)
         for name in names:
-            values = [row[name] for row in rows]
+            values = [row.get(name) for row in rows]
             if self.columns[name].type == "json":
                 values = [None if value is None else orjson.dumps(value).decode() for value in values]
             if _TYPES[self.columns[name].type] == pa.string():
@@ -110,7 +124,9 @@ class Form:
         return pa.array(ids, self.id_type)
 
 
-_LOCKS = Table(LOCKS, (Column("slot", "int64"), Column("holders", "string")), key=("slot",))
-"""One row a slot, which a writer changes before it reads. holders: the transactions that did so last, newest first."""
+_LOCKS = Table(LOCKS, (Column("slot", "int64"), HOLDERS), key=("slot",))
+"""One row a slot, which a writer changes before it reads."""
 
-FORMS: dict[str, Form] = {table.name: Form(table) for table in (*TABLES.values(), _LOCKS)}
+FORMS: dict[str, Form] = {
+    table.name: Form(table, locks=table.name in GUARDED.values()) for table in (*TABLES.values(), _LOCKS)
+}

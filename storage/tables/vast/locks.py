@@ -24,7 +24,7 @@ from storage.errors import Contended
 from storage.tables.engine import Row
 from storage.tables.vast.layout import LOCK_SLOTS
 
-_MARKS = 24
+MARKS = 24
 """How many transactions a row remembers."""
 
 
@@ -38,9 +38,19 @@ def new_mark() -> str:
     return uuid.uuid4().hex[:16]
 
 
+def marks_of(row: Row) -> list[str]:
+    """The transactions that the row remembers, newest first."""
+    return [mark for mark in (row["holders"] or "").split(",") if mark]
+
+
+def newest_mark(row: Row) -> str:
+    """Of the transaction that changed the row last, or "" where none did yet."""
+    return next(iter(marks_of(row)), "")
+
+
 def marked(row: Row, mark: str) -> str:
     """What the row's `holders` become once the transaction of this mark holds it."""
-    return ",".join([mark, *filter(None, row["holders"].split(","))][:_MARKS])
+    return ",".join([mark, *marks_of(row)][:MARKS])
 
 
 class Queues:

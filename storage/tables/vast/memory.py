@@ -20,15 +20,14 @@ _KEYS = 5000
 class Memory:
     """ids: row ids by key, of rows that are there. full: whole rows by key, as this transaction left them.
 
-    covers: for each, values of key columns for which every row that is there is known. beyond: by owner, the start
-    after which no span of theirs begins. inserted, updated, deleted: not yet sent.
+    covers: for each, values of key columns for which every row that is there is known. inserted, updated, deleted: not
+    yet sent.
     """
 
     form: Form
     ids: dict[Key, Any] = field(default_factory=dict)
     full: dict[Key, Row] = field(default_factory=dict)
     covers: list[dict[str, frozenset[Any]]] = field(default_factory=list)
-    beyond: dict[Any, int | None] = field(default_factory=dict)
     inserted: dict[Key, Row] = field(default_factory=dict)
     updated: dict[Key, Row] = field(default_factory=dict)
     deleted: dict[Key, Any] = field(default_factory=dict)
@@ -45,8 +44,8 @@ class Memory:
         for row in rows:
             key = self.form.key_of(row)
             self.ids[key] = row.pop(ROW_ID)
-            if len(row) == len(self.form.columns):
-                self.full[key] = dict(row)
+            if len(row) >= len(self.form.shown):
+                self.full[key] = {name: row[name] for name in self.form.shown}
 
     def cover(self, where: Sequence[Condition]) -> None:
         """All rows that meet `where` have been read."""
@@ -59,15 +58,7 @@ class Memory:
         if self.is_there(key):
             return False
         named = dict(zip(self.form.table.key, key, strict=True))
-        if any(all(named[name] in values for name, values in cover.items()) for cover in self.covers):
-            return True
-        if self.form.table.span is None:
-            return False
-        owner, start, _ = self.form.table.span
-        if named[owner] not in self.beyond:
-            return False
-        last = self.beyond[named[owner]]
-        return last is None or bool(named[start] > last)
+        return any(all(named[name] in values for name, values in cover.items()) for cover in self.covers)
 
     def recall(self, where: Sequence[Condition], *, whole: bool) -> list[Key] | None:
         """Keys of the rows that meet `where`, if that is known. whole: only if all their columns are."""

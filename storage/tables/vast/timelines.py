@@ -18,16 +18,18 @@ _MARGIN = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Density:
-    """Of one owner's spans, in ns: starts of the first and the last, mean distance of starts, longest span."""
+    """Of one owner's spans, in ns: mean distance of starts, longest span."""
 
-    first: int
-    last: int
     mean: float
     longest: int
 
     def step(self, count: int) -> int:
         """How long a window should hold `count` spans."""
         return int(self.mean * count * _MARGIN) + self.longest + 1
+
+
+UNKNOWN = Density(mean=2e9, longest=2_000_000_000)
+"""A first guess: segments of two seconds each."""
 
 
 class Densities:
@@ -40,27 +42,21 @@ class Densities:
     def find(self, form: Form, owner: str) -> Density | None:
         return self._known.get((form.name, owner))
 
-    def forget(self, form: Form, owner: str) -> None:
-        with self._guard:
-            self._known.pop((form.name, owner), None)
-
-    def learn(self, form: Form, owner: str, rows: Sequence[Row], *, adjacent: bool) -> Density | None:
-        """Take in some spans of `owner`. adjacent: none lies between them that is not among them."""
-        if not rows:
-            return self.find(form, owner)
+    def learn(self, form: Form, owner: str, rows: Sequence[Row], *, adjacent: bool) -> Density:
+        """Take in some spans, at least one, of `owner`. adjacent: none lies between them that is not among them."""
         _, start, end = span_of(form)
-        starts = [row[start] for row in rows]
-        first, last = min(starts), max(starts)
         lengths = [row[end] - row[start] for row in rows]
-        mean = (last - first) / (len(rows) - 1) if adjacent and len(rows) > 1 else sum(lengths) / len(lengths)
-        longest = max(lengths)
+        mean, longest = sum(lengths) / len(lengths), max(lengths)
+        if adjacent and len(rows) > 1:
+            starts = [row[start] for row in rows]
+            mean = (max(starts) - min(starts)) / (len(rows) - 1)
         with self._guard:
             known = self._known.pop((form.name, owner), None)
             if known is not None:
-                first, last, longest = min(first, known.first), max(last, known.last), max(longest, known.longest)
+                longest = max(longest, known.longest)
                 if len(rows) == 1:
                     mean = known.mean
-            found = self._known[form.name, owner] = Density(first, last, max(mean, 1.0), longest)
+            found = self._known[form.name, owner] = Density(max(mean, 1.0), longest)
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
         return found

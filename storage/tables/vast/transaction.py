@@ -1,6 +1,5 @@
 """Transactions on a cluster. One begins with its first request, and sends what it writes when it must."""
 
-import random
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,23 +10,15 @@ import pyarrow as pa
 from storage.errors import Conflict, Contended, Unavailable
 from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.engine import Row
+from storage.tables.vast import notice
 from storage.tables.vast.cluster import Cluster, UnknownOutcome
 from storage.tables.vast.finding import Finder
-from storage.tables.vast.layout import FORMS, LOCKS, ROW_ID, UNIQUE_BY_MAKE, Form
-from storage.tables.vast.locks import Held, Queues, marked, new_mark, slots_of
+from storage.tables.vast.layout import FORMS, GUARDED, HOLDERS, LOCKS, NOTICE, ROW_ID, Form
+from storage.tables.vast.locks import Held, Queues, marked, new_mark, newest_mark, slots_of
 from storage.tables.vast.memory import Key, Memory
-from storage.tables.vast.predicates import chunks
+from storage.tables.vast.outcome import Traces, Witness, has_committed, pause
+from storage.tables.vast.predicates import chunks, is_pin
 from storage.tables.vast.timelines import Densities
-
-_PAUSE_S = 0.004
-_LONGEST_PAUSE_S = 0.25
-_MANY_SPANS = 200
-"""New spans of one owner, of which so many mostly come in a row, are looked for by their range."""
-
-
-def pause(attempt: int) -> None:
-    """Wait a random while, longer with every attempt, so that those who lost a race do not meet again."""
-    time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, _PAUSE_S * 2**attempt)))  # noqa: S311 - no secret
 
 
 class VastReader:
@@ -67,7 +58,7 @@ class VastReader:
         columns: Sequence[str] | None = None,
     ) -> list[Row]:
         form = FORMS[table]
-        names = list(columns or form.columns)
+        names = list(columns or form.shown)
         rows = self._finder.select(
             form, where, order=order, descending=descending, after=after, limit=limit, columns=names
         )
@@ -79,6 +70,8 @@ class VastReader:
         self, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
     ) -> list[Row]:
         rows: list[Row] = []
+        if form.locks and not any(is_pin(form, condition) for condition in conditions):
+            conditions = [*conditions, Compare(form.table.key[0], "!=", NOTICE)]
         for part in chunks(conditions):
             left = None if limit is None else limit - len(rows)
             rows += form.rows(self._cluster.select(self._id, form, part, columns, left))
@@ -97,28 +90,39 @@ class VastWriter(VastReader):
     def __init__(self, cluster: Cluster, densities: Densities, queues: Queues) -> None:
         super().__init__(cluster, densities)
         self._queues = queues
-        self._memories = {name: Memory(form) for name, form in FORMS.items()}
         self._held: list[Held] = []
-        self._locked: list[int] = []
-        self._before: str | None = None
+        self._queued: set[int] = set()
+        self._locked: set[str] = set()
         self._mark = new_mark()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing has been read or written yet."""
+        self._memories = {name: Memory(form) for name, form in FORMS.items()}
+        self._slots: set[int] = set()
+        self._witness: Witness | None = None
+        self._is_unmarked = False
+        self._nobody_listens = False
+        self._has_stirred = False
         self._has_written = False
 
     # Locks.
 
     def lock(self, *names: str) -> None:
-        slots = [slot for slot in slots_of(names) if slot not in self._locked]
-        if not slots:
+        new = [name for name in names if name not in self._locked]
+        if not new:
             return
         patience = self._cluster.address.patience_s
-        self._held.append(self._queues.take(slots, patience))
+        queue = [slot for slot in slots_of(new) if slot not in self._queued]
+        self._held.append(self._queues.take(queue, patience))
+        self._queued.update(queue)
         deadline = time.monotonic() + patience
         attempt = 0
         is_first = self._tx is None
         while True:
             try:
-                self._take(slots)
-                return
+                self._take(new)
+                break
             except Contended:
                 # A view that something has been read by cannot be given up here for a later one.
                 if not is_first or time.monotonic() > deadline:
@@ -126,20 +130,44 @@ class VastWriter(VastReader):
                 self._abandon()
             pause(attempt)
             attempt += 1
+        self._locked.update(new)
 
-    def _take(self, slots: list[int]) -> None:
+    def _take(self, names: Sequence[str]) -> None:
+        slots = [slot for slot in slots_of(self._take_guarded(names)) if slot not in self._slots]
+        if not slots:
+            return
         form = FORMS[LOCKS]
         rows = self._fetch_plain(form, [In("slot", slots)])
         if len(rows) != len(slots):
             raise Unavailable("the tables are not there yet: run the server's start-up once")
-        self._before = next(iter(rows[0]["holders"].split(",")))
-        columns = [
-            form.row_ids([row[ROW_ID] for row in rows]),
-            pa.array([marked(row, self._mark) for row in rows], pa.string()),
-        ]
-        self._cluster.update(self._id, form, pa.record_batch(columns, names=[ROW_ID, "holders"]))
-        self._locked = sorted({*self._locked, *slots})
+        marks = pa.array([marked(row, self._mark) for row in rows], pa.string())
+        columns = [form.row_ids([row[ROW_ID] for row in rows]), marks]
+        self._cluster.update(self._id, form, pa.record_batch(columns, names=[ROW_ID, HOLDERS.name]))
+        # A slot is there for ever, and a better witness than a row that may be deleted.
+        self._witness = Witness(form, rows[0]["slot"], newest_mark(rows[0]))
+        self._slots.update(slots)
         self._has_written = True
+
+    def _take_guarded(self, names: Sequence[str]) -> list[str]:
+        """Mark the rows that are locks, to be sent before anything else is read; the names that have no such row."""
+        left = list(names)
+        for kind, table in GUARDED.items():
+            ids = {name.partition(":")[2]: name for name in names if name.startswith(f"{kind}:")}
+            if not ids:
+                continue
+            memory = self._memories[table]
+            self._flush(memory)
+            key = memory.form.table.key[0]
+            rows = {row[key]: row for row in self._fetch_plain(memory.form, [In(key, [NOTICE, *ids])])}
+            self._nobody_listens = notice.says_none(rows.pop(NOTICE, None))
+            memory.keep(rows.values())
+            memory.cover([In(key, list(ids))])
+            for id_, row in rows.items():
+                memory.update((id_,), {HOLDERS.name: marked(row, self._mark)})
+                self._witness = self._witness or Witness(memory.form, id_, newest_mark(row))
+                self._is_unmarked = True
+                left.remove(ids[id_])
+        return left
 
     def _fetch_plain(self, form: Form, conditions: Sequence[Compare | In]) -> list[Row]:
         return super()._fetch(form, conditions, [*form.columns, ROW_ID], None)
@@ -148,6 +176,7 @@ class VastWriter(VastReader):
         if self._tx is not None:
             self._cluster.rollback(self._tx)
             self._tx = None
+        self._forget()
 
     # Reading.
 
@@ -162,44 +191,32 @@ class VastWriter(VastReader):
         limit: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> list[Row]:
+        if self._nobody_listens and not self._has_stirred and notice.answers(table, where):
+            return []
         memory = self._memories[table]
         known = memory.recall(where, whole=True)
         if known is not None and not order:
             rows = [memory.full[key] for key in known[:limit]]
-            return [{name: row[name] for name in columns or memory.form.columns} for row in rows]
+            return [{name: row[name] for name in columns or memory.form.shown} for row in rows]
         rows = super().select(
             table, where, order=order, descending=descending, after=after, limit=limit, columns=columns
         )
         if after is None and (limit is None or len(rows) < limit):
             memory.cover(where)
-        self._note_last(memory, where, order, descending, after, limit, rows)
         return rows
 
-    def _note_last(
-        self,
-        memory: Memory,
-        where: Sequence[Condition],
-        order: Sequence[str],
-        descending: bool,
-        after: Sequence[Any] | None,
-        limit: int | None,
-        rows: Sequence[Row],
-    ) -> None:
-        """Where the latest span of an owner was read, none begins after it."""
-        if memory.form.table.span is None or after is not None or limit is None or len(where) != 1:
-            return
-        owner, start, _ = memory.form.table.span
-        condition = where[0]
-        if isinstance(condition, Compare) and condition.column == owner and condition.operator == "==":
-            starts = [key[1] for key in memory.ids if key[0] == condition.value]
-            if descending and tuple(order) == (start,) and limit > 0:
-                memory.beyond[condition.value] = max(starts) if rows else None
+    def select_unlocked(
+        self, table: str, where: Sequence[Condition], *, order: Sequence[str] = (), limit: int | None = None
+    ) -> list[Row]:
+        """The cluster tells of rows that others change when this transaction changes them, or at its end."""
+        return self.select(table, where, order=order, limit=limit)
 
     def _fetch(
         self, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
     ) -> list[Row]:
         """Rows with their key, which are remembered."""
         memory = self._memories[form.name]
+        self._send_marks()
         self._flush(memory)
         rows = super()._fetch(form, conditions, list(dict.fromkeys((*columns, *form.table.key, ROW_ID))), limit)
         memory.keep(rows)
@@ -207,20 +224,21 @@ class VastWriter(VastReader):
 
     # Writing.
 
-    def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> None:
         memory = self._memories[table]
         form = memory.form
-        fresh = {form.key_of(row): form.complete(row) for row in rows}
-        if len(fresh) < len(rows):
+        keyed = {form.key_of(row): form.complete(row) for row in rows}
+        if len(keyed) < len(rows):
             raise Conflict(f"two rows of {table} would have the same key")
-        if table not in UNIQUE_BY_MAKE:
-            self._check_free(memory, list(fresh))
-        for key, row in fresh.items():
+        if not fresh:
+            self._check_free(memory, list(keyed))
+        self._has_stirred |= bool(keyed) and table == notice.TABLE
+        for key, row in keyed.items():
             memory.insert(key, row)
         if form.table.span is not None:
             owner = form.table.span[0]
             by_owner: dict[str, list[Row]] = defaultdict(list)
-            for row in fresh.values():
+            for row in keyed.values():
                 by_owner[row[owner]].append(row)
             for name, spans in by_owner.items():
                 self._densities.learn(form, name, spans, adjacent=False)
@@ -241,16 +259,13 @@ class VastWriter(VastReader):
     def _looking_for(form: Form, keys: Sequence[Key]) -> list[Condition]:
         """Conditions that rows of these keys meet, and few others."""
         parts = [list(dict.fromkeys(part)) for part in zip(*keys, strict=True)]
-        if form.table.span is not None and len(parts[0]) == 1 and len(keys) > _MANY_SPANS:
-            owner, start, _ = form.table.span
-            ends = [Compare(start, ">=", min(parts[1])), Compare(start, "<=", max(parts[1]))]
-            return [Compare(owner, "==", parts[0][0]), *ends]
         return [In(name, values) for name, values in zip(form.table.key, parts, strict=True)]
 
     def update(self, table: str, where: Sequence[Condition], values: Mapping[str, Any]) -> int:
         memory = self._memories[table]
         key_changes = any(name in values for name in memory.form.table.key)
         keys = self._resolve(memory, where, whole=key_changes)
+        self._has_stirred |= bool(keys) and table == notice.TABLE and notice.CONDITION.column in values
         for key in keys:
             if key_changes:
                 row = {**memory.full[key], **values}
@@ -264,6 +279,7 @@ class VastWriter(VastReader):
     def delete(self, table: str, where: Sequence[Condition]) -> int:
         memory = self._memories[table]
         keys = self._resolve(memory, where, whole=False)
+        self._has_stirred |= bool(keys) and table == notice.TABLE
         for key in keys:
             memory.delete(key)
         return len(keys)
@@ -277,6 +293,13 @@ class VastWriter(VastReader):
         return [memory.form.key_of(row) for row in self.select(memory.form.name, where, columns=columns)]
 
     # Sending.
+
+    def _send_marks(self) -> None:
+        """Change the rows that are locks, with whatever else is to become of them, before anything more is read."""
+        if self._is_unmarked:
+            self._is_unmarked = False
+            for table in GUARDED.values():
+                self._flush(self._memories[table])
 
     def _flush(self, memory: Memory) -> None:
         """Send what is pending for one table: deletions, then updates, then new rows."""
@@ -309,11 +332,28 @@ class VastWriter(VastReader):
             columns = [form.row_ids(ids), *batch.columns]
             self._cluster.update(self._id, form, pa.record_batch(columns, names=[ROW_ID, *names]))
 
+    def _renew_notice(self) -> None:
+        """First the notice is changed, which keeps others out who would change it, then it is seen what to say."""
+        form = FORMS[GUARDED["flow"]]
+        key = form.table.key[0]
+        rows = self._fetch_plain(form, [Compare(key, "==", NOTICE)])
+        ids = form.row_ids([row[ROW_ID] for row in rows])
+
+        def say(word: str) -> None:
+            words = pa.array([word] * len(rows), pa.string())
+            self._cluster.update(self._id, form, pa.record_batch([ids, words], names=[ROW_ID, HOLDERS.name]))
+
+        say(notice.SOME)
+        if not self.select(notice.TABLE, [notice.CONDITION], limit=1, columns=["id"]):
+            say(notice.NONE)
+
     # The end.
 
     def commit(self) -> None:
         """Raises Contended or Unavailable where nothing was written."""
-        evidence = self._evidence()
+        traces = Traces(self._mark, self._witness, self._new_row())
+        if self._has_stirred:
+            self._renew_notice()
         for memory in self._memories.values():
             self._flush(memory)
         if self._tx is None:
@@ -325,7 +365,7 @@ class VastWriter(VastReader):
         try:
             self._cluster.commit(tx)
         except UnknownOutcome as error:
-            if not self._has_committed(tx, evidence):
+            if not has_committed(self._cluster, tx, traces):
                 raise Contended("the catalogue could not take the change; nothing was changed") from error
 
     def rollback(self) -> None:
@@ -342,48 +382,10 @@ class VastWriter(VastReader):
             held.release()
         self._held = []
 
-    def _evidence(self) -> tuple[Form, Key] | None:
+    def _new_row(self) -> tuple[Form, Key] | None:
         """A row that will be there once this transaction is committed, and was not before."""
         for memory in self._memories.values():
             for key in memory.inserted:
                 if not memory.deleted:
                     return memory.form, key
         return None
-
-    def _has_committed(self, tx: int, evidence: tuple[Form, Key] | None) -> bool:
-        """What became of a commit whose answer was lost. Raises Unavailable where that cannot be found out.
-
-        Giving the transaction up comes first: if it was not committed, from then on it cannot be.
-        """
-        deadline = time.monotonic() + self._cluster.address.patience_s
-        attempt = 0
-        while time.monotonic() < deadline:
-            try:
-                if self._cluster.rollback(tx):
-                    found = self._look_up(evidence)
-                    if found is not None:
-                        return found
-                    break
-            except Unavailable:
-                pass
-            pause(attempt)
-            attempt += 1
-        raise Unavailable("the catalogue did not say whether it took the change; look before you try again")
-
-    def _look_up(self, evidence: tuple[Form, Key] | None) -> bool | None:
-        """Whether this transaction's mark is in the row that it locked, or its new row is there; None: no telling."""
-        reader = VastReader(self._cluster, self._densities)
-        try:
-            if self._locked:
-                row = reader.get(LOCKS, slot=self._locked[0])
-                marks = row["holders"].split(",") if row else []
-                if self._mark in marks:
-                    return True
-                if self._before in marks or len(marks) < 2:
-                    return False
-            if evidence is not None:
-                form, key = evidence
-                return reader.get(form.name, **dict(zip(form.table.key, key, strict=True))) is not None
-            return None
-        finally:
-            reader.close()

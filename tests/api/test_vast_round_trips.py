@@ -1,0 +1,96 @@
+"""What a request to the server asks of a VAST cluster, as the emulated one counts it."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.in_process import Running, serving
+from tests.conformance.kit.documents import flow
+from tests.vast_emulator import Emulator
+
+APPEND = {"begin": 1, "select": 2, "update": 2, "insert": 2, "commit": 1}
+"""The flow's row and the object's, read and changed, and a segment and a reference to the object."""
+WITH_LISTENERS = {"begin": 1, "select": 5, "update": 2, "insert": 3, "commit": 1}
+"""Also who listens, what collects the flow and its source, and the event."""
+
+
+@pytest.fixture(params=["statement", "commit"])
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    emulator = Emulator(request.param)
+    yield emulator
+    emulator.close()
+
+
+@pytest.fixture
+def server(emulator: Emulator, tmp_path: Path) -> Iterator[Running]:
+    with serving(tmp_path, database_url=emulator.url("counted")) as running:
+        yield running
+
+
+@pytest.fixture
+def flow_id(server: Running) -> str:
+    document = flow()
+    server.client.put(f"/flows/{document['id']}", json=document).raise_for_status()
+    return str(document["id"])
+
+
+def _allocated(server: Running, flow_id: str, count: int) -> list[str]:
+    answer = server.client.post(f"/flows/{flow_id}/storage", json={"limit": count}).raise_for_status()
+    return [each["object_id"] for each in answer.json()["media_objects"]]
+
+
+def _settled(emulator: Emulator) -> dict[str, int]:
+    """Requests so far, once every transaction has ended, which nobody may have waited for."""
+    counters = emulator.counters
+    deadline = time.monotonic() + 10
+    while counters["begin"] > counters["commit"] + counters["rollback"] and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return {kind: count for kind, count in counters.items() if count and not kind.startswith("rows")}
+
+
+def _counted(emulator: Emulator, server: Running, method: str, path: str, json: Any = None) -> dict[str, int]:
+    """What one request takes of a client whose token was seen a moment ago."""
+    emulator.counters.clear()
+    server.client.get("/service").raise_for_status()
+    _settled(emulator)
+    emulator.counters.clear()
+    server.client.request(method, path, json=json).raise_for_status()
+    return _settled(emulator)
+
+
+def test_an_append_takes_eight_requests(emulator: Emulator, server: Running, flow_id: str) -> None:
+    ids = _allocated(server, flow_id, 8)
+
+    def append(*numbers: int) -> dict[str, int]:
+        items = [{"object_id": ids[n], "timerange": f"[{n}:0_{n + 1}:0)"} for n in numbers]
+        return _counted(emulator, server, "POST", f"/flows/{flow_id}/segments", items)
+
+    assert append(0) == append(1) == append(2) == APPEND
+    assert append(3, 4, 5, 6, 7) == APPEND
+
+
+def test_an_append_that_somebody_listens_to_takes_twelve(emulator: Emulator, server: Running, flow_id: str) -> None:
+    hook = {"url": "https://receiver.example/", "events": ["flows/segments_added"]}
+    server.client.post("/service/webhooks", json=hook).raise_for_status()
+    object_id = _allocated(server, flow_id, 1)[0]
+    segment = {"object_id": object_id, "timerange": "[0:0_1:0)"}
+    assert _counted(emulator, server, "POST", f"/flows/{flow_id}/segments", segment) == WITH_LISTENERS
+
+
+def test_a_page_of_segments_is_waited_for_four_times(emulator: Emulator, server: Running, flow_id: str) -> None:
+    """Its transaction, the flow, the segments and their instances; that the transaction is over is said afterwards."""
+    ids = _allocated(server, flow_id, 150)
+    items = [{"object_id": id_, "timerange": f"[{n}:0_{n + 1}:0)"} for n, id_ in enumerate(ids)]
+    server.client.post(f"/flows/{flow_id}/segments", json=items).raise_for_status()
+    for asked in ("", "?timerange=[40:0_60:0)", "?reverse_order=true", "?limit=20"):
+        counted = _counted(emulator, server, "GET", f"/flows/{flow_id}/segments{asked}")
+        assert counted == {"begin": 1, "select": 3, "rollback": 1}, asked
+
+
+def test_of_an_unknown_flow_nothing_more_is_asked(emulator: Emulator, server: Running) -> None:
+    counted = _counted(emulator, server, "GET", f"/flows/{uuid.uuid4()}/segments")
+    assert counted == {"begin": 1, "select": 1, "rollback": 1}

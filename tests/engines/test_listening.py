@@ -1,0 +1,104 @@
+"""Whether a webhook is enabled, which every writer of segments asks: never answered with no once somebody listens."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from storage.errors import Contended
+from storage.tables import open_engine
+from storage.tables.conditions import equals
+from storage.tables.engine import Engine, Writer
+from tests.engines.rows import flow_row
+
+ROUNDS = 15
+
+
+@pytest.fixture
+def others(engine_url: str, engine: Engine) -> Iterator[list[Engine]]:
+    """Two more processes' views of the same database, with a flow in it."""
+    with engine.write() as tx:
+        tx.insert("flows", [flow_row("f")])
+    engines = [open_engine(engine_url) for _ in range(2)]
+    yield engines
+    for other in engines:
+        other.close()
+
+
+def _webhook(id_: str, *, enabled: bool = True) -> dict[str, Any]:
+    row = {"url": "u", "status": "created", "owner": "o", "base_url": "b", "created": 0, "since": 0, "doc": {}}
+    return {**row, "id": id_, "enabled": enabled}
+
+
+def _is_heard(engine: Engine) -> bool:
+    """As a writer of segments asks it, in the transaction that has locked the flow."""
+    with engine.write() as tx:
+        tx.lock("flow:f")
+        return bool(tx.select("webhooks", equals(enabled=True), limit=1, columns=["id"]))
+
+
+def _write(engine: Engine, change: Callable[[Writer], Any]) -> None:
+    for _ in range(1000):
+        try:
+            with engine.write() as tx:
+                change(tx)
+        except Contended:
+            continue
+        return
+    raise AssertionError("never won")
+
+
+def test_what_one_process_enables_another_sees_at_once(engine: Engine, others: list[Engine]) -> None:
+    reader, writer = others
+    assert not _is_heard(reader)
+    steps: list[tuple[Callable[[Writer], Any], bool]] = [
+        (lambda tx: tx.insert("webhooks", [_webhook("off", enabled=False)]), False),
+        (lambda tx: tx.insert("webhooks", [_webhook("on")]), True),
+        (lambda tx: tx.update("webhooks", equals(id="off"), {"enabled": True}), True),
+        (lambda tx: tx.delete("webhooks", equals(id="on")), True),
+        (lambda tx: tx.update("webhooks", equals(id="off"), {"failing_since": 1}), True),
+        (lambda tx: tx.update("webhooks", equals(id="off"), {"enabled": False}), False),
+        (lambda tx: tx.delete("webhooks", equals(id="off")), False),
+    ]
+    for number, (change, heard) in enumerate(steps):
+        with writer.write() as tx:
+            tx.lock("flow:f")
+            change(tx)
+            assert bool(tx.select("webhooks", equals(enabled=True), limit=1, columns=["id"])) is heard, number
+        assert _is_heard(reader) is heard, number
+        assert _is_heard(engine) is heard, number
+
+
+def test_a_change_that_is_undone_is_not_seen(engine: Engine, others: list[Engine]) -> None:
+    class Undo(Exception):
+        pass
+
+    with pytest.raises(Undo), others[0].write() as tx:
+        tx.insert("webhooks", [_webhook("w")])
+        raise Undo
+    assert not _is_heard(engine)
+
+
+@pytest.mark.timeout(120)
+def test_one_that_goes_while_another_comes_leaves_nobody_unheard(engine: Engine, others: list[Engine]) -> None:
+    """Each round one process disables the only webhook and the other enables one: whichever is first, one is left."""
+    with engine.write() as tx:
+        tx.insert("webhooks", [_webhook("0")])
+    for number in range(ROUNDS):
+        start = threading.Barrier(2, timeout=30)
+
+        def leave(n: int = number, start: threading.Barrier = start) -> None:
+            start.wait()
+            _write(others[0], lambda tx: tx.update("webhooks", equals(id=f"{n}"), {"enabled": False}))
+
+        def come(n: int = number, start: threading.Barrier = start) -> None:
+            start.wait()
+            _write(others[1], lambda tx: tx.insert("webhooks", [_webhook(f"{n + 1}")]))
+
+        threads = [threading.Thread(target=leave), threading.Thread(target=come)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert _is_heard(engine), number
