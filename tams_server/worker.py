@@ -10,13 +10,15 @@ import os
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from storage.catalog import Catalog
-from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, KINDS, REMOVAL, Claim, LostLease
+from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, KINDS, REMOVAL, Claim, LostLease, Wanted
 from storage.errors import Contended, Invalid, NotFound, Unavailable
+from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.engine import Row
 from tams_server.delivery import Courier
 from tams_server.metrics import Metrics
@@ -44,6 +46,9 @@ _TIDY_S = 600.0
 """How often what uploads of dead processes left behind is looked for."""
 _CLAIMED_AT_ONCE = 50
 _SEEN_AT_ONCE = 1000
+_DELIVERIES = equals(kind=DELIVERY, attempts=0)
+_FAILING_DELIVERIES = (*equals(kind=DELIVERY), Compare("attempts", ">", 0))
+_OTHERS = (In("kind", tuple(kind for kind in KINDS if kind != DELIVERY)),)
 _REST = 3
 """Rest after each step of long work, in times of what the step took, so that requests have most of the machine."""
 _LONGEST_REST_S = 0.2
@@ -164,7 +169,7 @@ class Worker:
     def _claim(self, room: tuple[int, int, int]) -> list[Claim]:
         rows = self._catalog.jobs.waiting(KINDS, _SEEN_AT_ONCE)
         chosen = _within(rows, *room)
-        return self._catalog.jobs.claim(self._name, chosen) if chosen else []
+        return self._catalog.jobs.claim(self._name, _like(chosen)) if chosen else []
 
     async def _do(self, claim: Claim) -> None:
         try:
@@ -265,6 +270,18 @@ def _within(rows: list[Row], deliveries: int, failing: int, others: int) -> list
         if fits:
             chosen.append(row)
     return chosen[:_CLAIMED_AT_ONCE]
+
+
+def _like(rows: list[Row]) -> list[Wanted]:
+    """As many jobs of each sort as there are among these: the next ones where another worker is just taking these."""
+    return [Wanted(sort, count) for sort, count in Counter(map(_sort, rows)).items()]
+
+
+def _sort(row: Row) -> tuple[Condition, ...]:
+    """The condition that this job meets with all those that take a place of the same sort."""
+    if row["kind"] != DELIVERY:
+        return _OTHERS
+    return _FAILING_DELIVERIES if row["attempts"] else _DELIVERIES
 
 
 def _called(claim: Claim | None) -> str:

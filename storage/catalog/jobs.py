@@ -40,6 +40,14 @@ def copy_key(storage_id: str, object_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """At most so many of the jobs that meet `where`."""
+
+    where: Sequence[Condition]
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A job that one worker holds. attempts: how often it has failed in a row."""
 
@@ -104,23 +112,25 @@ class Jobs:
 
     def waiting(self, kinds: Sequence[str], limit: int) -> list[Row]:
         """Jobs that may be claimed, the longest due first."""
-        due: list[Condition] = [In("kind", kinds), Compare("due", "<=", self._env.clock())]
         with self._env.engine.read() as tx:
-            return tx.select("jobs", due, order=("due",), limit=limit)
+            return tx.select("jobs", [In("kind", kinds), self._due()], order=("due",), limit=limit)
 
     @retried
-    def claim(self, worker: str, rows: Sequence[Row]) -> list[Claim]:
-        """Take those of the jobs that nobody else has taken meanwhile."""
+    def claim(self, worker: str, wanted: Sequence[Wanted]) -> list[Claim]:
+        """Take jobs that may be claimed, the longest due first. Those that others are just taking are left to them."""
         claims = []
         with self._env.engine.write() as tx:
-            for row in rows:
-                token = uuid.uuid4().hex
-                seen = equals(kind=row["kind"], key=row["key"], due=row["due"])
-                attempts = row["attempts"] + (row["token"] is not None)  # one that let go of it counts as a failure
-                values = {"token": token, "worker": worker, "due": self._lease_end(), "attempts": attempts}
-                if tx.update("jobs", seen, values):
-                    claims.append(Claim(row["kind"], row["key"], token, attempts, row["doc"]))
+            for each in wanted:
+                rows = tx.select_unlocked("jobs", [*each.where, self._due()], order=("due",), limit=each.limit)
+                claims += [self._take(tx, worker, row) for row in rows]
         return claims
+
+    def _take(self, tx: Writer, worker: str, row: Row) -> Claim:
+        attempts = row["attempts"] + (row["token"] is not None)  # one that let go of it counts as a failure
+        claim = Claim(row["kind"], row["key"], uuid.uuid4().hex, attempts, row["doc"])
+        values = {"token": claim.token, "worker": worker, "due": self._lease_end(), "attempts": attempts}
+        tx.update("jobs", equals(kind=claim.kind, key=claim.key), values)
+        return claim
 
     def start(self, tx: Writer, worker: str, kind: str, key: str, doc: dict[str, Any]) -> Claim:
         """A new job, held from the start by the one who makes it."""
@@ -243,6 +253,9 @@ class Jobs:
     def _check_there(self, tx: Reader, kind: str, key: str) -> None:
         if tx.get("jobs", kind=kind, key=key) is None:
             raise NotFound(f"there is no job {kind} {key}")
+
+    def _due(self) -> Condition:
+        return Compare("due", "<=", self._env.clock())
 
     def _lease_end(self) -> int:
         return self._env.clock() + self.lease_s * SECOND

@@ -10,7 +10,7 @@ from storage.catalog import Catalog, Limits
 from storage.catalog.caller import Caller
 from storage.catalog.deliveries import Delivery, Message
 from storage.catalog.environment import SECOND
-from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, LostLease
+from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, LostLease, Wanted
 from storage.catalog.objects import ObjectPage, ObjectQuery
 from storage.catalog.paging import PageRequest
 from storage.catalog.segments import SegmentFilter
@@ -19,6 +19,7 @@ from storage.errors import Invalid, NotFound, TamsError, Unavailable
 from storage.media.filesystem import FileStore
 from storage.media.object_store import Backend
 from storage.tables import open_engine
+from storage.tables.conditions import In, equals
 from storage.tables.engine import Engine, Row
 from storage.timerange import parse_timerange
 from tests.conformance.kit.documents import Json, flow
@@ -118,7 +119,7 @@ class World:
 
     def claim(self, *kinds: str, worker: str = "a worker") -> list[Claim]:
         """Take the jobs of these kinds that are due."""
-        return self.catalog.jobs.claim(worker, self.catalog.jobs.waiting(kinds, _EVERYTHING))
+        return self.catalog.jobs.claim(worker, [Wanted([In("kind", kinds)], _EVERYTHING)])
 
     def step(self, claim: Claim) -> bool:
         """One step of a job. False once nothing is left of it."""
@@ -167,8 +168,7 @@ class World:
 
     def delivery_job(self, webhook_id: str, worker: str = "a worker") -> Claim | None:
         """The job of sending to this webhook, if it is due and nobody has it. Jobs of other webhooks are left."""
-        rows = [row for row in self.catalog.jobs.waiting([DELIVERY], _EVERYTHING) if row["key"] == webhook_id]
-        claims = self.catalog.jobs.claim(worker, rows)
+        claims = self.catalog.jobs.claim(worker, [Wanted(equals(kind=DELIVERY, key=webhook_id), 1)])
         return claims[0] if claims else None
 
     def messages(self, claim: Claim) -> list[tuple[Delivery, Message | None]]:

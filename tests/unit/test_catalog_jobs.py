@@ -1,7 +1,6 @@
 """Long work: claimed by one of several workers, held by a lease, fenced by a token, put off and taken up again."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,9 @@ import pytest
 
 from storage.catalog import Limits, jobs
 from storage.catalog.environment import SECOND
-from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, Counts, Jobs, LostLease
+from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, Counts, Jobs, LostLease, Wanted
 from storage.errors import NotFound
+from storage.tables.conditions import In, equals
 from tests.unit.catalogs import START, World, open_world
 
 LEASE_S = 30
@@ -66,17 +66,14 @@ def job(world: World, key: str = "a") -> dict[str, Any]:
     return found
 
 
-def test_each_job_is_claimed_by_one_of_many_workers(world: World, work: Jobs) -> None:
-    ensure(world, *(str(n) for n in range(40)))
-    seen = work.waiting(ALL, 100)
-    assert len(seen) == 40
-    with ThreadPoolExecutor(4) as pool:
-        taken = [pool.submit(work.claim, f"worker {n}", seen) for n in range(4)]
-        claims = [claim for future in taken for claim in future.result()]
-    assert sorted(claim.key for claim in claims) == sorted(str(n) for n in range(40))
-    assert len({claim.token for claim in claims}) == 40
-    assert work.waiting(ALL, 100) == []
-    assert work.claim("late", seen) == []
+def test_the_jobs_that_are_longest_due_are_claimed_first_and_no_more_than_wanted(world: World, work: Jobs) -> None:
+    for number, key in enumerate("dcba"):
+        ensure(world, key, kind=REMOVAL if number % 2 else COPY)
+        world.clock.forward(1)
+    removals, all_others = Wanted(equals(kind=REMOVAL), 1), Wanted([In("kind", ALL)], 2)
+    assert [claim.key for claim in work.claim("me", [removals, all_others])] == ["c", "d", "b"]
+    assert [row["key"] for row in work.waiting(ALL, 10)] == ["a"]
+    assert [claim.key for claim in work.claim("me", [removals, all_others])] == ["a"]
 
 
 def test_jobs_of_other_kinds_and_those_that_are_not_due_are_left(world: World, work: Jobs) -> None:
@@ -309,7 +306,7 @@ def test_jobs_are_listed_oldest_first_and_by_state(world: World, work: Jobs) -> 
     for key in ("z", "y"):
         world.clock.forward(1)
         ensure(world, key)
-    (claim,) = work.claim("me", [row for row in work.waiting(ALL, 10) if row["key"] == "z"])
+    (claim,) = work.claim("me", [Wanted(equals(key="z"), 10)])
     listed = [(each["key"], each["state"]) for each in work.listed()]
     assert listed == [("a", "failed"), ("z", "running"), ("y", "waiting")]
     assert [each["key"] for each in work.listed("running")] == [claim.key]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from storage.catalog.jobs import DELIVERY, LostLease
+from storage.catalog.jobs import DELIVERY, LostLease, Wanted
 from storage.catalog.segments import SegmentFilter
 from storage.catalog.supervision import bare
+from storage.tables.conditions import equals
 from tams_server.cli import main
 from tams_server.settings import Settings
 from tams_server.wiring import Parts, open_parts, prepare
@@ -87,7 +88,7 @@ def fill(parts: Parts, count: int) -> str:
 
 
 def claim(parts: Parts, kind: str) -> Any:
-    [held] = parts.catalog.jobs.claim("a worker", parts.catalog.jobs.waiting([kind], 10))
+    [held] = parts.catalog.jobs.claim("a worker", [Wanted(equals(kind=kind), 10)])
     return held
 
 
@@ -170,7 +171,7 @@ def test_a_discarded_deletion_shows_an_error_and_stops(parts: Parts, run: Any) -
 def test_a_discarded_delivery_drops_what_waits_and_not_what_comes_later(parts: Parts, run: Any) -> None:
     webhook_id, other_id = listen(parts), listen(parts)
     make_flow(parts)
-    held = parts.catalog.jobs.claim("a worker", parts.catalog.jobs.waiting([DELIVERY], 10))
+    held = parts.catalog.jobs.claim("a worker", [Wanted(equals(kind=DELIVERY), 10)])
     mine = next(each for each in held if each.key == webhook_id)
     status, said = run("jobs", "discard", "delivery", webhook_id)
     assert status == 0

@@ -263,6 +263,23 @@ def make_flows(world: World, count: int) -> list[str]:
     return [world.make_flow(flow()) for _ in range(count)]
 
 
+def test_a_worker_looks_for_work_without_claiming_any_where_there_is_none(
+    world: World, specification: Specification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that those who wait for work write nothing."""
+    jobs, asked = world.catalog.jobs, Counter[str]()
+    waiting, claim = jobs.waiting, jobs.claim
+    monkeypatch.setattr(jobs, "waiting", lambda *args: (asked.update(["waiting"]), waiting(*args))[1])
+    monkeypatch.setattr(jobs, "claim", lambda *args: (asked.update(["claim"]), claim(*args))[1])
+    with Receiver() as receiver, working(world.catalog, specification.webhooks):
+        until(lambda: asked["waiting"] >= 3, "looks for work", PATIENCE_S)
+        assert asked["claim"] == 0
+        listen(world, receiver)
+        world.make_flow()
+        receiver.wait_for(lambda requests: len(requests) >= 1, PATIENCE_S)
+        assert asked["claim"] >= 1
+
+
 @pytest.mark.behaviour("DLV-11")
 def test_a_job_that_takes_longer_than_its_lease_stays_with_its_worker(
     world: World, specification: Specification
