@@ -145,6 +145,7 @@ def test_the_probe_finds_what_the_engine_needs(emulator: Emulator, engine: VastE
     assert allow_several_writers(findings)
     where = "at its update" if emulator.store.mode == "statement" else "at its commit"
     assert where in findings[0].fact
+    assert where.removeprefix("at its ") in findings[2].fact
     assert not any(path[-1].startswith("probe") for path in emulator.store.catalogue)
 
 
@@ -162,8 +163,28 @@ def test_the_probe_refuses_several_writers_where_the_last_one_wins(
     monkeypatch.setattr(emulator, "_commit", lambda tx, request: (forget(tx, request), commit(tx, request))[1])
     monkeypatch.setattr(emulator, "_update", lambda tx, request: (forget(tx, request), update(tx, request))[1])
     findings = probe(engine)
-    assert [finding.holds for finding in findings[:2]] == [False, False]
+    assert [finding.holds for finding in findings[:4]] == [False] * 4
     assert "neither" in findings[0].fact
+    assert not allow_several_writers(findings)
+
+
+def test_the_probe_refuses_several_writers_where_only_open_transactions_conflict(
+    engine: VastEngine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster with locks of rows that end with their transaction, and no memory of what has changed since."""
+
+    def forget() -> None:
+        for table in [table for table in emulator.store.catalogue.values() if table is not None]:
+            table.rows.changed.clear()
+
+    commit, update = emulator._commit, emulator._update
+    monkeypatch.setattr(emulator, "_commit", lambda tx, request: (forget(), commit(tx, request))[1])
+    monkeypatch.setattr(emulator, "_update", lambda tx, request: (forget(), update(tx, request))[1])
+    findings = probe(engine)
+    if emulator.store.mode == "statement":
+        assert [finding.holds for finding in findings[:2]] == [True, True]
+    assert [finding.holds for finding in findings[2:4]] == [False, False]
+    assert "taken" in findings[2].fact
     assert not allow_several_writers(findings)
 
 

@@ -54,6 +54,8 @@ def probe(engine: VastEngine) -> list[Finding]:
         return [
             tried.conflict(_PLAIN),
             tried.conflict(_SORTED),
+            tried.stale(_PLAIN),
+            tried.stale(_SORTED),
             tried.snapshot(),
             tried.own_writes(),
             tried.row_ids(_PLAIN),
@@ -139,6 +141,28 @@ class _Probe:
         kind = "sorted" if form.sort else "plain"
         fact = f"{' and '.join(lost) or 'neither'} lost; the row says {self._text(form, slot)!r}"
         return Finding(f"two updates of one row of a {kind} table", len(lost) == 1, needed=True, fact=fact)
+
+    def stale(self, form: Form) -> Finding:
+        """A row must not be changed on the strength of what it was before another transaction changed it."""
+        slot = self._new_row(form)
+        early, late = self._cluster.begin(), self._cluster.begin()
+        seen = self._read(early, form, slot)
+        self._write(late, form, self._read(late, form, slot), "late")
+        self._cluster.commit(late)
+        where = ""
+        try:
+            self._write(early, form, seen, "early")
+            where = "commit"
+            self._cluster.commit(early)
+            where = "taken"
+        except (Contended, UnknownOutcome):
+            self._cluster.rollback(early)
+        how = {"": "refused at the update", "commit": "refused at the commit", "taken": "taken"}[where]
+        text = self._text(form, slot)
+        kind = "sorted" if form.sort else "plain"
+        fact = f"{how}; the row says {text!r}"
+        holds = where != "taken" and text == "late"
+        return Finding(f"a change of a row of a {kind} table that was read too early", holds, needed=True, fact=fact)
 
     def snapshot(self) -> Finding:
         """What is committed after a transaction has begun must not show in it, or it would miss conflicts it saw."""
