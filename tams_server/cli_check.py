@@ -25,6 +25,8 @@ server may go on working. Each finding is looked at again before it is told:
                      the segments; --repair sets it right
   wrong-expiry       an object in use that is to be collected, or one that nothing names
                      and that never is; --repair sets that right
+  wrong-content      a flow that has segments where its row says that it has none, so that
+                     no request finds them; --repair sets the row right
   unchecked-backend  a backend that is out of reach, or not configured
 
 What was made in the last TAMS_MIN_OBJECT_TIMEOUT and TAMS_OBJECT_GRACE seconds is left

@@ -6,6 +6,7 @@ transaction, before it is told or mended, so that work under way is never taken 
 
 from collections.abc import Iterator
 
+from storage.catalog.contents import Contents
 from storage.catalog.environment import Environment
 from storage.catalog.findings import Finding, Progress
 from storage.catalog.object_names import ObjectNames
@@ -45,3 +46,4 @@ def _findings(
             names.count()
             yield from names.compare()
             yield from names.objects()
+            yield from Contents(env, repair, progress).compare()

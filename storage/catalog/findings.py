@@ -21,6 +21,8 @@ WRONG_COUNT = "wrong-count"
 """The recorded number of segments of a flow that name an object is not that of the segments."""
 WRONG_EXPIRY = "wrong-expiry"
 """An object in use is to be collected, or one that nothing names never is."""
+WRONG_CONTENT = "wrong-content"
+"""A flow has segments outside of the time in which its row says that it has any."""
 UNCHECKED_BACKEND = "unchecked-backend"
 """A backend could not be compared: it is out of reach, or not configured."""
 

@@ -15,6 +15,7 @@ from storage.catalog.findings import (
     MISSING_OBJECT,
     UNCHECKED_BACKEND,
     UNKNOWN_BYTES,
+    WRONG_CONTENT,
     WRONG_COUNT,
     WRONG_EXPIRY,
     Finding,
@@ -176,6 +177,23 @@ def test_wrong_counts_are_set_right(world: World, filled: str, recorded: dict[st
     world.sweep()
     assert not world.has_bytes("o1")
     assert check(world) == []
+
+
+@pytest.mark.parametrize("said", [(0, 3), (1, 5), (2, 3), (0, 0), (9, 12)])
+def test_segments_outside_of_what_their_flow_tells_are_found_again(
+    world: World, filled: str, said: tuple[int, int]
+) -> None:
+    empty, wide = world.make_flow(), world.make_flow()
+    everything = [at(n) for n in range(5)]
+    start, end = (second * 10**9 for second in said)
+    change(world, "flows", {"content_start": start, "content_end": end}, id=filled)
+    change(world, "flows", {"content_start": -5, "content_end": 5}, id=wide)
+    assert world.timeranges(filled) != everything
+    [finding] = check(world)
+    assert (finding.kind, finding.flow_id) == (WRONG_CONTENT, filled)
+    mend(world)
+    assert world.timeranges(filled) == everything
+    assert world.timeranges(empty) == []
 
 
 def test_a_count_for_segments_that_are_not_there_is_removed(world: World, filled: str) -> None:

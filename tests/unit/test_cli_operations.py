@@ -225,7 +225,7 @@ def test_check_tells_what_is_wrong_and_repairs_it(parts: Parts, run: Any) -> Non
     [(storage_id, store)] = parts.stores.items()
     assert run("check") == (
         0,
-        f"read 2 objects on backend {storage_id}, 2 instances, 2 segments, 2 objects: nothing is wrong\n",
+        f"read 2 objects on backend {storage_id}, 2 instances, 2 segments, 2 objects, 1 flows: nothing is wrong\n",
     )
     store.write("stray", "video/mp2t", iter([b"stray"]))
     os.utime(store._path("stray"), (1, 1))
