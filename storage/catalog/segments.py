@@ -1,6 +1,6 @@
 """Segments of a flow: listed, registered and deleted (SEG-*)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -98,7 +98,7 @@ class Segments:
         with suppress(_NothingToKeep), change(self._env) as (tx, journal):
             flow = flows.find_writable(tx, caller, flow_id, *elsewhere)
             check_container(flow)
-            content = self._extend(tx, flow, placed.values())
+            content = self._extend(tx, flow, [timerange.bounds for timerange in placed.values()])
             batch = Batch.load(tx, self._env, flow, [items[number] for number in placed], content[1])
             for number, timerange in placed.items():
                 try:
@@ -111,12 +111,12 @@ class Segments:
             journal.segments_added(flow, batch.segments)
         return [(items[number], failed[number]) for number in sorted(failed)]
 
-    def _extend(self, tx: Writer, flow: Row, timeranges: Iterable[TimeRange]) -> Span:
+    def _extend(self, tx: Writer, flow: Row, spans: Sequence[Span]) -> Span:
         """Change the flow's row for segments to come, before anything that they depend on is read; what its content
         was within before."""
         before = after = content_of(tx, flow)
-        for timerange in timeranges:
-            after = united(after, timerange.bounds)
+        if spans:
+            after = united(before, (min(start for start, _ in spans), max(end for _, end in spans)))
         values = {"segments_updated": self._env.clock(), "content_start": after[0], "content_end": after[1]}
         tx.update("flows", equals(id=flow["id"]), values)
         return before
