@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
 
 from tams_server.app import Application, create_app
@@ -26,8 +27,11 @@ from tams_server.worker import run_worker
 
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
-_GRACE_S = 30
-_WATCHDOG_S = 120
+GRACE_S = 30
+WATCHDOG_S = 120
+KEEPALIVE_S = 75
+_LAST_REQUEST_S = 1.0
+"""How long a connection that is kept alive stays open for a request that may be on its way when the server stops."""
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -53,9 +57,9 @@ class _Gunicorn(BaseApplication):
             "preload_app": True,
             "logger_class": _Logger,
             "loglevel": settings.log_level.lower(),
-            "graceful_timeout": _GRACE_S,
-            "timeout": _WATCHDOG_S,
-            "keepalive": 75,
+            "graceful_timeout": GRACE_S,
+            "timeout": WATCHDOG_S,
+            "keepalive": KEEPALIVE_S,
             "control_socket_disable": True,
             "child_exit": lambda _arbiter, worker: process_ended(worker.pid),
             "post_fork": lambda _arbiter, _worker: _die_with_parent(),
@@ -71,10 +75,29 @@ class _Gunicorn(BaseApplication):
         _Arbiter(self).run()
 
 
+class _Connection(HttpToolsProtocol):
+    """One that does not close on a request that is coming in, of which a proxy could not tell what became of it."""
+
+    _stopping = False
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self._stopping and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Answer what is under way, or one more request; then close, and say so in the answer."""
+        if self.cycle is None or self.cycle.response_complete:
+            self._stopping = True
+            self.loop.call_later(_LAST_REQUEST_S, super().shutdown)
+        else:
+            super().shutdown()
+
+
 class _Worker(UvicornWorker):
     CONFIG_KWARGS = {  # noqa: RUF012 - as its parent declares it
         "loop": "uvloop",
-        "http": "httptools",
+        "http": _Connection,
         "ws": "none",
         "lifespan": "on",
         "access_log": False,
@@ -132,7 +155,7 @@ class _Arbiter(Arbiter):
         if _alive(background):
             os.kill(background, signal.SIGTERM)
         super().stop()  # always gracefully: a uvicorn worker does not end at SIGQUIT, which gunicorn would send else
-        deadline = time.monotonic() + _GRACE_S
+        deadline = time.monotonic() + GRACE_S
         while _alive(background) and time.monotonic() < deadline:
             time.sleep(0.02)
 

@@ -38,10 +38,15 @@ class Running:
         return (self.folder / "server.log").read_text(errors="replace")
 
     @property
-    def main(self) -> int:
-        """The id of the process that leads the group."""
+    def process(self) -> "subprocess.Popen[bytes]":
+        """The process that leads the group."""
         assert self._subject is not None and self._subject.process is not None
-        return self._subject.process.pid
+        return self._subject.process
+
+    @property
+    def main(self) -> int:
+        """Its id."""
+        return self.process.pid
 
     def client(self, timeout_s: float = 30) -> httpx.Client:
         headers = {"Authorization": f"Bearer {TOKEN}"}

@@ -242,3 +242,13 @@ def test_ingest_goes_on_when_a_store_that_was_killed_is_back(outage: Outage, tmp
         request = http.delete(path).raise_for_status().headers["Location"]
         until(lambda: http.get(request).raise_for_status().json()["status"] == "done", "the deletion", _PHASE_S)
         assert http.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("outage", [_postgresql, _vast], ids=["postgresql", "vast"], indirect=True)
+def test_server_is_ready_only_while_its_catalogue_is_there(outage: Outage, tmp_path: Path) -> None:
+    settings = {"TAMS_WORKERS": "1", **outage.settings}
+    with Running(tmp_path / "server", settings) as server, server.client() as http:
+        for change, status in ((outage.server.kill, 503), (outage.server.start, 200)):
+            change()
+            until(lambda: http.get("/readyz").status_code == status, f"/readyz to answer {status}", _PHASE_S)  # noqa: B023
+            assert http.get("/healthz").status_code == 200
