@@ -74,7 +74,7 @@ _TABLES = (
         clustered=True,
     ),
     # Writers of a flow's segments change its row first. Every segment lies within [content_start, content_end), though
-    # there may be room at both ends; equal where there never was one, and null where that has not been looked up yet.
+    # there may be room at both ends; equal where there is none, and null where that has not been looked up yet.
     Table(
         "flows",
         _columns(
