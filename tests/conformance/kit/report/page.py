@@ -48,8 +48,10 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: .35
 .state { display: inline-block; min-width: 8.5rem; font-weight: 600; } a { color: inherit; }
 summary .text { color: var(--none); } details details { border: 0; } dt { font-weight: 600; } dd { margin: 0 0 .4rem; }
 @media (max-width: 40rem) { th:not(:first-child) { writing-mode: vertical-rl; text-align: left; padding: .25rem 0; }
-  th, td { padding: .35rem .2rem; font-size: .85rem; } summary .text { display: block; }
-  th:first-child, td:first-child { min-width: 8rem; } .levels { gap: .5rem; grid-template-columns: 1fr 1fr; } }
+  th, td { padding: .35rem .2rem; font-size: .85rem; }
+  th:first-child, td:first-child { min-width: 6rem; overflow-wrap: anywhere; }
+  summary { overflow-wrap: anywhere; } summary .text { display: block; }
+  .levels { gap: .5rem; grid-template-columns: 1fr 1fr; } }
 """ + "".join(f".{name} {{ color: var(--{name}); }}\n" for name in _CLASSES.values())
 
 
