@@ -125,19 +125,28 @@ class StoredBytes:
         return unknown
 
     def _tell_missing(self, rows: Sequence[Row]) -> Iterator[Finding]:
-        """Those whose bytes are not there although they are still to be: what was deleted meanwhile is no fault."""
+        """Those whose bytes are not there although they are still to be: what arrived or was deleted meanwhile is no
+        fault. So bytes are looked for once more between two looks at the catalogue, both of which must want them."""
+        gone = [row for row in self._in_use(rows) if self._is_gone(row)]
+        for row in self._in_use(gone):
+            detail = "its bytes are not there, or are damaged; nothing here can bring them back"
+            yield Finding(MISSING_BYTES, detail, row["object_id"], row["storage_id"])
+
+    def _in_use(self, rows: Sequence[Row]) -> list[Row]:
+        """Those of these instances that are still there, of objects that something names."""
         if not rows:
-            return
+            return []
         ids = sorted({row["object_id"] for row in rows})
         with self._env.engine.read() as tx:
             places = tx.select("instances", [In("object_id", ids)], columns=["object_id", "storage_id", "created"])
             objects = tx.select("objects", [In("id", ids)], columns=["id", "state", "expires"])
         still = {(place["object_id"], place["storage_id"], place["created"]) for place in places}
         used = {row["id"] for row in objects if row["state"] != "allocated" and row["expires"] is None}
-        for row in rows:
-            if row["object_id"] in used and (row["object_id"], row["storage_id"], row["created"]) in still:
-                detail = "its bytes are not there, or are damaged; nothing here can bring them back"
-                yield Finding(MISSING_BYTES, detail, row["object_id"], row["storage_id"])
+        return [
+            row
+            for row in rows
+            if row["object_id"] in used and (row["object_id"], row["storage_id"], row["created"]) in still
+        ]
 
 
 def _unknown(tx: Reader, storage_id: str, ids: Sequence[str]) -> list[str]:

@@ -63,6 +63,7 @@ def _until_done(engine: Engine, change: Callable[[Writer], Any], tries: int = 20
             with engine.write() as tx:
                 change(tx)
         except Unavailable:
+            time.sleep(0.005)
             continue
         return
     raise AssertionError("never done")
@@ -119,6 +120,25 @@ def test_a_commit_that_never_arrived_may_be_made_again(emulator: Emulator, engin
         tx.insert("segments" if locked else "events", [_row(0) if locked else _event()])
     with engine.read() as tx:
         assert tx.select("segments" if locked else "events") == []
+
+
+def test_a_writer_whose_end_was_not_heard_does_not_keep_others_out(emulator: Emulator, engine: Engine) -> None:
+    """Its rows are free as soon as the cluster hears that it is over, and not when that has waited long enough."""
+    with engine.write() as tx:
+        tx.insert("flows", [flow_row("f", segments_updated=0)])
+    emulator.faults.set([Fault("error", ("rollback",), times=3)])
+
+    class Change(Exception):
+        pass
+
+    with pytest.raises(Change), engine.write() as tx:
+        tx.lock("flow:f")
+        assert tx.get("segments", flow_id="f", start_ns=0) is None  # From here on the row is changed.
+        raise Change
+    started = time.monotonic()
+    _until_done(engine, _put(0), tries=1000)
+    assert time.monotonic() - started < 10
+    assert _stored(engine) == [0]
 
 
 @pytest.mark.parametrize("arrived", [True, False])

@@ -29,12 +29,14 @@ from storage.tables.conditions import Compare, In
 from storage.tables.vast.address import Address
 from storage.tables.vast.layout import FORMS, ROW_ID, Form
 from storage.tables.vast.predicates import expression
+from storage.tables.vast.waiting import pause
 
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 1 << 17
 """Rows that one answer may hold where no limit is asked for."""
 _BEGIN_TRIES = 3
+_UNDO_TRIES = 12
 
 _OUTAGES = (
     errors.ConnectionError,
@@ -185,14 +187,29 @@ class Cluster:
             return False
         return True
 
+    def undo(self, tx: int) -> None:
+        """Give up a transaction that has written. Where no answer comes it is tried again, without anybody waiting for
+        it: until the cluster itself gives the transaction up nobody else can change its rows."""
+        if not self.rollback(tx):
+            self._later(self._undo, tx)
+
+    def _undo(self, tx: int) -> None:
+        for attempt in range(_UNDO_TRIES):
+            pause(attempt)
+            if self.rollback(tx):
+                return
+
     def end_later(self, tx: int) -> None:
         """Give up a transaction that has only read, without anybody waiting for it."""
+        self._later(self.rollback, tx)
+
+    def _later(self, do: Callable[[int], Any], tx: int) -> None:
         with self._guard:
             if self._endings is None:
                 self._endings = ThreadPoolExecutor(2, thread_name_prefix="vast-endings")
             endings = self._endings
         with contextlib.suppress(RuntimeError):  # Closed meanwhile: the cluster gives idle transactions up.
-            endings.submit(self.rollback, tx)
+            endings.submit(do, tx)
 
     @contextmanager
     def defining(self) -> Iterator[Any]:

@@ -14,10 +14,10 @@ from storage.tables.vast.address import Address, parse_address
 from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.layout import FORMS, LOCK_SLOTS, LOCKS, Form
 from storage.tables.vast.locks import Queues
-from storage.tables.vast.outcome import pause
 from storage.tables.vast.timelines import Densities
 from storage.tables.vast.transaction import VastReader, VastWriter
 from storage.tables.vast.upgrade import post_notice, take_over_flow_state
+from storage.tables.vast.waiting import pause
 
 _log = logging.getLogger(__name__)
 

@@ -1,6 +1,5 @@
 """What became of a commit whose answer was lost: found out by the traces that the transaction would have left."""
 
-import random
 import time
 from dataclasses import dataclass
 
@@ -10,14 +9,7 @@ from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.layout import HOLDERS, Form
 from storage.tables.vast.locks import MARKS, marks_of
 from storage.tables.vast.memory import Key
-
-_PAUSE_S = 0.004
-_LONGEST_PAUSE_S = 0.25
-
-
-def pause(attempt: int) -> None:
-    """Wait a random while, longer with every attempt, so that those who lost a race do not meet again."""
-    time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, _PAUSE_S * 2**attempt)))  # noqa: S311 - no secret
+from storage.tables.vast.waiting import pause
 
 
 @dataclass(frozen=True, slots=True)

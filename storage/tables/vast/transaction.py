@@ -16,9 +16,10 @@ from storage.tables.vast.finding import Finder
 from storage.tables.vast.layout import FORMS, GUARDED, HOLDERS, LOCKS, NOTICE, ROW_ID, Form
 from storage.tables.vast.locks import Held, Queues, marked, new_mark, newest_mark, slots_of
 from storage.tables.vast.memory import Key, Memory
-from storage.tables.vast.outcome import Traces, Witness, has_committed, pause
+from storage.tables.vast.outcome import Traces, Witness, has_committed
 from storage.tables.vast.predicates import chunks, is_pin
 from storage.tables.vast.timelines import Densities
+from storage.tables.vast.waiting import pause
 
 
 class VastReader:
@@ -174,7 +175,7 @@ class VastWriter(VastReader):
 
     def _abandon(self) -> None:
         if self._tx is not None:
-            self._cluster.rollback(self._tx)
+            self._cluster.undo(self._tx)
             self._tx = None
         self._forget()
 
@@ -372,7 +373,7 @@ class VastWriter(VastReader):
         tx, self._tx = self._tx, None
         if tx is not None:
             if self._has_written:
-                self._cluster.rollback(tx)
+                self._cluster.undo(tx)
             else:
                 self._cluster.end_later(tx)
 
