@@ -122,6 +122,34 @@ def test_a_commit_that_never_arrived_may_be_made_again(emulator: Emulator, engin
         assert tx.select("segments" if locked else "events") == []
 
 
+@pytest.mark.parametrize("before", [0, 1])
+def test_what_is_inserted_while_another_holds_the_lock_is_kept(emulator: Emulator, engine: Engine, before: int) -> None:
+    """With nothing written before, the insert waits for its lock; else the whole transaction is to be made again."""
+    other = open_engine(emulator.url("faulty") + "?queue=no")
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with other.write() as tx:
+            tx.lock("segments:f/0")
+            held.set()
+            release.wait(30)
+
+    def change(tx: Writer) -> None:
+        tx.insert("events", [_event()] * before, fresh=True)
+        tx.insert("segments", [_row(0)])
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(30)
+    threading.Timer(0.3, release.set).start()
+    _until_done(engine, change, tries=1000)
+    thread.join()
+    other.close()
+    assert _stored(engine) == [0]
+    with engine.read() as tx:
+        assert len(tx.select("events")) == before
+
+
 def test_a_writer_whose_end_was_not_heard_does_not_keep_others_out(emulator: Emulator, engine: Engine) -> None:
     """Its rows are free as soon as the cluster hears that it is over, and not when that has waited long enough."""
     with engine.write() as tx:

@@ -36,6 +36,11 @@ class Memory:
     def is_pending(self) -> bool:
         return bool(self.inserted or self.updated or self.deleted)
 
+    def clear(self) -> None:
+        """Know nothing any more, and have nothing to send."""
+        for known in (self.ids, self.full, self.covers, self.inserted, self.updated, self.deleted):
+            known.clear()
+
     def is_there(self, key: Key) -> bool:
         return key in self.ids or key in self.inserted
 

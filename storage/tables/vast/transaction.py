@@ -95,11 +95,13 @@ class VastWriter(VastReader):
         self._queued: set[int] = set()
         self._locked: set[str] = set()
         self._mark = new_mark()
+        self._memories = {name: Memory(form) for name, form in FORMS.items()}
         self._forget()
 
     def _forget(self) -> None:
         """Nothing has been read or written yet."""
-        self._memories = {name: Memory(form) for name, form in FORMS.items()}
+        for memory in self._memories.values():
+            memory.clear()
         self._slots: set[int] = set()
         self._witness: Witness | None = None
         self._is_unmarked = False
@@ -119,13 +121,13 @@ class VastWriter(VastReader):
         self._queued.update(queue)
         deadline = time.monotonic() + patience
         attempt = 0
-        is_first = self._tx is None
+        is_first = self._tx is None and not any(memory.is_pending for memory in self._memories.values())
         while True:
             try:
                 self._take(new)
                 break
             except Contended:
-                # A view that something has been read by cannot be given up here for a later one.
+                # A view that something has been read by cannot be given up here for a later one, nor what was written.
                 if not is_first or time.monotonic() > deadline:
                     raise
                 self._abandon()
