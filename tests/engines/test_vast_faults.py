@@ -4,6 +4,7 @@ ever."""
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def test_what_is_inserted_while_another_holds_the_lock_is_kept(emulator: Emulato
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with other.write() as tx:
+        with suppress(Contended), other.write() as tx:  # A cluster that tells at the commit may tell this one.
             tx.lock("segments:f/0")
             held.set()
             release.wait(30)
