@@ -49,13 +49,13 @@ def _refuse(error: SettingsError) -> int:
 def _serve(loaded: Loaded, _options: argparse.Namespace) -> int:
     from tams_server.wiring import prepare
 
-    token = prepare(loaded.settings)
+    identity, token = prepare(loaded.settings)
     if token is not None:
         _show_first_token(token, loaded.settings)
     with counters_shared():
         from tams_server.serve import serve
 
-        serve(loaded.settings)
+        serve(loaded.settings, identity)
     return 0
 
 

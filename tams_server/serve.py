@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 from gunicorn.app.base import BaseApplication
@@ -20,9 +21,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
 
 from tams_server.app import Application, create_app
-from tams_server.metrics import Metrics, process_ended
+from tams_server.metrics import process_ended
 from tams_server.settings import Settings
-from tams_server.specification.load import Specification
+from tams_server.wiring import Identity, open_parts
 from tams_server.worker import run_worker
 
 _log = logging.getLogger(__name__)
@@ -35,16 +36,18 @@ _LAST_REQUEST_S = 1.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
-def serve(settings: Settings) -> None:
-    """Serve until told to stop; ends the process. Data must have been prepared (tams_server.wiring.prepare)."""
-    _Gunicorn(settings, create_app(settings)).run()
+def serve(settings: Settings, identity: Identity) -> None:
+    """Serve until told to stop; ends the process. identity: of the prepared data (tams_server.wiring.prepare), so that
+    processes can take the place of others while the database is away."""
+    _Gunicorn(settings, identity, create_app(settings, parts=partial(open_parts, settings, identity))).run()
 
 
 class _Gunicorn(BaseApplication):
     """gunicorn, configured by our settings alone."""
 
-    def __init__(self, settings: Settings, app: Application) -> None:
+    def __init__(self, settings: Settings, identity: Identity, app: Application) -> None:
         self.settings = settings
+        self.identity = identity
         self.app_served = app
         super().__init__()
 
@@ -132,6 +135,7 @@ class _Arbiter(Arbiter):
 
     def __init__(self, app: _Gunicorn) -> None:
         self._settings = app.settings
+        self._identity = app.identity
         self._specification = app.app_served.specification
         self._metrics = app.app_served.metrics
         self._background = 0
@@ -171,7 +175,8 @@ class _Arbiter(Arbiter):
         try:
             for listener in self.LISTENERS:
                 listener.sock.close()
-            _run_background(self._settings, self._specification, self._metrics, self.SIGNALS)
+            _be_child_of_gunicorn(self.SIGNALS)
+            run_worker(self._settings, self._specification, identity=self._identity, metrics=self._metrics)
             status = 0
         except Exception:
             _log.exception("the background worker failed")
@@ -191,12 +196,12 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _run_background(settings: Settings, specification: Specification, metrics: Metrics, inherited: list[int]) -> None:
+def _be_child_of_gunicorn(inherited: list[int]) -> None:
+    """Take back the handlers of signals that were inherited, and end with the parent."""
     for number in (*inherited, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     _die_with_parent()
-    run_worker(settings, specification, metrics)
 
 
 def _tell(arbiter: Arbiter) -> None:

@@ -24,10 +24,22 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What an installation has made up for itself once, the same in every process and at every start.
+
+    media_url_secret: hexadecimal. default_backend_id: of the embedded file store.
+    """
+
+    media_url_secret: str
+    default_backend_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """stores: by backend id, the default first."""
 
     settings: Settings
+    identity: Identity
     engine: Engine
     catalog: Catalog
     stores: Mapping[str, ObjectStore]
@@ -58,20 +70,22 @@ def open_tables(settings: Settings) -> Engine:
     return open_engine(settings.catalog_url, vast_secret=settings.vast_secret)
 
 
-def open_parts(settings: Settings) -> Parts:
-    """Open the catalogue and the stores, which `prepare` has made.
+def open_parts(settings: Settings, identity: Identity | None = None) -> Parts:
+    """Open the catalogue and the stores, which `prepare` has made. With the identity that it has told, nothing is
+    asked of the database, which may be away.
 
     Raises storage.errors.Unavailable, and SettingsError for a file of storage backends that cannot be used.
     """
     engine = open_tables(settings)
-    secret = bytes.fromhex(_fact(engine, "media_url_secret", lambda: secrets.token_hex(32)))
+    identity = identity or _identify(engine)
+    secret = bytes.fromhex(identity.media_url_secret)
     if settings.storage_backends is not None:
         times = _url_times(settings)
         stores = backends.open_stores(backends.read_backends(settings.storage_backends, times), times, secret)
     else:
-        stores = _embedded(settings, _fact(engine, "default_backend_id", lambda: str(uuid.uuid4())), secret)
+        stores = _embedded(settings, identity.default_backend_id, secret)
     gateway = Gateway(address_rules(settings), most_bytes=settings.max_upload_bytes)
-    return Parts(settings, engine, Catalog(engine, stores, _limits(settings), outbound=gateway), stores)
+    return Parts(settings, identity, engine, Catalog(engine, stores, _limits(settings), outbound=gateway), stores)
 
 
 def _embedded(settings: Settings, id_: str, secret: bytes) -> dict[str, ObjectStore]:
@@ -108,16 +122,17 @@ def address_rules(settings: Settings) -> AddressRules:
     return AddressRules(settings.webhook_networks)
 
 
-def prepare(settings: Settings) -> str | None:
+def prepare(settings: Settings) -> tuple[Identity, str | None]:
     """Make tables, identity and the credentials of the settings, where they are not there yet.
 
-    Returns a new token with all rights where nobody could come in otherwise, else None. Safe to call at every start.
+    Returns the identity, and a new token with all rights where nobody could come in otherwise. Safe to call at every
+    start.
     """
     prepare_tables(settings)
     parts = open_parts(settings)
     try:
         backends.warn_of_unavailable(parts.stores)
-        return _bootstrap(parts)
+        return parts.identity, _bootstrap(parts)
     finally:
         parts.close()
 
@@ -158,8 +173,15 @@ def _bootstrap(parts: Parts) -> str | None:
     return catalog.credentials.add_token("first-start", SCOPES) if catalog.credentials.empty() else None
 
 
+def _identify(engine: Engine) -> Identity:
+    """The identity of this installation, made up if it has none."""
+    return Identity(
+        media_url_secret=_fact(engine, "media_url_secret", lambda: secrets.token_hex(32)),
+        default_backend_id=_fact(engine, "default_backend_id", lambda: str(uuid.uuid4())),
+    )
+
+
 def _fact(engine: Engine, key: str, make: Callable[[], str]) -> Any:
-    """A fact of this installation: made once, the same in every process and at every start."""
     with engine.read() as tx:
         row = tx.get("service", key=key)
     if row is not None:

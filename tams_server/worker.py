@@ -1,7 +1,8 @@
 """The background worker: does what nobody waits for, time and again, and any number of them share it.
 
-Short work is done by `Catalog.tick`, each a transaction of its own. Longer work are jobs, held by a lease that this
-worker renews while it works on them: deliveries to webhooks as tasks of one event loop, all others in threads.
+Short work is a transaction each: new events are passed on, and what has expired is forgotten. Longer work are jobs,
+held by a lease that this worker renews while it works on them: deliveries to webhooks as tasks of one event loop, all
+others in threads. While there is nothing to do, a look for work is one transaction that reads.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from tams_server.metrics_page import metrics_port
 from tams_server.outbound.sender import Sender
 from tams_server.settings import Settings
 from tams_server.specification.load import Specification
-from tams_server.wiring import address_rules, open_parts
+from tams_server.wiring import Identity, address_rules, open_parts
 
 _log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -42,6 +43,9 @@ _FAILING_AT_ONCE = 100
 """Webhooks sent to at once whose last delivery failed: they never take the places of those that work."""
 _LAST_S = 2.0
 """How long deliveries may still take when this worker is to stop."""
+_FORGET_EACH = 10
+"""What has expired is looked for at every so many looks for work, and again as long as there is some: nobody waits for
+it, and it takes a look at all objects where the catalogue has no index."""
 _TIDY_S = 600.0
 """How often what uploads of dead processes left behind is looked for."""
 _CLAIMED_AT_ONCE = 50
@@ -55,17 +59,25 @@ _LONGEST_REST_S = 0.2
 
 
 def run_worker(
-    settings: Settings, specification: Specification, metrics: Metrics | None = None, port: int | None = None
+    settings: Settings,
+    specification: Specification,
+    *,
+    identity: Identity | None = None,
+    metrics: Metrics | None = None,
+    port: int | None = None,
 ) -> None:
     """Work until told to stop by SIGTERM, SIGINT or SIGQUIT. Data must have been prepared (tams_server.wiring).
 
-    metrics: count here. port: serve what was counted there. Raises OSError where that port cannot be had.
+    identity: where it is known already. metrics: count here. port: serve what was counted there. Raises OSError where
+    that port cannot be had.
     """
-    asyncio.run(_run(settings, specification, metrics or Metrics(), port))
+    asyncio.run(_run(settings, specification, identity, metrics or Metrics(), port))
 
 
-async def _run(settings: Settings, specification: Specification, metrics: Metrics, port: int | None) -> None:
-    parts = open_parts(settings)
+async def _run(
+    settings: Settings, specification: Specification, identity: Identity | None, metrics: Metrics, port: int | None
+) -> None:
+    parts = open_parts(settings, identity)
     try:
         courier = Courier(
             parts.catalog.deliveries,
@@ -98,6 +110,7 @@ class Worker:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._held: dict[str, tuple[Claim, float]] = {}
         self._tidied = time.monotonic()
+        self._looks_left = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._wake = asyncio.Event()
@@ -145,17 +158,32 @@ class Worker:
 
     async def _look(self) -> bool:
         """Do the short work, and start jobs as far as there is room for them. Whether there was any."""
-        worked = await self._guarded(self._in_thread(self._catalog.tick))
+        are_pending, jobs = await self._in_thread(self._catalog.look, _SEEN_AT_ONCE)
+        worked = False
+        if are_pending:
+            worked = bool(await self._guarded(self._in_thread(self._catalog.deliveries.dispatch)))
+            _, jobs = await self._in_thread(self._catalog.look, _SEEN_AT_ONCE)
+        worked |= await self._forget_expired()
         if time.monotonic() - self._tidied > _TIDY_S:
             self._tidied = time.monotonic()
             await self._guarded(self._in_thread(self._catalog.tidy))
-        claims = await self._in_thread(self._claim, self._room())
+        chosen = _within(jobs, *self._room())
+        claims = await self._in_thread(self._catalog.jobs.claim, self._name, _like(chosen)) if chosen else []
         for claim in claims:
             self._held[claim.token] = claim, time.monotonic()
             task = asyncio.create_task(self._do(claim))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return bool(worked or claims)
+
+    async def _forget_expired(self) -> bool:
+        """Forget a helping of what has expired, when it is time to look for that. Whether there was any."""
+        if self._looks_left:
+            self._looks_left -= 1
+            return False
+        worked = bool(await self._guarded(self._in_thread(self._catalog.forget_expired)))
+        self._looks_left = 0 if worked else _FORGET_EACH
+        return worked
 
     def _room(self) -> tuple[int, int, int]:
         """How many more jobs this worker can take: deliveries to webhooks that work, to those that fail, others."""
@@ -165,11 +193,6 @@ class Worker:
         prompt = sum(claim.attempts == 0 and since > recent for claim, since in deliveries)
         free = min(_PROMPT_AT_ONCE - prompt, _DELIVERIES_AT_ONCE - len(deliveries))
         return free, _FAILING_AT_ONCE - failing, _JOBS_AT_ONCE - (len(self._held) - len(deliveries))
-
-    def _claim(self, room: tuple[int, int, int]) -> list[Claim]:
-        rows = self._catalog.jobs.waiting(KINDS, _SEEN_AT_ONCE)
-        chosen = _within(rows, *room)
-        return self._catalog.jobs.claim(self._name, _like(chosen)) if chosen else []
 
     async def _do(self, claim: Claim) -> None:
         try:

@@ -12,7 +12,7 @@ from storage.catalog.deliveries import Deliveries
 from storage.catalog.environment import Environment, Limits
 from storage.catalog.flows import Flows
 from storage.catalog.garbage import Garbage
-from storage.catalog.jobs import Jobs
+from storage.catalog.jobs import KINDS, Jobs
 from storage.catalog.objects import Objects
 from storage.catalog.outbound import NoOutbound, Outbound
 from storage.catalog.profiles import Profiles
@@ -22,7 +22,7 @@ from storage.catalog.sources import Sources
 from storage.catalog.supervision import Supervision
 from storage.catalog.webhooks import Webhooks
 from storage.media.object_store import ObjectStore
-from storage.tables.engine import Engine
+from storage.tables.engine import Engine, Row
 
 __all__ = ["Catalog", "Limits"]
 
@@ -47,6 +47,7 @@ class Catalog:
             env = Environment(engine, stores, limits, outbound=outbound)
         else:
             env = Environment(engine, stores, limits, clock, outbound)
+        self._engine = engine
         self._stores = stores
         self.service = Service(env)
         self.credentials = Credentials(engine)
@@ -66,11 +67,16 @@ class Catalog:
         self.consistency = Consistency(env)
         self._collect = references.Collection(env)
 
-    def tick(self) -> bool:
-        """Do one helping of the background work that fits into a transaction each: pass events on, forget what has
-        expired. Any number of workers may call it at once. False when there was nothing to do."""
-        worked = self.deliveries.dispatch()
-        worked = self._collect.step() or worked
+    def look(self, limit: int) -> tuple[bool, list[Row]]:
+        """What there is to do in the background, seen in one transaction: whether events are to be passed on
+        (`deliveries.dispatch`), and at most so many jobs that may be claimed, the longest due first."""
+        with self._engine.read() as tx:
+            return self.deliveries.are_pending(tx), self.jobs.waiting(tx, KINDS, limit)
+
+    def forget_expired(self) -> bool:
+        """Forget a helping of what has expired: objects that nothing names, deletion requests that are done. Any number
+        of workers may call it at once. False when there was nothing."""
+        worked = self._collect.step()
         return self.deletions.forget_finished() or worked
 
     def tidy(self) -> None:

@@ -53,6 +53,11 @@ class Deliveries:
         self._env = env
         self._jobs = Jobs(env)
 
+    @staticmethod
+    def are_pending(tx: Reader) -> bool:
+        """Whether there are events that no worker has queued."""
+        return bool(tx.select("events", equals(pending=True), limit=1, columns=["id"]))
+
     @retried
     def dispatch(self) -> bool:
         """Queue a batch of new events for the webhooks that they match. False when there are none."""

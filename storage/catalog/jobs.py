@@ -110,10 +110,9 @@ class Jobs:
     def lease_s(self) -> int:
         return self._env.limits.job_lease_s
 
-    def waiting(self, kinds: Sequence[str], limit: int) -> list[Row]:
+    def waiting(self, tx: Reader, kinds: Sequence[str], limit: int) -> list[Row]:
         """Jobs that may be claimed, the longest due first."""
-        with self._env.engine.read() as tx:
-            return tx.select("jobs", [In("kind", kinds), self._due()], order=("due",), limit=limit)
+        return tx.select("jobs", [In("kind", kinds), self._due()], order=("due",), limit=limit)
 
     @retried
     def claim(self, worker: str, wanted: Sequence[Wanted]) -> list[Claim]:

@@ -30,6 +30,11 @@ def _make(engine: Engine, *keys: str, kind: str = REMOVAL) -> None:
         tx.insert("jobs", [{**common, "key": key} for key in keys])
 
 
+def _waiting(engine: Engine, jobs: Jobs) -> bool:
+    with engine.read() as tx:
+        return bool(jobs.waiting(tx, [REMOVAL], 1))
+
+
 def test_workers_that_look_at_the_same_moment_take_each_job_once(engine_url: str, engine: Engine) -> None:
     """Each has connections of its own, as a process has."""
     _make(engine, *(f"{n:03}" for n in range(JOBS)))
@@ -41,7 +46,7 @@ def test_workers_that_look_at_the_same_moment_take_each_job_once(engine_url: str
         with closing(open_engine(engine_url)) as own:
             jobs = _jobs(own)
             start.wait()
-            while jobs.waiting([REMOVAL], 1):
+            while _waiting(own, jobs):
                 try:
                     claims = jobs.claim(name, [Wanted(equals(kind=REMOVAL), AT_ONCE)])
                 except Contended:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from storage.catalog.environment import Environment
-from storage.catalog.jobs import KINDS, REMOVAL, Jobs, Wanted, ensure
+from storage.catalog import Catalog
+from storage.catalog.jobs import REMOVAL, Wanted, ensure
 from storage.tables import open_engine
 from storage.tables.conditions import Compare, Condition, In, Overlaps, equals
 from storage.tables.engine import Engine
@@ -160,14 +160,14 @@ def test_a_row_that_is_all_key_can_be_replaced(engine: Engine) -> None:
 def test_a_look_for_work_in_vain_is_one_read_and_a_claim_of_many_jobs_one_update(
     emulator: Emulator, engine: Engine
 ) -> None:
-    jobs = Jobs(Environment(engine, {}))
+    catalog = Catalog(engine, {})
     with Count(emulator) as count:
-        assert jobs.waiting(KINDS, 1000) == []
-    assert count.by_kind == {"begin": 1, "select": 1, "rollback": 1}
+        assert catalog.look(1000) == (False, [])
+    assert count.by_kind == {"begin": 1, "select": 2, "rollback": 1}
     with engine.write() as tx:
         ensure(tx, 0, REMOVAL, [f"{n}" for n in range(20)])
     with Count(emulator) as count:
-        assert len(jobs.claim("a worker", [Wanted(equals(kind=REMOVAL), 20)])) == 20
+        assert len(catalog.jobs.claim("a worker", [Wanted(equals(kind=REMOVAL), 20)])) == 20
     assert count.by_kind == {"begin": 1, "select": 1, "update": 1, "commit": 1}
 
 

@@ -2,6 +2,7 @@
 asked to come back later, nothing that was acknowledged is lost, and the server needs no help."""
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from tests.conformance.kit.documents import Json, flow
+from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.polling import until
 from tests.faults.running import Running
 from tests.servers.postgres import PostgresServer
@@ -242,6 +244,37 @@ def test_ingest_goes_on_when_a_store_that_was_killed_is_back(outage: Outage, tmp
         request = http.delete(path).raise_for_status().headers["Location"]
         until(lambda: http.get(request).raise_for_status().json()["status"] == "done", "the deletion", _PHASE_S)
         assert http.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("outage", [_postgresql, _vast], ids=["postgresql", "vast"], indirect=True)
+def test_processes_that_die_without_a_catalogue_are_replaced(outage: Outage, tmp_path: Path) -> None:
+    settings = {"TAMS_ASYNC_DELETION_THRESHOLD": "0", "TAMS_WORKER_INTERVAL": "0.1", **outage.settings}
+    document = flow()
+    path = f"/flows/{document['id']}"
+    with Running(tmp_path / "server", settings) as server, server.client() as http:
+        http.put(path, json=document).raise_for_status()
+        outage.server.kill()
+        before = {server.background(), *server.answering()}
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+
+        def status_of(get_path: str) -> int:
+            try:
+                return http.get(get_path).status_code
+            except httpx.TransportError:  # Of a process that has just been killed.
+                return 0
+
+        until(lambda: before.isdisjoint({server.background(), *server.answering()}), "others", _PHASE_S)
+        until(lambda: status_of("/healthz") == 200, "an answer", _PHASE_S)
+        assert status_of(path) == 503
+        outage.server.start()
+        until(lambda: status_of(path) == 200, "the flow", _PHASE_S)
+        assert server.process.poll() is None
+        elsewhere = {"object_id": fresh(), "get_urls": [{"url": "https://media.example.com/1", "label": "there"}]}
+        segment = {**elsewhere, "timerange": "[0:0_1:0)"}
+        http.post(f"{path}/segments", json=segment).raise_for_status()
+        request = http.delete(path).raise_for_status().headers["Location"]
+        until(lambda: http.get(request).raise_for_status().json()["status"] == "done", "the deletion", _PHASE_S)
 
 
 @pytest.mark.parametrize("outage", [_postgresql, _vast], ids=["postgresql", "vast"], indirect=True)

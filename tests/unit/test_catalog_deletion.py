@@ -94,7 +94,7 @@ def test_a_finished_request_is_kept_for_its_time(world: World, filled: str) -> N
 def test_an_unfinished_request_is_never_forgotten(world: World, filled: str) -> None:
     made = world.delete_segments(filled)
     world.clock.forward(10 * 3600)
-    while world.catalog.tick():
+    while world.tick():
         pass
     assert request_of(world, made)["status"] == "created"
     world.sweep()

@@ -1,6 +1,6 @@
 """Long work: claimed by one of several workers, held by a lease, fenced by a token, put off and taken up again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,23 +66,28 @@ def job(world: World, key: str = "a") -> dict[str, Any]:
     return found
 
 
+def waiting(world: World, kinds: Sequence[str] = ALL, limit: int = 10) -> list[str]:
+    with world.engine.read() as tx:
+        return [row["key"] for row in world.catalog.jobs.waiting(tx, kinds, limit)]
+
+
 def test_the_jobs_that_are_longest_due_are_claimed_first_and_no_more_than_wanted(world: World, work: Jobs) -> None:
     for number, key in enumerate("dcba"):
         ensure(world, key, kind=REMOVAL if number % 2 else COPY)
         world.clock.forward(1)
     removals, all_others = Wanted(equals(kind=REMOVAL), 1), Wanted([In("kind", ALL)], 2)
     assert [claim.key for claim in work.claim("me", [removals, all_others])] == ["c", "d", "b"]
-    assert [row["key"] for row in work.waiting(ALL, 10)] == ["a"]
+    assert waiting(world) == ["a"]
     assert [claim.key for claim in work.claim("me", [removals, all_others])] == ["a"]
 
 
-def test_jobs_of_other_kinds_and_those_that_are_not_due_are_left(world: World, work: Jobs) -> None:
+def test_jobs_of_other_kinds_and_those_that_are_not_due_are_left(world: World) -> None:
     ensure(world, "a", kind=COPY)
     ensure(world, "b", kind=REMOVAL)
-    assert [row["key"] for row in work.waiting([REMOVAL], 10)] == ["b"]
-    assert len(work.waiting(ALL, 1)) == 1
+    assert waiting(world, [REMOVAL]) == ["b"]
+    assert len(waiting(world, limit=1)) == 1
     world.clock.now -= 1
-    assert work.waiting(ALL, 10) == []
+    assert waiting(world) == []
 
 
 def test_what_waits_already_is_not_made_twice(world: World, work: Jobs) -> None:

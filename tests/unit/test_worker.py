@@ -267,12 +267,14 @@ def test_a_worker_looks_for_work_without_claiming_any_where_there_is_none(
     world: World, specification: Specification, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that those who wait for work write nothing."""
-    jobs, asked = world.catalog.jobs, Counter[str]()
-    waiting, claim = jobs.waiting, jobs.claim
-    monkeypatch.setattr(jobs, "waiting", lambda *args: (asked.update(["waiting"]), waiting(*args))[1])
-    monkeypatch.setattr(jobs, "claim", lambda *args: (asked.update(["claim"]), claim(*args))[1])
-    with Receiver() as receiver, working(world.catalog, specification.webhooks):
-        until(lambda: asked["waiting"] >= 3, "looks for work", PATIENCE_S)
+    catalog, asked = world.catalog, Counter[str]()
+    look, claim, forget = catalog.look, catalog.jobs.claim, catalog.forget_expired
+    monkeypatch.setattr(catalog, "look", lambda *args: (asked.update(["look"]), look(*args))[1])
+    monkeypatch.setattr(catalog, "forget_expired", lambda *args: (asked.update(["forget"]), forget(*args))[1])
+    monkeypatch.setattr(catalog.jobs, "claim", lambda *args: (asked.update(["claim"]), claim(*args))[1])
+    with Receiver() as receiver, working(catalog, specification.webhooks):
+        until(lambda: asked["forget"] >= 2, "a second look for what has expired", PATIENCE_S)
+        assert asked["look"] >= 10
         assert asked["claim"] == 0
         listen(world, receiver)
         world.make_flow()
