@@ -70,7 +70,7 @@ class Catalog:
     def look(self, limit: int) -> tuple[bool, list[Row]]:
         """What there is to do in the background, seen in one transaction: whether events are to be passed on
         (`deliveries.dispatch`), and at most so many jobs that may be claimed, the longest due first."""
-        with self._engine.read() as tx:
+        with self._engine.glance() as tx:
             return self.deliveries.are_pending(tx), self.jobs.waiting(tx, KINDS, limit)
 
     def forget_expired(self) -> bool:

@@ -60,16 +60,19 @@ class Flows:
 
     def get(self, caller: Caller, flow_id: str, within: TimeRange | None = None) -> dict[str, Any]:
         """The flow's document; with `within`, also its timerange as far as it lies in there (FLOW-GET-03 to -07)."""
-        with self._env.engine.read() as tx:
+
+        def read(tx: Reader) -> dict[str, Any]:
             row = find(tx, caller, flow_id)
             doc = documents(tx, [row])[0]
             if within is not None:
                 doc["timerange"] = str(extent(tx, row, within))
-        return doc
+            return doc
+
+        return self._env.engine.read_under(f"flow:{flow_id}", read)
 
     def member(self, caller: Caller, flow_id: str, name: str) -> Any:
         """The value of one member. Raises NotFound where it is not set, but for tags and read_only (A15, A30)."""
-        with self._env.engine.read() as tx:
+        with self._env.engine.glance() as tx:
             doc = find(tx, caller, flow_id)["doc"]
         if name in doc:
             return doc[name]
@@ -143,14 +146,14 @@ class Flows:
 
     def require(self, caller: Caller, flow_id: str, *, writable: bool = False) -> None:
         """Raises NotFound where there is no such flow, Forbidden where it is to be writable and is not."""
-        with self._env.engine.read() as tx:
+        with self._env.engine.glance() as tx:
             row = find(tx, caller, flow_id)
         if writable:
             flow_rules.check_writable(row)
 
     def refuse_read_only(self, caller: Caller, flow_id: str) -> None:
         """Raises Forbidden where there is such a flow and it is read-only."""
-        with self._env.engine.read() as tx:
+        with self._env.engine.glance() as tx:
             row = look(tx, caller, flow_id)
         if row is not None:
             flow_rules.check_writable(row)

@@ -50,10 +50,13 @@ class Objects:
         with self._env.engine.read() as tx:
             row = find(tx, object_id)
             rows, next_key = select_page(tx, "object_refs", where, _REFERENCES, query.request, size)
-            first = tx.select("object_refs", [*equals(object_id=object_id, flow_id=row["flow_id"]), flows], limit=1)
+            named = [ref["flow_id"] for ref in rows]
+            first = row["flow_id"] in named or tx.select(
+                "object_refs", [*equals(object_id=object_id, flow_id=row["flow_id"]), flows], limit=1
+            )
             init_id = row["init_object_id"]
             get_urls = urls.read(tx, self._env, {object_id, init_id} - {None}, query.urls, base_url)
-        doc: dict[str, Any] = {"id": object_id, "referenced_by_flows": [ref["flow_id"] for ref in rows]}
+        doc: dict[str, Any] = {"id": object_id, "referenced_by_flows": named}
         if first:
             doc["first_referenced_by_flow"] = row["flow_id"]
         for name in ("timerange", "key_frame_count"):
@@ -66,12 +69,12 @@ class Objects:
 
     def require(self, object_id: str) -> None:
         """Raises NotFound where no segment names such an object."""
-        with self._env.engine.read() as tx:
+        with self._env.engine.glance() as tx:
             find(tx, object_id)
 
     def content_type(self, object_id: str) -> str | None:
         """The type that the bytes of an object must have, allocated or registered; None for one that is not here."""
-        with self._env.engine.read() as tx:
+        with self._env.engine.glance() as tx:
             row = tx.get("objects", id=object_id)
         return row["content_type"] if row else None
 

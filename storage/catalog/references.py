@@ -86,7 +86,7 @@ class Collection:
         """Forget a batch of them, and have their bytes removed. False when there were none."""
         now = self._env.clock()
         expired = Compare("expires", "<=", now)
-        with self._env.engine.read() as tx:
+        with self._env.engine.glance() as tx:
             limit = self._env.limits.collection_batch
             ids = [row["id"] for row in tx.select("objects", [expired], limit=limit, columns=["id"])]
         if not ids:

@@ -15,7 +15,7 @@ from storage.catalog.timelines import Span, content_of, hull, inside_content, un
 from storage.catalog.urls import UrlFilter
 from storage.errors import Contended, Invalid, TamsError
 from storage.tables.conditions import Condition, In, Overlaps, equals
-from storage.tables.engine import Row, Writer
+from storage.tables.engine import Reader, Row, Writer
 from storage.timerange import EMPTY, ETERNITY, TimeRange, parse_bounded
 
 _ORDER = Order(("start_ns",))
@@ -66,7 +66,8 @@ class Segments:
     ) -> SegmentPage:
         """A page of segments in order of time; none for a flow that is not there (SEG-GET-03, A34)."""
         size = request.size(self._env.limits)
-        with self._env.engine.read() as tx:
+
+        def read(tx: Reader) -> SegmentPage:
             flow = None if filters.timerange.is_empty else flows.look(tx, caller, flow_id)
             if flow is None:
                 return SegmentPage(Page([], size, request.reverse, None), EMPTY)
@@ -74,8 +75,10 @@ class Segments:
             rows, next_key = select_page(tx, "segments", where, _ORDER, request, size)
             named = {id_ for row in rows for id_ in (row["object_id"], row["init_object_id"]) if id_ is not None}
             get_urls = urls.read(tx, self._env, named, wanted, base_url)
-        items = [_document(row, get_urls, include_object_timerange) for row in rows]
-        return SegmentPage(Page(items, size, request.reverse, next_key), _hull(rows))
+            items = [_document(row, get_urls, include_object_timerange) for row in rows]
+            return SegmentPage(Page(items, size, request.reverse, next_key), _hull(rows))
+
+        return self._env.engine.read_under(f"flow:{flow_id}", read)
 
     @retried
     def register(

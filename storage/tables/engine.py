@@ -3,17 +3,18 @@
 Rows are dicts from column name to str, int, bool, None or, in columns of type "json", any JSON value.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from storage.tables.conditions import Condition
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class Reader(Protocol):
-    """A view of the tables at one moment. Every method may raise storage.errors.Unavailable."""
+    """A view of the tables. Every method may raise storage.errors.Unavailable."""
 
     def get(self, table: str, **key: Any) -> Row | None:
         """The row whose key columns have these values."""
@@ -82,8 +83,22 @@ class Engine(Protocol):
         ...
 
     def read(self) -> AbstractContextManager[Reader]:
-        """A read transaction."""
+        """A read transaction: a view at one moment."""
         ...
+
+    def glance(self) -> AbstractContextManager[Reader]:
+        """For one question, or several that have nothing to do with each other: each answer may be of a moment of its
+        own, which saves what a transaction costs."""
+        return self.read()
+
+    def read_under(self, lock: str, read: Callable[[Reader], T]) -> T:
+        """What `read` gives, of one moment. It may be called again, where the tables changed meanwhile.
+
+        lock: what writers lock who change the rows that are asked for. Of rows that others change `read` may ask one
+        question only.
+        """
+        with self.read() as tx:
+            return read(tx)
 
     def write(self) -> AbstractContextManager[Writer]:
         """A write transaction: durable once the block ends, undone where it raises."""

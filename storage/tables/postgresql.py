@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from storage.errors import Conflict, Contended, TamsError, Unavailable
 from storage.tables import migrations
-from storage.tables.engine import Reader, Writer
+from storage.tables.engine import Engine, Reader, Writer
 from storage.tables.schema import TABLES, Table
 from storage.tables.sql import JSON_OPTIONS, SQL_TABLES, SqlTransaction, dump_json, remake_after_fork
 
@@ -114,7 +114,7 @@ def _bulk_insert(table: str) -> sa.Insert:
     return sa.insert(SQL_TABLES[table]).from_select([column.name for column in columns], sa.select(*values))
 
 
-class PostgresEngine:
+class PostgresEngine(Engine):
     """A PostgreSQL database by its URL, with these parameters of our own beside those of libpq: pool_size (of
     connections, for each process), pool_timeout, and statement_timeout, lock_timeout and
     idle_in_transaction_session_timeout, all in seconds.
@@ -169,6 +169,11 @@ class PostgresEngine:
             yield _Transaction(connection)
 
     @contextmanager
+    def glance(self) -> Iterator[Reader]:
+        with self._transaction(IsolationLevel.READ_COMMITTED, each=True) as connection:
+            yield _Transaction(connection)
+
+    @contextmanager
     def write(self) -> Iterator[Writer]:
         with self._transaction(IsolationLevel.READ_COMMITTED) as connection:
             yield _Transaction(connection)
@@ -177,10 +182,14 @@ class PostgresEngine:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self, isolation: IsolationLevel, *, read_only: bool = False) -> Iterator[sa.Connection]:
+    def _transaction(
+        self, isolation: IsolationLevel, *, read_only: bool = False, each: bool = False
+    ) -> Iterator[sa.Connection]:
+        """each: every statement is a transaction of its own, which saves the requests that begin and end one."""
         try:
             with self._engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
+                driver.autocommit = each
                 driver.isolation_level = isolation
                 # None, for a database that its administrator has made read-only to stay so.
                 driver.read_only = True if read_only else None

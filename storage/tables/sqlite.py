@@ -14,7 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.errors import Conflict, Unavailable
 from storage.tables import migrations
-from storage.tables.engine import Reader, Writer
+from storage.tables.engine import Engine, Reader, Writer
 from storage.tables.sql import JSON_OPTIONS, SqlTransaction, remake_after_fork
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class _Transaction(SqlTransaction):
         """SQLite has one writer at a time, so that the transaction itself is the lock."""
 
 
-class SqliteEngine:
+class SqliteEngine(Engine):
     """An SQLite file in WAL mode, shared by threads and processes of one machine.
 
     Writers queue at a lock of the process and a lock file, in the order in which they come, instead of polling

@@ -81,16 +81,32 @@ def test_an_append_that_somebody_listens_to_takes_twelve(emulator: Emulator, ser
     assert _counted(emulator, server, "POST", f"/flows/{flow_id}/segments", segment) == WITH_LISTENERS
 
 
-def test_a_page_of_segments_is_waited_for_four_times(emulator: Emulator, server: Running, flow_id: str) -> None:
-    """Its transaction, the flow, the segments and their instances; that the transaction is over is said afterwards."""
+def test_a_page_of_segments_takes_four_requests(emulator: Emulator, server: Running, flow_id: str) -> None:
+    """The flow, the segments, their instances, and whether the flow is as it was."""
     ids = _allocated(server, flow_id, 150)
     items = [{"object_id": id_, "timerange": f"[{n}:0_{n + 1}:0)"} for n, id_ in enumerate(ids)]
     server.client.post(f"/flows/{flow_id}/segments", json=items).raise_for_status()
     for asked in ("", "?timerange=[40:0_60:0)", "?reverse_order=true", "?limit=20"):
         counted = _counted(emulator, server, "GET", f"/flows/{flow_id}/segments{asked}")
-        assert counted == {"begin": 1, "select": 3, "rollback": 1}, asked
+        assert counted == {"select": 4}, asked
+
+
+def test_a_flow_takes_three_requests_and_a_part_of_it_one(emulator: Emulator, server: Running, flow_id: str) -> None:
+    assert _counted(emulator, server, "GET", f"/flows/{flow_id}") == {"select": 3}
+    assert _counted(emulator, server, "GET", f"/flows/{flow_id}/tags") == {"select": 1}
+
+
+def test_a_source_and_an_object_take_a_transaction(emulator: Emulator, server: Running, flow_id: str) -> None:
+    [object_id] = _allocated(server, flow_id, 1)
+    segment = {"object_id": object_id, "timerange": "[0:0_1:0)"}
+    server.client.post(f"/flows/{flow_id}/segments", json=segment).raise_for_status()
+    source_id = server.client.get(f"/flows/{flow_id}").json()["source_id"]
+    counted = _counted(emulator, server, "GET", f"/sources/{source_id}")
+    assert counted == {"begin": 1, "select": 3, "rollback": 1}
+    counted = _counted(emulator, server, "GET", f"/objects/{object_id}")
+    assert counted == {"begin": 1, "select": 4, "rollback": 1}
 
 
 def test_of_an_unknown_flow_nothing_more_is_asked(emulator: Emulator, server: Running) -> None:
     counted = _counted(emulator, server, "GET", f"/flows/{uuid.uuid4()}/segments")
-    assert counted == {"begin": 1, "select": 1, "rollback": 1}
+    assert counted == {"select": 1}

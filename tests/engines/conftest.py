@@ -49,6 +49,14 @@ def new_postgres_url(postgres: PostgresServer) -> Iterator[Callable[[], str]]:
         postgres.drop_database(name)
 
 
+@pytest.fixture(params=["statement", "commit"])
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """A cluster of a test's own, for each way in which it may tell of conflicts."""
+    emulator = Emulator(request.param)
+    yield emulator
+    emulator.close()
+
+
 _VAST_SCHEMAS = itertools.count()
 
 

@@ -1,6 +1,5 @@
 """The emulated VAST cluster, as the SDK itself sees it: what the engine's tests stand on."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,13 +14,6 @@ from tests.vast_emulator import Emulator
 
 COLUMNS = pa.schema([("name", pa.string()), ("number", pa.int64()), ("truth", pa.bool_())])
 ROWS = {"name": ["a", "b", "c", None], "number": [1, 2, 3, None], "truth": [True, False, None, True]}
-
-
-@pytest.fixture(params=["statement", "commit"])
-def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    emulator = Emulator(request.param)
-    yield emulator
-    emulator.close()
 
 
 @pytest.fixture

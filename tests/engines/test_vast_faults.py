@@ -23,13 +23,6 @@ LENGTH = 10
 ROWS = 25
 
 
-@pytest.fixture(params=["statement", "commit"])
-def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    emulator = Emulator(request.param)
-    yield emulator
-    emulator.close()
-
-
 @pytest.fixture
 def engine(emulator: Emulator) -> Iterator[Engine]:
     engine = open_engine(emulator.url("faulty") + "?timeout=2&patience=5&queue=no")

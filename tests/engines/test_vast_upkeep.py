@@ -22,13 +22,6 @@ from tests.engines.rows import flow_row
 from tests.vast_emulator import Emulator
 
 
-@pytest.fixture(params=["statement", "commit"])
-def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    emulator = Emulator(request.param)
-    yield emulator
-    emulator.close()
-
-
 @pytest.fixture
 def engine(emulator: Emulator) -> Iterator[VastEngine]:
     engine = open_engine(emulator.url("kept"))

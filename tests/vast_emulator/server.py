@@ -94,7 +94,7 @@ class Emulator:
     """A cluster of one bucket at a free port of this machine, or at `port`.
 
     shuffle: rows come in no order, as on a cluster, which promises none. folder: where commits are kept, so that
-    another emulator can go on from there.
+    another emulator can go on from there. direct: queries without a transaction are answered.
     """
 
     def __init__(
@@ -108,7 +108,9 @@ class Emulator:
         shuffle: bool = True,
         limits: Limits | None = None,
         idle_s: float = 30,
+        direct: bool = True,
     ) -> None:
+        self.direct = direct
         self.store = Store(bucket, mode, folder, idle_s)
         self.access = access
         self.faults = Faults()
@@ -144,7 +146,8 @@ class Emulator:
                 if request.path[0] != self.store.bucket:
                     raise Refusal(404, "NoSuchBucket", request.path[0])
                 return Answer()
-            tx = self.store.transaction(request.tx_id)
+            direct = self.direct and kind == "select" and not request.tx_id
+            tx = self.store.moment_now() if direct else self.store.transaction(request.tx_id)
             return getattr(self, f"_{kind.replace('-', '_')}")(tx, request) or Answer()
 
     def _commit(self, tx: Transaction, _request: Request) -> None:

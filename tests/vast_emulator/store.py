@@ -168,6 +168,10 @@ class Store:
         self._transactions[tx.id] = tx
         return tx
 
+    def moment_now(self) -> Transaction:
+        """To read by, once: what is committed at this moment."""
+        return Transaction(0, self.moment, self.catalogue, time.monotonic())
+
     def transaction(self, id_: int) -> Transaction:
         tx = self._transactions.get(id_)
         if tx is None:

@@ -12,7 +12,8 @@ class Address:
 
     connect_s and answer_s: how long one request may take; patience_s: how long to go on trying where it may be tried
     again (a cluster that asks to slow down, a race for a lock, a commit whose answer was lost). queue: whether writers
-    of this machine wait for each other before they ask the cluster.
+    of this machine wait for each other before they ask the cluster. direct: whether what can be is read without a
+    transaction.
     """
 
     endpoint: str
@@ -25,13 +26,15 @@ class Address:
     answer_s: float = 20
     patience_s: float = 10
     queue: bool = True
+    direct: bool = True
 
 
 def parse_address(url: str, secret: str | None = None) -> Address:
     """`vast://access[:secret]@host[:port]/bucket/schema`, over HTTPS; `vast+http://` for plain HTTP.
 
     secret: stands in for the one that the URL leaves out. Options of the URL: `?ca=FILE` (a certificate authority of
-    its own), `?timeout=SECONDS`, `?patience=SECONDS`, `?queue=no`. Raises ValueError, which never shows the secret.
+    its own), `?timeout=SECONDS`, `?patience=SECONDS`, `?queue=no`, `?direct=no`. Raises ValueError, which never shows
+    the secret.
     """
     parts = urlsplit(url)
     where = [unquote(part) for part in parts.path.split("/") if part]
@@ -41,7 +44,7 @@ def parse_address(url: str, secret: str | None = None) -> Address:
     if not found:
         raise ValueError("the secret key of the VAST database is missing: set TAMS_VAST_SECRET")
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    unknown = options.keys() - {"ca", "timeout", "patience", "queue"}
+    unknown = options.keys() - {"ca", "timeout", "patience", "queue", "direct"}
     if unknown:
         raise ValueError(f"unknown option of the VAST database URL: {min(unknown)}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -56,4 +59,5 @@ def parse_address(url: str, secret: str | None = None) -> Address:
         answer_s=float(options.get("timeout", 20)),
         patience_s=float(options.get("patience", 10)),
         queue=options.get("queue", "yes") != "no",
+        direct=options.get("direct", "yes") != "no",
     )

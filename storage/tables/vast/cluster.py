@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 
 _AT_ONCE = 1 << 17
 """Rows that one answer may hold where no limit is asked for."""
+_NO_TRANSACTION = 0
+"""What the SDK sends as the transaction's id where there is none."""
 _BEGIN_TRIES = 3
 _UNDO_TRIES = 12
 
@@ -90,11 +92,34 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+class _LongAnswer(Exception):
+    """An answer has a second part."""
+
+
+class _Once:
+    """The SDK's way to ask, for an answer in one part."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+        self._answered = False
+
+    def query_data(self, **arguments: Any) -> Any:
+        if self._answered:
+            raise _LongAnswer
+        answer = self._api.query_data(**arguments)
+        self._answered = True
+        return answer
+
+
 class Cluster:
-    """Safe to share between threads, and across fork: each process makes a session of its own."""
+    """Safe to share between threads, and across fork: each process makes a session of its own.
+
+    answers_directly: whether it is worth asking without a transaction.
+    """
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self.answers_directly = address.direct
         self._guard = threading.Lock()
         self._session: Any = None
         self._endings: ThreadPoolExecutor | None = None
@@ -240,6 +265,35 @@ class Cluster:
 
         columns may name the row id.
         """
+        with translated():
+            return self._select(self.session.api, tx, form, conditions, columns, limit)
+
+    def select_directly(
+        self, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
+    ) -> pa.Table | None:
+        """The same without a transaction, as of the moment of the answer. None where the cluster does not answer so, or
+        not in one request, so that the answer would not be of one moment."""
+        if not self.answers_directly:
+            return None
+        with translated():
+            try:
+                return self._select(_Once(self.session.api), _NO_TRANSACTION, form, conditions, columns, limit)
+            except _LongAnswer:
+                return None
+            except (errors.BadRequest, errors.NotFound, errors.MethodNotAllowed, errors.NotImplemented) as error:
+                _log.warning("VAST database: no answers without a transaction, so with one: %s", told(error))
+                self.answers_directly = False
+                return None
+
+    def _select(
+        self,
+        api: Any,
+        tx: int,
+        form: Form,
+        conditions: Sequence[Compare | In],
+        columns: Sequence[str],
+        limit: int | None,
+    ) -> pa.Table:
         metadata = self._metadata[form.name]
         schema = pa.schema([pa.field(ROW_ID, form.id_type), *form.schema])
         request = _internal.build_query_data_request(
@@ -254,7 +308,6 @@ class Cluster:
             queue_priority=None,
             semi_sorted_projection_name=None,
         )
-        api = self.session.api
         place = metadata.ref
         worker = SplitWorker(api, request, place.bucket, place.schema, place.table, tx, False, 0, config)
         batches: list[pa.RecordBatch] = []
@@ -266,8 +319,7 @@ class Cluster:
                     # Enough: the rest of this answer is read, and no further one asked for.
                     worker.subsplits_state = dict.fromkeys(worker.subsplits_state, _internal.TABULAR_INVALID_ROW_ID)
 
-        with translated():
-            api._backoff_decorator(read)()
+        self.session.api._backoff_decorator(read)()
         return pa.Table.from_batches(batches, request.response_schema).slice(0, limit)
 
     def insert(self, tx: int, form: Form, batch: pa.RecordBatch) -> list[Any]:

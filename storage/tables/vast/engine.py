@@ -1,21 +1,22 @@
 """The engine over VAST Database."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 from vastdb.table_metadata import TableMetadata, TableRef, TableType
 
-from storage.errors import Contended
-from storage.tables.engine import Reader, Writer
+from storage.errors import Contended, Unavailable
+from storage.tables.engine import Engine, Reader, T, Writer
 from storage.tables.vast.address import Address, parse_address
 from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.layout import FORMS, LOCK_SLOTS, LOCKS, Form
 from storage.tables.vast.locks import Queues
+from storage.tables.vast.reading import VastGlance, VastReader
 from storage.tables.vast.timelines import Densities
-from storage.tables.vast.transaction import VastReader, VastWriter
+from storage.tables.vast.transaction import VastWriter
 from storage.tables.vast.upgrade import post_notice, take_over_flow_state
 from storage.tables.vast.waiting import pause
 
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 _CREATE_TRIES = 12
 
 
-class VastEngine:
+class VastEngine(Engine):
     """The tables of the catalogue in one schema of a cluster's bucket; no request is made before create() or a read.
 
     Tables are sorted by their key where they are read by ranges of it (docs/vast.md). Every write transaction that
@@ -102,6 +103,30 @@ class VastEngine:
             yield reader
         finally:
             reader.close()
+
+    @contextmanager
+    def glance(self) -> Iterator[VastGlance]:
+        reader = VastGlance(self.cluster, self._densities)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    def read_under(self, lock: str, read: Callable[[Reader], T]) -> T:
+        """Without a transaction at first, and in one where the row that is the lock changed meanwhile."""
+        if self.cluster.answers_directly:
+            with self.glance() as glance:
+                try:
+                    found = read(glance)
+                except Unavailable:
+                    raise
+                except Exception:  # Of what it may have seen half of.
+                    if glance.is_of_one_moment(lock):
+                        raise
+                else:
+                    if glance.is_of_one_moment(lock):
+                        return found
+        return super().read_under(lock, read)
 
     @contextmanager
     def write(self) -> Iterator[Writer]:

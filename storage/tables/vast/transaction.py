@@ -1,4 +1,4 @@
-"""Transactions on a cluster. One begins with its first request, and sends what it writes when it must."""
+"""Transactions that write. One begins with its first request, and sends what it writes when it must."""
 
 import time
 from collections import defaultdict
@@ -8,77 +8,17 @@ from typing import Any
 import pyarrow as pa
 
 from storage.errors import Conflict, Contended, Unavailable
-from storage.tables.conditions import Compare, Condition, In, equals
+from storage.tables.conditions import Compare, Condition, In
 from storage.tables.engine import Row
 from storage.tables.vast import notice
 from storage.tables.vast.cluster import Cluster, UnknownOutcome
-from storage.tables.vast.finding import Finder
 from storage.tables.vast.layout import FORMS, GUARDED, HOLDERS, LOCKS, NOTICE, ROW_ID, Form
 from storage.tables.vast.locks import Held, Queues, marked, new_mark, newest_mark, slots_of
 from storage.tables.vast.memory import Key, Memory
 from storage.tables.vast.outcome import Traces, Witness, has_committed
-from storage.tables.vast.predicates import chunks, is_pin
+from storage.tables.vast.reading import VastReader
 from storage.tables.vast.timelines import Densities
 from storage.tables.vast.waiting import pause
-
-
-class VastReader:
-    """A view of the tables at the moment of the first read."""
-
-    def __init__(self, cluster: Cluster, densities: Densities) -> None:
-        self._cluster = cluster
-        self._densities = densities
-        self._tx: int | None = None
-        self._finder = Finder(self._fetch, densities)
-
-    @property
-    def _id(self) -> int:
-        if self._tx is None:
-            self._tx = self._cluster.begin()
-        return self._tx
-
-    def close(self) -> None:
-        """End the transaction without a change, and without waiting."""
-        if self._tx is not None:
-            self._cluster.end_later(self._tx)
-            self._tx = None
-
-    def get(self, table: str, **key: Any) -> Row | None:
-        rows = self.select(table, equals(**key), limit=1)
-        return rows[0] if rows else None
-
-    def select(
-        self,
-        table: str,
-        where: Sequence[Condition] = (),
-        *,
-        order: Sequence[str] = (),
-        descending: bool = False,
-        after: Sequence[Any] | None = None,
-        limit: int | None = None,
-        columns: Sequence[str] | None = None,
-    ) -> list[Row]:
-        form = FORMS[table]
-        names = list(columns or form.shown)
-        rows = self._finder.select(
-            form, where, order=order, descending=descending, after=after, limit=limit, columns=names
-        )
-        if rows and len(rows[0]) == len(names):
-            return rows
-        return [{name: row[name] for name in names} for row in rows]
-
-    def _fetch(
-        self, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
-    ) -> list[Row]:
-        rows: list[Row] = []
-        if form.locks and not any(is_pin(form, condition) for condition in conditions):
-            conditions = [*conditions, Compare(form.table.key[0], "!=", NOTICE)]
-        for part in chunks(conditions):
-            left = None if limit is None else limit - len(rows)
-            rows += form.rows(self._cluster.select(self._id, form, part, columns, left))
-            if limit is not None and len(rows) >= limit:
-                break
-        return rows
 
 
 class VastWriter(VastReader):
@@ -237,7 +177,8 @@ class VastWriter(VastReader):
             self._check_free(memory, list(keyed))
         self._has_stirred |= bool(keyed) and table == notice.TABLE
         for key, row in keyed.items():
-            memory.insert(key, row)
+            # Another row of the same key than one that was there before is told from it by this.
+            memory.insert(key, {**row, HOLDERS.name: self._mark} if form.locks else row)
         if form.table.span is not None:
             owner = form.table.span[0]
             by_owner: dict[str, list[Row]] = defaultdict(list)

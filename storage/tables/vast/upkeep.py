@@ -58,6 +58,7 @@ def probe(engine: VastEngine) -> list[Finding]:
             tried.stale(_SORTED),
             tried.snapshot(),
             tried.own_writes(),
+            tried.direct(),
             tried.row_ids(_PLAIN),
             tried.row_ids(_SORTED),
             tried.given_up(),
@@ -187,6 +188,25 @@ class _Probe:
         holds = (seen, others, after) == ("mine", "first", "first")
         fact = f"the writer read {seen!r}, others {others!r}, and after a rollback {after!r}"
         return Finding("a writer sees its own changes, and others do not", holds, needed=True, fact=fact)
+
+    def direct(self) -> Finding:
+        """What is read without a transaction must be what is committed, and nothing else."""
+        slot = self._new_row(_PLAIN)
+        tx = self._cluster.begin()
+        self._write(tx, _PLAIN, self._read(tx, _PLAIN, slot), "later")
+        before = self._read_directly(_PLAIN, slot)
+        self._cluster.commit(tx)
+        after = self._read_directly(_PLAIN, slot)
+        holds = (before, after) == ("first", "later")
+        if before is None or after is None:
+            fact = "refused: reads take a transaction each"
+        else:
+            fact = f"{before!r} before a commit and {after!r} after it{'' if holds else '; set ?direct=no'}"
+        return Finding("reads without a transaction show what is committed", holds, needed=False, fact=fact)
+
+    def _read_directly(self, form: Form, slot: int) -> str | None:
+        found = self._cluster.select_directly(form, [Compare("slot", "==", slot)], ["text"], None)
+        return None if found is None else str(found["text"][0].as_py())
 
     def row_ids(self, form: Form) -> Finding:
         """Row ids must last for a transaction, updates of its own included."""

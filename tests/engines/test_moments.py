@@ -1,0 +1,241 @@
+"""What is read is of one moment, or of a moment of its own where that is enough; on VAST without a transaction."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from storage.errors import Contended
+from storage.tables import open_engine
+from storage.tables.conditions import equals
+from storage.tables.engine import Engine, Reader, Writer
+from storage.tables.vast import cluster
+from tests.engines.rows import flow_row
+from tests.vast_emulator import Emulator, Fault
+
+SEGMENTS = 12
+GENERATIONS = 40
+
+
+def _segment(number: int, generation: int) -> dict[str, Any]:
+    start = number * 10
+    times = {"start_ns": start, "end_ns": start + 10, "timerange": "t", "created": generation}
+    return {"flow_id": "f", "object_id": f"o{number}", "doc": {}, **times}
+
+
+def _renew(tx: Writer, generation: int, *, flow: bool = False) -> None:
+    """All segments of the flow made anew, and the flow too if asked for; what tells of it says which they are."""
+    tx.lock("flow:f")
+    tx.delete("segments", equals(flow_id="f"))
+    if flow:
+        tx.delete("flows", equals(id="f"))
+        tx.insert("flows", [flow_row("f", segments_updated=generation)])
+    else:
+        tx.update("flows", equals(id="f"), {"segments_updated": generation})
+    tx.insert("segments", [_segment(number, generation) for number in range(SEGMENTS)])
+    tx.delete("instances", equals(object_id="o0"))
+    tx.insert("instances", [{"object_id": "o0", "instance": "i", "url": "u", "label": None, "created": generation}])
+
+
+def _remove(tx: Writer) -> None:
+    """Delete the flow, of which segments are left for a while."""
+    tx.lock("flow:f")
+    tx.delete("flows", equals(id="f"))
+    tx.delete("segments", [*equals(flow_id="f", start_ns=0)])
+
+
+def _done(engine: Engine, change: Callable[[Writer], None]) -> None:
+    for _ in range(1000):
+        try:
+            with engine.write() as tx:
+                change(tx)
+        except Contended:
+            continue
+        return
+    raise AssertionError("never won")
+
+
+def _page(tx: Reader, between: Callable[[], None] = lambda: None) -> list[int]:
+    """The generations that are told by the flow, its segments and an instance: none where there is no flow."""
+    flow = tx.get("flows", id="f")
+    if flow is None:
+        return []
+    between()
+    segments = tx.select("segments", equals(flow_id="f"), order=("start_ns",), limit=100)
+    between()
+    instances = tx.select("instances", equals(object_id="o0"))
+    assert len(segments) == SEGMENTS
+    return [flow["segments_updated"], *(row["created"] for row in (*segments, *instances))]
+
+
+@pytest.fixture
+def other(engine_url: str, engine: Engine) -> Iterator[Engine]:
+    """Another process, once there is a flow with segments."""
+    with engine.write() as tx:
+        tx.insert("flows", [flow_row("f", segments_updated=0)])
+    _done(engine, lambda tx: _renew(tx, 0))
+    other = open_engine(engine_url)
+    yield other
+    other.close()
+
+
+@pytest.mark.parametrize("flow", [False, True], ids=["segments", "flow"])
+def test_a_page_is_of_one_moment_however_others_write(engine: Engine, other: Engine, flow: bool) -> None:
+    ended = threading.Event()
+
+    def write() -> None:
+        for generation in range(1, GENERATIONS):
+            _done(other, lambda tx: _renew(tx, generation, flow=flow))  # noqa: B023
+        ended.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    seen = set()
+    while not ended.is_set():
+        told = set(engine.read_under("flow:f", _page))
+        assert len(told) == 1, told
+        seen |= told
+    thread.join()
+    assert len(seen) > 2
+    assert set(engine.read_under("flow:f", _page)) == {GENERATIONS - 1}
+
+
+@pytest.mark.parametrize("when", [0, 1], ids=["before_its_segments", "before_its_instances"])
+@pytest.mark.parametrize(
+    "change", [lambda tx: _renew(tx, 1), lambda tx: _renew(tx, 1, flow=True), _remove], ids=["new", "remade", "deleted"]
+)
+def test_a_change_in_between_is_seen_whole_or_not_at_all(
+    engine: Engine, other: Engine, change: Callable[[Writer], None], when: int
+) -> None:
+    turns: list[int] = []
+
+    def between() -> None:
+        turns.append(len(turns))
+        if turns[-1] == when:
+            _done(other, change)
+
+    # An engine that notices afterwards reads again; others see nothing of it.
+    told = engine.read_under("flow:f", lambda tx: _page(tx, between) if not turns or turns[-1] < when else _page(tx))
+    assert told in ([], [0] * (SEGMENTS + 2), [1] * (SEGMENTS + 2))
+
+
+def _made(tx: Writer, generation: int) -> None:
+    """A flow that nobody has locked yet, with all that belongs to it."""
+    tx.insert("flows", [flow_row("f", segments_updated=generation)])
+    tx.insert("segments", [_segment(number, generation) for number in range(SEGMENTS)])
+    tx.insert("instances", [{"object_id": "o0", "instance": "i", "url": "u", "label": None, "created": generation}])
+
+
+def _unmade(tx: Writer) -> None:
+    for table, where in (("flows", equals(id="f")), ("segments", equals(flow_id="f")), ("instances", ())):
+        tx.delete(table, where)
+
+
+def test_another_flow_of_the_same_id_is_told_from_the_one_that_was_there(engine: Engine, engine_url: str) -> None:
+    other = open_engine(engine_url)
+    _done(engine, lambda tx: _made(tx, 0))
+    turns: list[int] = []
+
+    def between() -> None:
+        turns.append(len(turns))
+        if len(turns) == 1:
+            _done(other, _unmade)
+            _done(other, lambda tx: _made(tx, 1))
+
+    told = engine.read_under("flow:f", lambda tx: _page(tx, between))
+    other.close()
+    assert len(set(told)) == 1
+
+
+def test_a_failure_that_half_a_change_has_caused_is_not_told(engine: Engine, other: Engine) -> None:
+    tries: list[int] = []
+
+    def read(tx: Reader) -> int:
+        tries.append(len(tries))
+        flow = tx.get("flows", id="f")
+        assert flow is not None
+        if len(tries) == 1:
+            _done(other, lambda tx: _renew(tx, 1))
+        if any(row["created"] != flow["segments_updated"] for row in tx.select("segments", equals(flow_id="f"))):
+            raise LookupError
+        return int(flow["segments_updated"])
+
+    assert engine.read_under("flow:f", read) in (0, 1)
+    with pytest.raises(LookupError):
+        engine.read_under("flow:f", _unreadable)
+
+
+def _unreadable(tx: Reader) -> None:
+    tx.get("flows", id="f")
+    tx.select("segments", equals(flow_id="f"))
+    raise LookupError
+
+
+def test_a_glance_sees_what_is_committed_and_nothing_else(engine: Engine, other: Engine) -> None:
+    with engine.write() as tx:
+        tx.insert("service", [{"key": "k", "value": 1}])
+        with other.glance() as glance:
+            assert glance.get("service", key="k") is None
+    with other.glance() as glance:
+        assert glance.get("service", key="k") == {"key": "k", "value": 1}
+
+
+def test_a_transaction_after_a_glance_sees_one_moment(engine: Engine, other: Engine) -> None:
+    with engine.glance() as glance:
+        assert glance.get("flows", id="f") is not None
+    with engine.read() as tx:
+        before = _page(tx)
+        _done(other, lambda tx: _renew(tx, 1))
+        assert _page(tx) == before
+
+
+@pytest.fixture
+def vast(emulator: Emulator) -> Iterator[Engine]:
+    engine = open_engine(emulator.url("direct"))
+    engine.create()
+    with engine.write() as tx:
+        tx.insert("flows", [flow_row("f", segments_updated=0)])
+    _done(engine, lambda tx: _renew(tx, 0))
+    yield engine
+    emulator.faults.set([])
+    engine.close()
+
+
+def _counted(emulator: Emulator, engine: Engine) -> dict[str, int]:
+    """The requests of a page, without the end of a transaction, which nobody waits for."""
+    emulator.counters.clear()
+    assert set(engine.read_under("flow:f", _page)) == {0}
+    return {kind: emulator.counters[kind] for kind in ("begin", "select")}
+
+
+def test_a_page_takes_no_transaction_unless_the_url_says_so(emulator: Emulator, vast: Engine) -> None:
+    assert _counted(emulator, vast) == {"begin": 0, "select": 4}
+    other = open_engine(emulator.url("direct") + "?direct=no")
+    assert _counted(emulator, other) == {"begin": 1, "select": 3}
+    other.close()
+
+
+def test_a_cluster_that_wants_transactions_is_asked_without_one_only_once(emulator: Emulator, vast: Engine) -> None:
+    emulator.direct = False
+    assert _counted(emulator, vast)["begin"] == 1
+    assert _counted(emulator, vast) == {"begin": 1, "select": 3}
+
+
+def test_an_answer_in_parts_is_asked_for_in_a_transaction(
+    emulator: Emulator, vast: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Since each part would be of a moment of its own."""
+    monkeypatch.setattr(cluster, "_AT_ONCE", SEGMENTS // 3)
+    emulator.counters.clear()
+    with vast.glance() as glance:
+        assert len(glance.select("segments", equals(flow_id="f"))) == SEGMENTS
+    assert emulator.counters["begin"] == 1
+
+
+@pytest.mark.parametrize("kind", ["slowdown", "drop", "lose-answer"])
+def test_a_read_that_fails_is_tried_again(emulator: Emulator, vast: Engine, kind: str) -> None:
+    emulator.faults.set([Fault(kind, ("select",), times=2)])
+    with vast.glance() as glance:
+        row = glance.get("flows", id="f")
+    assert row is not None and row["segments_updated"] == 0
