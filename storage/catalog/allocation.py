@@ -44,9 +44,9 @@ class Allocation:
             now = self._env.clock()
             expires = now + (limits.min_object_timeout_s + limits.object_grace_s) * SECOND
             common = {"state": "allocated", "flow_id": flow_id, "content_type": content_type, "created": now}
-            tx.insert("objects", [{"id": object_id, **common, "expires": expires} for object_id in ids])
+            tx.insert("objects", [{"id": object_id, **common, "expires": expires} for object_id in ids], fresh=True)
             place = {"instance": store.backend.id, "storage_id": store.backend.id, "created": now}
-            tx.insert("instances", [{"object_id": object_id, **place} for object_id in ids])
+            tx.insert("instances", [{"object_id": object_id, **place} for object_id in ids], fresh=True)
         presigned = body.get("presigned", True)
         return {"media_objects": [_upload(store, id_, content_type, presigned, base_url) for id_ in ids]}
 

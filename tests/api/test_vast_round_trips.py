@@ -62,6 +62,13 @@ def _counted(emulator: Emulator, server: Running, method: str, path: str, json: 
     return _settled(emulator)
 
 
+def test_an_allocation_takes_six_requests(emulator: Emulator, server: Running, flow_id: str) -> None:
+    """The flow's row read and changed, and the objects and their instances, in a transaction."""
+    expected = {"begin": 1, "select": 1, "update": 1, "insert": 2, "commit": 1}
+    for count in (1, 100):
+        assert _counted(emulator, server, "POST", f"/flows/{flow_id}/storage", {"limit": count}) == expected
+
+
 def test_an_append_takes_eight_requests(emulator: Emulator, server: Running, flow_id: str) -> None:
     ids = _allocated(server, flow_id, 8)
 
