@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.benchmarks import webhooks
 from tests.benchmarks.pages import measure
+from tests.servers.stores import CATALOGUES, running
 
 ALLOWED = 1.5
 ALLOWED_WITH_WEBHOOKS = 1.1
@@ -17,19 +18,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", type=int, default=500, help="segments in the short flow (default 500)")
     parser.add_argument("--long", type=int, default=500_000, help="segments in the long flow (default 500000)")
+    parser.add_argument("--store", choices=CATALOGUES, default="sqlite", help="what holds these flows (default sqlite)")
     parser.add_argument("--only", choices=("pages", "webhooks"), help="leave the other out")
     parser.add_argument("--rounds", type=int, default=300, help="requests of each kind (default 300)")
     arguments = parser.parse_args()
-    kept = [] if arguments.only == "webhooks" else [_pages(arguments.short, arguments.long, arguments.rounds)]
+    kept = [] if arguments.only == "webhooks" else [_pages(arguments)]
     kept += [] if arguments.only == "pages" else [_webhooks(arguments.rounds)]
     return 0 if all(kept) else 1
 
 
-def _pages(short: int, long: int, rounds: int) -> bool:
+def _pages(asked: argparse.Namespace) -> bool:
     """Whether a page of the long flow costs about as much as one of the short."""
-    print(f"Filling flows with {short:,} and {long:,} segments", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), short, long, rounds, lambda t: print(t, flush=True))
+    print(f"Filling flows on {asked.store} with {asked.short:,} and {asked.long:,} segments", flush=True)
+    with running(asked.store, "files") as stores, tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), stores, asked.short, asked.long, asked.rounds, lambda t: print(t, flush=True))
     print(f"\n{'a page of 30 segments':28}{'short':>10}{'long':>10}{'ratio':>8}   (at most {ALLOWED})")
     for each in found:
         print(f"{each.name:28}{each.short_ms:>8.2f}ms{each.long_ms:>8.2f}ms{each.ratio:>8.2f}")

@@ -11,6 +11,7 @@ import httpx
 from tests.benchmarks.seeding import fill
 from tests.conformance.kit.documents import flow
 from tests.conformance.kit.server import own_server
+from tests.servers.stores import Stores
 
 PAGE = 30
 
@@ -28,14 +29,21 @@ class Measured:
         return self.long_ms / self.short_ms
 
 
-def measure(folder: Path, short: int, long: int, rounds: int, say: Callable[[str], None]) -> list[Measured]:
-    """Fill two flows with `short` and `long` segments and ask for pages of 30, turn about, `rounds` times each."""
-    with own_server(folder, {"TAMS_WORKERS": "1", "TAMS_FAIL_ON_BAD_ANSWER": "false"}) as subject:
+def measure(
+    folder: Path, stores: Stores, short: int, long: int, rounds: int, say: Callable[[str], None]
+) -> list[Measured]:
+    """Fill two flows with `short` and `long` segments and ask for pages of 30, turn about, `rounds` times each.
+
+    folder: for the server's data. stores: what it keeps its catalogue and media in.
+    """
+    settings = {"TAMS_WORKERS": "1", "TAMS_FAIL_ON_BAD_ANSWER": "false", **stores.settings(folder)}
+    url = settings.get("TAMS_DATABASE_URL") or f"sqlite:///{folder / 'data' / 'catalog.db'}"
+    with own_server(folder, settings) as subject:
         headers = {"Authorization": f"Bearer {subject.token}"}
         with httpx.Client(base_url=subject.url, headers=headers, timeout=30) as http:
             flows = {count: _make_flow(http) for count in (short, long)}
             for count, flow_id in flows.items():
-                fill(folder / "data", flow_id, count, lambda n, of=count: say(f"  {n:,} of {of:,} segments"))  # type: ignore[misc]
+                fill(url, flow_id, count, lambda n, of=count: say(f"  {n:,} of {of:,} segments"))  # type: ignore[misc]
             cases = {count: _cases(http, flow_id, count) for count, flow_id in flows.items()}
             return [
                 Measured(name, *(_turn_about(http, [(flows[n], cases[n][name]) for n in (short, long)], rounds)))

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from storage.tables import open_engine
 from storage.tables.conditions import equals
@@ -12,10 +11,10 @@ SEGMENT_NS = 2 * NS
 _BATCH = 20_000
 
 
-def fill(data_dir: Path, flow_id: str, count: int, progress: Callable[[int], None]) -> None:
-    """Give the flow, which must be there, `count` adjoining segments of two seconds from 0:0 on, each of its own
-    object; progress is told how many are in."""
-    engine = open_engine(f"sqlite:///{data_dir / 'catalog.db'}")
+def fill(url: str, flow_id: str, count: int, progress: Callable[[int], None]) -> None:
+    """Give the flow, which must be in the database at `url`, `count` adjoining segments of two seconds from 0:0 on,
+    each of its own object; progress is told how many are in."""
+    engine = open_engine(url)
     with engine.read() as tx:
         backend = tx.select("instances", equals(object_id=_anchor(tx, flow_id)), limit=1)[0]["storage_id"]
     now = time.time_ns() // 1000
@@ -24,11 +23,15 @@ def fill(data_dir: Path, flow_id: str, count: int, progress: Callable[[int], Non
         with engine.write() as tx:
             ids = {n: f"{flow_id}/{n}" for n in numbers}
             common = {"flow_id": flow_id, "created": now}
-            tx.insert("segments", [_segment(n, ids[n]) | common for n in numbers])
-            tx.insert("objects", [_object(n, ids[n]) | common for n in numbers])
+            content = {"content_start": 0, "content_end": (numbers[-1] + 1) * SEGMENT_NS, "segments_updated": now}
             place = {"instance": backend, "storage_id": backend, "created": now}
-            tx.insert("instances", [{"object_id": id_} | place for id_ in ids.values()])
-            tx.insert("object_refs", [{"object_id": i, "flow_id": flow_id, "segments": 1} for i in ids.values()])
+            references = [{"object_id": id_, "flow_id": flow_id, "segments": 1} for id_ in ids.values()]
+            tx.lock(f"flow:{flow_id}")
+            tx.update("flows", equals(id=flow_id), content)
+            tx.insert("segments", [_segment(n, ids[n]) | common for n in numbers], fresh=True)
+            tx.insert("objects", [_object(n, ids[n]) | common for n in numbers], fresh=True)
+            tx.insert("instances", [{"object_id": id_} | place for id_ in ids.values()], fresh=True)
+            tx.insert("object_refs", references, fresh=True)
         progress(numbers[-1] + 1)
     engine.close()
 
