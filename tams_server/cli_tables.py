@@ -51,8 +51,8 @@ def import_(loaded: Loaded, options: argparse.Namespace) -> int:
 
 def probe(loaded: Loaded, _options: argparse.Namespace) -> int:
     """Try what only a cluster can tell. Exit status 1 where it does not keep several writers apart."""
-    from storage.tables.vast.upkeep import allow_several_writers
-    from storage.tables.vast.upkeep import probe as probe_cluster
+    from storage.tables.vast.probe import allow_several_writers
+    from storage.tables.vast.probe import probe as probe_cluster
 
     with _open_tables(loaded.settings) as engine:
         findings = probe_cluster(_vast(engine))
@@ -69,7 +69,7 @@ def projections(loaded: Loaded, options: argparse.Namespace) -> int:
         if not loaded.settings.catalog_url.startswith("vast"):
             _show_indexes(options)
             return 0
-        from storage.tables.vast.upkeep import disable_projections, enable_projections, projection_states
+        from storage.tables.vast.projections import disable_projections, enable_projections, projection_states
 
         change = {"enable": enable_projections, "disable": disable_projections, "status": projection_states}
         for state in change[options.action](_vast(engine)):

@@ -155,7 +155,7 @@ def prepare_tables(settings: Settings) -> None:
 
 def _enable_projections(engine: Engine) -> None:
     from storage.tables.vast.engine import VastEngine
-    from storage.tables.vast.upkeep import enable_projections
+    from storage.tables.vast.projections import enable_projections
 
     if isinstance(engine, VastEngine):
         enable_projections(engine)

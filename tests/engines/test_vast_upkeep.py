@@ -8,16 +8,11 @@ import pytest
 from storage.errors import Invalid
 from storage.tables import open_engine
 from storage.tables.conditions import equals
-from storage.tables.vast import (
-    VastEngine,
-    allow_several_writers,
-    disable_projections,
-    enable_projections,
-    probe,
-    projection_states,
-)
+from storage.tables.vast import VastEngine
 from storage.tables.vast.address import parse_address
 from storage.tables.vast.layout import CELL_BYTES, FORMS
+from storage.tables.vast.probe import allow_several_writers, probe
+from storage.tables.vast.projections import disable_projections, enable_projections, projection_states
 from tests.engines.rows import flow_row
 from tests.vast_emulator import Emulator
 

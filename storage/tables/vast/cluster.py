@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
-import requests
-import urllib3
 import vastdb
 from vastdb import _internal, errors
 from vastdb.config import BackoffConfig
@@ -29,6 +27,7 @@ from storage.tables.conditions import Compare, In
 from storage.tables.vast.address import Address
 from storage.tables.vast.layout import FORMS, ROW_ID, Form
 from storage.tables.vast.predicates import expression
+from storage.tables.vast.trouble import OUTAGES, UnknownOutcome, told, translated
 from storage.tables.vast.waiting import pause
 
 _log = logging.getLogger(__name__)
@@ -40,56 +39,12 @@ _NO_TRANSACTION = 0
 _BEGIN_TRIES = 3
 _UNDO_TRIES = 12
 
-_OUTAGES = (
-    errors.ConnectionError,
-    errors.ServiceUnavailable,
-    errors.InternalServerError,
-    errors.RequestTimeout,
-    errors.InsufficientCapacity,
-    errors.Forbidden,
-    errors.ApiResponseError,
-    _internal.QueryDataInternalError,
-    _internal.UnsupportedServer,
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    EOFError,
-)
-
 
 def _backoff(patience_s: float) -> Any:
     """How the SDK tries again where the cluster asks to slow down, or a read is cut off: after some 50 ms, and twice
     as long each time."""
     waits = functools.partial(BackoffConfig().wait_gen, factor=0.05)
     return BackoffConfig(wait_gen=waits, max_tries=10, max_time=patience_s, max_value=2.0)
-
-
-class UnknownOutcome(Exception):
-    """A commit was sent, and what became of it is not known."""
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raises Contended for a race that was lost and Unavailable for an outage, both with nothing written."""
-    try:
-        yield
-    except errors.Conflict as error:
-        raise Contended("another request is changing the same thing") from error
-    except errors.NotFound as error:
-        if "ransaction" not in (error.code or ""):
-            raise
-        raise Contended("the transaction took too long and was given up") from error
-    except _OUTAGES as error:
-        _log.error("VAST database: %s", told(error))
-        raise Unavailable("the catalogue cannot be reached or written at the moment") from error
-
-
-def told(error: BaseException) -> str:
-    """An error in one line, without the headers of the request, which the SDK shows."""
-    if isinstance(error, errors.HttpError):
-        return f"{error.status} {error.code}: {error.message}"
-    if isinstance(error, errors.ConnectionError):
-        return f"{type(error.cause).__name__}: {error.cause}"
-    return f"{type(error).__name__}: {error}"
 
 
 class _LongAnswer(Exception):
@@ -197,7 +152,7 @@ class Cluster:
         except (errors.Slowdown, errors.Forbidden) as error:
             self.rollback(tx)
             raise Unavailable("the catalogue is too busy at the moment") from error
-        except _OUTAGES as error:
+        except OUTAGES as error:
             _log.warning("VAST database: the answer to a commit was lost (%s)", told(error))
             raise UnknownOutcome from error
 
@@ -207,7 +162,7 @@ class Cluster:
             self.session.api.rollback_transaction(tx)
         except (errors.NotFound, errors.BadRequest, errors.Conflict):
             return True
-        except (*_OUTAGES, Unavailable) as error:
+        except (*OUTAGES, Unavailable) as error:
             _log.info("VAST database: no rollback: %s", error)
             return False
         return True

@@ -11,13 +11,15 @@ from storage.errors import Conflict, Contended, Unavailable
 from storage.tables.conditions import Compare, Condition, In
 from storage.tables.engine import Row
 from storage.tables.vast import notice
-from storage.tables.vast.cluster import Cluster, UnknownOutcome
+from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.layout import FORMS, GUARDED, HOLDERS, LOCKS, NOTICE, ROW_ID, Form
 from storage.tables.vast.locks import Held, Queues, marked, new_mark, newest_mark, slots_of
 from storage.tables.vast.memory import Key, Memory
 from storage.tables.vast.outcome import Traces, Witness, has_committed
 from storage.tables.vast.reading import VastReader
+from storage.tables.vast.sending import send
 from storage.tables.vast.timelines import Densities
+from storage.tables.vast.trouble import UnknownOutcome
 from storage.tables.vast.waiting import pause
 
 
@@ -83,9 +85,7 @@ class VastWriter(VastReader):
         rows = self._fetch_plain(form, [In("slot", slots)])
         if len(rows) != len(slots):
             raise Unavailable("the tables are not there yet: run the server's start-up once")
-        marks = pa.array([marked(row, self._mark) for row in rows], pa.string())
-        columns = [form.row_ids([row[ROW_ID] for row in rows]), marks]
-        self._cluster.update(self._id, form, pa.record_batch(columns, names=[ROW_ID, HOLDERS.name]))
+        self._mark_rows(form, rows, [marked(row, self._mark) for row in rows])
         # A slot is there for ever, and a better witness than a row that may be deleted.
         self._witness = Witness(form, rows[0]["slot"], newest_mark(rows[0]))
         self._slots.update(slots)
@@ -111,6 +111,10 @@ class VastWriter(VastReader):
                 self._is_unmarked = True
                 left.remove(ids[id_])
         return left
+
+    def _mark_rows(self, form: Form, rows: Sequence[Row], words: Sequence[str]) -> None:
+        columns = [form.row_ids([row[ROW_ID] for row in rows]), pa.array(words, pa.string())]
+        self._cluster.update(self._id, form, pa.record_batch(columns, names=[ROW_ID, HOLDERS.name]))
 
     def _fetch_plain(self, form: Form, conditions: Sequence[Compare | In]) -> list[Row]:
         return super()._fetch(form, conditions, [*form.columns, ROW_ID], None)
@@ -246,50 +250,19 @@ class VastWriter(VastReader):
                 self._flush(self._memories[table])
 
     def _flush(self, memory: Memory) -> None:
-        """Send what is pending for one table: deletions, then updates, then new rows."""
-        if not memory.is_pending:
-            return
-        form = memory.form
-        self._has_written = True
-        if memory.deleted:
-            gone, memory.deleted = memory.deleted, {}
-            self._cluster.delete(self._id, form, form.row_ids(list(gone.values())))
-        alike: dict[tuple[str, ...], list[Key]] = defaultdict(list)
-        for key, values in memory.updated.items():
-            alike[tuple(sorted(values))].append(key)
-        for names, keys in alike.items():
-            self._send_update(memory, names, keys)
-        memory.updated.clear()
-        if memory.inserted:
-            rows, memory.inserted = memory.inserted, {}
-            ids = []
-            for batch in form.batches(list(rows.values()), list(form.columns)):
-                ids += self._cluster.insert(self._id, form, batch)
-            memory.ids.update(zip(rows, ids, strict=True))
-
-    def _send_update(self, memory: Memory, names: Sequence[str], keys: Sequence[Key]) -> None:
-        form = memory.form
-        sent = 0
-        for batch in form.batches([memory.updated[key] for key in keys], names):
-            ids = [memory.ids[key] for key in keys[sent : sent + batch.num_rows]]
-            sent += batch.num_rows
-            columns = [form.row_ids(ids), *batch.columns]
-            self._cluster.update(self._id, form, pa.record_batch(columns, names=[ROW_ID, *names]))
+        """Send what is pending for one table."""
+        if memory.is_pending:
+            self._has_written = True
+            send(self._cluster, self._id, memory)
 
     def _renew_notice(self) -> None:
         """First the notice is changed, which keeps others out who would change it, then it is seen what to say."""
         form = FORMS[GUARDED["flow"]]
         key = form.table.key[0]
         rows = self._fetch_plain(form, [Compare(key, "==", NOTICE)])
-        ids = form.row_ids([row[ROW_ID] for row in rows])
-
-        def say(word: str) -> None:
-            words = pa.array([word] * len(rows), pa.string())
-            self._cluster.update(self._id, form, pa.record_batch([ids, words], names=[ROW_ID, HOLDERS.name]))
-
-        say(notice.SOME)
+        self._mark_rows(form, rows, [notice.SOME] * len(rows))
         if not self.select(notice.TABLE, [notice.CONDITION], limit=1, columns=["id"]):
-            say(notice.NONE)
+            self._mark_rows(form, rows, [notice.NONE] * len(rows))
 
     # The end.
 

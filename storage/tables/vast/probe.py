@@ -1,9 +1,8 @@
-"""The probe of what only a cluster can tell, and the projections of tables."""
+"""The probe of what only a cluster can tell of itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 from vastdb import errors
@@ -12,10 +11,11 @@ from storage.errors import Contended, TamsError
 from storage.tables.conditions import Compare, In
 from storage.tables.engine import Row
 from storage.tables.schema import Column, Table
-from storage.tables.vast.cluster import Cluster, UnknownOutcome, translated
+from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.engine import VastEngine
-from storage.tables.vast.layout import CELL_BYTES, FORMS, ROW_ID, Form
+from storage.tables.vast.layout import CELL_BYTES, ROW_ID, Form
 from storage.tables.vast.predicates import IN_LIST
+from storage.tables.vast.trouble import UnknownOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,57 +268,3 @@ class _Probe:
             fact, holds = f"{IN_LIST} values: {error}", False
         self._cluster.rollback(tx)
         return Finding("the longest list of values", holds, needed=True, fact=fact)
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectionState:
-    """A projection that the engine would have: of a table, sorted by columns; and whether it is there."""
-
-    table: str
-    name: str
-    sorted_by: tuple[str, ...]
-    enabled: bool
-
-
-def _wanted() -> Iterator[tuple[Form, str, tuple[str, ...]]]:
-    """One for each index of an unsorted table; whether a sorted one may have projections is not documented."""
-    for form in FORMS.values():
-        for columns in form.table.indexes if not form.sort else ():
-            yield form, f"{form.name}_by_{'_'.join(columns)}", columns
-
-
-def projection_states(engine: VastEngine) -> list[ProjectionState]:
-    """What projections there are, and could be."""
-    with engine.cluster.defining() as schema:
-        return _states(schema)
-
-
-def _states(schema: Any) -> list[ProjectionState]:
-    states = []
-    known: dict[str, set[str]] = {}
-    for form, name, columns in _wanted():
-        if form.name not in known:
-            table = schema.table(form.name)
-            known[form.name] = {projection.name for projection in table.projections(include_stats=False)}
-        states.append(ProjectionState(form.name, name, columns, name in known[form.name]))
-    return states
-
-
-def enable_projections(engine: VastEngine) -> list[ProjectionState]:
-    """Make those that are not there; the state afterwards. The cluster fills and keeps them by itself."""
-    with engine.cluster.defining() as schema:
-        for state in _states(schema):
-            if not state.enabled:
-                rest = [name for name in FORMS[state.table].columns if name not in state.sorted_by]
-                with translated():
-                    schema.table(state.table).create_projection(state.name, list(state.sorted_by), rest)
-    return projection_states(engine)
-
-
-def disable_projections(engine: VastEngine) -> list[ProjectionState]:
-    """Drop those that are there; the state afterwards."""
-    with engine.cluster.defining() as schema:
-        for state in _states(schema):
-            if state.enabled:
-                schema.table(state.table).projection(state.name).drop()
-    return projection_states(engine)
