@@ -68,8 +68,8 @@ class Catalog:
         self._collect = references.Collection(env)
 
     def look(self, limit: int) -> tuple[bool, list[Row]]:
-        """What there is to do in the background, seen in one transaction: whether events are to be passed on
-        (`deliveries.dispatch`), and at most so many jobs that may be claimed, the longest due first."""
+        """What there is to do in the background: whether events are to be passed on (`deliveries.dispatch`), and at
+        most so many jobs that may be claimed, the longest due first."""
         with self._engine.glance() as tx:
             return self.deliveries.are_pending(tx), self.jobs.waiting(tx, KINDS, limit)
 

@@ -94,8 +94,8 @@ class Engine(Protocol):
     def read_under(self, lock: str, read: Callable[[Reader], T]) -> T:
         """What `read` gives, of one moment. It may be called again, where the tables changed meanwhile.
 
-        lock: what writers lock who change the rows that are asked for. Of rows that others change `read` may ask one
-        question only.
+        lock: what writers lock who change the rows that are asked for ("flow:<id>"). `read` asks for the row that it
+        names first; of rows that others change too it may ask one question only.
         """
         with self.read() as tx:
             return read(tx)

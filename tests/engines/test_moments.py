@@ -1,18 +1,22 @@
 """What is read is of one moment, or of a moment of its own where that is enough; on VAST without a transaction."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from vastdb import errors
 
-from storage.errors import Contended
+from storage.errors import Contended, Unavailable
 from storage.tables import open_engine
 from storage.tables.conditions import equals
 from storage.tables.engine import Engine, Reader, Writer
 from storage.tables.vast import cluster
 from tests.engines.rows import flow_row
 from tests.vast_emulator import Emulator, Fault
+from tests.vast_emulator.errors import Refusal
+from tests.vast_emulator.store import Transaction
 
 SEGMENTS = 12
 GENERATIONS = 40
@@ -120,6 +124,21 @@ def test_a_change_in_between_is_seen_whole_or_not_at_all(
     assert told in ([], [0] * (SEGMENTS + 2), [1] * (SEGMENTS + 2))
 
 
+def test_the_row_that_is_the_lock_is_to_be_asked_for_first(engine: Engine, other: Engine) -> None:
+    tries: list[int] = []
+
+    def read(tx: Reader) -> set[int]:
+        tries.append(len(tries))
+        segments = tx.select("segments", equals(flow_id="f"))
+        if len(tries) == 1:
+            _done(other, lambda tx: _renew(tx, 1))
+        flow = tx.get("flows", id="f")
+        assert flow is not None
+        return {flow["segments_updated"], *(row["created"] for row in segments)}
+
+    assert len(engine.read_under("flow:f", read)) == 1
+
+
 def _made(tx: Writer, generation: int) -> None:
     """A flow that nobody has locked yet, with all that belongs to it."""
     tx.insert("flows", [flow_row("f", segments_updated=generation)])
@@ -216,10 +235,43 @@ def test_a_page_takes_no_transaction_unless_the_url_says_so(emulator: Emulator, 
     other.close()
 
 
-def test_a_cluster_that_wants_transactions_is_asked_without_one_only_once(emulator: Emulator, vast: Engine) -> None:
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 501])
+def test_a_cluster_that_wants_transactions_is_asked_without_one_only_once(
+    emulator: Emulator, vast: Engine, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """In whatever way it says so."""
     emulator.direct = False
+    transaction = emulator.store.transaction
+
+    def refuse(id_: int) -> Transaction:
+        if id_ == 0:
+            raise Refusal(status, "TabularNoTransaction", "0 is none")
+        return transaction(id_)
+
+    monkeypatch.setattr(emulator.store, "transaction", refuse)
     assert _counted(emulator, vast)["begin"] == 1
     assert _counted(emulator, vast) == {"begin": 1, "select": 3}
+
+
+def test_what_fails_in_a_transaction_too_says_nothing_of_reads_without_one(emulator: Emulator) -> None:
+    engine = open_engine(emulator.url("late"))
+    with pytest.raises(errors.NotFound), engine.glance() as glance:
+        glance.get("flows", id="f")
+    engine.create()
+    emulator.counters.clear()
+    with engine.glance() as glance:
+        assert glance.get("flows", id="f") is None
+    engine.close()
+    assert emulator.counters["begin"] == 0
+
+
+def test_a_glance_is_given_up_as_soon_as_a_transaction_is(emulator: Emulator, vast: Engine) -> None:
+    """So that the threads of a server are free again to say that its catalogue is away."""
+    emulator.faults.set([Fault("drop")])
+    began = time.monotonic()
+    with pytest.raises(Unavailable), vast.glance() as glance:
+        glance.get("flows", id="f")
+    assert time.monotonic() - began < 2
 
 
 def test_an_answer_in_parts_is_asked_for_in_a_transaction(

@@ -77,8 +77,10 @@ def _stored(engine: Engine) -> list[int]:
         Fault("error", chance=0.05),
         Fault("lose-answer", chance=0.05),
         Fault("lose-answer", ("commit",), chance=0.5),
+        Fault("gateway", chance=0.05, status=502),
+        Fault("gateway", chance=0.05, status=404),
     ],
-    ids=["latency", "slowdown", "drop", "error", "lost_answers", "lost_commits"],
+    ids=["latency", "slowdown", "drop", "error", "lost_answers", "lost_commits", "bad_gateway", "no_such_place"],
 )
 def test_rows_are_neither_lost_nor_doubled(emulator: Emulator, engine: Engine, fault: Fault) -> None:
     with engine.write() as tx:
@@ -92,6 +94,27 @@ def test_rows_are_neither_lost_nor_doubled(emulator: Emulator, engine: Engine, f
         flow = tx.get("flows", id="f")
     assert flow is not None
     assert flow["segments_updated"] == ROWS
+
+
+@pytest.mark.parametrize("status", [301, 400, 403, 404, 429, 500, 502, 504])
+@pytest.mark.parametrize("request_", ["begin", "select", "insert", "commit"])
+def test_an_answer_of_something_before_the_cluster_is_an_outage(
+    emulator: Emulator, engine: Engine, request_: str, status: int
+) -> None:
+    """Whatever it says: it knows nothing of the catalogue."""
+    emulator.faults.set([Fault("gateway", (request_,), status=status)])
+    with pytest.raises(Unavailable), engine.write() as tx:
+        tx.select("events", limit=1)
+        tx.insert("events", [_event()])
+    if request_ in ("begin", "select"):
+        with pytest.raises(Unavailable), engine.read() as reader:
+            reader.select("events")
+    if request_ == "select":
+        with pytest.raises(Unavailable), engine.glance() as reader:
+            reader.select("events")
+    emulator.faults.set([])
+    with engine.read() as reader:
+        assert reader.select("events") == []
 
 
 @pytest.mark.parametrize("locked", [True, False])

@@ -1,6 +1,8 @@
 """The VAST engine's tables, projections, probe and address."""
 
+import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -15,6 +17,7 @@ from storage.tables.vast.probe import allow_several_writers, probe
 from storage.tables.vast.projections import disable_projections, enable_projections, projection_states
 from tests.engines.rows import flow_row
 from tests.vast_emulator import Emulator
+from tests.vast_emulator.store import Transaction
 
 
 @pytest.fixture
@@ -174,6 +177,52 @@ def test_the_probe_refuses_several_writers_where_only_open_transactions_conflict
     assert [finding.holds for finding in findings[2:4]] == [False, False]
     assert "taken" in findings[2].fact
     assert not allow_several_writers(findings)
+
+
+_DIRECTLY = ("reads of a plain table", "reads of a sorted table", "a commit shows")
+
+
+def _of_direct_reads(engine: VastEngine) -> list[str]:
+    """What the probe says of reads without a transaction, where it finds nothing else amiss."""
+    found = probe(engine)
+    direct = [finding for finding in found if finding.name.startswith(_DIRECTLY)]
+    assert all(finding.holds for finding in found if finding not in direct)
+    assert allow_several_writers(found)
+    assert not any(finding.holds for finding in direct)
+    return [finding.fact for finding in direct]
+
+
+def test_the_probe_tells_of_a_cluster_that_wants_transactions(emulator: Emulator, engine: VastEngine) -> None:
+    emulator.direct = False
+    plain, sorted_, at_once = _of_direct_reads(engine)
+    assert plain.startswith("refused, so that each takes a transaction")
+    assert sorted_.startswith("refused, so that each takes a transaction")
+    assert at_once.startswith("not tried")
+
+
+def test_the_probe_tells_of_reads_that_are_late(
+    emulator: Emulator, engine: VastEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster that shows commits without a transaction later than with one, and those of sorted tables later yet."""
+    current, ids = emulator.store.moment_now, itertools.count()
+
+    def late() -> Transaction:
+        now = current()
+        return replace(now, seen=now.seen - (1 if next(ids) % 2 else 2))
+
+    monkeypatch.setattr(emulator.store, "moment_now", late)
+    for fact in _of_direct_reads(engine):
+        assert "set ?direct=no" in fact
+
+
+def test_the_probe_tells_of_reads_that_see_nothing(
+    emulator: Emulator, engine: VastEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current = emulator.store.moment_now
+    monkeypatch.setattr(emulator.store, "moment_now", lambda: replace(current(), seen=0))
+    found = [finding for finding in probe(engine) if finding.name.startswith(_DIRECTLY[:2])]
+    assert [finding.holds for finding in found] == [False, False]
+    assert all("None before a commit" in finding.fact for finding in found)
 
 
 def test_too_long_a_document_is_refused_with_the_limit(engine: VastEngine) -> None:

@@ -8,24 +8,34 @@ from typing import Any, Literal
 
 from tests.vast_emulator.errors import Refusal
 
-Kind = Literal["latency", "slowdown", "error", "drop", "lose-answer"]
+Kind = Literal["latency", "slowdown", "error", "drop", "lose-answer", "gateway"]
 
 
 class Dropped(Exception):
     """The connection is to be closed without an answer."""
 
 
+class Gateway(Exception):
+    """Something before the cluster is to answer with this status, in words of its own."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 @dataclass
 class Fault:
     """kind: "latency" waits `seconds`; "slowdown" answers 503 SlowDown; "error" answers 500; "drop" closes the
-    connection before anything is done, "lose-answer" once it is done. requests: of which kinds ("commit", "insert",
-    ...; () for all). times: how often, -1 for ever. chance: for each request."""
+    connection before anything is done, "lose-answer" once it is done; "gateway" answers `status` as a proxy does.
+    requests: of which kinds ("commit", "insert", ...; () for all). times: how often, -1 for ever. chance: for each
+    request."""
 
     kind: Kind
     requests: tuple[str, ...] = ()
     times: int = -1
     chance: float = 1.0
     seconds: float = 0.0
+    status: int = 502
 
 
 class Faults:
@@ -68,6 +78,8 @@ class Faults:
                     raise Refusal(500, "InternalError", "a fault on purpose")
                 case "drop":
                     raise Dropped
+                case "gateway":
+                    raise Gateway(fault.status)
                 case "lose-answer":
                     lose = True
         return lose

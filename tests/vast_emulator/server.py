@@ -21,7 +21,7 @@ from vastdb.vast_flatbuf.tabular import ColumnType, CreateProjectionRequest
 from tests.vast_emulator import answers, query
 from tests.vast_emulator.answers import Entry
 from tests.vast_emulator.errors import Refusal
-from tests.vast_emulator.faults import Dropped, Fault, Faults
+from tests.vast_emulator.faults import Dropped, Fault, Faults, Gateway
 from tests.vast_emulator.store import ConflictMode, Store, Table, Transaction
 
 _KINDS = {
@@ -333,6 +333,8 @@ class _Handler(BaseHTTPRequestHandler):
         except Dropped:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
+        except Gateway as gateway:
+            self._send(Answer(b"<html>no answer from upstream</html>"), gateway.status)
         except Refusal as refusal:
             emulator.counters[str(refusal.status)] += 1
             words = f"<Code>{refusal.code}</Code><Message>{escape(refusal.message)}</Message>"

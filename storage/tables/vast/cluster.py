@@ -27,7 +27,7 @@ from storage.tables.conditions import Compare, In
 from storage.tables.vast.address import Address
 from storage.tables.vast.layout import FORMS, ROW_ID, Form
 from storage.tables.vast.predicates import expression
-from storage.tables.vast.trouble import OUTAGES, UnknownOutcome, told, translated
+from storage.tables.vast.trouble import OUTAGES, UnknownOutcome, recognised, told, translated
 from storage.tables.vast.waiting import pause
 
 _log = logging.getLogger(__name__)
@@ -47,8 +47,12 @@ def _backoff(patience_s: float) -> Any:
     return BackoffConfig(wait_gen=waits, max_tries=10, max_time=patience_s, max_value=2.0)
 
 
-class _LongAnswer(Exception):
-    """An answer has a second part."""
+class InParts(Exception):
+    """An answer did not come whole at once, so that it would not be of one moment."""
+
+
+class Refused(Exception):
+    """The cluster answers nothing without a transaction, or nothing at the moment."""
 
 
 class _Once:
@@ -57,11 +61,18 @@ class _Once:
     def __init__(self, api: Any) -> None:
         self._api = api
         self._answered = False
+        self._tries = 0
 
     def query_data(self, **arguments: Any) -> Any:
+        """Raises errors.ConnectionError as soon as a transaction could not have begun either."""
         if self._answered:
-            raise _LongAnswer
-        answer = self._api.query_data(**arguments)
+            raise InParts
+        self._tries += 1
+        try:
+            answer = self._api.query_data(**arguments)
+        except errors.ConnectionError as error:
+            error.may_retry = error.may_retry and self._tries < _BEGIN_TRIES
+            raise
         self._answered = True
         return answer
 
@@ -146,7 +157,8 @@ class Cluster:
     def commit(self, tx: int) -> None:
         """Raises Contended or Unavailable where nothing was written, UnknownOutcome where that cannot be told."""
         try:
-            self.session.api.commit_transaction(tx)
+            with recognised():
+                self.session.api.commit_transaction(tx)
         except (errors.Conflict, errors.NotFound) as error:
             raise Contended("another request has just changed the same thing") from error
         except (errors.Slowdown, errors.Forbidden) as error:
@@ -159,7 +171,8 @@ class Cluster:
     def rollback(self, tx: int) -> bool:
         """Give a transaction up. False where no answer came; one that is over already counts as given up."""
         try:
-            self.session.api.rollback_transaction(tx)
+            with recognised():
+                self.session.api.rollback_transaction(tx)
         except (errors.NotFound, errors.BadRequest, errors.Conflict):
             return True
         except (*OUTAGES, Unavailable) as error:
@@ -225,20 +238,22 @@ class Cluster:
 
     def select_directly(
         self, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
-    ) -> pa.Table | None:
-        """The same without a transaction, as of the moment of the answer. None where the cluster does not answer so, or
-        not in one request, so that the answer would not be of one moment."""
-        if not self.answers_directly:
-            return None
+    ) -> pa.Table:
+        """The same without a transaction, as of the moment of the answer. Raises InParts and Refused."""
+        api = _Once(self.session.api)
         with translated():
             try:
-                return self._select(_Once(self.session.api), _NO_TRANSACTION, form, conditions, columns, limit)
-            except _LongAnswer:
-                return None
-            except (errors.BadRequest, errors.NotFound, errors.MethodNotAllowed, errors.NotImplemented) as error:
-                _log.warning("VAST database: no answers without a transaction, so with one: %s", told(error))
-                self.answers_directly = False
-                return None
+                with recognised():
+                    return self._select(api, _NO_TRANSACTION, form, conditions, columns, limit)
+            except (errors.ServiceUnavailable, errors.ConnectionError):
+                raise
+            except errors.HttpError as error:
+                raise Refused(told(error)) from error
+
+    def ask_no_more_directly(self, refusal: Refused) -> None:
+        """To be told of what was refused, and answered in a transaction then."""
+        _log.warning("VAST database: reads take a transaction from here on, for without one: %s", refusal)
+        self.answers_directly = False
 
     def _select(
         self,

@@ -30,8 +30,9 @@ HOLDERS = Column("holders", "string", nullable=True)
 """Of a row that is a lock: the transactions that changed it last, newest first."""
 GUARDED = {"flow": "flows"}
 """By the kind of a lock's name ("flow:<id>"): the table whose row of that id is the lock, where there is one."""
-UNDER_LOCK = frozenset({"flows", "segments"})
-"""Tables whose rows of a flow change only with that flow's row: it is changed itself, or locked and so marked."""
+UNDER_LOCK = {"flows": "id", "segments": "flow_id"}
+"""Tables whose rows of a flow, told by this column, change only with that flow's row: it is changed itself, or locked
+and so marked."""
 NOTICE = ""
 """The key of a row in a table of GUARDED that is none of the catalogue's (storage.tables.vast.notice)."""
 

@@ -1,6 +1,8 @@
 """The probe of what only a cluster can tell of itself."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,7 +13,7 @@ from storage.errors import Contended, TamsError
 from storage.tables.conditions import Compare, In
 from storage.tables.engine import Row
 from storage.tables.schema import Column, Table
-from storage.tables.vast.cluster import Cluster
+from storage.tables.vast.cluster import Cluster, InParts, Refused
 from storage.tables.vast.engine import VastEngine
 from storage.tables.vast.layout import CELL_BYTES, ROW_ID, Form
 from storage.tables.vast.predicates import IN_LIST
@@ -58,7 +60,9 @@ def probe(engine: VastEngine) -> list[Finding]:
             tried.stale(_SORTED),
             tried.snapshot(),
             tried.own_writes(),
-            tried.direct(),
+            tried.direct(_PLAIN),
+            tried.direct(_SORTED),
+            tried.at_once(),
             tried.row_ids(_PLAIN),
             tried.row_ids(_SORTED),
             tried.given_up(),
@@ -86,6 +90,16 @@ def _tables(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         drop()
+
+
+_COMMITS = 40
+_SET_DIRECT_NO = "; set ?direct=no"
+_NO_ANSWER = (TamsError, UnknownOutcome, errors.HttpError, InParts, Refused)
+
+
+def _number(text: str | None) -> int:
+    """The number of the commit that wrote this; -1 for what was there before, -2 where there is no row."""
+    return -2 if text is None else -1 if text == "first" else int(text)
 
 
 class _Probe:
@@ -189,24 +203,56 @@ class _Probe:
         fact = f"the writer read {seen!r}, others {others!r}, and after a rollback {after!r}"
         return Finding("a writer sees its own changes, and others do not", holds, needed=True, fact=fact)
 
-    def direct(self) -> Finding:
+    def direct(self, form: Form) -> Finding:
         """What is read without a transaction must be what is committed, and nothing else."""
-        slot = self._new_row(_PLAIN)
+        kind = "sorted" if form.sort else "plain"
+        name = f"reads of a {kind} table without a transaction"
+        slot = self._new_row(form)
         tx = self._cluster.begin()
-        self._write(tx, _PLAIN, self._read(tx, _PLAIN, slot), "later")
-        before = self._read_directly(_PLAIN, slot)
-        self._cluster.commit(tx)
-        after = self._read_directly(_PLAIN, slot)
+        self._write(tx, form, self._read(tx, form, slot), "later")
+        try:
+            before = self._read_directly(form, slot)
+            self._cluster.commit(tx)
+            after = self._read_directly(form, slot)
+        except _NO_ANSWER as error:
+            self._cluster.rollback(tx)
+            return Finding(name, holds=False, needed=False, fact=f"refused, so that each takes a transaction: {error}")
         holds = (before, after) == ("first", "later")
-        if before is None or after is None:
-            fact = "refused: reads take a transaction each"
-        else:
-            fact = f"{before!r} before a commit and {after!r} after it{'' if holds else '; set ?direct=no'}"
-        return Finding("reads without a transaction show what is committed", holds, needed=False, fact=fact)
+        fact = f"{before!r} before a commit and {after!r} after it{'' if holds else _SET_DIRECT_NO}"
+        return Finding(name, holds, needed=False, fact=fact)
+
+    def at_once(self) -> Finding:
+        """What a commit writes to two tables must show in both at once: of two reads the later one never sees less."""
+        name = "a commit shows in all tables at once"
+        forms = {form: self._new_row(form) for form in (_PLAIN, _SORTED)}
+        ended = threading.Event()
+
+        def write() -> None:
+            for number in range(_COMMITS):
+                tx = self._cluster.begin()
+                for form, slot in forms.items():
+                    self._write(tx, form, self._read(tx, form, slot), str(number))
+                self._cluster.commit(tx)
+
+        pairs: list[tuple[int, int]] = []
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                writing = pool.submit(write)
+                writing.add_done_callback(lambda _: ended.set())
+                while not ended.is_set():
+                    order = (_PLAIN, _SORTED) if len(pairs) % 2 else (_SORTED, _PLAIN)
+                    one, two = (self._read_directly(form, forms[form]) for form in order)
+                    pairs.append((_number(one), _number(two)))
+                writing.result()
+        except _NO_ANSWER as error:
+            return Finding(name, holds=False, needed=False, fact=f"not tried, since reads without one failed: {error}")
+        torn = sum(one > two for one, two in pairs)
+        fact = f"{len(pairs)} pairs of reads beside {_COMMITS} commits, {torn} torn{_SET_DIRECT_NO if torn else ''}"
+        return Finding(name, not torn, needed=False, fact=fact)
 
     def _read_directly(self, form: Form, slot: int) -> str | None:
-        found = self._cluster.select_directly(form, [Compare("slot", "==", slot)], ["text"], None)
-        return None if found is None else str(found["text"][0].as_py())
+        rows = form.rows(self._cluster.select_directly(form, [Compare("slot", "==", slot)], ["text"], None))
+        return str(rows[0]["text"]) if rows else None
 
     def row_ids(self, form: Form) -> Finding:
         """Row ids must last for a transaction, updates of its own included."""

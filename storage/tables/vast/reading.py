@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.engine import Row
-from storage.tables.vast.cluster import Cluster
+from storage.tables.vast.cluster import Cluster, InParts, Refused
 from storage.tables.vast.finding import Finder
 from storage.tables.vast.layout import FORMS, GUARDED, HOLDERS, NOTICE, UNDER_LOCK, Form
 from storage.tables.vast.predicates import chunks, is_pin
@@ -84,19 +84,20 @@ class VastGlance(VastReader):
 
     def __init__(self, cluster: Cluster, densities: Densities) -> None:
         super().__init__(cluster, densities)
-        self._asked = 0
-        self._asked_elsewhere = 0
+        self._asked: list[str] = []
+        self._owners: list[str | None] = []
         self._locks: dict[str, Row] = {}
 
     def is_of_one_moment(self, lock: str) -> bool:
         """Whether all answers were as at one moment: the only one, or that of the only answer about rows that do not
-        change under this lock, if its row is still as it was when it was read."""
-        if self._asked < 2:
+        change under this lock, if its row was asked for first and is still as it was then."""
+        if len(self._asked) < 2:
             return True
         kind, _, id_ = lock.partition(":")
         form = FORMS[GUARDED[kind]]
         seen = self._locks.get(id_)
-        if self._asked_elsewhere > 1 or seen is None:
+        elsewhere = sum(owner != id_ for owner in self._owners)
+        if self._asked[0] != form.name or seen is None or elsewhere > 1:
             return False
         return self._fetch(form, [Compare(form.table.key[0], "==", id_)], list(seen), None) == [seen]
 
@@ -112,10 +113,22 @@ class VastGlance(VastReader):
         return rows
 
     def _ask(self, form: Form, where: Sequence[Compare | In], columns: Sequence[str], limit: int | None) -> pa.Table:
-        self._asked += 1
-        self._asked_elsewhere += form.name not in UNDER_LOCK
-        if self._tx is None:
-            found = self._cluster.select_directly(form, where, columns, limit)
-            if found is not None:
-                return found
-        return super()._ask(form, where, columns, limit)
+        self._note(form, where)
+        refusal = None
+        if self._tx is None and self._cluster.answers_directly:
+            try:
+                return self._cluster.select_directly(form, where, columns, limit)
+            except InParts:
+                pass
+            except Refused as error:
+                refusal = error
+        found = super()._ask(form, where, columns, limit)
+        if refusal is not None:
+            self._cluster.ask_no_more_directly(refusal)
+        return found
+
+    def _note(self, form: Form, where: Sequence[Compare | In]) -> None:
+        self._asked.append(form.name)
+        owner = UNDER_LOCK.get(form.name)
+        found = [condition.value for condition in where if isinstance(condition, Compare) and condition.column == owner]
+        self._owners.append(found[0] if found else None)

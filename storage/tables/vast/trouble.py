@@ -12,7 +12,13 @@ from storage.errors import Contended, Unavailable
 
 _log = logging.getLogger(__name__)
 
+
+class Foreign(Exception):
+    """An answer that is not the cluster's own, but that of something between it and this server."""
+
+
 OUTAGES = (
+    Foreign,
     errors.ConnectionError,
     errors.ServiceUnavailable,
     errors.InternalServerError,
@@ -33,10 +39,26 @@ class UnknownOutcome(Exception):
 
 
 @contextmanager
+def recognised() -> Iterator[None]:
+    """Raises Foreign instead of an error that has no code of a cluster's, or a status that the SDK does not know."""
+    try:
+        yield
+    except errors.HttpError as error:
+        if error.code is not None:
+            raise
+        raise Foreign(f"status {error.status}") from error
+    except ValueError as error:
+        if errors.HttpStatus.__name__ not in str(error):
+            raise
+        raise Foreign(str(error)) from error
+
+
+@contextmanager
 def translated() -> Iterator[None]:
     """Raises Contended for a race that was lost and Unavailable for an outage, both with nothing written."""
     try:
-        yield
+        with recognised():
+            yield
     except errors.Conflict as error:
         raise Contended("another request is changing the same thing") from error
     except errors.NotFound as error:
