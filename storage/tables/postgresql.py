@@ -5,15 +5,19 @@ btree_gist is to be had, the database itself refuses spans that overlap as well.
 """
 
 import logging
+import math
+import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from psycopg import IsolationLevel
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.errors import Conflict, Contended, TamsError, Unavailable
 from storage.tables import migrations
@@ -54,6 +58,10 @@ _LIBPQ = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
+
+_USED = "used"
+_TRUSTED_S = 1.0
+"""So long after its last use a connection is taken without a trial, which would be a request for each transaction."""
 
 _UNIQUE_VIOLATION = "23505"
 # An overlap that the rules had not seen: another writer's. Called again, they see it and refuse it in their own words.
@@ -139,16 +147,25 @@ class PostgresEngine(Engine):
             pool_size=int(numbers["pool_size"]),
             max_overflow=0,
             pool_timeout=numbers["pool_timeout"],
-            pool_pre_ping=True,
             pool_recycle=1800,
             pool_use_lifo=True,
             **JSON_OPTIONS,
         )
         sa.event.listen(self._engine, "handle_error", _give_up_connections)
+        sa.event.listen(self._engine, "checkin", _note_use)
+        sa.event.listen(self._engine, "checkout", self._try_connection)
         remake_after_fork(self._forget_connections)
 
     def _forget_connections(self) -> None:
         self._engine.dispose(close=False)
+
+    def _try_connection(self, connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+        """Have a connection that has not been in use lately replaced, with all others, if it leads nowhere."""
+        if time.monotonic() - entry.info.get(_USED, math.inf) > _TRUSTED_S:
+            try:
+                self._engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise sa.exc.InvalidatePoolError from error
 
     def create(self) -> None:
         with self._transaction(IsolationLevel.READ_COMMITTED) as connection:
@@ -223,6 +240,10 @@ def _refusal(error: sa.exc.DBAPIError) -> TamsError | None:
         _log.error("catalogue: %s", error.orig)
         return Unavailable("the catalogue cannot be reached or written at the moment")
     return None
+
+
+def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info[_USED] = time.monotonic()
 
 
 def _give_up_connections(context: sa.engine.ExceptionContext) -> None:

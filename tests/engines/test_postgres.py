@@ -12,7 +12,7 @@ import pytest
 from storage.catalog.environment import Environment
 from storage.catalog.jobs import REMOVAL, Jobs, Wanted
 from storage.errors import Conflict, Contended, Unavailable
-from storage.tables import open_engine
+from storage.tables import open_engine, postgresql
 from storage.tables.conditions import In, equals
 from storage.tables.engine import Engine
 from tests.engines.rows import flow_row
@@ -246,14 +246,20 @@ def test_too_many_connections_are_an_outage(postgres: PostgresServer, plain_url:
 
 
 def test_a_connection_that_the_server_has_ended_is_replaced(
-    postgres: PostgresServer, postgres_url: str, open_postgres: Callable[..., Engine]
+    postgres: PostgresServer, postgres_url: str, open_postgres: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Unless it was in use a moment ago: then it is found out by its use, together with all others."""
     engine = open_postgres()
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
     _insert(engine, _segment(0, 10))
     with postgres.connect() as connection:
+        monkeypatch.setattr(postgresql, "_TRUSTED_S", 0)
         connection.execute(end, [postgres_url.rpartition("/")[2]])
         _insert(engine, _segment(10, 20))
+        monkeypatch.setattr(postgresql, "_TRUSTED_S", DEADLINE_S)
+        connection.execute(end, [postgres_url.rpartition("/")[2]])
+        with pytest.raises(Unavailable):
+            _insert(engine, _segment(20, 30))
         with pytest.raises(Unavailable), engine.write() as tx:
             tx.insert("segments", [_segment(20, 30)])
             connection.execute(end, [postgres_url.rpartition("/")[2]])
