@@ -47,6 +47,8 @@ _SESSION = {
     "plan_cache_mode": "force_custom_plan",
     "jit": "off",
     "timezone": "UTC",
+    # Of statements outside a transaction; for the others the level is told at their begin.
+    "default_transaction_isolation": r"read\ committed",
 }
 _LIBPQ = {
     "connect_timeout": "5",

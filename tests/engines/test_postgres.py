@@ -206,6 +206,20 @@ def test_rows_that_are_selected_to_be_changed_are_kept_from_others_and_can_be_re
             assert len(reader.select("flows")) == 3
 
 
+def test_the_isolation_level_of_the_role_does_not_matter(postgres: PostgresServer, postgres_url: str) -> None:
+    name = postgres_url.rpartition("/")[2]
+    with postgres.connect() as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_isolation TO 'serializable'")
+    engine = open_engine(postgres_url)
+    shown = []
+    for begin in (engine.glance, engine.read, engine.write):
+        with begin() as tx:
+            found = tx._connection.exec_driver_sql("SHOW transaction_isolation").scalar()  # type: ignore[attr-defined]
+            shown.append(found)
+    engine.close()
+    assert shown == ["read committed", "repeatable read", "read committed"]
+
+
 def test_a_statement_that_takes_too_long_is_given_up(open_postgres: Callable[..., Engine]) -> None:
     engine = open_postgres("statement_timeout=0.2&lock_timeout=30")
     with engine.write() as first:
