@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from storage.catalog import flows
+from storage.catalog import flow_rows
 from storage.catalog.caller import Caller
 from storage.catalog.environment import SECOND, Environment, retried
 from storage.catalog.jobs import COPY, copy_key
@@ -28,7 +28,8 @@ class Allocation:
         """
         limits = self._env.limits
         with self._env.engine.write() as tx:
-            flow = flows.find_writable(tx, caller, flow_id, *(f"object:{id_}" for id_ in body.get("object_ids", ())))
+            wanted = [f"object:{object_id}" for object_id in body.get("object_ids", ())]
+            flow = flow_rows.find_writable(tx, caller, flow_id, *wanted)
             check_container(flow)
             store = self._store(body.get("storage_id"))
             _check_signing(store, body.get("presigned"))

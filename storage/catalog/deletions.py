@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from storage.catalog import flows, jobs, references
+from storage.catalog import flow_rows, jobs, references
 from storage.catalog.caller import Caller
 from storage.catalog.environment import SECOND, Environment, retried, rfc3339
 from storage.catalog.events import Journal, Subject, change, subject_of_flow
@@ -36,7 +36,7 @@ class Deletions:
         """Delete the segments that lie wholly inside the timerange. None once they are gone, else the document of the
         request that will see to it (SEG-DEL-01 to -20)."""
         with change(self._env) as (tx, journal):
-            flow = flows.find_writable(tx, caller, flow_id)
+            flow = flow_rows.find_writable(tx, caller, flow_id)
             if filters.timerange.is_empty:
                 return None
             subject = subject_of_flow(tx, flow_id, flow["source_id"])
@@ -49,15 +49,15 @@ class Deletions:
         """Delete the flow at once, and its segments at once or by a request, whose document is given (FLOW-DEL-01 to
         -12, A59)."""
         with self._env.engine.glance() as tx:
-            source_id = flows.find(tx, caller, flow_id)["source_id"]
+            source_id = flow_rows.find(tx, caller, flow_id)["source_id"]
         with change(self._env) as (tx, journal):
-            row = flows.find_writable(tx, caller, flow_id, f"source:{source_id}")
+            row = flow_rows.find_writable(tx, caller, flow_id, f"source:{source_id}")
             if row["source_id"] != source_id:
                 raise Contended(f"flow {flow_id} has just been made anew by another request; try again")
             subject = subject_of_flow(tx, flow_id, source_id)
             everything = SegmentFilter()
             done = self._remove_few(tx, journal, subject, row, everything)
-            flows.remove(tx, journal, row, self._env.clock())
+            flow_rows.remove(tx, journal, row, self._env.clock())
             return None if done else self._request(tx, caller, subject, flow_id, everything, delete_flow=True)
 
     def page(self, sort_by: str, request: PageRequest) -> Page:

@@ -1,18 +1,18 @@
 """Flows: listed, read, put, changed in part and deleted (FLOW-*)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from storage.catalog import collections, flow_rules, profiles, sources
+from storage.catalog import collections, flow_rows, flow_rules, profiles, sources
 from storage.catalog import tags as tag_rows
 from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment, retried, rfc3339
-from storage.catalog.events import Journal, change, subject_of_flow
+from storage.catalog.events import Journal, change
 from storage.catalog.flow_filter import KIND, FlowFilter
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.timelines import extent
-from storage.errors import Contended, Forbidden, Invalid, NotFound
-from storage.tables.conditions import Compare, In, equals
+from storage.errors import Forbidden, Invalid, NotFound
+from storage.tables.conditions import In, equals
 from storage.tables.engine import Reader, Row, Writer
 from storage.timerange import TimeRange
 
@@ -21,28 +21,6 @@ ORDERS = {
     "metadata_updated": Order(("metadata_updated", "id"), descending=True),
     "label": Order(("unlabelled", "label", "id")),
 }
-
-
-def find(tx: Reader, caller: Caller, flow_id: str) -> Row:
-    """The flow's row. Raises NotFound."""
-    row = look(tx, caller, flow_id)
-    if row is None:
-        raise NotFound(f"there is no flow {flow_id}", field="flowId", behaviour="FLOW-GET-02")
-    return row
-
-
-def look(tx: Reader, caller: Caller, flow_id: str) -> Row | None:
-    """The flow's row, or None."""
-    rows = tx.select("flows", [Compare("id", "==", flow_id), *caller.visible(KIND)], limit=1)
-    return rows[0] if rows else None
-
-
-def find_writable(tx: Writer, caller: Caller, flow_id: str, *more_locks: str) -> Row:
-    """The flow's row, locked for a change. Raises NotFound, or Forbidden where it is read-only (A33)."""
-    tx.lock(f"flow:{flow_id}", *more_locks)
-    row = find(tx, caller, flow_id)
-    flow_rules.check_writable(row)
-    return row
 
 
 class Flows:
@@ -55,15 +33,15 @@ class Flows:
         where = [*filters.conditions(), *caller.visible(KIND)]
         with self._env.engine.read() as tx:
             rows, next_key = select_page(tx, "flows", where, ORDERS[sort_by], request, size)
-            found = documents(tx, rows)
+            found = flow_rows.documents(tx, rows)
         return Page(found, size, request.reverse, next_key)
 
     def get(self, caller: Caller, flow_id: str, within: TimeRange | None = None) -> dict[str, Any]:
         """The flow's document; with `within`, also its timerange as far as it lies in there (FLOW-GET-03 to -07)."""
 
         def read(tx: Reader) -> dict[str, Any]:
-            row = find(tx, caller, flow_id)
-            doc = documents(tx, [row])[0]
+            row = flow_rows.find(tx, caller, flow_id)
+            doc = flow_rows.documents(tx, [row])[0]
             if within is not None:
                 doc["timerange"] = str(extent(tx, row, within))
             return doc
@@ -73,7 +51,7 @@ class Flows:
     def member(self, caller: Caller, flow_id: str, name: str) -> Any:
         """The value of one member. Raises NotFound where it is not set, but for tags and read_only (A15, A30)."""
         with self._env.engine.glance() as tx:
-            doc = find(tx, caller, flow_id)["doc"]
+            doc = flow_rows.find(tx, caller, flow_id)["doc"]
         if name in doc:
             return doc[name]
         if name == "tags":
@@ -94,7 +72,7 @@ class Flows:
         """Create the flow, and give its document, or replace what clients set of it, and give None (FLOW-PUT-*)."""
         with change(self._env) as (tx, journal):
             tx.lock(f"flow:{flow_id}", f"source:{body['source_id']}")
-            row = look(tx, caller, flow_id)
+            row = flow_rows.look(tx, caller, flow_id)
             if row is not None:
                 flow_rules.check_writable(row)
             flow_rules.check_body(flow_id, body)
@@ -115,7 +93,7 @@ class Flows:
         FLOW-ABR-05)."""
         with change(self._env) as (tx, journal):
             tx.lock(f"flow:{flow_id}")
-            row = find(tx, caller, flow_id)
+            row = flow_rows.find(tx, caller, flow_id)
             if name != "read_only":
                 flow_rules.check_writable(row)
             stored = row["doc"]
@@ -130,7 +108,7 @@ class Flows:
     def set_tag(self, caller: Caller, flow_id: str, name: str, value: str | Sequence[str]) -> None:
         """Set one tag and leave the others (FLOW-TAG-03, -06)."""
         with change(self._env) as (tx, journal):
-            row = find_writable(tx, caller, flow_id)
+            row = flow_rows.find_writable(tx, caller, flow_id)
             doc = {**row["doc"], "tags": {**row["doc"].get("tags", {}), name: value}}
             self._save(tx, journal, caller, row, doc)
 
@@ -138,7 +116,7 @@ class Flows:
     def delete_tag(self, caller: Caller, flow_id: str, name: str) -> None:
         """Remove one tag. Raises NotFound where it is not there (A29)."""
         with change(self._env) as (tx, journal):
-            row = find_writable(tx, caller, flow_id)
+            row = flow_rows.find_writable(tx, caller, flow_id)
             tags = dict(row["doc"].get("tags", {}))
             if tags.pop(name, None) is None:
                 raise _no_tag(flow_id, name)
@@ -147,14 +125,14 @@ class Flows:
     def require(self, caller: Caller, flow_id: str, *, writable: bool = False) -> None:
         """Raises NotFound where there is no such flow, Forbidden where it is to be writable and is not."""
         with self._env.engine.glance() as tx:
-            row = find(tx, caller, flow_id)
+            row = flow_rows.find(tx, caller, flow_id)
         if writable:
             flow_rules.check_writable(row)
 
     def refuse_read_only(self, caller: Caller, flow_id: str) -> None:
         """Raises Forbidden where there is such a flow and it is read-only."""
         with self._env.engine.glance() as tx:
-            row = look(tx, caller, flow_id)
+            row = flow_rows.look(tx, caller, flow_id)
         if row is not None:
             flow_rules.check_writable(row)
 
@@ -218,7 +196,7 @@ class Flows:
             sources.create(tx, caller, doc["source_id"], doc["format"], now)
         members = doc.get("flow_collection", [])
         if members:
-            tx.lock(_COLLECTIONS)
+            tx.lock(flow_rows.COLLECTIONS)
             collections.check_members(tx, doc["id"], doc["source_id"], members)
         columns = flow_rules.columns_of(doc)
         row = {**columns, "created": now, "metadata_updated": now, "content_start": 0, "content_end": 0, "doc": doc}
@@ -228,12 +206,12 @@ class Flows:
         if members:
             collections.replace_rows(tx, doc["id"], members)
             changed = collections.derive_source_collection(tx, doc["source_id"])
-        created = documents(tx, [{**row, "segments_updated": None}])[0]
+        created = flow_rows.documents(tx, [{**row, "segments_updated": None}])[0]
         if new_source:
             sources.record(tx, journal, "sources/created", [doc["source_id"]], doc["created"])
             changed.discard(doc["source_id"])
         journal.flow("flows/created", created, created["created"])
-        _record_members(tx, journal, {item["id"] for item in members} - {doc["id"]}, changed)
+        flow_rows.record_members(tx, journal, {item["id"] for item in members} - {doc["id"]}, changed)
         return created
 
     def _save(
@@ -259,64 +237,16 @@ class Flows:
         before, members = stored.get("flow_collection", []), doc.get("flow_collection", [])
         changed: set[str] = set()
         if members != before:
-            tx.lock(_COLLECTIONS)
+            tx.lock(flow_rows.COLLECTIONS)
             collections.check_members(tx, doc["id"], doc["source_id"], members)
             collections.replace_rows(tx, doc["id"], members)
             changed = collections.derive_source_collection(tx, doc["source_id"])
         if doc.get("tags", {}) != stored.get("tags", {}):
             tag_rows.replace_rows(tx, KIND, doc["id"], doc.get("tags", {}))
-        _replace(tx, row, {**flow_rules.columns_of(doc), "metadata_updated": now, "doc": doc})
-        _record_flows(tx, journal, [doc["id"]], doc["metadata_updated"])
-        _record_members(tx, journal, ({i["id"] for i in before} ^ {i["id"] for i in members}) - {doc["id"]}, changed)
-
-
-_COLLECTIONS = "collections"
-"""The lock of those who change what collects what: taken last, before the first look at other flows' collections."""
-
-
-def remove(tx: Writer, journal: Journal, row: Row, now: int) -> None:
-    """Take the flow out of the catalogue; its segments are removed apart from it (FLOW-DEL-10, A28).
-
-    The caller holds the locks of the flow and of its source.
-    """
-    flow_id = row["id"]
-    tx.lock(_COLLECTIONS)
-    subject = subject_of_flow(tx, flow_id, row["source_id"])
-    tx.delete("flows", equals(id=flow_id))
-    tx.delete("tags", equals(kind=KIND, owner_id=flow_id))
-    members = {item["id"] for item in row["doc"].get("flow_collection", [])}
-    tx.delete("collections", equals(collector_id=flow_id))
-    affected = {row["source_id"]}
-    for parent in tx.select("flows", [In("id", sorted(subject.flow_collected_by))]):
-        doc = dict(parent["doc"])
-        doc["flow_collection"] = [item for item in doc.get("flow_collection", []) if item["id"] != flow_id]
-        doc["metadata_version"] = flow_rules.next_version(None, None)
-        doc["metadata_updated"] = rfc3339(now)
-        _replace(tx, parent, {"metadata_updated": now, "doc": doc})
-        collections.replace_rows(tx, parent["id"], doc["flow_collection"])
-        affected.add(parent["source_id"])
-    journal.flow_deleted(subject)
-    changed = {id_ for source_id in affected for id_ in collections.derive_source_collection(tx, source_id)}
-    changed |= sources.delete_orphan(tx, journal, row["source_id"], subject.source_collected_by)
-    _record_members(tx, journal, members | set(subject.flow_collected_by), changed)
-
-
-def _replace(tx: Writer, row: Row, values: Mapping[str, Any]) -> None:
-    """Write the flow's row, unless another writer has done so since it was read."""
-    if not tx.update("flows", equals(id=row["id"], metadata_updated=row["metadata_updated"]), values):
-        raise Contended(f"flow {row['id']} has just been changed by another request; try again")
-
-
-def _record_members(tx: Reader, journal: Journal, flow_ids: Collection[str], source_ids: Collection[str]) -> None:
-    """Tell of flows and sources that look different because a collection has changed (AMB-19)."""
-    sources.record(tx, journal, "sources/updated", source_ids)
-    _record_flows(tx, journal, flow_ids)
-
-
-def _record_flows(tx: Reader, journal: Journal, flow_ids: Collection[str], moment: str | None = None) -> None:
-    if flow_ids and journal.wanted:
-        for doc in documents(tx, tx.select("flows", [In("id", sorted(flow_ids))])):
-            journal.flow("flows/updated", doc, moment)
+        flow_rows.replace(tx, row, {**flow_rules.columns_of(doc), "metadata_updated": now, "doc": doc})
+        flow_rows.record(tx, journal, [doc["id"]], doc["metadata_updated"])
+        moved = {item["id"] for item in before} ^ {item["id"] for item in members}
+        flow_rows.record_members(tx, journal, moved - {doc["id"]}, changed)
 
 
 def _refuse_inherited(flow_id: str, name: str, *, unset: bool) -> None:
@@ -328,18 +258,3 @@ def _refuse_inherited(flow_id: str, name: str, *, unset: bool) -> None:
 
 def _no_tag(flow_id: str, name: str) -> NotFound:
     return NotFound(f"flow {flow_id} has no tag {name!r}", field="name", behaviour="FLOW-TAG-02")
-
-
-def documents(tx: Reader, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Whole documents: what was stored, collected_by, and when segments last changed (FLOW-GET-12, A67)."""
-    ids = [row["id"] for row in rows]
-    collectors = collections.collected_by(tx, ids)
-    found = []
-    for row in rows:
-        doc = dict(row["doc"])
-        if row["id"] in collectors:
-            doc["collected_by"] = collectors[row["id"]]
-        if row["segments_updated"] is not None:
-            doc["segments_updated"] = rfc3339(row["segments_updated"])
-        found.append(doc)
-    return found

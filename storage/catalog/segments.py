@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from storage.catalog import flows, references, urls
+from storage.catalog import flow_rows, references, urls
 from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment, retried, rfc3339
 from storage.catalog.events import change
@@ -68,7 +68,7 @@ class Segments:
         size = request.size(self._env.limits)
 
         def read(tx: Reader) -> SegmentPage:
-            flow = None if filters.timerange.is_empty else flows.look(tx, caller, flow_id)
+            flow = None if filters.timerange.is_empty else flow_rows.look(tx, caller, flow_id)
             if flow is None:
                 return SegmentPage(Page([], size, request.reverse, None), EMPTY)
             where = [*filters.conditions(flow_id), *inside_content(flow)]
@@ -99,7 +99,7 @@ class Segments:
             except Invalid as refusal:
                 failed[number] = refusal
         with suppress(_NothingToKeep), change(self._env) as (tx, journal):
-            flow = flows.find_writable(tx, caller, flow_id, *elsewhere)
+            flow = flow_rows.find_writable(tx, caller, flow_id, *elsewhere)
             check_container(flow)
             content = self._extend(tx, flow, [timerange.bounds for timerange in placed.values()])
             batch = Batch.load(tx, self._env, flow, [items[number] for number in placed], content[1])
