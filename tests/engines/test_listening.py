@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from storage.errors import Contended
 from storage.tables import open_engine
 from storage.tables.conditions import equals
 from storage.tables.engine import Engine, Writer
 from tests.engines.rows import flow_row
+from tests.engines.trying import until_done
 
 ROUNDS = 15
 
@@ -36,17 +36,6 @@ def _is_heard(engine: Engine) -> bool:
     with engine.write() as tx:
         tx.lock("flow:f")
         return bool(tx.select("webhooks", equals(enabled=True), limit=1, columns=["id"]))
-
-
-def _write(engine: Engine, change: Callable[[Writer], Any]) -> None:
-    for _ in range(1000):
-        try:
-            with engine.write() as tx:
-                change(tx)
-        except Contended:
-            continue
-        return
-    raise AssertionError("never won")
 
 
 def test_what_one_process_enables_another_sees_at_once(engine: Engine, others: list[Engine]) -> None:
@@ -90,11 +79,11 @@ def test_one_that_goes_while_another_comes_leaves_nobody_unheard(engine: Engine,
 
         def leave(n: int = number, start: threading.Barrier = start) -> None:
             start.wait()
-            _write(others[0], lambda tx: tx.update("webhooks", equals(id=f"{n}"), {"enabled": False}))
+            until_done(others[0], lambda tx: tx.update("webhooks", equals(id=f"{n}"), {"enabled": False}))
 
         def come(n: int = number, start: threading.Barrier = start) -> None:
             start.wait()
-            _write(others[1], lambda tx: tx.insert("webhooks", [_webhook(f"{n + 1}")]))
+            until_done(others[1], lambda tx: tx.insert("webhooks", [_webhook(f"{n + 1}")]))
 
         threads = [threading.Thread(target=leave), threading.Thread(target=come)]
         for thread in threads:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from vastdb import errors
 
-from storage.errors import Contended, Unavailable
+from storage.errors import Unavailable
 from storage.tables import open_engine
 from storage.tables.conditions import equals
 from storage.tables.engine import Engine, Reader, Writer
 from storage.tables.vast import cluster
 from tests.engines.rows import flow_row
+from tests.engines.trying import until_done
 from tests.vast_emulator import Emulator, Fault
 from tests.vast_emulator.errors import Refusal
 from tests.vast_emulator.store import Transaction
@@ -49,17 +50,6 @@ def _remove(tx: Writer) -> None:
     tx.delete("segments", [*equals(flow_id="f", start_ns=0)])
 
 
-def _done(engine: Engine, change: Callable[[Writer], None]) -> None:
-    for _ in range(1000):
-        try:
-            with engine.write() as tx:
-                change(tx)
-        except Contended:
-            continue
-        return
-    raise AssertionError("never won")
-
-
 def _page(tx: Reader, between: Callable[[], None] = lambda: None) -> list[int]:
     """The generations that are told by the flow, its segments and an instance: none where there is no flow."""
     flow = tx.get("flows", id="f")
@@ -78,7 +68,7 @@ def other(engine_url: str, engine: Engine) -> Iterator[Engine]:
     """Another process, once there is a flow with segments."""
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f", segments_updated=0)])
-    _done(engine, lambda tx: _renew(tx, 0))
+    until_done(engine, lambda tx: _renew(tx, 0))
     other = open_engine(engine_url)
     yield other
     other.close()
@@ -90,7 +80,7 @@ def test_a_page_is_of_one_moment_however_others_write(engine: Engine, other: Eng
 
     def write() -> None:
         for generation in range(1, GENERATIONS):
-            _done(other, lambda tx: _renew(tx, generation, flow=flow))  # noqa: B023
+            until_done(other, lambda tx: _renew(tx, generation, flow=flow))  # noqa: B023
         ended.set()
 
     thread = threading.Thread(target=write)
@@ -117,7 +107,7 @@ def test_a_change_in_between_is_seen_whole_or_not_at_all(
     def between() -> None:
         turns.append(len(turns))
         if turns[-1] == when:
-            _done(other, change)
+            until_done(other, change)
 
     # An engine that notices afterwards reads again; others see nothing of it.
     told = engine.read_under("flow:f", lambda tx: _page(tx, between) if not turns or turns[-1] < when else _page(tx))
@@ -131,7 +121,7 @@ def test_the_row_that_is_the_lock_is_to_be_asked_for_first(engine: Engine, other
         tries.append(len(tries))
         segments = tx.select("segments", equals(flow_id="f"))
         if len(tries) == 1:
-            _done(other, lambda tx: _renew(tx, 1))
+            until_done(other, lambda tx: _renew(tx, 1))
         flow = tx.get("flows", id="f")
         assert flow is not None
         return {flow["segments_updated"], *(row["created"] for row in segments)}
@@ -153,14 +143,14 @@ def _unmade(tx: Writer) -> None:
 
 def test_another_flow_of_the_same_id_is_told_from_the_one_that_was_there(engine: Engine, engine_url: str) -> None:
     other = open_engine(engine_url)
-    _done(engine, lambda tx: _made(tx, 0))
+    until_done(engine, lambda tx: _made(tx, 0))
     turns: list[int] = []
 
     def between() -> None:
         turns.append(len(turns))
         if len(turns) == 1:
-            _done(other, _unmade)
-            _done(other, lambda tx: _made(tx, 1))
+            until_done(other, _unmade)
+            until_done(other, lambda tx: _made(tx, 1))
 
     told = engine.read_under("flow:f", lambda tx: _page(tx, between))
     other.close()
@@ -175,7 +165,7 @@ def test_a_failure_that_half_a_change_has_caused_is_not_told(engine: Engine, oth
         flow = tx.get("flows", id="f")
         assert flow is not None
         if len(tries) == 1:
-            _done(other, lambda tx: _renew(tx, 1))
+            until_done(other, lambda tx: _renew(tx, 1))
         if any(row["created"] != flow["segments_updated"] for row in tx.select("segments", equals(flow_id="f"))):
             raise LookupError
         return int(flow["segments_updated"])
@@ -205,7 +195,7 @@ def test_a_transaction_after_a_glance_sees_one_moment(engine: Engine, other: Eng
         assert glance.get("flows", id="f") is not None
     with engine.read() as tx:
         before = _page(tx)
-        _done(other, lambda tx: _renew(tx, 1))
+        until_done(other, lambda tx: _renew(tx, 1))
         assert _page(tx) == before
 
 
@@ -215,7 +205,7 @@ def vast(emulator: Emulator) -> Iterator[Engine]:
     engine.create()
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f", segments_updated=0)])
-    _done(engine, lambda tx: _renew(tx, 0))
+    until_done(engine, lambda tx: _renew(tx, 0))
     yield engine
     emulator.faults.set([])
     engine.close()

@@ -16,6 +16,7 @@ from storage.tables import open_engine
 from storage.tables.conditions import equals
 from storage.tables.engine import Engine, Writer
 from tests.engines.rows import flow_row
+from tests.engines.trying import until_done
 from tests.servers.vast import VastServer
 from tests.vast_emulator import Emulator, Fault
 
@@ -51,18 +52,6 @@ def _put(start: int) -> Callable[[Writer], None]:
     return change
 
 
-def _until_done(engine: Engine, change: Callable[[Writer], Any], tries: int = 200) -> None:
-    for _ in range(tries):
-        try:
-            with engine.write() as tx:
-                change(tx)
-        except Unavailable:
-            time.sleep(0.005)
-            continue
-        return
-    raise AssertionError("never done")
-
-
 def _stored(engine: Engine) -> list[int]:
     with engine.read() as tx:
         return [row["start_ns"] for row in tx.select("segments", equals(flow_id="f"), order=("start_ns",))]
@@ -87,7 +76,7 @@ def test_rows_are_neither_lost_nor_doubled(emulator: Emulator, engine: Engine, f
         tx.insert("flows", [flow_row("f", segments_updated=0)])
     emulator.faults.set([fault])
     for number in range(ROWS):
-        _until_done(engine, _put(number * LENGTH))
+        until_done(engine, _put(number * LENGTH))
     emulator.faults.set([])
     assert _stored(engine) == [number * LENGTH for number in range(ROWS)]
     with engine.read() as tx:
@@ -159,7 +148,7 @@ def test_what_is_inserted_while_another_holds_the_lock_is_kept(emulator: Emulato
     thread.start()
     assert held.wait(30)
     threading.Timer(0.3, release.set).start()
-    _until_done(engine, change, tries=1000)
+    until_done(engine, change)
     thread.join()
     other.close()
     assert _stored(engine) == [0]
@@ -181,7 +170,7 @@ def test_a_writer_whose_end_was_not_heard_does_not_keep_others_out(emulator: Emu
         assert tx.get("segments", flow_id="f", start_ns=0) is None  # From here on the row is changed.
         raise Change
     started = time.monotonic()
-    _until_done(engine, _put(0), tries=1000)
+    until_done(engine, _put(0))
     assert time.monotonic() - started < 10
     assert _stored(engine) == [0]
 
@@ -251,7 +240,7 @@ def test_writers_on_different_machines_keep_apart(emulator: Emulator) -> None:
     def work() -> None:
         engine = open_engine(url)
         for _ in range(appends):
-            _until_done(engine, append, tries=2000)
+            until_done(engine, append, tries=2000)
         engine.close()
 
     threads = [threading.Thread(target=work) for _ in range(writers)]

@@ -1,0 +1,21 @@
+"""Changes that others may stand in the way of."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from storage.errors import Unavailable
+from storage.tables.engine import Engine, Writer
+
+
+def until_done(engine: Engine, change: Callable[[Writer], Any], tries: int = 1000) -> None:
+    """Make the change in a transaction of its own, again and again while races are lost or the database is away."""
+    for _ in range(tries):
+        try:
+            with engine.write() as tx:
+                change(tx)
+        except Unavailable:
+            time.sleep(0.005)
+            continue
+        return
+    raise AssertionError("never done")
