@@ -243,6 +243,12 @@ def test_a_cluster_that_wants_transactions_is_asked_without_one_only_once(
     assert _counted(emulator, vast) == {"begin": 1, "select": 3}
 
 
+def test_trouble_that_passes_says_nothing_of_reads_without_a_transaction(emulator: Emulator, vast: Engine) -> None:
+    emulator.faults.set([Fault("error", ("select",), times=1)])
+    assert _counted(emulator, vast)["begin"] == 1
+    assert _counted(emulator, vast) == {"begin": 0, "select": 4}
+
+
 def test_what_fails_in_a_transaction_too_says_nothing_of_reads_without_one(emulator: Emulator) -> None:
     engine = open_engine(emulator.url("late"))
     with pytest.raises(errors.NotFound), engine.glance() as glance:

@@ -27,7 +27,7 @@ from storage.tables.conditions import Compare, In
 from storage.tables.vast.address import Address
 from storage.tables.vast.layout import FORMS, ROW_ID, Form
 from storage.tables.vast.predicates import expression
-from storage.tables.vast.trouble import OUTAGES, UnknownOutcome, recognised, told, translated
+from storage.tables.vast.trouble import OUTAGES, OUTAGES_OF_ITS_OWN, UnknownOutcome, recognised, told, translated
 from storage.tables.vast.waiting import pause
 
 _log = logging.getLogger(__name__)
@@ -47,12 +47,13 @@ def _backoff(patience_s: float) -> Any:
     return BackoffConfig(wait_gen=waits, max_tries=10, max_time=patience_s, max_value=2.0)
 
 
-class InParts(Exception):
-    """An answer did not come whole at once, so that it would not be of one moment."""
+class NoDirectAnswer(Exception):
+    """None came without a transaction, or none that was whole at once and so of one moment. refused: it is likely to
+    stay so, if there is one in a transaction."""
 
-
-class Refused(Exception):
-    """The cluster answers nothing without a transaction, or nothing at the moment."""
+    def __init__(self, reason: str, *, refused: bool = False) -> None:
+        super().__init__(reason)
+        self.refused = refused
 
 
 class _Once:
@@ -66,7 +67,7 @@ class _Once:
     def query_data(self, **arguments: Any) -> Any:
         """Raises errors.ConnectionError as soon as a transaction could not have begun either."""
         if self._answered:
-            raise InParts
+            raise NoDirectAnswer("it came in parts")
         self._tries += 1
         try:
             answer = self._api.query_data(**arguments)
@@ -239,7 +240,7 @@ class Cluster:
     def select_directly(
         self, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
     ) -> pa.Table:
-        """The same without a transaction, as of the moment of the answer. Raises InParts and Refused."""
+        """The same without a transaction, as of the moment of the answer. Raises NoDirectAnswer."""
         api = _Once(self.session.api)
         with translated():
             try:
@@ -248,9 +249,9 @@ class Cluster:
             except (errors.ServiceUnavailable, errors.ConnectionError):
                 raise
             except errors.HttpError as error:
-                raise Refused(told(error)) from error
+                raise NoDirectAnswer(told(error), refused=not isinstance(error, OUTAGES_OF_ITS_OWN)) from error
 
-    def ask_no_more_directly(self, refusal: Refused) -> None:
+    def ask_no_more_directly(self, refusal: NoDirectAnswer) -> None:
         """To be told of what was refused, and answered in a transaction then."""
         _log.warning("VAST database: reads take a transaction from here on, for without one: %s", refusal)
         self.answers_directly = False

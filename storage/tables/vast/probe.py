@@ -13,7 +13,7 @@ from storage.errors import Contended, TamsError
 from storage.tables.conditions import Compare, In
 from storage.tables.engine import Row
 from storage.tables.schema import Column, Table
-from storage.tables.vast.cluster import Cluster, InParts, Refused
+from storage.tables.vast.cluster import Cluster, NoDirectAnswer
 from storage.tables.vast.engine import VastEngine
 from storage.tables.vast.layout import CELL_BYTES, ROW_ID, Form
 from storage.tables.vast.predicates import IN_LIST
@@ -94,7 +94,7 @@ def _tables(cluster: Cluster) -> Iterator[None]:
 
 _COMMITS = 40
 _SET_DIRECT_NO = "; set ?direct=no"
-_NO_ANSWER = (TamsError, UnknownOutcome, errors.HttpError, InParts, Refused)
+_NO_ANSWER = (TamsError, UnknownOutcome, errors.HttpError, NoDirectAnswer)
 
 
 def _number(text: str | None) -> int:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.engine import Row
-from storage.tables.vast.cluster import Cluster, InParts, Refused
+from storage.tables.vast.cluster import Cluster, NoDirectAnswer
 from storage.tables.vast.finding import Finder
 from storage.tables.vast.layout import FORMS, GUARDED, HOLDERS, NOTICE, UNDER_LOCK, Form
 from storage.tables.vast.predicates import chunks, is_pin
@@ -114,18 +114,15 @@ class VastGlance(VastReader):
 
     def _ask(self, form: Form, where: Sequence[Compare | In], columns: Sequence[str], limit: int | None) -> pa.Table:
         self._note(form, where)
-        refusal = None
-        if self._tx is None and self._cluster.answers_directly:
-            try:
-                return self._cluster.select_directly(form, where, columns, limit)
-            except InParts:
-                pass
-            except Refused as error:
-                refusal = error
-        found = super()._ask(form, where, columns, limit)
-        if refusal is not None:
-            self._cluster.ask_no_more_directly(refusal)
-        return found
+        if self._tx is not None or not self._cluster.answers_directly:
+            return super()._ask(form, where, columns, limit)
+        try:
+            return self._cluster.select_directly(form, where, columns, limit)
+        except NoDirectAnswer as reason:
+            found = super()._ask(form, where, columns, limit)
+            if reason.refused:
+                self._cluster.ask_no_more_directly(reason)
+            return found
 
     def _note(self, form: Form, where: Sequence[Compare | In]) -> None:
         self._asked.append(form.name)

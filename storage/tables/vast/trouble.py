@@ -17,13 +17,12 @@ class Foreign(Exception):
     """An answer that is not the cluster's own, but that of something between it and this server."""
 
 
+OUTAGES_OF_ITS_OWN = (errors.InternalServerError, errors.RequestTimeout, errors.InsufficientCapacity)
 OUTAGES = (
+    *OUTAGES_OF_ITS_OWN,
     Foreign,
     errors.ConnectionError,
     errors.ServiceUnavailable,
-    errors.InternalServerError,
-    errors.RequestTimeout,
-    errors.InsufficientCapacity,
     errors.Forbidden,
     errors.ApiResponseError,
     _internal.QueryDataInternalError,
