@@ -24,9 +24,9 @@ def find(tx: Reader, caller: Caller, flow_id: str) -> Row:
     return row
 
 
-def look(tx: Reader, caller: Caller, flow_id: str) -> Row | None:
-    """The flow's row, or None."""
-    rows = tx.select("flows", [Compare("id", "==", flow_id), *caller.visible(KIND)], limit=1)
+def look(tx: Reader, caller: Caller, flow_id: str, columns: Sequence[str] | None = None) -> Row | None:
+    """The flow's row, or these columns of it; None where there is no such flow."""
+    rows = tx.select("flows", [Compare("id", "==", flow_id), *caller.visible(KIND)], limit=1, columns=columns)
     return rows[0] if rows else None
 
 

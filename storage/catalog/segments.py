@@ -11,7 +11,7 @@ from storage.catalog.environment import Environment, retried, rfc3339
 from storage.catalog.events import change
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.registration import Batch, KnownObject
-from storage.catalog.timelines import Span, content_of, hull, inside_content, united
+from storage.catalog.timelines import CONTENT, Span, content_of, hull, inside_content, united
 from storage.catalog.urls import UrlFilter
 from storage.errors import Contended, Invalid, TamsError
 from storage.tables.conditions import Condition, In, Overlaps, equals
@@ -19,6 +19,7 @@ from storage.tables.engine import Reader, Row, Writer
 from storage.timerange import EMPTY, ETERNITY, TimeRange, parse_bounded
 
 _ORDER = Order(("start_ns",))
+_SHOWN = ("start_ns", "timerange", "object_id", "init_object_id", "doc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,11 @@ class Segments:
         size = request.size(self._env.limits)
 
         def read(tx: Reader) -> SegmentPage:
-            flow = None if filters.timerange.is_empty else flow_rows.look(tx, caller, flow_id)
+            flow = None if filters.timerange.is_empty else flow_rows.look(tx, caller, flow_id, CONTENT)
             if flow is None:
                 return SegmentPage(Page([], size, request.reverse, None), EMPTY)
             where = [*filters.conditions(flow_id), *inside_content(flow)]
-            rows, next_key = select_page(tx, "segments", where, _ORDER, request, size)
+            rows, next_key = select_page(tx, "segments", where, _ORDER, request, size, _SHOWN)
             named = {id_ for row in rows for id_ in (row["object_id"], row["init_object_id"]) if id_ is not None}
             get_urls = urls.read(tx, self._env, named, wanted, base_url)
             items = [_document(row, get_urls, include_object_timerange) for row in rows]

@@ -61,6 +61,10 @@ def after_deletion(content: Span, deleted: Span, first: int, last: int) -> Span:
     return (start, end) if start < end else (0, 0)
 
 
+CONTENT = ("content_start", "content_end")
+"""Columns of a flow's row that tell what holds every segment of it; null where that is not known."""
+
+
 def inside_content(flow: Row) -> list[Condition]:
     """Conditions that every segment of the flow meets, for engines that have to know where to look."""
     if flow["content_start"] is None:

@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 
 _AT_ONCE = 1 << 17
 """Rows that one answer may hold where no limit is asked for."""
+_KEPT_QUESTIONS = 256
+"""Those about one row come again and again; so many are kept as the SDK has made them."""
 _NO_TRANSACTION = 0
 """What the SDK sends as the transaction's id where there is none."""
 _BEGIN_TRIES = 3
@@ -56,25 +58,29 @@ class NoDirectAnswer(Exception):
         self.refused = refused
 
 
-class _Once:
-    """The SDK's way to ask, for an answer in one part."""
+class _Questions:
+    """The SDK's way to ask, for its reader of answers: each is taken in whole before it is read, which takes far less
+    time than to read from the connection bit by bit. once: an answer must come in one part."""
 
-    def __init__(self, api: Any) -> None:
+    def __init__(self, api: Any, *, once: bool) -> None:
         self._api = api
+        self._once = once
         self._answered = False
         self._tries = 0
 
     def query_data(self, **arguments: Any) -> Any:
-        """Raises errors.ConnectionError as soon as a transaction could not have begun either."""
-        if self._answered:
+        """Raises errors.ConnectionError, if once, as soon as a transaction could not have begun either."""
+        if self._once and self._answered:
             raise NoDirectAnswer("it came in parts")
         self._tries += 1
         try:
             answer = self._api.query_data(**arguments)
         except errors.ConnectionError as error:
-            error.may_retry = error.may_retry and self._tries < _BEGIN_TRIES
+            if self._once:
+                error.may_retry = error.may_retry and self._tries < _BEGIN_TRIES
             raise
         self._answered = True
+        answer.raw = pa.BufferReader(answer.raw.read())
         return answer
 
 
@@ -90,7 +96,9 @@ class Cluster:
         self._guard = threading.Lock()
         self._session: Any = None
         self._endings: ThreadPoolExecutor | None = None
+        self._forms = dict(FORMS)
         self._metadata = {form.name: self._described(form) for form in FORMS.values()}
+        self._kept_question = functools.lru_cache(_KEPT_QUESTIONS)(self._question)
         # Lost races are part of the work here, and the SDK warns of each.
         logging.getLogger("vastdb").setLevel(logging.ERROR)
         os.register_at_fork(after_in_child=self._forget)
@@ -109,6 +117,7 @@ class Cluster:
 
     def describe(self, form: Form) -> None:
         """Take in a table that is not one of the catalogue's."""
+        self._forms[form.name] = form
         self._metadata[form.name] = self._described(form)
 
     @property
@@ -235,13 +244,13 @@ class Cluster:
         columns may name the row id.
         """
         with translated():
-            return self._select(self.session.api, tx, form, conditions, columns, limit)
+            return self._select(_Questions(self.session.api, once=False), tx, form, conditions, columns, limit)
 
     def select_directly(
         self, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
     ) -> pa.Table:
         """The same without a transaction, as of the moment of the answer. Raises NoDirectAnswer."""
-        api = _Once(self.session.api)
+        api = _Questions(self.session.api, once=True)
         with translated():
             try:
                 with recognised():
@@ -265,11 +274,9 @@ class Cluster:
         columns: Sequence[str],
         limit: int | None,
     ) -> pa.Table:
-        metadata = self._metadata[form.name]
-        schema = pa.schema([pa.field(ROW_ID, form.id_type), *form.schema])
-        request = _internal.build_query_data_request(
-            schema=schema, predicate=expression(metadata.ibis_table, conditions), field_names=list(columns)
-        )
+        may_recur = all(isinstance(condition, Compare) for condition in conditions)
+        make = self._kept_question if may_recur else self._question
+        request = make(form.name, tuple(conditions), tuple(columns))
         config = SplitWorkerConfig(
             num_splits=1,
             num_sub_splits=1,
@@ -279,7 +286,7 @@ class Cluster:
             queue_priority=None,
             semi_sorted_projection_name=None,
         )
-        place = metadata.ref
+        place = self._metadata[form.name].ref
         worker = SplitWorker(api, request, place.bucket, place.schema, place.table, tx, False, 0, config)
         batches: list[pa.RecordBatch] = []
 
@@ -292,6 +299,12 @@ class Cluster:
 
         self.session.api._backoff_decorator(read)()
         return pa.Table.from_batches(batches, request.response_schema).slice(0, limit)
+
+    def _question(self, table: str, conditions: tuple[Compare | In, ...], columns: tuple[str, ...]) -> Any:
+        """The SDK's form of a question, which takes longer to make than anything else here."""
+        predicate = expression(self._metadata[table].ibis_table, conditions)
+        schema = self._forms[table].asked
+        return _internal.build_query_data_request(schema=schema, predicate=predicate, field_names=list(columns))
 
     def insert(self, tx: int, form: Form, batch: pa.RecordBatch) -> list[Any]:
         """Add rows; their ids, in the same order."""

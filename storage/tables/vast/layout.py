@@ -30,6 +30,9 @@ HOLDERS = Column("holders", "string", nullable=True)
 """Of a row that is a lock: the transactions that changed it last, newest first."""
 GUARDED = {"flow": "flows"}
 """By the kind of a lock's name ("flow:<id>"): the table whose row of that id is the lock, where there is one."""
+VERSION = (HOLDERS.name, "metadata_updated")
+"""Columns of a row of GUARDED, of which one changes whenever anything of the row does: who locks it marks it, and who
+changes it without a lock says when."""
 UNDER_LOCK = {"flows": "id", "segments": "flow_id"}
 """Tables whose rows of a flow, told by this column, change only with that flow's row: it is changed itself, or locked
 and so marked."""
@@ -62,6 +65,11 @@ class Form:
     def schema(self) -> pa.Schema:
         """All columns may be null there: whether a cluster minds is not documented, so that it is checked here."""
         return pa.schema([pa.field(column.name, _TYPES[column.type]) for column in self.columns.values()])
+
+    @cached_property
+    def asked(self) -> pa.Schema:
+        """What may be asked for: the row id too."""
+        return pa.schema([pa.field(ROW_ID, self.id_type), *self.schema])
 
     @cached_property
     def sort(self) -> tuple[str, ...]:

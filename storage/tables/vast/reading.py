@@ -9,7 +9,7 @@ from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.engine import Row
 from storage.tables.vast.cluster import Cluster, NoDirectAnswer
 from storage.tables.vast.finding import Finder
-from storage.tables.vast.layout import FORMS, GUARDED, HOLDERS, NOTICE, UNDER_LOCK, Form
+from storage.tables.vast.layout import FORMS, GUARDED, NOTICE, UNDER_LOCK, VERSION, Form
 from storage.tables.vast.predicates import chunks, is_pin
 from storage.tables.vast.timelines import Densities
 
@@ -86,7 +86,7 @@ class VastGlance(VastReader):
         super().__init__(cluster, densities)
         self._asked: list[str] = []
         self._owners: list[str | None] = []
-        self._locks: dict[str, Row] = {}
+        self._locks: dict[str, tuple[Any, ...]] = {}
 
     def is_of_one_moment(self, lock: str) -> bool:
         """Whether all answers were as at one moment: the only one, or that of the only answer about rows that do not
@@ -99,7 +99,8 @@ class VastGlance(VastReader):
         elsewhere = sum(owner != id_ for owner in self._owners)
         if self._asked[0] != form.name or seen is None or elsewhere > 1:
             return False
-        return self._fetch(form, [Compare(form.table.key[0], "==", id_)], list(seen), None) == [seen]
+        rows = super()._fetch(form, [Compare(form.table.key[0], "==", id_)], VERSION, None)
+        return [tuple(row[name] for name in VERSION) for row in rows] == [seen]
 
     def _fetch(
         self, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
@@ -107,9 +108,9 @@ class VastGlance(VastReader):
         if not form.locks:
             return super()._fetch(form, conditions, columns, limit)
         key = form.table.key[0]
-        rows = super()._fetch(form, conditions, list(dict.fromkeys((*columns, key, HOLDERS.name))), limit)
+        rows = super()._fetch(form, conditions, list(dict.fromkeys((*columns, key, *VERSION))), limit)
         for row in rows:
-            self._locks.setdefault(row[key], row)
+            self._locks.setdefault(row[key], tuple(row[name] for name in VERSION))
         return rows
 
     def _ask(self, form: Form, where: Sequence[Compare | In], columns: Sequence[str], limit: int | None) -> pa.Table:
