@@ -1,8 +1,4 @@
-"""Requests to a cluster: one session a process, an end to every wait, and the SDK's errors in storage's words.
-
-Reads go by the SDK's own reader of query answers over the session's pooled connections: its `Table.select` opens a
-connection for each call. All other requests are public methods of the SDK.
-"""
+"""Requests to a cluster: one session a process, an end to every wait, and the SDK's errors in storage's words."""
 
 import contextlib
 import functools
@@ -17,27 +13,20 @@ from typing import Any
 
 import pyarrow as pa
 import vastdb
-from vastdb import _internal, errors
+from vastdb import errors
 from vastdb.config import BackoffConfig
-from vastdb.table import SplitWorker, SplitWorkerConfig
 from vastdb.table_metadata import TableMetadata, TableRef, TableType
 
 from storage.errors import Contended, Unavailable
 from storage.tables.conditions import Compare, In
 from storage.tables.vast.address import Address
+from storage.tables.vast.asking import NoDirectAnswer, ask
 from storage.tables.vast.layout import FORMS, ROW_ID, Form
-from storage.tables.vast.predicates import expression
 from storage.tables.vast.trouble import OUTAGES, OUTAGES_OF_ITS_OWN, UnknownOutcome, recognised, told, translated
 from storage.tables.vast.waiting import pause
 
 _log = logging.getLogger(__name__)
 
-_AT_ONCE = 1 << 17
-"""Rows that one answer may hold where no limit is asked for."""
-_KEPT_QUESTIONS = 256
-"""Those about one row come again and again; so many are kept as the SDK has made them."""
-_NO_TRANSACTION = 0
-"""What the SDK sends as the transaction's id where there is none."""
 _BEGIN_TRIES = 3
 _UNDO_TRIES = 12
 
@@ -47,41 +36,6 @@ def _backoff(patience_s: float) -> Any:
     as long each time."""
     waits = functools.partial(BackoffConfig().wait_gen, factor=0.05)
     return BackoffConfig(wait_gen=waits, max_tries=10, max_time=patience_s, max_value=2.0)
-
-
-class NoDirectAnswer(Exception):
-    """None came without a transaction, or none that was whole at once and so of one moment. refused: it is likely to
-    stay so, if there is one in a transaction."""
-
-    def __init__(self, reason: str, *, refused: bool = False) -> None:
-        super().__init__(reason)
-        self.refused = refused
-
-
-class _Questions:
-    """The SDK's way to ask, for its reader of answers: each is taken in whole before it is read, which takes far less
-    time than to read from the connection bit by bit. once: an answer must come in one part."""
-
-    def __init__(self, api: Any, *, once: bool) -> None:
-        self._api = api
-        self._once = once
-        self._answered = False
-        self._tries = 0
-
-    def query_data(self, **arguments: Any) -> Any:
-        """Raises errors.ConnectionError, if once, as soon as a transaction could not have begun either."""
-        if self._once and self._answered:
-            raise NoDirectAnswer("it came in parts")
-        self._tries += 1
-        try:
-            answer = self._api.query_data(**arguments)
-        except errors.ConnectionError as error:
-            if self._once:
-                error.may_retry = error.may_retry and self._tries < _BEGIN_TRIES
-            raise
-        self._answered = True
-        answer.raw = pa.BufferReader(answer.raw.read())
-        return answer
 
 
 class Cluster:
@@ -96,9 +50,7 @@ class Cluster:
         self._guard = threading.Lock()
         self._session: Any = None
         self._endings: ThreadPoolExecutor | None = None
-        self._forms = dict(FORMS)
         self._metadata = {form.name: self._described(form) for form in FORMS.values()}
-        self._kept_question = functools.lru_cache(_KEPT_QUESTIONS)(self._question)
         # Lost races are part of the work here, and the SDK warns of each.
         logging.getLogger("vastdb").setLevel(logging.ERROR)
         os.register_at_fork(after_in_child=self._forget)
@@ -117,7 +69,6 @@ class Cluster:
 
     def describe(self, form: Form) -> None:
         """Take in a table that is not one of the catalogue's."""
-        self._forms[form.name] = form
         self._metadata[form.name] = self._described(form)
 
     @property
@@ -244,17 +195,17 @@ class Cluster:
         columns may name the row id.
         """
         with translated():
-            return self._select(_Questions(self.session.api, once=False), tx, form, conditions, columns, limit)
+            return ask(self.session.api, self._metadata[form.name].ref, form, conditions, columns, limit, tx=tx)
 
     def select_directly(
         self, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
     ) -> pa.Table:
         """The same without a transaction, as of the moment of the answer. Raises NoDirectAnswer."""
-        api = _Questions(self.session.api, once=True)
+        ref = self._metadata[form.name].ref
         with translated():
             try:
                 with recognised():
-                    return self._select(api, _NO_TRANSACTION, form, conditions, columns, limit)
+                    return ask(self.session.api, ref, form, conditions, columns, limit, tries=_BEGIN_TRIES)
             except (errors.ServiceUnavailable, errors.ConnectionError):
                 raise
             except errors.HttpError as error:
@@ -264,47 +215,6 @@ class Cluster:
         """To be told of what was refused, and answered in a transaction then."""
         _log.warning("VAST database: reads take a transaction from here on, for without one: %s", refusal)
         self.answers_directly = False
-
-    def _select(
-        self,
-        api: Any,
-        tx: int,
-        form: Form,
-        conditions: Sequence[Compare | In],
-        columns: Sequence[str],
-        limit: int | None,
-    ) -> pa.Table:
-        may_recur = all(isinstance(condition, Compare) for condition in conditions)
-        make = self._kept_question if may_recur else self._question
-        request = make(form.name, tuple(conditions), tuple(columns))
-        config = SplitWorkerConfig(
-            num_splits=1,
-            num_sub_splits=1,
-            num_row_groups_per_sub_split=8,
-            limit_rows_per_sub_split=limit or _AT_ONCE,
-            use_semi_sorted_projections=True,
-            queue_priority=None,
-            semi_sorted_projection_name=None,
-        )
-        place = self._metadata[form.name].ref
-        worker = SplitWorker(api, request, place.bucket, place.schema, place.table, tx, False, 0, config)
-        batches: list[pa.RecordBatch] = []
-
-        def read() -> None:
-            for batch in worker:
-                batches.append(batch)
-                if limit is not None and sum(map(len, batches)) >= limit:
-                    # Enough: the rest of this answer is read, and no further one asked for.
-                    worker.subsplits_state = dict.fromkeys(worker.subsplits_state, _internal.TABULAR_INVALID_ROW_ID)
-
-        self.session.api._backoff_decorator(read)()
-        return pa.Table.from_batches(batches, request.response_schema).slice(0, limit)
-
-    def _question(self, table: str, conditions: tuple[Compare | In, ...], columns: tuple[str, ...]) -> Any:
-        """The SDK's form of a question, which takes longer to make than anything else here."""
-        predicate = expression(self._metadata[table].ibis_table, conditions)
-        schema = self._forms[table].asked
-        return _internal.build_query_data_request(schema=schema, predicate=predicate, field_names=list(columns))
 
     def insert(self, tx: int, form: Form, batch: pa.RecordBatch) -> list[Any]:
         """Add rows; their ids, in the same order."""

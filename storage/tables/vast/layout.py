@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import ibis
 import orjson
 import pyarrow as pa
 
@@ -40,7 +41,7 @@ NOTICE = ""
 """The key of a row in a table of GUARDED that is none of the catalogue's (storage.tables.vast.notice)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Form:
     """One table as it is on a cluster. locks: its rows are locks too (GUARDED), and its notice is another."""
 
@@ -70,6 +71,11 @@ class Form:
     def asked(self) -> pa.Schema:
         """What may be asked for: the row id too."""
         return pa.schema([pa.field(ROW_ID, self.id_type), *self.schema])
+
+    @cached_property
+    def ibis_table(self) -> Any:
+        """Its columns for the SDK's conditions."""
+        return ibis.table(self.schema, name=self.name)
 
     @cached_property
     def sort(self) -> tuple[str, ...]:

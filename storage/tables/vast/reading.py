@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.engine import Row
-from storage.tables.vast.cluster import Cluster, NoDirectAnswer
+from storage.tables.vast.asking import NoDirectAnswer
+from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.finding import Finder
 from storage.tables.vast.layout import FORMS, GUARDED, NOTICE, UNDER_LOCK, VERSION, Form
 from storage.tables.vast.predicates import chunks, is_pin
