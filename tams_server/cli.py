@@ -60,12 +60,13 @@ def _serve(loaded: Loaded, _options: argparse.Namespace) -> int:
 
 
 def _show_first_token(token: str, settings: Settings) -> None:
+    program = os.path.relpath(Path(sys.executable).with_name("tams-server"))
     url = settings.public_url or f"http://localhost:{settings.port}"
     print(
         "\nThis is the first start, so here is a token with all rights. It is shown this once and not kept:\n\n"
         f"    {token}\n\n"
         f'Try it:   curl -H "Authorization: Bearer {token}" {url.rstrip("/")}/service\n'
-        "Another:  tams-server token create --name NAME\n",
+        f"Another:  {program} token create --name NAME   (with the same TAMS_* variables)\n",
         flush=True,
     )
 

@@ -1,9 +1,9 @@
 """/metrics, in the text format of Prometheus: what the processes have counted, and what waits in the catalogue."""
 
+import asyncio
 import functools
 import importlib.metadata
 import platform
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +19,11 @@ from storage.catalog.environment import SECOND
 from storage.catalog.supervision import Backlog
 from storage.errors import TamsError
 from tams_server.errors import MethodNotAllowed
+from tams_server.impatience import Impatient
 from tams_server.metrics import Metrics
 from tams_server.runtime import Runtime
 
 PATH = "/metrics"
-_KEPT_S = 1.0
 
 
 class MetricsPage:
@@ -31,7 +31,6 @@ class MetricsPage:
 
     def __init__(self, metrics: Metrics, runtime: Runtime, api_version: str) -> None:
         self._metrics = metrics
-        self._runtime = runtime
         self._waiting = CollectorRegistry()
         self._waiting.register(Waiting(lambda: runtime.parts.catalog.supervision.backlog()))
         self._waiting.register(_Build(api_version))
@@ -39,7 +38,7 @@ class MetricsPage:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed("only GET and HEAD are possible here", headers={"Allow": "GET, HEAD"})
-        body = await self._runtime.in_thread(self._text)
+        body = await asyncio.to_thread(self._text)
         headers = [
             (b"content-type", CONTENT_TYPE_PLAIN_0_0_4.encode()),
             (b"content-length", str(len(body)).encode()),
@@ -76,30 +75,20 @@ def metrics_port(port: int | None, host: str, metrics: Metrics, backlog: Callabl
 class Waiting(Collector):
     """Jobs and events that wait, read when asked for, but not more often than once a second.
 
-    Where the catalogue cannot be read there are no such numbers: none is made up.
+    Where the catalogue cannot be read in time there are no such numbers: none is made up.
     """
 
     def __init__(self, read: Callable[[], Backlog]) -> None:
-        self._read = read
-        self._lock = threading.Lock()
-        self._read_at = float("-inf")
-        self._backlog: Backlog | None = None
+        self._reading = Impatient(read)
 
     def collect(self) -> Iterator[Metric]:
-        backlog = self._current()
+        try:
+            backlog = self._reading.get()
+        except TamsError:
+            backlog = None
         yield GaugeMetricFamily("tams_catalogue_up", "Whether the catalogue could be read.", backlog is not None)
         if backlog is not None:
             yield from _families(backlog, time.time())
-
-    def _current(self) -> Backlog | None:
-        with self._lock:
-            if time.monotonic() - self._read_at >= _KEPT_S:
-                try:
-                    self._backlog = self._read()
-                except TamsError:
-                    self._backlog = None
-                self._read_at = time.monotonic()
-            return self._backlog
 
 
 def _families(backlog: Backlog, now_s: float) -> Iterator[Metric]:

@@ -239,6 +239,11 @@ def test_an_address_says_where_and_never_shows_the_secret() -> None:
     assert (address.verify, address.answer_s) == ("/etc/ca.pem", 3)
     assert "s/ecret" not in repr(address)
     assert parse_address("vast+http://k@h/b/s", "given").secret == "given"
+    assert not parse_address("vast://k:s@h/b/s?direct=no&queue=no&patience=0.5").direct
+    wrong = ("direct=false", "queue=", "patience=-1", "timeout=0", "timeout=abc", "patience=inf", "timeout=nan")
+    for option in wrong:
+        with pytest.raises(ValueError, match=option.partition("=")[0]):
+            parse_address(f"vast://k:s@h/b/s?{option}")
     for url in ("vast://k@h/b/s", "vast://h/b/s", "vast://k:s@h/b", "vast://k:s@h/b/s?tiemout=3"):
         with pytest.raises(ValueError):
             parse_address(url)

@@ -4,7 +4,9 @@ asked to come back later, nothing that was acknowledged is lost, and the server 
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Protocol
 import httpx
 import pytest
 
+from tams_server.impatience import PATIENCE_S
 from tests.conformance.kit.documents import Json, flow
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.polling import until
@@ -285,3 +288,24 @@ def test_server_is_ready_only_while_its_catalogue_is_there(outage: Outage, tmp_p
             change()
             until(lambda: http.get("/readyz").status_code == status, f"/readyz to answer {status}", _PHASE_S)  # noqa: B023
             assert http.get("/healthz").status_code == 200
+
+
+@pytest.mark.timeout(180)
+def test_readiness_and_metrics_do_not_wait_for_a_database_that_hangs(tmp_path: Path) -> None:
+    """Not even while every thread that answers requests does."""
+    with VastServer(tmp_path / "vast") as vast:
+        settings = {"TAMS_DATABASE_URL": vast.url("tams"), "TAMS_WORKERS": "1"}
+        with Running(tmp_path / "server", settings) as server, server.client(60) as http:
+            http.get("/flows").raise_for_status()
+            vast.freeze()
+            with ThreadPoolExecutor(12) as pool:
+                held = [pool.submit(http.get, "/flows") for _ in range(12)]
+                began = time.monotonic()
+                until(lambda: http.get("/readyz").status_code == 503, "the end of readiness", _PHASE_S)
+                assert "tams_catalogue_up 0.0" in http.get("/metrics").text
+                assert time.monotonic() - began < 2 * PATIENCE_S + 3
+                assert http.get("/healthz").status_code == 200
+                assert not any(each.done() for each in held)
+                vast.thaw()
+                until(lambda: http.get("/readyz").status_code == 200, "readiness", _PHASE_S)
+            assert {each.result().status_code for each in held} <= {200, 503}

@@ -5,6 +5,7 @@ Its data are kept in the data folder (TAMS_DATA_DIR), and are there again at the
 
 import argparse
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,6 +28,10 @@ def main() -> int:
             url = postgres.url()
         else:
             url = stack.enter_context(VastServer(folder / "vast-emulated")).url("tams")
+        print(
+            f"For commands such as 'tams-server jobs', while it runs:\n\n    export TAMS_DATABASE_URL={shlex.quote(url)}\n",
+            flush=True,
+        )
         command = [sys.executable, "-m", "tams_server", "serve"]
         process = subprocess.Popen(command, env={**os.environ, "TAMS_DATABASE_URL": url})
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -55,6 +55,16 @@ class VastServer:
             raise RuntimeError(f"the emulated VAST Database ended with {self._process.wait()}")
         self._origin = url.rpartition("/")[0]
 
+    def freeze(self) -> None:
+        """Have it answer nothing, and keep its connections."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it as a crash would."""
         process, self._process = self._process, None

@@ -1,5 +1,7 @@
 """Where the tables are, and how long to wait for them."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -43,7 +45,7 @@ def parse_address(url: str, secret: str | None = None) -> Address:
     found = unquote(parts.password) if parts.password else secret
     if not found:
         raise ValueError("the secret key of the VAST database is missing: set TAMS_VAST_SECRET")
-    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    options = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
     unknown = options.keys() - {"ca", "timeout", "patience", "queue", "direct"}
     if unknown:
         raise ValueError(f"unknown option of the VAST database URL: {min(unknown)}")
@@ -56,8 +58,25 @@ def parse_address(url: str, secret: str | None = None) -> Address:
         access=unquote(parts.username),
         secret=found,
         verify=options.get("ca", True),
-        answer_s=float(options.get("timeout", 20)),
-        patience_s=float(options.get("patience", 10)),
-        queue=options.get("queue", "yes") != "no",
-        direct=options.get("direct", "yes") != "no",
+        answer_s=_seconds(options, "timeout", 20),
+        patience_s=_seconds(options, "patience", 10),
+        queue=_truth(options, "queue"),
+        direct=_truth(options, "direct"),
     )
+
+
+def _seconds(options: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        found = float(options.get(name, default))
+    except ValueError:
+        found = 0
+    if not 0 < found < math.inf:
+        raise ValueError(f"option {name} of the VAST database URL must be a number of seconds above 0")
+    return found
+
+
+def _truth(options: Mapping[str, str], name: str) -> bool:
+    found = options.get(name, "yes")
+    if found not in ("yes", "no"):
+        raise ValueError(f"option {name} of the VAST database URL must be yes or no, not {found!r}")
+    return found == "yes"

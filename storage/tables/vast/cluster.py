@@ -27,15 +27,16 @@ from storage.tables.vast.waiting import pause
 
 _log = logging.getLogger(__name__)
 
+_TRIES = 10
 _BEGIN_TRIES = 3
 _UNDO_TRIES = 12
 
 
-def _backoff(patience_s: float) -> Any:
+def _backoff(patience_s: float, tries: Callable[[], int]) -> Any:
     """How the SDK tries again where the cluster asks to slow down, or a read is cut off: after some 50 ms, and twice
-    as long each time."""
+    as long each time. tries: how often, looked up each time."""
     waits = functools.partial(BackoffConfig().wait_gen, factor=0.05)
-    return BackoffConfig(wait_gen=waits, max_tries=10, max_time=patience_s, max_value=2.0)
+    return BackoffConfig(wait_gen=waits, max_tries=tries, max_time=patience_s, max_value=2.0)
 
 
 class Cluster:
@@ -49,6 +50,7 @@ class Cluster:
         self.answers_directly = address.direct
         self._guard = threading.Lock()
         self._session: Any = None
+        self._failures = 0
         self._endings: ThreadPoolExecutor | None = None
         self._metadata = {form.name: self._described(form) for form in FORMS.values()}
         # Lost races are part of the work here, and the SDK warns of each.
@@ -73,23 +75,39 @@ class Cluster:
 
     @property
     def session(self) -> Any:
-        """The SDK's session of this process, made at first use."""
+        """The SDK's session of this process, made at first use.
+
+        Raises Unavailable: at once, and to all threads that have waited for it.
+        """
+        if self._session is not None:
+            return self._session
+        failures = self._failures
         with self._guard:
             if self._session is None:
-                address = self.address
-                with translated():
-                    self._session = vastdb.connect(
-                        endpoint=address.endpoint,
-                        access=address.access,
-                        secret=address.secret,
-                        ssl_verify=address.verify,
-                        timeout=(address.connect_s, address.answer_s),
-                        backoff_config=_backoff(address.patience_s),
-                    )
-                for endpoint in self._session.api.endpoints:
-                    # What the environment says of proxies and passwords would be looked up for every request.
-                    self._session.api._session_get_or_create(endpoint).trust_env = False
+                if self._failures != failures:
+                    raise Unavailable("the catalogue cannot be reached at the moment")
+                try:
+                    self._session = self._connect()
+                except BaseException:
+                    self._failures += 1
+                    raise
             return self._session
+
+    def _connect(self) -> Any:
+        address = self.address
+        with translated():
+            session = vastdb.connect(
+                endpoint=address.endpoint,
+                access=address.access,
+                secret=address.secret,
+                ssl_verify=address.verify,
+                timeout=(address.connect_s, address.answer_s),
+                backoff_config=_backoff(address.patience_s, lambda: 1 if self._session is None else _TRIES),
+            )
+        for endpoint in session.api.endpoints:
+            # What the environment says of proxies and passwords would be looked up for every request.
+            session.api._session_get_or_create(endpoint).trust_env = False
+        return session
 
     def close(self) -> None:
         with self._guard:
