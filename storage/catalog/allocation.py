@@ -67,12 +67,15 @@ class Allocation:
         limits = self._env.limits
         if len(ids) > limits.storage_max:
             raise Invalid(f"object_ids may hold at most {limits.storage_max} ids", field="object_ids")
-        if len(set(ids)) < len(ids):
-            raise Invalid("object_ids must not repeat an id", field="object_ids", behaviour="STO-08")
-        if any(not 0 < len(object_id) <= limits.object_id_max_chars for object_id in ids):
-            raise Invalid(
-                f"each of object_ids must have from 1 to {limits.object_id_max_chars} characters", field="object_ids"
-            )
+        seen: set[str] = set()
+        for number, object_id in enumerate(ids):
+            field = f"object_ids.{number}"
+            if object_id in seen:
+                raise Invalid(f"{field} repeats {object_id!r}", field=field, behaviour="STO-08")
+            if not 0 < len(object_id) <= limits.object_id_max_chars:
+                most = limits.object_id_max_chars
+                raise Invalid(f"{field} must have from 1 to {most} characters, not {len(object_id)}", field=field)
+            seen.add(object_id)
         taken = tx.select("objects", [In("id", ids)], limit=1, columns=["id"])
         if not taken:
             waiting = tx.select("garbage", [In("object_id", ids)], limit=1, columns=["object_id"])

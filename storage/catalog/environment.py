@@ -44,6 +44,8 @@ class Limits:
     webhook_give_up_s: int = 24 * 3600
     deletion_request_kept_s: int = 7 * 24 * 3600
     object_id_max_chars: int = 1024
+    url_max_chars: int = 8192
+    label_max_chars: int = 1024
 
 
 def _clock() -> int:

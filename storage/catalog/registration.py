@@ -133,7 +133,7 @@ class Batch:
             if value != stored:
                 called = "object_timerange" if name == "timerange" else name
                 raise Invalid(
-                    f"{called} of object {known.id!r} was registered as {stored}, and cannot become {value}",
+                    f"{called} of object {known.id!r} was registered {_as(stored)}, and cannot become {value}",
                     field=called,
                     behaviour="SEG-POST-30",
                 )
@@ -240,7 +240,8 @@ class Batch:
 
 
 def check_uncontrolled(env: Environment, url: str, label: str, name: str) -> None:
-    """Refuse a URL that no GET can be made to, and the label of a storage backend (SB-USE-04)."""
+    """Refuse a URL that no GET can be made to, one or a label that is too long, and the label of a storage backend
+    (SB-USE-04)."""
     try:
         parts = urlsplit(url)
         reachable = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -248,6 +249,11 @@ def check_uncontrolled(env: Environment, url: str, label: str, name: str) -> Non
         reachable = False
     if not reachable:
         raise Invalid(f"{name}.url {url[:200]!r} must be an absolute http or https URL", field=f"{name}.url")
+    for part, value, most in (("url", url, env.limits.url_max_chars), ("label", label, env.limits.label_max_chars)):
+        if len(value) > most:
+            raise Invalid(
+                f"{name}.{part} must have at most {most} characters, not {len(value)}", field=f"{name}.{part}"
+            )
     if env.store_labelled(label) is not None:
         raise Invalid(
             f"{name}.label {label!r} is the label of a storage backend", field=f"{name}.label", behaviour="SB-USE-04"
@@ -283,3 +289,7 @@ def _check_inside(used: TimeRange, whole: TimeRange) -> None:
             field="timerange",
             behaviour="SEG-POST-29",
         )
+
+
+def _as(stored: Any) -> str:
+    return "without one" if stored is None else f"as {stored}"

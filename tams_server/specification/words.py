@@ -5,7 +5,8 @@ by `format` or by `profile_id`; otherwise the message would be about an alternat
 """
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,16 +79,24 @@ def _names_secret(text: str) -> bool:
     return any(name in text.lower() for name in _SECRET_MEMBERS)
 
 
+def _pattern(_validator: Any, rule: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """As ECMA-262 has it: in Python "$" would let a line feed at the end through."""
+    if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", rule), instance):
+        yield ValidationError(f"{instance!r} does not match {rule!r}")
+
+
 class Explainer:
     """Looks for complaints with jsonschema, which knows more of an error than it costs us to be right."""
 
     def __init__(self, base: str, root: dict[str, Any]) -> None:
         self._registry: Registry[Any] = Registry().with_resource(base, DRAFT202012.create_resource(root))
         self._formats = jsonschema.Draft202012Validator.FORMAT_CHECKER
+        extend: Any = jsonschema.validators.extend
+        self._validator = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
 
     def complaint(self, schema: dict[str, Any], value: Any) -> Complaint | None:
         """What is wrong with `value`, or None where jsonschema finds nothing."""
-        validator = jsonschema.Draft202012Validator(schema, registry=self._registry, format_checker=self._formats)
+        validator = self._validator(schema, registry=self._registry, format_checker=self._formats)
         error = _telling(validator.iter_errors(value))
         return None if error is None else _described(error)
 
@@ -112,13 +121,22 @@ def _meant(choice: ValidationError) -> ValidationError:
     candidates = [errors for errors in branches.values() if not any(map(_excludes, errors))]
     if not candidates:
         return _no_alternative(choice)
-    fewest: list[ValidationError] = min(candidates, key=len)
-    return _telling(fewest) or choice
+    nearest: list[ValidationError] = min(candidates, key=lambda errors: (len(errors), -_given(errors)))
+    return _telling(nearest) or choice
+
+
+def _given(errors: Iterable[ValidationError]) -> int:
+    """How many of the members that an alternative requires are there."""
+    required: list[tuple[Any, Any]] = [(e.validator_value, e.instance) for e in errors if e.validator == "required"]
+    return sum(name in instance for names, instance in required for name in names)
 
 
 def _excludes(error: ValidationError) -> bool:
-    """Whether `error` says that its alternative is not meant: another type, another format, no profile_id."""
+    """Whether `error` says that its alternative is not meant: another type, another format, no profile_id, or an empty
+    one, which ends a link."""
     path = list(error.relative_path)
+    if path == ["profile_id"] and error.instance == "":
+        return True
     if error.validator == "type":
         return not path
     if error.validator in ("enum", "const"):
@@ -152,6 +170,21 @@ def _missing(error: ValidationError) -> str | None:
     return next((name for name in required if name not in instance), None)
 
 
+def _clashing(error: ValidationError) -> list[str]:
+    """Members that are there and must not be so together, of which the last one is told of; [] for other errors."""
+    instance: Any = error.instance
+    if not isinstance(instance, dict):
+        return []
+    rule: Any = error.validator_value
+    if error.validator == "not":
+        parts = rule.get("allOf", [rule])
+        return [name for part in parts for name in part.get("required", ())]
+    if error.validator == "oneOf" and not error.context:  # It fits several.
+        found = [name for name in _DISCRIMINATORS if name in instance]
+        return found if len(found) > 1 else []
+    return []
+
+
 def _described(error: ValidationError) -> Complaint:
     path: tuple[str | int, ...] = tuple(error.absolute_path)
     rule: Any = error.validator_value
@@ -160,13 +193,19 @@ def _described(error: ValidationError) -> Complaint:
         return Complaint((*path, missing or ""), "is missing")
     if error.validator in ("additionalProperties", "unevaluatedProperties") and isinstance(error.instance, dict):
         return Complaint(path, f"has members that it may not have: {error.message}"[:300])
+    clashing = _clashing(error)
+    if clashing:
+        return Complaint((*path, clashing[-1]), f"cannot be given together with {' and '.join(clashing[:-1])}")
     value = "the value" if is_secret(path) else shown(error.instance)
     if error.validator == "pattern":
         title = error.schema.get("title") if isinstance(error.schema, dict) else None
         kind = f" ({title})" if title else ""
         return Complaint(path, f"{value} must match {rule}{kind}")
+    if error.validator == "oneOf" and not error.context:
+        titles = [form["title"] for form in rule if "title" in form]
+        return Complaint(path, f"{value} is several of what it may be one of: {', '.join(titles)}")
     if error.validator == "oneOf" or error.validator == "anyOf":
-        return Complaint(path, f"{value} fits none, or more than one, of the forms it may have")
+        return Complaint(path, f"{value} fits none of the forms it may have")
     words = _RULES.get(str(error.validator))
     unworded = "breaks a rule" if is_secret(path) or holds_secret(error.instance) else error.message[:300]
     return Complaint(path, f"{value} {words(rule) if words else unworded}")

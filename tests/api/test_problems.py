@@ -147,6 +147,61 @@ def test_a_webhook_that_cannot_be_is_told_by_its_member(
     problem(running.client.post("/service/webhooks", json=body), 400, "invalid", message, field)
 
 
+ELSEWHERE = {"url": "https://media.example.com/1", "label": "there"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field", "message"),
+    [
+        ("PUT", "", {"profile_id": ID}, "profile_id", "profile_id: cannot be given together with format"),
+        ("PUT", "", {"profile_id": "", "format": None}, "format", "format: is missing"),
+        ("PUT", "", {"profile_id": "x", "format": None}, "profile_id", f'profile_id: "x" must match {PATTERN}'),
+        (
+            "POST",
+            "/storage",
+            {"limit": 1, "object_ids": ["x"]},
+            "object_ids",
+            ".*: cannot be given together with limit",
+        ),
+        ("POST", "/storage", {"object_ids": ["x", "y", "x"]}, "object_ids.2", r"object_ids\.2 repeats 'x'"),
+        ("POST", "/storage", {"object_ids": ["x", ""]}, "object_ids.1", r"object_ids\.1 must have from 1 to .*, not 0"),
+        ("POST", "/segments", {"timerange": "[0:0_1:0)\n"}, "timerange", r'timerange: "\[0:0_1:0\)\\n" must match .*'),
+        (
+            *("POST", "/segments", {"get_urls": [{**ELSEWHERE, "label": "x" * 1025}]}, "get_urls.0.label"),
+            r"get_urls\.0\.label must have at most 1024 characters, not 1025",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_does_not_fit_together_is_told_by_its_member(
+    running: Running, method: str, path: str, body: dict[str, Any], field: str, message: str
+) -> None:
+    document = flow()
+    running.client.put(f"/flows/{document['id']}", json=document).raise_for_status()
+    whole = {"": document, "/segments": {"object_id": fresh(), "timerange": "[0:0_1:0)"}}.get(path, {}) | body
+    sent = {name: value for name, value in whole.items() if value is not None}
+    problem(running.client.request(method, f"/flows/{document['id']}{path}", json=sent), 400, "invalid", message, field)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "message"),
+    [
+        ({"url": "https://a.example/1"}, "label", "label: is missing"),
+        ({}, "storage_id", "storage_id: is missing"),
+        ({"storage_id": ID, **ELSEWHERE}, None, "the body: .* is several of what it may be one of: .*"),
+    ],
+    ids=str,
+)
+def test_an_instance_that_cannot_be_is_told_by_its_member(
+    running: Running, body: dict[str, Any], field: str | None, message: str
+) -> None:
+    document, object_id = flow(), fresh()
+    running.client.put(f"/flows/{document['id']}", json=document).raise_for_status()
+    segment = {"object_id": object_id, "timerange": "[0:0_1:0)", "get_urls": [ELSEWHERE]}
+    running.client.post(f"/flows/{document['id']}/segments", json=segment).raise_for_status()
+    problem(running.client.post(f"/objects/{object_id}/instances", json=body), 400, "invalid", message, field)
+
+
 @pytest.mark.behaviour("SVC-GEN-06", "A01", "SB-GET-08", "PROF-IMM-01")
 @pytest.mark.parametrize(("method", "path", "allowed"), MISUSED)
 def test_a_method_that_is_not_there_is_told_with_those_that_are(

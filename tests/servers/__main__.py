@@ -28,10 +28,7 @@ def main() -> int:
             url = postgres.url()
         else:
             url = stack.enter_context(VastServer(folder / "vast-emulated")).url("tams")
-        print(
-            f"For commands such as 'tams-server jobs', while it runs:\n\n    export TAMS_DATABASE_URL={shlex.quote(url)}\n",
-            flush=True,
-        )
+        print(f"For other commands while it runs:\n\n    export TAMS_DATABASE_URL={shlex.quote(url)}\n", flush=True)
         command = [sys.executable, "-m", "tams_server", "serve"]
         process = subprocess.Popen(command, env={**os.environ, "TAMS_DATABASE_URL": url})
         for number in (signal.SIGINT, signal.SIGTERM):

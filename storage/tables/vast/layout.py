@@ -124,7 +124,9 @@ class Form:
     def _length(self, name: str, value: str | None) -> int:
         size = 0 if value is None else len(value.encode())
         if size > CELL_BYTES:
-            raise Invalid(f"{self.name}.{name} takes {size} bytes, more than the {CELL_BYTES} that a cell holds")
+            row = self.name.rstrip("s")
+            what = f"the {row}" if self.columns[name].type == "json" else f"{name} of the {row}"
+            raise Invalid(f"{what} takes {size} bytes as it is kept, more than the {CELL_BYTES} that VAST has room for")
         return size
 
     def rows(self, found: pa.Table) -> list[Row]:
