@@ -26,9 +26,9 @@ def assert_refused(answer: httpx.Response, status: int, field: str) -> None:
     [
         ({"limit": 0}, "limit"),
         ({"limit": -1}, "limit"),
-        ({"object_ids": ["twice", "once", "twice"]}, "object_ids"),
-        ({"object_ids": [""]}, "object_ids"),
-        ({"object_ids": ["x" * 1025]}, "object_ids"),
+        ({"object_ids": ["twice", "once", "twice"]}, "object_ids.2"),
+        ({"object_ids": [""]}, "object_ids.0"),
+        ({"object_ids": ["x" * 1025]}, "object_ids.0"),
         ({"limit": 1, "content_type": "video/mp4"}, "content_type"),
     ],
     ids=lambda value: str(value)[:40],

@@ -246,8 +246,7 @@ def test_readiness_ends_where_nothing_can_be_written(make_client, monkeypatch) -
         raise Unavailable("the disk is full")
 
     monkeypatch.setattr("tams_server.wiring.Parts.check_writable", fail)
-    monkeypatch.setattr("tams_server.health._KEPT_S", -1)
-    monkeypatch.setattr("time.monotonic", lambda: 1e12)
+    monkeypatch.setattr("tams_server.impatience._KEPT_S", -1)
     assert client.get("/readyz").status_code == 503
     assert client.get("/healthz").status_code == 200
 
