@@ -53,8 +53,9 @@ class Cluster:
         self._failures = 0
         self._endings: ThreadPoolExecutor | None = None
         self._metadata = {form.name: self._described(form) for form in FORMS.values()}
-        # Lost races are part of the work here, and the SDK warns of each.
+        # Lost races are part of the work here, and the SDK warns of each; of what it gives up this module tells.
         logging.getLogger("vastdb").setLevel(logging.ERROR)
+        logging.getLogger("backoff").setLevel(logging.CRITICAL)
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
