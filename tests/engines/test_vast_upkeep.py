@@ -203,13 +203,14 @@ def test_the_probe_tells_of_a_cluster_that_wants_transactions(emulator: Emulator
 def test_the_probe_tells_of_reads_that_are_late(
     emulator: Emulator, engine: VastEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cluster that shows commits without a transaction later than with one, and those of sorted tables later yet."""
+    """A cluster that shows commits without a transaction later than with one, and every other time later yet."""
     current, ids = emulator.store.moment_now, itertools.count()
 
     def late() -> Transaction:
         now = current()
-        return replace(now, seen=now.seen - (1 if next(ids) % 2 else 2))
+        return replace(now, seen=now.seen - (2 if next(ids) % 2 else 1))
 
+    emulator.store.begin()  # So that it keeps what was before.
     monkeypatch.setattr(emulator.store, "moment_now", late)
     for fact in _of_direct_reads(engine):
         assert "set ?direct=no" in fact
