@@ -2,7 +2,7 @@
 
 Short work is a transaction each: new events are passed on, and what has expired is forgotten. Longer work are jobs,
 held by a lease that this worker renews while it works on them: deliveries to webhooks as tasks of one event loop, all
-others in threads. While there is nothing to do, a look for work is one transaction that reads.
+others in threads. While there is nothing to do, a look for work only reads.
 """
 
 import asyncio

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from storage.catalog.environment import Environment, retried
 from storage.catalog.findings import WRONG_CONTENT, Finding, Progress, batches, pages
-from storage.catalog.timelines import look_up_content, united
-from storage.tables.conditions import In, equals
+from storage.catalog.timelines import known_content, look_up_content, renew_content, united
+from storage.tables.conditions import In
 from storage.tables.engine import Reader, Row
 
 
@@ -41,14 +41,13 @@ class Contents:
             row = tx.get("flows", id=flow_id)
             if row is None or _is_right(tx, row):
                 return False
-            start, end = look_up_content(tx, flow_id)
-            tx.update("flows", equals(id=flow_id), {"content_start": start, "content_end": end})
+            renew_content(tx, flow_id)
         return True
 
 
 def _is_right(tx: Reader, row: Row) -> bool:
-    if row["content_start"] is None:
+    content = known_content(row)
+    if content is None:
         return True
-    content = row["content_start"], row["content_end"]
     found = look_up_content(tx, row["id"])
     return found[0] == found[1] or united(content, found) == content

@@ -13,7 +13,7 @@ from storage.catalog.events import Journal, Subject, change, subject_of_flow
 from storage.catalog.jobs import FLOW_DELETION, Claim, Jobs
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.segments import SegmentFilter
-from storage.catalog.timelines import after_deletion, inside_content, look_up_content
+from storage.catalog.timelines import CONTENT, Span, after_deletion, inside_content, known_content, renew_content
 from storage.errors import Contended, NotFound
 from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.engine import Row, Writer
@@ -117,8 +117,8 @@ class Deletions:
         rows = tx.select("segments", where, order=("start_ns",), limit=limit + 1, columns=_REMOVED)
         if len(rows) > limit:
             return False
-        content = flow["content_start"], flow["content_end"]
-        if rows and filters.object_id is None and flow["content_start"] is not None:
+        content = known_content(flow)
+        if rows and filters.object_id is None and content is not None:
             content = after_deletion(content, filters.timerange.bounds, rows[0]["start_ns"], rows[-1]["end_ns"])
         self._remove(tx, journal, subject, flow["id"], rows, content)
         return True
@@ -130,7 +130,7 @@ class Deletions:
         subject: Subject,
         flow_id: str,
         rows: Sequence[Row],
-        content: tuple[int | None, int | None] | None = None,
+        content: Span | None = None,
     ) -> None:
         """Delete these segments. content: what holds those that are left, where it is known."""
         if not rows:
@@ -139,9 +139,8 @@ class Deletions:
             starts = [row["start_ns"] for row in rows[start : start + 500]]
             tx.delete("segments", [*equals(flow_id=flow_id), In("start_ns", starts)])
         references.remove(tx, self._env, flow_id, [(row["object_id"], row["init_object_id"]) for row in rows])
-        values = {"segments_updated": self._env.clock()}
-        known = {} if content is None else {"content_start": content[0], "content_end": content[1]}
-        tx.update("flows", equals(id=flow_id), values | known)
+        known = {} if content is None else dict(zip(CONTENT, content, strict=True))
+        tx.update("flows", equals(id=flow_id), {"segments_updated": self._env.clock(), **known})
         journal.segments_deleted(subject, rows)
 
     def _request(
@@ -195,8 +194,7 @@ class Deletions:
         if finished:
             values |= {"status": "done", "expiry": now + self._env.limits.deletion_request_kept_s * SECOND}
             if tx.get("flows", id=flow_id) is not None:
-                start, end = look_up_content(tx, flow_id)
-                tx.update("flows", equals(id=flow_id), {"content_start": start, "content_end": end})
+                renew_content(tx, flow_id)
         tx.update("deletion_requests", equals(id=request["id"]), values)
         return finished
 

@@ -121,8 +121,8 @@ class Segments:
         before = after = content_of(tx, flow)
         if spans:
             after = united(before, (min(start for start, _ in spans), max(end for _, end in spans)))
-        values = {"segments_updated": self._env.clock(), "content_start": after[0], "content_end": after[1]}
-        tx.update("flows", equals(id=flow["id"]), values)
+        content = dict(zip(CONTENT, after, strict=True))
+        tx.update("flows", equals(id=flow["id"]), {"segments_updated": self._env.clock(), **content})
         return before
 
     def failure(self, item: Mapping[str, Any], refusal: TamsError) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Where on a flow's timeline there is content."""
 
 from storage.tables.conditions import Compare, Condition, Overlaps, equals
-from storage.tables.engine import Reader, Row
+from storage.tables.engine import Reader, Row, Writer
 from storage.timerange import EMPTY, TimeRange, parse_timerange
 
 Span = tuple[int, int]
 """[start, end) in ns; empty where they are equal."""
+CONTENT = ("content_start", "content_end")
+"""Columns of a flow's row that tell what holds every segment of it; null where that is not known."""
 
 
 def extent(tx: Reader, flow: Row, within: TimeRange) -> TimeRange:
@@ -31,9 +33,12 @@ def hull(first: str, last: str) -> TimeRange:
 
 def content_of(tx: Reader, flow: Row) -> Span:
     """What holds every segment of the flow: known with its row, or looked up."""
-    if flow["content_start"] is not None:
-        return flow["content_start"], flow["content_end"]
-    return look_up_content(tx, flow["id"])
+    return known_content(flow) or look_up_content(tx, flow["id"])
+
+
+def known_content(flow: Row) -> Span | None:
+    """What the flow's row says holds every segment of it."""
+    return None if flow["content_start"] is None else (flow["content_start"], flow["content_end"])
 
 
 def look_up_content(tx: Reader, flow_id: str) -> Span:
@@ -42,6 +47,11 @@ def look_up_content(tx: Reader, flow_id: str) -> Span:
     first = tx.select("segments", where, order=("start_ns",), limit=1, columns=columns)
     last = tx.select("segments", where, order=("start_ns",), descending=True, limit=1, columns=columns)
     return (first[0]["start_ns"], last[0]["end_ns"]) if first and last else (0, 0)
+
+
+def renew_content(tx: Writer, flow_id: str) -> None:
+    """Have the flow's row say where it has segments now."""
+    tx.update("flows", equals(id=flow_id), dict(zip(CONTENT, look_up_content(tx, flow_id), strict=True)))
 
 
 def united(one: Span, other: Span) -> Span:
@@ -61,12 +71,9 @@ def after_deletion(content: Span, deleted: Span, first: int, last: int) -> Span:
     return (start, end) if start < end else (0, 0)
 
 
-CONTENT = ("content_start", "content_end")
-"""Columns of a flow's row that tell what holds every segment of it; null where that is not known."""
-
-
 def inside_content(flow: Row) -> list[Condition]:
     """Conditions that every segment of the flow meets, for engines that have to know where to look."""
-    if flow["content_start"] is None:
+    content = known_content(flow)
+    if content is None:
         return []
-    return [Compare("start_ns", ">=", flow["content_start"]), Compare("start_ns", "<", flow["content_end"])]
+    return [Compare("start_ns", ">=", content[0]), Compare("start_ns", "<", content[1])]

@@ -225,7 +225,7 @@ class Cluster:
             try:
                 with recognised():
                     return ask(self.session.api, ref, form, conditions, columns, limit, tries=_BEGIN_TRIES)
-            except (errors.ServiceUnavailable, errors.ConnectionError):
+            except errors.ServiceUnavailable:
                 raise
             except errors.HttpError as error:
                 raise NoDirectAnswer(told(error), refused=not isinstance(error, OUTAGES_OF_ITS_OWN)) from error
@@ -240,8 +240,10 @@ class Cluster:
         ids: list[Any] = self._change(tx, form, lambda table: table.insert(batch)).to_pylist()
         return ids
 
-    def update(self, tx: int, form: Form, batch: pa.RecordBatch) -> None:
-        self._change(tx, form, lambda table: table.update(batch))
+    def update(self, tx: int, form: Form, ids: pa.Array, values: pa.RecordBatch) -> None:
+        """Give the rows of these ids new values in the columns of `values`, which has a row for each."""
+        rows = pa.record_batch([ids, *values.columns], names=[ROW_ID, *values.schema.names])
+        self._change(tx, form, lambda table: table.update(rows))
 
     def delete(self, tx: int, form: Form, ids: pa.Array) -> None:
         rows = pa.record_batch([ids], names=[ROW_ID])

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -96,21 +96,11 @@ class VastEngine(Engine):
             api, tx = schema.tx._rpc.api, schema.tx.active_txid
             api.add_columns(schema.bucket.name, schema.name, form.name, pa.schema(missing), txid=tx)
 
-    @contextmanager
-    def read(self) -> Iterator[Reader]:
-        reader = VastReader(self.cluster, self._densities)
-        try:
-            yield reader
-        finally:
-            reader.close()
+    def read(self) -> AbstractContextManager[Reader]:
+        return closing(VastReader(self.cluster, self._densities))
 
-    @contextmanager
-    def glance(self) -> Iterator[VastGlance]:
-        reader = VastGlance(self.cluster, self._densities)
-        try:
-            yield reader
-        finally:
-            reader.close()
+    def glance(self) -> AbstractContextManager[VastGlance]:
+        return closing(VastGlance(self.cluster, self._densities))
 
     def read_under(self, lock: str, read: Callable[[Reader], T]) -> T:
         """Without a transaction at first, and in one where the row that is the lock changed meanwhile."""

@@ -95,7 +95,12 @@ def _tables(cluster: Cluster) -> Iterator[None]:
 
 _COMMITS = 40
 _SET_DIRECT_NO = "; set ?direct=no"
-_NO_ANSWER = (TamsError, UnknownOutcome, errors.HttpError, NoDirectAnswer)
+_REFUSALS = (TamsError, UnknownOutcome, errors.HttpError)
+_NO_ANSWER = (*_REFUSALS, NoDirectAnswer)
+
+
+def _kind(form: Form) -> str:
+    return "sorted" if form.sort else "plain"
 
 
 def _number(text: str | None) -> int:
@@ -123,8 +128,8 @@ class _Probe:
         return rows[0] if rows else {"text": None, ROW_ID: None}
 
     def _write(self, tx: int, form: Form, row: Row, text: str) -> None:
-        columns = [form.row_ids([row[ROW_ID]]), pa.array([text])]
-        self._cluster.update(tx, form, pa.record_batch(columns, names=[ROW_ID, "text"]))
+        values = pa.record_batch([pa.array([text])], names=["text"])
+        self._cluster.update(tx, form, form.row_ids([row[ROW_ID]]), values)
 
     def _text(self, form: Form, slot: int) -> str | None:
         tx = self._cluster.begin()
@@ -154,9 +159,8 @@ class _Probe:
                 lost.append(f"the {name}, at its commit")
             except UnknownOutcome:
                 lost.append(f"the {name}, with an outage at its commit")
-        kind = "sorted" if form.sort else "plain"
         fact = f"{' and '.join(lost) or 'neither'} lost; the row says {self._text(form, slot)!r}"
-        return Finding(f"two updates of one row of a {kind} table", len(lost) == 1, needed=True, fact=fact)
+        return Finding(f"two updates of one row of a {_kind(form)} table", len(lost) == 1, needed=True, fact=fact)
 
     def stale(self, form: Form) -> Finding:
         """A row must not be changed on the strength of what it was before another transaction changed it."""
@@ -175,10 +179,11 @@ class _Probe:
             self._cluster.rollback(early)
         how = {"": "refused at the update", "commit": "refused at the commit", "taken": "taken"}[where]
         text = self._text(form, slot)
-        kind = "sorted" if form.sort else "plain"
         fact = f"{how}; the row says {text!r}"
         holds = where != "taken" and text == "late"
-        return Finding(f"a change of a row of a {kind} table that was read too early", holds, needed=True, fact=fact)
+        return Finding(
+            f"a change of a row of a {_kind(form)} table that was read too early", holds, needed=True, fact=fact
+        )
 
     def snapshot(self) -> Finding:
         """What is committed after a transaction has begun must not show in it, or it would miss conflicts it saw."""
@@ -206,8 +211,7 @@ class _Probe:
 
     def direct(self, form: Form) -> Finding:
         """What is read without a transaction must be what is committed, and nothing else."""
-        kind = "sorted" if form.sort else "plain"
-        name = f"reads of a {kind} table without a transaction"
+        name = f"reads of a {_kind(form)} table without a transaction"
         slot = self._new_row(form)
         tx = self._cluster.begin()
         self._write(tx, form, self._read(tx, form, slot), "later")
@@ -267,8 +271,9 @@ class _Probe:
         later = self._read(other, form, slot)[ROW_ID]
         self._cluster.rollback(other)
         fact = f"{before[ROW_ID]}, after an update {after[ROW_ID]}, in another transaction {later}"
-        kind = "sorted" if form.sort else "plain"
-        return Finding(f"row ids of a {kind} table stay", before[ROW_ID] == after[ROW_ID], needed=True, fact=fact)
+        return Finding(
+            f"row ids of a {_kind(form)} table stay", before[ROW_ID] == after[ROW_ID], needed=True, fact=fact
+        )
 
     def given_up(self) -> Finding:
         """A rollback must not undo what is committed, and must keep a later commit from succeeding."""
@@ -284,7 +289,7 @@ class _Probe:
         refused = False
         try:
             self._cluster.commit(tx)
-        except (TamsError, UnknownOutcome, errors.HttpError):
+        except _REFUSALS:
             refused = True
         last = self._text(_PLAIN, slot)
         fact = f"after commit and rollback {kept!r}; a commit after a rollback was {'refused' if refused else 'taken'}"
@@ -298,7 +303,7 @@ class _Probe:
         try:
             self._write(tx, _PLAIN, self._read(tx, _PLAIN, slot), text)
             self._cluster.commit(tx)
-        except (TamsError, UnknownOutcome, errors.HttpError) as error:
+        except _REFUSALS as error:
             self._cluster.rollback(tx)
             return Finding("the longest cell", holds=False, needed=True, fact=f"{CELL_BYTES} bytes: {error}")
         same = self._text(_PLAIN, slot) == text

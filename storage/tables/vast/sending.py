@@ -3,10 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-import pyarrow as pa
-
 from storage.tables.vast.cluster import Cluster
-from storage.tables.vast.layout import ROW_ID
 from storage.tables.vast.memory import Key, Memory
 
 
@@ -36,5 +33,4 @@ def _update(cluster: Cluster, tx: int, memory: Memory, names: Sequence[str], key
     for batch in form.batches([memory.updated[key] for key in keys], names):
         ids = [memory.ids[key] for key in keys[sent : sent + batch.num_rows]]
         sent += batch.num_rows
-        columns = [form.row_ids(ids), *batch.columns]
-        cluster.update(tx, form, pa.record_batch(columns, names=[ROW_ID, *names]))
+        cluster.update(tx, form, form.row_ids(ids), batch)

@@ -113,8 +113,8 @@ class VastWriter(VastReader):
         return left
 
     def _mark_rows(self, form: Form, rows: Sequence[Row], words: Sequence[str]) -> None:
-        columns = [form.row_ids([row[ROW_ID] for row in rows]), pa.array(words, pa.string())]
-        self._cluster.update(self._id, form, pa.record_batch(columns, names=[ROW_ID, HOLDERS.name]))
+        values = pa.record_batch([pa.array(words, pa.string())], names=[HOLDERS.name])
+        self._cluster.update(self._id, form, form.row_ids([row[ROW_ID] for row in rows]), values)
 
     def _fetch_plain(self, form: Form, conditions: Sequence[Compare | In]) -> list[Row]:
         return super()._fetch(form, conditions, [*form.columns, ROW_ID], None)

@@ -45,7 +45,7 @@ def take_over_flow_state(cluster: Cluster, schema: Any) -> None:
         ids = list(updated)[start : start + IN_LIST]
         rows = flows.rows(cluster.select(tx, flows, [In("id", ids)], ["id", ROW_ID], None))
         moments = pa.array([updated[row["id"]] for row in rows], pa.int64())
-        columns = [flows.row_ids([row[ROW_ID] for row in rows]), moments]
-        cluster.update(tx, flows, pa.record_batch(columns, names=[ROW_ID, "segments_updated"]))
+        values = pa.record_batch([moments], names=["segments_updated"])
+        cluster.update(tx, flows, flows.row_ids([row[ROW_ID] for row in rows]), values)
     schema.table(_FLOW_STATE.name).drop()
     _log.info("VAST database: flow_state is part of the flows now")
