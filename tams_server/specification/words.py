@@ -195,7 +195,9 @@ def _described(error: ValidationError) -> Complaint:
         return Complaint(path, f"has members that it may not have: {error.message}"[:300])
     clashing = _clashing(error)
     if clashing:
-        return Complaint((*path, clashing[-1]), f"cannot be given together with {' and '.join(clashing[:-1])}")
+        *others, last = clashing
+        where = f"together with {' and '.join(others)}" if others else "here"
+        return Complaint((*path, last), f"cannot be given {where}")
     value = "the value" if is_secret(path) else shown(error.instance)
     if error.validator == "pattern":
         title = error.schema.get("title") if isinstance(error.schema, dict) else None

@@ -147,6 +147,7 @@ def test_a_webhook_that_cannot_be_is_told_by_its_member(
     problem(running.client.post("/service/webhooks", json=body), 400, "invalid", message, field)
 
 
+VARIABLE = {"frame_width": 1280, "frame_height": 720, "vfr": True, "frame_rate": {"numerator": 25}}
 ELSEWHERE = {"url": "https://media.example.com/1", "label": "there"}
 
 
@@ -155,6 +156,10 @@ ELSEWHERE = {"url": "https://media.example.com/1", "label": "there"}
     [
         ("PUT", "", {"profile_id": ID}, "profile_id", "profile_id: cannot be given together with format"),
         ("PUT", "", {"profile_id": "", "format": None}, "format", "format: is missing"),
+        (
+            *("PUT", "", {"essence_parameters": VARIABLE}, "essence_parameters.frame_rate"),
+            r"essence_parameters\.frame_rate: cannot be given here",
+        ),
         ("PUT", "", {"profile_id": "x", "format": None}, "profile_id", f'profile_id: "x" must match {PATTERN}'),
         (
             "POST",
