@@ -1,7 +1,7 @@
 """Flow delete requests: deletions that take longer than a request should."""
 
-from handlers.call import Answer, Call
-from handlers.paging import page_answer, page_request
+from handlers.shared.call import Answer, Call
+from handlers.shared.paging import page_answer, page_request
 
 
 def get_flow_delete_requests(call: Call) -> Answer:

@@ -1,10 +1,10 @@
 """Segments of a flow."""
 
-from handlers.call import Answer, Call
-from handlers.deletions import deletion_answer
-from handlers.filters import timerange, url_filter
-from handlers.paging import page_answer, page_request
-from storage.catalog.segments import SegmentFilter
+from handlers.shared.call import Answer, Call
+from handlers.shared.deletion_response import deletion_answer
+from handlers.shared.filters import timerange, url_filter
+from handlers.shared.paging import page_answer, page_request
+from storage.catalog.segments.segments import SegmentFilter
 
 
 def get_flows_flowid_segments(call: Call) -> Answer:

@@ -1,11 +1,11 @@
 """Flows, and their members one by one."""
 
-from handlers.call import Answer, Call
-from handlers.deletions import deletion_answer
-from handlers.filters import tag_filter, timerange
-from handlers.members import Members
-from handlers.paging import page_answer, page_request
-from storage.catalog.flow_filter import FlowFilter
+from handlers.shared.call import Answer, Call
+from handlers.shared.deletion_response import deletion_answer
+from handlers.shared.filters import tag_filter, timerange
+from handlers.shared.members import Members
+from handlers.shared.paging import page_answer, page_request
+from storage.catalog.flows.flow_filter import FlowFilter
 
 _members = Members(lambda catalog: catalog.flows, "flowId")
 _COLUMNS = (

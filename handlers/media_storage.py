@@ -1,6 +1,6 @@
 """Storage for objects to come."""
 
-from handlers.call import Answer, Call
+from handlers.shared.call import Answer, Call
 
 
 def post_flows_flowid_storage(call: Call) -> Answer:

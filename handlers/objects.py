@@ -1,9 +1,9 @@
 """Objects and their instances."""
 
-from handlers.call import Answer, Call
-from handlers.filters import tag_filter, url_filter
-from handlers.paging import next_headers, page_request
-from storage.catalog.objects import ObjectQuery
+from handlers.shared.call import Answer, Call
+from handlers.shared.filters import tag_filter, url_filter
+from handlers.shared.paging import next_headers, page_request
+from storage.catalog.objects.objects import ObjectQuery
 from storage.errors import Invalid
 
 

@@ -1,7 +1,7 @@
 """Profiles."""
 
-from handlers.call import Answer, Call
-from handlers.paging import page_answer, page_request
+from handlers.shared.call import Answer, Call
+from handlers.shared.paging import page_answer, page_request
 
 _FILTERS = ("format", "codec", "label")
 

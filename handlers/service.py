@@ -1,8 +1,8 @@
 """The service itself and its storage backends."""
 
-from handlers.call import Answer, Call
-from handlers.filters import tag_filter
-from handlers.paging import page_answer, page_request
+from handlers.shared.call import Answer, Call
+from handlers.shared.filters import tag_filter
+from handlers.shared.paging import page_answer, page_request
 
 _ROOTS = ["service", "flows", "sources", "flow-delete-requests"]
 

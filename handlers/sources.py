@@ -1,9 +1,9 @@
 """Sources, and their tags, descriptions and labels."""
 
-from handlers.call import Answer, Call
-from handlers.filters import tag_filter
-from handlers.members import Members
-from handlers.paging import page_answer, page_request
+from handlers.shared.call import Answer, Call
+from handlers.shared.filters import tag_filter
+from handlers.shared.members import Members
+from handlers.shared.paging import page_answer, page_request
 from storage.catalog.sources import SourceFilter
 
 _members = Members(lambda catalog: catalog.sources, "sourceId")

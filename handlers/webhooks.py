@@ -1,8 +1,8 @@
 """Webhooks: registered, listed, changed and deleted."""
 
-from handlers.call import Answer, Call
-from handlers.filters import tag_filter
-from handlers.paging import page_answer, page_request
+from handlers.shared.call import Answer, Call
+from handlers.shared.filters import tag_filter
+from handlers.shared.paging import page_answer, page_request
 
 
 def get_webhooks(call: Call) -> Answer:

@@ -2,6 +2,6 @@
 
 import sys
 
-from tams_server.cli import main
+from tams_server.cli.main import main
 
 sys.exit(main())

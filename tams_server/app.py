@@ -6,21 +6,21 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tams_server.answers import Answerer
-from tams_server.connexion_app import connexion_app
-from tams_server.docs_page import DocsPage
-from tams_server.exchange import exchange_of
-from tams_server.front import Front
-from tams_server.health import PATHS as HEALTH_PATHS
-from tams_server.health import Health
-from tams_server.media_plane import media_plane
-from tams_server.metrics import Metrics
-from tams_server.metrics_page import PATH as METRICS_PATH
-from tams_server.metrics_page import MetricsPage
-from tams_server.operation_handlers import find_handlers, find_preconditions
-from tams_server.routing import PathTable
-from tams_server.runtime import Runtime
-from tams_server.security import check_schemes
+from tams_server.http.authentication import check_schemes
+from tams_server.http.connexion_app import connexion_app
+from tams_server.http.exchange import exchange_of
+from tams_server.http.operation_handlers import find_handlers, find_preconditions
+from tams_server.http.outer_middleware import Front
+from tams_server.http.responses import Answerer
+from tams_server.http.routing import PathTable
+from tams_server.http.runtime import Runtime
+from tams_server.media.media_plane import media_plane
+from tams_server.metrics.counters import Metrics
+from tams_server.pages.docs_page import DocsPage
+from tams_server.pages.health import PATHS as HEALTH_PATHS
+from tams_server.pages.health import Health
+from tams_server.pages.metrics_page import PATH as METRICS_PATH
+from tams_server.pages.metrics_page import MetricsPage
 from tams_server.settings import Settings
 from tams_server.specification.load import Specification, load_specification
 from tams_server.wiring import Parts, open_parts
@@ -103,14 +103,19 @@ class _Router:
         self._media: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = exchange_of(scope).raw_path
+        exchange = exchange_of(scope)
+        path = exchange.raw_path
         if path.startswith("/media/"):
+            exchange.label = "media"
             app = self._media_plane()
         elif path in HEALTH_PATHS:
+            exchange.label = path.removeprefix("/")
             app = self._health
         elif path in ("/openapi.json", "/docs") or path.startswith("/docs/"):
+            exchange.label = "docs"
             app = self._docs
         elif path == METRICS_PATH and self._metrics is not None:
+            exchange.label = "metrics"
             app = self._metrics
         else:
             app = self._api

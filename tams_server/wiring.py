@@ -14,9 +14,9 @@ from storage.media.filesystem import FileStore
 from storage.media.object_store import Backend, ObjectStore
 from storage.tables import open_engine
 from storage.tables.engine import Engine
-from storage.tables.unfinished import check_whole
-from tams_server import backends
-from tams_server.outbound.addresses import AddressRules
+from storage.tables.import_marker import check_whole
+from tams_server import storage_backends
+from tams_server.outbound.address_rules import AddressRules
 from tams_server.outbound.gateway import Gateway
 from tams_server.settings import Settings
 
@@ -56,7 +56,7 @@ class Parts:
         """
         with self.engine.write() as tx:
             tx.get("service", key="media_url_secret")  # an engine may ask nothing of its database before it has to
-        problems = backends.unavailable(self.stores)
+        problems = storage_backends.unavailable(self.stores)
         if len(problems) == len(self.stores):
             raise Unavailable("; ".join(problems.values()))
         return problems
@@ -81,7 +81,9 @@ def open_parts(settings: Settings, identity: Identity | None = None) -> Parts:
     secret = bytes.fromhex(identity.media_url_secret)
     if settings.storage_backends is not None:
         times = _url_times(settings)
-        stores = backends.open_stores(backends.read_backends(settings.storage_backends, times), times, secret)
+        stores = storage_backends.open_stores(
+            storage_backends.read_backends(settings.storage_backends, times), times, secret
+        )
     else:
         stores = _embedded(settings, identity.default_backend_id, secret)
     gateway = Gateway(address_rules(settings), most_bytes=settings.max_upload_bytes)
@@ -108,8 +110,8 @@ def _embedded(settings: Settings, id_: str, secret: bytes) -> dict[str, ObjectSt
     return {id_: store}
 
 
-def _url_times(settings: Settings) -> backends.UrlTimes:
-    return backends.UrlTimes(
+def _url_times(settings: Settings) -> storage_backends.UrlTimes:
+    return storage_backends.UrlTimes(
         least=settings.min_presigned_url_timeout,
         most_upload=settings.min_object_timeout + settings.object_grace,
         upload=settings.upload_url_timeout,
@@ -131,7 +133,7 @@ def prepare(settings: Settings) -> tuple[Identity, str | None]:
     prepare_tables(settings)
     parts = open_parts(settings)
     try:
-        backends.warn_of_unavailable(parts.stores)
+        storage_backends.warn_of_unavailable(parts.stores)
         return parts.identity, _bootstrap(parts)
     finally:
         parts.close()

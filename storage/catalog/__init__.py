@@ -2,25 +2,25 @@
 
 from collections.abc import Callable, Mapping
 
-from storage.catalog import references
-from storage.catalog.allocation import Allocation
-from storage.catalog.consistency import Consistency
-from storage.catalog.copies import Copies
+from storage.catalog.check.consistency import Consistency
 from storage.catalog.credentials import Credentials
-from storage.catalog.deletions import Deletions
-from storage.catalog.deliveries import Deliveries
 from storage.catalog.environment import Environment, Limits
-from storage.catalog.flows import Flows
-from storage.catalog.garbage import Garbage
+from storage.catalog.flows.flows import Flows
+from storage.catalog.job_control import Supervision
 from storage.catalog.jobs import KINDS, Jobs
-from storage.catalog.objects import Objects
-from storage.catalog.outbound import NoOutbound, Outbound
+from storage.catalog.objects import references
+from storage.catalog.objects.allocation import Allocation
+from storage.catalog.objects.byte_removal import Garbage
+from storage.catalog.objects.copies import Copies
+from storage.catalog.objects.objects import Objects
 from storage.catalog.profiles import Profiles
-from storage.catalog.segments import Segments
+from storage.catalog.remote_servers import NoOutbound, Outbound
+from storage.catalog.segments.deletions import Deletions
+from storage.catalog.segments.segments import Segments
 from storage.catalog.service import Service
 from storage.catalog.sources import Sources
-from storage.catalog.supervision import Supervision
-from storage.catalog.webhooks import Webhooks
+from storage.catalog.webhooks.deliveries import Deliveries
+from storage.catalog.webhooks.webhooks import Webhooks
 from storage.media.object_store import ObjectStore
 from storage.tables.engine import Engine, Row
 

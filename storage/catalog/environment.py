@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import ParamSpec, TypeVar
 
-from storage.catalog.outbound import NoOutbound, Outbound
+from storage.catalog.remote_servers import NoOutbound, Outbound
 from storage.errors import Conflict, Contended, Invalid
 from storage.media.object_store import ObjectStore
 from storage.tables.engine import Engine

@@ -7,7 +7,7 @@ from typing import Any
 from storage.catalog import tags as tag_rows
 from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment, retried, rfc3339
-from storage.catalog.events import Journal, Subject, change
+from storage.catalog.event_journal import Journal, Subject, change
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.tags import TagFilter
 from storage.errors import NotFound

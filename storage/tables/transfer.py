@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.errors import Invalid
-from storage.tables import unfinished
+from storage.tables import import_marker
 from storage.tables.engine import Engine, Reader, Row
 from storage.tables.schema import TABLES, Table
 
@@ -57,14 +57,14 @@ def import_tables(engine: Engine, folder: Path, progress: Progress) -> dict[str,
         filled = [table for table in TABLES if tx.select(table, limit=1, columns=[TABLES[table].key[0]])]
     if filled:
         raise Invalid(f"the catalogue is not empty: {', '.join(filled)} hold rows")
-    unfinished.mark(engine, str(folder))
+    import_marker.mark(engine, str(folder))
     counts = {}
     for table in TABLES.values():
         counts[table.name] = _read(engine, table, folder / f"{table.name}.parquet", progress)
         if counts[table.name] != expected[table.name]["rows"]:
             raise Invalid(f"{table.name}.parquet holds {counts[table.name]} rows, not {expected[table.name]['rows']}")
     _verify(engine, counts)
-    unfinished.unmark(engine)
+    import_marker.unmark(engine)
     return counts
 
 

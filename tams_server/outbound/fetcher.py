@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import httpx
 
 from storage.errors import Invalid, Unavailable
-from tams_server.outbound.addresses import AddressRules, RefusedAddress
-from tams_server.outbound.targets import BadUrl, Target, read_target
+from tams_server.outbound.address_rules import AddressRules, RefusedAddress
+from tams_server.outbound.target_url import BadUrl, Target, read_target
 from tams_server.outbound.transport import CONNECT_S, NotResolved, Pace, sync_client
 
 IDLE_S = 30.0

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tams_server.outbound.addresses import AddressRules
-from tams_server.outbound.headers import check_header
+from tams_server.outbound.address_rules import AddressRules
+from tams_server.outbound.header_rules import check_header
 
 if TYPE_CHECKING:
     from tams_server.outbound.fetcher import Download, Fetcher

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import httpx
 
-from tams_server.outbound.addresses import AddressRules, RefusedAddress
-from tams_server.outbound.headers import is_header_name, is_header_value
-from tams_server.outbound.outcome import Outcome, answered, failed
-from tams_server.outbound.targets import BadUrl, read_target
+from tams_server.outbound.address_rules import AddressRules, RefusedAddress
+from tams_server.outbound.delivery_outcome import Outcome, answered, failed
+from tams_server.outbound.header_rules import is_header_name, is_header_value
+from tams_server.outbound.target_url import BadUrl, read_target
 from tams_server.outbound.transport import NotResolved, async_client
 
 MOST_ANSWER = 4096  # bytes of an answer that are read, so that its connection can be used again; longer ones are cut

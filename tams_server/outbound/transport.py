@@ -15,8 +15,8 @@ from typing import Any
 import httpcore
 import httpx
 
-from tams_server.outbound.addresses import AddressRules
-from tams_server.outbound.lookups import Unresolved
+from tams_server.outbound.address_rules import AddressRules
+from tams_server.outbound.dns_lookups import Unresolved
 
 USER_AGENT = "tams-server"
 CONNECT_S = 10.0  # where the caller sets no other limit

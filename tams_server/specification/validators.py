@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema_rs
 
 from tams_server.specification.document import Json
-from tams_server.specification.words import Complaint, Explainer, holds_secret, is_secret
+from tams_server.specification.explain import Complaint, Explainer, holds_secret, is_secret
 
 _BASE = "urn:x-tams-server:document"
 _EXPLAINED_PARTS = 5000

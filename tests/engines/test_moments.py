@@ -12,7 +12,7 @@ from storage.errors import Unavailable
 from storage.tables import open_engine
 from storage.tables.conditions import equals
 from storage.tables.engine import Engine, Reader, Writer
-from storage.tables.vast import asking
+from storage.tables.vast import query
 from tests.engines.rows import flow_row
 from tests.engines.trying import until_done
 from tests.vast_emulator import Emulator, Fault
@@ -274,7 +274,7 @@ def test_an_answer_in_parts_is_asked_for_in_a_transaction(
     emulator: Emulator, vast: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Since each part would be of a moment of its own."""
-    monkeypatch.setattr(asking, "_AT_ONCE", SEGMENTS // 3)
+    monkeypatch.setattr(query, "_AT_ONCE", SEGMENTS // 3)
     emulator.counters.clear()
     with vast.glance() as glance:
         assert len(glance.select("segments", equals(flow_id="f"))) == SEGMENTS

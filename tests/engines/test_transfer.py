@@ -8,9 +8,9 @@ import pytest
 from storage.errors import Invalid
 from storage.tables import open_engine
 from storage.tables.engine import Engine
+from storage.tables.import_marker import check_whole
 from storage.tables.schema import TABLES
 from storage.tables.transfer import export_tables, import_tables
-from storage.tables.unfinished import check_whole
 
 TEXTS = ["", "a", "B", "z", "é", "\u2028", "\U0001f600", "ａ", "line\nbreak", '"quoted"']
 VALUES = {

@@ -17,9 +17,9 @@ import pytest
 
 from storage.errors import Unavailable
 from tams_server.outbound import sender as sender_module
-from tams_server.outbound.addresses import AddressRules
+from tams_server.outbound.address_rules import AddressRules
+from tams_server.outbound.delivery_outcome import Outcome
 from tams_server.outbound.fetcher import Fetcher
-from tams_server.outbound.outcome import Outcome
 from tams_server.outbound.sender import Sender
 from tests.faults.receivers import (
     Behaviour,

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from storage.errors import Invalid, Unavailable
-from tams_server.outbound.addresses import AddressRules
+from tams_server.outbound.address_rules import AddressRules
 from tams_server.outbound.fetcher import Fetcher
 from tests.faults.receivers import (
     Behaviour,

@@ -15,7 +15,7 @@ from typing import Protocol
 import httpx
 import pytest
 
-from tams_server.impatience import PATIENCE_S
+from tams_server.deadline import PATIENCE_S
 from tests.conformance.kit.documents import Json, flow
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.polling import until

@@ -8,13 +8,13 @@ from typing import Any
 
 from storage.catalog import Catalog, Limits
 from storage.catalog.caller import Caller
-from storage.catalog.deliveries import Delivery, Message
 from storage.catalog.environment import SECOND
 from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, LostLease, Wanted
-from storage.catalog.objects import ObjectPage, ObjectQuery
+from storage.catalog.objects.get_urls import UrlFilter
+from storage.catalog.objects.objects import ObjectPage, ObjectQuery
 from storage.catalog.paging import PageRequest
-from storage.catalog.segments import SegmentFilter
-from storage.catalog.urls import UrlFilter
+from storage.catalog.segments.segments import SegmentFilter
+from storage.catalog.webhooks.deliveries import Delivery, Message
 from storage.errors import Invalid, NotFound, TamsError, Unavailable
 from storage.media.filesystem import FileStore
 from storage.media.object_store import Backend

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
 
-from handlers.call import Answer, Call
-from tams_server.operation_handlers import function_name, module_name
+from handlers.shared.call import Answer, Call
+from tams_server.http.operation_handlers import function_name, module_name
 from tams_server.specification.operations import Operation
 
 
@@ -16,12 +16,13 @@ class StubHandlers:
     def __init__(self, operations: Iterable[Operation], package: str) -> None:
         self.package = package
         self.reset()
-        self.modules = {package: ModuleType(package), f"{package}.preconditions": ModuleType("preconditions")}
+        names = (package, f"{package}.shared", f"{package}.shared.preconditions")
+        self.modules = {name: ModuleType(name) for name in names}
         for operation in operations:
             name = f"{package}.{module_name(operation.tag)}"
             module = self.modules.setdefault(name, ModuleType(name))
             setattr(module, function_name(operation.id), self._handler(operation.id))
-        checks = self.modules[f"{package}.preconditions"]
+        checks = self.modules[f"{package}.shared.preconditions"]
         checks.addressed = lambda call, id_: self.addressed(call, id_)  # type: ignore[attr-defined]
         sys.modules.update(self.modules)
 

@@ -13,8 +13,8 @@ import yaml
 from storage.errors import Unavailable
 from storage.media.filesystem import FileStore
 from storage.media.s3 import GRACE_S, SHARED_S, S3Store
-from tams_server.backends import UrlTimes, open_stores, read_backends, unavailable, warn_of_unavailable
 from tams_server.settings import SettingsError
+from tams_server.storage_backends import UrlTimes, open_stores, read_backends, unavailable, warn_of_unavailable
 
 TIMES = UrlTimes(least=300, most_upload=660, upload=600, download=3600)
 SECRET = b"0123456789abcdef"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tams_server.backends import UrlTimes, read_backends
-from tams_server.bodies import STALL_S
-from tams_server.cli import main
-from tams_server.media_plane import media_plane
-from tams_server.serve import GRACE_S, KEEPALIVE_S, WATCHDOG_S
+from tams_server.cli.main import main
+from tams_server.http.request_bodies import STALL_S
+from tams_server.media.media_plane import media_plane
+from tams_server.processes.gunicorn_server import GRACE_S, KEEPALIVE_S, WATCHDOG_S
 from tams_server.settings import PREFIX, Settings, load_settings
+from tams_server.storage_backends import UrlTimes, read_backends
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "deployment.md").read_text()

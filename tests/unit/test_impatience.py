@@ -6,7 +6,7 @@ import time
 import pytest
 
 from storage.errors import Unavailable
-from tams_server.impatience import Impatient
+from tams_server.deadline import Impatient
 
 
 def test_an_outcome_is_kept_for_a_moment() -> None:

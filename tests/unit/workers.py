@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import Self
 
 from storage.catalog import Catalog
-from tams_server.delivery import Courier
-from tams_server.outbound.addresses import AddressRules
+from tams_server.outbound.address_rules import AddressRules
 from tams_server.outbound.sender import Sender
+from tams_server.processes.webhook_courier import Courier
+from tams_server.processes.worker import Worker
 from tams_server.specification.validators import Validator
-from tams_server.worker import Worker
 
 LOCAL = AddressRules(["127.0.0.0/8"])
 _PATIENCE_S = 30

@@ -20,9 +20,16 @@ from vastdb.table_metadata import TableMetadata, TableRef, TableType
 from storage.errors import Contended, Unavailable
 from storage.tables.conditions import Compare, In
 from storage.tables.vast.address import Address
-from storage.tables.vast.asking import NoDirectAnswer, ask
+from storage.tables.vast.cluster_errors import (
+    OUTAGES,
+    OUTAGES_OF_ITS_OWN,
+    UnknownOutcome,
+    recognised,
+    told,
+    translated,
+)
 from storage.tables.vast.layout import FORMS, ROW_ID, Form
-from storage.tables.vast.trouble import OUTAGES, OUTAGES_OF_ITS_OWN, UnknownOutcome, recognised, told, translated
+from storage.tables.vast.query import NoDirectAnswer, ask
 from storage.tables.vast.waiting import pause
 
 _log = logging.getLogger(__name__)

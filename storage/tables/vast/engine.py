@@ -12,13 +12,13 @@ from storage.errors import Contended, Unavailable
 from storage.tables.engine import Engine, Reader, T, Writer
 from storage.tables.vast.address import Address, parse_address
 from storage.tables.vast.cluster import Cluster
+from storage.tables.vast.density import Densities
 from storage.tables.vast.layout import FORMS, LOCK_SLOTS, LOCKS, Form
 from storage.tables.vast.locks import Queues
-from storage.tables.vast.reading import VastGlance, VastReader
-from storage.tables.vast.timelines import Densities
-from storage.tables.vast.transaction import VastWriter
+from storage.tables.vast.reader import VastGlance, VastReader
 from storage.tables.vast.upgrade import post_notice, take_over_flow_state
 from storage.tables.vast.waiting import pause
+from storage.tables.vast.writer import VastWriter
 
 _log = logging.getLogger(__name__)
 

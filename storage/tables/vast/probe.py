@@ -13,12 +13,12 @@ from storage.errors import Contended, TamsError
 from storage.tables.conditions import Compare, In
 from storage.tables.engine import Row
 from storage.tables.schema import Column, Table
-from storage.tables.vast.asking import NoDirectAnswer
 from storage.tables.vast.cluster import Cluster
+from storage.tables.vast.cluster_errors import UnknownOutcome
 from storage.tables.vast.engine import VastEngine
 from storage.tables.vast.layout import CELL_BYTES, ROW_ID, Form
 from storage.tables.vast.predicates import IN_LIST
-from storage.tables.vast.trouble import UnknownOutcome
+from storage.tables.vast.query import NoDirectAnswer
 
 
 @dataclass(frozen=True, slots=True)

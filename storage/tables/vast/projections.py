@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from storage.tables.vast.cluster_errors import translated
 from storage.tables.vast.engine import VastEngine
 from storage.tables.vast.layout import FORMS, Form
-from storage.tables.vast.trouble import translated
 
 
 @dataclass(frozen=True, slots=True)

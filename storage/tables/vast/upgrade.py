@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from storage.tables.conditions import Compare, In
 from storage.tables.schema import Column, Table
-from storage.tables.vast import notice
+from storage.tables.vast import presence_flag
 from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.layout import FORMS, GUARDED, HOLDERS, NOTICE, ROW_ID, Form
 from storage.tables.vast.predicates import IN_LIST
@@ -29,8 +29,8 @@ def post_notice(cluster: Cluster, tx: int) -> None:
     key = form.table.key[0]
     if cluster.select(tx, form, [Compare(key, "==", NOTICE)], [key], 1).num_rows:
         return
-    listening = cluster.select(tx, FORMS[notice.TABLE], [notice.CONDITION], ["id"], 1).num_rows
-    row = {key: NOTICE, HOLDERS.name: notice.SOME if listening else notice.NONE}
+    listening = cluster.select(tx, FORMS[presence_flag.TABLE], [presence_flag.CONDITION], ["id"], 1).num_rows
+    row = {key: NOTICE, HOLDERS.name: presence_flag.SOME if listening else presence_flag.NONE}
     for batch in form.batches([row], list(form.columns)):
         cluster.insert(tx, form, batch)
 

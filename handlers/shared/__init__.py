@@ -1,0 +1,1 @@
+"""What several handlers share; no module here belongs to a tag of the specification."""

@@ -1,0 +1,1 @@
+"""Flows: their documents, rows, collections and content range."""

@@ -1,0 +1,1 @@
+"""Flow segments: registration, listing and deletion."""

@@ -1,0 +1,1 @@
+"""The pages that are no operation of TAMS: health, API documentation and metrics."""

@@ -1,0 +1,385 @@
+"""Copies of objects between backends: shown once whole, removed for good, never made twice."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from storage.catalog.jobs import COPY
+from storage.catalog.objects import copies
+from storage.errors import Invalid, NotFound, Unavailable
+from tests.conformance.kit.documents import init_flow
+from tests.unit.catalogs import HOME, SECOND_HOME, Page, World, open_world
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with open_world(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+def placed(world: World) -> str:
+    """The id of a stored object."""
+    world.place(world.make_flow(), "a")
+    return "a"
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-01", "OBJ-INST-POST-03")
+def test_a_copy_has_the_bytes_and_the_type_of_the_original(world: World, placed: str) -> None:
+    world.catalog.copies.copy(placed, SECOND_HOME)
+    assert world.stores[SECOND_HOME].stat(placed) == world.stores[HOME].stat(placed)
+    assert world.places(placed) == {HOME, SECOND_HOME}
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-21")
+def test_a_copy_that_breaks_off_is_not_shown_and_can_be_made_again(
+    world: World, placed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(world.stores[SECOND_HOME], "write", fail)
+        with pytest.raises(Unavailable):
+            world.catalog.copies.copy(placed, SECOND_HOME)
+    assert world.places(placed) == {HOME}
+    world.sweep()
+    assert not world.has_bytes(placed, SECOND_HOME)
+    assert world.jobs() == []
+    world.catalog.copies.copy(placed, SECOND_HOME)
+    assert world.places(placed) == {HOME, SECOND_HOME}
+
+
+def fail(*_args: object) -> None:
+    raise Unavailable("the store is away")
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-06", "A51")
+@pytest.mark.parametrize("target", [HOME, SECOND_HOME])
+def test_a_backend_has_one_copy(world: World, placed: str, target: str) -> None:
+    world.catalog.copies.copy(placed, SECOND_HOME)
+    with pytest.raises(Invalid) as refusal:
+        world.catalog.copies.copy(placed, target)
+    assert refusal.value.behaviour == "OBJ-INST-POST-06"
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-04", "OBJ-INST-POST-05", "OBJ-INST-POST-12")
+def test_what_cannot_be_copied_is_refused(world: World, placed: str) -> None:
+    flow_id = world.make_flow()
+    world.allocate(flow_id, "set aside", "empty", content=None)
+    assert world.register(flow_id, {"object_id": "empty", "timerange": "[0:0_1:0)"}) == []
+    with pytest.raises(NotFound):
+        world.catalog.copies.copy("set aside", SECOND_HOME)
+    with pytest.raises(Invalid, match="could not be copied"):
+        world.catalog.copies.copy("empty", SECOND_HOME)
+    with pytest.raises(Invalid, match="not a storage backend"):
+        world.catalog.copies.copy(placed, "33333333-3333-4333-8333-333333333333")
+
+
+@pytest.mark.behaviour("OBJ-INST-DEL-01", "OBJ-INST-DEL-11")
+@pytest.mark.parametrize(("gone", "kept"), [(HOME, SECOND_HOME), (SECOND_HOME, HOME)], ids=["original", "copy"])
+def test_an_instance_leaves_the_listing_before_its_bytes_go(world: World, placed: str, gone: str, kept: str) -> None:
+    world.catalog.copies.copy(placed, SECOND_HOME)
+    world.catalog.objects.remove_instance(placed, gone, None)
+    assert world.places(placed) == {kept}
+    assert world.has_bytes(placed, gone)
+    world.sweep()
+    assert not world.has_bytes(placed, gone)
+    assert world.has_bytes(placed, kept)
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-01", "OBJ-INST-POST-06")
+def test_a_copy_that_was_given_up_can_be_made_again_once_its_bytes_are_gone(world: World, placed: str) -> None:
+    world.catalog.copies.copy(placed, SECOND_HOME)
+    world.catalog.objects.remove_instance(placed, SECOND_HOME, None)
+    with pytest.raises(Unavailable, match="still being removed"):
+        world.catalog.copies.copy(placed, SECOND_HOME)
+    world.sweep()
+    world.catalog.copies.copy(placed, SECOND_HOME)
+    world.sweep()
+    assert world.places(placed) == {HOME, SECOND_HOME}
+    assert world.has_bytes(placed, SECOND_HOME)
+
+
+@pytest.mark.behaviour("OBJ-INST-DEL-04", "OBJ-INST-DEL-05", "OBJ-INST-DEL-06", "A54", "A55", "A56")
+def test_which_instance_is_given_up_must_be_clear(world: World, placed: str) -> None:
+    with pytest.raises(Invalid, match="last instance"):
+        world.catalog.objects.remove_instance(placed, HOME, None)
+    world.catalog.copies.copy(placed, SECOND_HOME)
+    with pytest.raises(Invalid, match="two different"):
+        world.catalog.objects.remove_instance(placed, HOME, "second")
+    with pytest.raises(NotFound):
+        world.catalog.objects.remove_instance(placed, None, "third")
+    world.catalog.objects.remove_instance(placed, SECOND_HOME, "second")
+    assert world.places(placed) == {HOME}
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-13", "OBJ-INST-POST-14", "OBJ-INST-DEL-09", "INIT-06")
+def test_an_init_object_is_copied_only_by_its_own_id(world: World) -> None:
+    flow_id = world.make_flow(init_flow())
+    world.allocate(flow_id, "init", "media")
+    segment = {"object_id": "media", "timerange": "[0:0_1:0)", "init_object_id": "init"}
+    assert world.register(flow_id, segment) == []
+    world.catalog.copies.copy("media", SECOND_HOME)
+    assert world.places("init") == {HOME}
+    world.catalog.copies.copy("init", SECOND_HOME)
+    world.catalog.objects.remove_instance("media", SECOND_HOME, None)
+    assert world.places("init") == {HOME, SECOND_HOME}
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-LIFE-07")
+def test_an_object_that_goes_while_it_is_copied_leaves_no_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow_id = world.make_flow()
+    world.place(flow_id, "a")
+    write = world.stores[SECOND_HOME].write
+
+    def late(*args: object) -> object:
+        stored = write(*args)  # type: ignore[arg-type]
+        world.delete_segments(flow_id)
+        return stored
+
+    monkeypatch.setattr(world.stores[SECOND_HOME], "write", late)
+    with pytest.raises(NotFound):
+        world.catalog.copies.copy("a", SECOND_HOME)
+    world.clock.forward(10_000)
+    world.sweep()
+    assert not world.has_bytes("a", HOME)
+    assert not world.has_bytes("a", SECOND_HOME)
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-06", "A51")
+def test_the_same_copy_is_not_made_twice_at_once(world: World, placed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = world.stores[SECOND_HOME].write
+
+    def meanwhile(*args: object) -> object:
+        with pytest.raises(Invalid, match="just"):
+            world.catalog.copies.copy(placed, SECOND_HOME)
+        return write(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.stores[SECOND_HOME], "write", meanwhile)
+    world.catalog.copies.copy(placed, SECOND_HOME)
+    assert world.places(placed) == {HOME, SECOND_HOME}
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-02")
+@pytest.mark.parametrize("moment", ["before the bytes are there", "after the bytes are there"])
+def test_a_copy_whose_process_died_is_finished_by_a_worker(world: World, placed: str, moment: str) -> None:
+    victim = multiprocessing.get_context("spawn").Process(
+        target=die_while_copying, args=(world.folder, placed, moment.startswith("after"))
+    )
+    victim.start()
+    victim.join(60)
+    assert victim.exitcode == DIED
+    assert world.places(placed) == {HOME}
+    assert world.jobs() == [(COPY, "running")]
+    world.clock.forward(29)
+    world.sweep()
+    assert world.places(placed) == {HOME}, "the lease of the dead process holds"
+    with pytest.raises(Invalid, match="just"):
+        world.catalog.copies.copy(placed, SECOND_HOME)
+    world.clock.forward(1)
+    world.sweep()
+    assert world.places(placed) == {HOME, SECOND_HOME}
+    assert world.stores[SECOND_HOME].stat(placed) == world.stores[HOME].stat(placed)
+    assert world.jobs() == []
+    assert world.rows("garbage") == []
+
+
+DIED = 9
+
+
+def die_while_copying(folder: Path, object_id: str, with_bytes: bool) -> None:
+    """For a process of its own, which ends in the middle of a copy."""
+    with open_world(folder) as world:
+        store = world.stores[SECOND_HOME]
+        write = store.write
+
+        def last(*args: Any) -> None:
+            if with_bytes:
+                write(*args)
+            os._exit(DIED)
+
+        store.write = last  # type: ignore[method-assign, assignment]
+        world.catalog.copies.copy(object_id, SECOND_HOME)
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-02")
+def test_a_copy_that_a_worker_took_over_is_shown_once(
+    world: World, placed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request that was slow learns that it no longer has the copy, and takes nothing of it away."""
+    write = world.stores[SECOND_HOME].write
+
+    def slowly(*args: Any) -> object:
+        stored = write(*args)
+        monkeypatch.setattr(world.stores[SECOND_HOME], "write", write)
+        world.clock.forward(30)
+        world.sweep()
+        return stored
+
+    monkeypatch.setattr(world.stores[SECOND_HOME], "write", slowly)
+    with pytest.raises(Unavailable, match="handed to a background worker"):
+        world.catalog.copies.copy(placed, SECOND_HOME)
+    world.clock.forward(3600)
+    world.sweep()
+    assert world.places(placed) == {HOME, SECOND_HOME}
+    assert world.has_bytes(placed, SECOND_HOME)
+    assert world.jobs() == []
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-02")
+def test_a_copy_that_a_worker_cannot_make_is_tried_again(
+    world: World, placed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    abandon(world, placed)
+    with monkeypatch.context() as broken:
+        broken.setattr(world.stores[SECOND_HOME], "write", fail)
+        world.sweep()
+        assert world.jobs() == [(COPY, "waiting")]
+        assert world.places(placed) == {HOME}
+    world.clock.forward(30)
+    world.sweep()
+    assert world.places(placed) == {HOME, SECOND_HOME}
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-LIFE-07")
+def test_an_abandoned_copy_of_an_object_that_is_gone_is_given_up(world: World) -> None:
+    flow_id = world.make_flow()
+    world.place(flow_id, "a")
+    abandon(world, "a")
+    world.stores[SECOND_HOME].write("a", "video/mp2t", iter([b"what there was of it"]))
+    world.delete_segments(flow_id)
+    world.sweep()
+    assert world.jobs() == []
+    assert not world.has_bytes("a", SECOND_HOME)
+
+
+def abandon(world: World, object_id: str) -> None:
+    """A copy to the second backend that was begun by a process which died at once."""
+    victim = multiprocessing.get_context("spawn").Process(
+        target=die_while_copying, args=(world.folder, object_id, False)
+    )
+    victim.start()
+    victim.join(60)
+    assert victim.exitcode == DIED
+    world.clock.forward(30)
+
+
+URL = "https://elsewhere.example/x"
+
+
+@pytest.fixture
+def outside(world: World) -> str:
+    """The id of an object that is at a URL of another server only."""
+    segment = {"object_id": "x", "timerange": "[0:0_1:0)", "get_urls": [{"url": URL, "label": "elsewhere"}]}
+    assert world.register(world.make_flow(), segment) == []
+    return "x"
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-01", "OBJ-INST-POST-03")
+@pytest.mark.parametrize("announced", [True, False], ids=["of a size that was announced", "of any size"])
+def test_an_object_of_another_server_is_copied_from_there(world: World, outside: str, announced: bool) -> None:
+    pieces = [b"x" * 70_000, b"", b"y" * 70_000, b"z"]
+    world.elsewhere.pages[URL] = Page(pieces, 140_001 if announced else None, "video/other")
+    world.catalog.copies.copy(outside, SECOND_HOME)
+    with world.stores[SECOND_HOME].open(outside) as file:
+        assert file.read() == b"".join(pieces)
+    stored = world.stores[SECOND_HOME].stat(outside)
+    assert stored is not None
+    assert stored.content_type == "video/mp2t", "that of the flow, whatever the other server says"
+    shown = world.object(outside).document["get_urls"]
+    assert {each.get("storage_id") for each in shown} == {None, SECOND_HOME}
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-INST-POST-04")
+@pytest.mark.parametrize(
+    "page",
+    [
+        None,
+        Page([b"four"], size=5),
+        Page([b"four"], size=3),
+        Page([b"", b"more than that"], size=0),
+        Page([b"four"], size=8, breaks=True),
+        Page([b"four"], breaks=True),
+    ],
+    ids=["nobody answers", "too short", "too long", "not empty", "broken off", "broken off, of no announced size"],
+)
+def test_bytes_that_do_not_come_whole_are_no_copy(world: World, outside: str, page: Page | None) -> None:
+    if page is not None:
+        world.elsewhere.pages[URL] = page
+    with pytest.raises((Invalid, Unavailable), match="could not be copied"):
+        world.catalog.copies.copy(outside, SECOND_HOME)
+    assert {each.get("storage_id") for each in world.object(outside).document["get_urls"]} == {None}
+    assert not world.has_bytes(outside, SECOND_HOME)
+    world.sweep()
+    assert world.jobs() == []
+    assert world.rows("garbage") == []
+    world.elsewhere.pages[URL] = Page([b"whole"], 5)
+    world.catalog.copies.copy(outside, SECOND_HOME)
+    with world.stores[SECOND_HOME].open(outside) as file:
+        assert file.read() == b"whole"
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-04")
+def test_a_url_that_must_not_be_reached_is_no_place_to_copy_from(world: World) -> None:
+    url = {"url": "https://forbidden/x", "label": "elsewhere"}
+    segment = {"object_id": "x", "timerange": "[0:0_1:0)", "get_urls": [url]}
+    assert world.register(world.make_flow(), segment) == []
+    with pytest.raises(Invalid, match="must not be reached"):
+        world.catalog.copies.copy("x", SECOND_HOME)
+    world.sweep()
+    assert world.jobs() == []
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-01")
+def test_a_copy_is_made_from_any_place_that_has_the_bytes(world: World, placed: str) -> None:
+    world.catalog.objects.add_uncontrolled(placed, URL, "elsewhere")
+    world.elsewhere.pages[URL] = Page([b"from elsewhere"], 14)
+    world.stores[HOME].delete(placed)
+    world.catalog.copies.copy(placed, SECOND_HOME)
+    with world.stores[SECOND_HOME].open(placed) as file:
+        assert file.read() == b"from elsewhere"
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-02")
+def test_bytes_that_a_store_has_changed_are_no_copy(world: World, placed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = world.stores[SECOND_HOME]
+    write = store.write
+
+    def badly(object_id: str, content_type: str, chunks: Iterator[bytes]) -> object:
+        return write(object_id, content_type, (piece[::-1] for piece in chunks))
+
+    monkeypatch.setattr(store, "write", badly)
+    with pytest.raises(Unavailable, match="are not those that were read"):
+        world.catalog.copies.copy(placed, SECOND_HOME)
+    assert world.places(placed) == {HOME}
+    world.sweep()
+    assert not world.has_bytes(placed, SECOND_HOME)
+
+
+@pytest.mark.behaviour("OBJ-INST-POST-02")
+def test_a_copy_that_goes_on_keeps_its_lease(world: World, outside: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece takes its time; none of it is as long as the lease, all of it is."""
+    turned = 0.0
+
+    def monotonic() -> float:
+        return turned
+
+    monkeypatch.setattr(copies, "time", SimpleNamespace(monotonic=monotonic))
+
+    def slowly() -> Iterator[bytes]:
+        nonlocal turned
+        for _ in range(10):
+            world.clock.forward(11)
+            turned += 11
+            yield b"piece"
+            world.sweep()
+
+    page = Page([b"piece"] * 10, 50)
+    monkeypatch.setattr(page, "chunks", slowly)
+    world.elsewhere.pages[URL] = page
+    world.catalog.copies.copy(outside, SECOND_HOME)
+    assert world.has_bytes(outside, SECOND_HOME)
+    assert world.jobs() == []

@@ -1,0 +1,425 @@
+"""What is told of flows, segments and sources: at which moments, and in which words."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.catalog import Limits
+from storage.catalog.event_journal import Journal
+from storage.errors import Contended, Forbidden, Invalid, NotFound, Unavailable
+from storage.timerange import parse_timerange
+from tams_server.specification.load import Specification
+from tests.conformance.kit.documents import Json, flow, init_flow
+from tests.conformance.kit.ids import fresh
+from tests.conformance.kit.profiles import linked_flow, profile
+from tests.unit.catalogs import CALLER, SECOND_HOME, World, open_world
+from tests.unit.ears import Ear
+
+LIMITS = Limits(async_deletion_threshold=5, deletion_batch=3)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with open_world(tmp_path, LIMITS) as world:
+        yield world
+
+
+@pytest.fixture
+def ear(world: World, specification: Specification) -> Ear:
+    return Ear.listening(world, specification)
+
+
+@pytest.fixture
+def made(world: World, ear: Ear) -> str:
+    """A flow of which nothing is left to be told."""
+    flow_id = world.make_flow(flow(tags={"kept": "yes"}))
+    ear.hear()
+    return flow_id
+
+
+@pytest.fixture
+def source(world: World, made: str) -> str:
+    """The id of its source."""
+    source_id: str = world.catalog.flows.get(CALLER, made)["source_id"]
+    return source_id
+
+
+def at(n: int) -> str:
+    return f"[{n}:0_{n + 1}:0)"
+
+
+def add(world: World, flow_id: str, *timeranges: str) -> list[str]:
+    """Segments with an object each; the ids of these."""
+    ids = [fresh() for _ in timeranges]
+    world.allocate(flow_id, *ids)
+    items = [{"object_id": id_, "timerange": timerange} for id_, timerange in zip(ids, timeranges, strict=True)]
+    assert world.register(flow_id, *items) == []
+    return ids
+
+
+@pytest.mark.behaviour("EVT-FC-01", "EVT-SC-01", "DLV-01", "DLV-12")
+def test_a_flow_with_a_new_source_is_told_as_both(world: World, ear: Ear) -> None:
+    flow_id = world.make_flow()
+    source_event, flow_event = ear.hear()
+    assert source_event["event_type"] == "sources/created"
+    assert flow_event["event_type"] == "flows/created"
+    shown = world.catalog.flows.get(CALLER, flow_id)
+    assert flow_event["event"] == {"flow": shown}
+    assert flow_event["event_timestamp"] == shown["created"]
+    shown = world.catalog.sources.get(CALLER, shown["source_id"])
+    assert source_event["event"] == {"source": shown}
+    assert source_event["event_timestamp"] == shown["created"]
+
+
+@pytest.mark.behaviour("EVT-SC-02")
+def test_a_second_flow_of_a_source_leaves_the_source_as_it_was(world: World, ear: Ear, source: str) -> None:
+    other = world.make_flow(flow(source_id=source))
+    assert ear.named() == [("flows/created", other)]
+
+
+@pytest.mark.behaviour("EVT-FC-01", "PROF-EVT-01")
+def test_a_flow_of_a_profile_is_told_with_what_comes_from_there(world: World, ear: Ear) -> None:
+    document = profile()
+    world.catalog.profiles.create(CALLER, document["id"], document)
+    assert ear.hear() == []
+    flow_id = world.make_flow(linked_flow(document["id"]))
+    told = ear.hear()[-1]["event"]["flow"]
+    assert told == world.catalog.flows.get(CALLER, flow_id)
+    assert told["essence_parameters"] == document["flow_metadata"]["essence_parameters"]
+
+
+@pytest.mark.behaviour("EVT-FU-01", "EVT-FU-04", "EVT-FC-02", "AMB-20")
+@pytest.mark.parametrize("change", [{}, {"label": "another"}], ids=["as it was", "changed"])
+def test_a_flow_that_is_put_again_is_told_as_it_is_then(world: World, ear: Ear, change: Json) -> None:
+    document = flow()
+    world.make_flow(document)
+    add(world, document["id"], at(0))
+    ear.hear()
+    world.make_flow(document | change)
+    (told,) = ear.hear()
+    shown = world.catalog.flows.get(CALLER, document["id"])
+    assert (told["event_type"], told["event"]) == ("flows/updated", {"flow": shown})
+    assert told["event_timestamp"] == shown["metadata_updated"]
+    assert "timerange" not in shown
+
+
+@pytest.mark.behaviour("EVT-FU-01", "EVT-FU-02", "AMB-20")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("label", "a label"),
+        ("description", "some words"),
+        ("max_bit_rate", 6000),
+        ("avg_bit_rate", 4000),
+        ("flow_collection", []),
+        ("read_only", True),
+        ("read_only", False),
+    ],
+)
+def test_a_change_of_one_member_is_told_once(world: World, ear: Ear, made: str, name: str, value: Any) -> None:
+    for change in [value, value] if name == "read_only" else [value, value, None]:
+        world.catalog.flows.set_member(CALLER, made, name, change)
+        (told,) = ear.hear()
+        shown = world.catalog.flows.get(CALLER, made)
+        assert (told["event_type"], told["event"]) == ("flows/updated", {"flow": shown})
+        assert told["event_timestamp"] == shown["metadata_updated"]
+        assert shown.get(name) == change
+
+
+@pytest.mark.behaviour("EVT-FU-02")
+def test_a_change_of_one_tag_is_told_once(world: World, ear: Ear, made: str) -> None:
+    world.catalog.flows.set_tag(CALLER, made, "new", ["a", "b"])
+    (told,) = ear.hear()
+    assert told["event_type"] == "flows/updated"
+    assert told["event"]["flow"]["tags"] == {"kept": "yes", "new": ["a", "b"]}
+    world.catalog.flows.delete_tag(CALLER, made, "kept")
+    (told,) = ear.hear()
+    assert told["event"]["flow"]["tags"] == {"new": ["a", "b"]}
+
+
+@pytest.mark.behaviour("EVT-SU-01")
+def test_changes_of_a_source_are_told_of_the_source_alone(world: World, ear: Ear, source: str) -> None:
+    sources = world.catalog.sources
+    for change in (
+        lambda: sources.set_member(CALLER, source, "label", "a label"),
+        lambda: sources.set_member(CALLER, source, "label", None),
+        lambda: sources.set_member(CALLER, source, "description", "some words"),
+        lambda: sources.set_tag(CALLER, source, "t", "v"),
+        lambda: sources.delete_tag(CALLER, source, "t"),
+    ):
+        change()
+        (told,) = ear.hear()
+        shown = sources.get(CALLER, source)
+        assert (told["event_type"], told["event"]) == ("sources/updated", {"source": shown})
+        assert told["event_timestamp"] == shown["updated"]
+
+
+@pytest.mark.behaviour("EVT-SA-01", "EVT-SA-04", "EVT-FU-03")
+def test_new_segments_are_told_once_and_the_flow_is_not(world: World, ear: Ear, made: str) -> None:
+    ids = add(world, made, at(0), at(1))
+    (told,) = ear.hear()
+    assert told["event_type"] == "flows/segments_added"
+    assert set(told["event"]) == {"flow_id", "segments"}
+    assert told["event"]["flow_id"] == made
+    segments = [(each["object_id"], each["timerange"]) for each in told["event"]["segments"]]
+    assert segments == [(ids[0], at(0)), (ids[1], at(1))]
+
+
+@pytest.mark.behaviour("EVT-SA-02", "DLV-13")
+def test_of_many_segments_only_those_that_were_stored_are_told(world: World, ear: Ear, made: str) -> None:
+    add(world, made, at(1))
+    ear.hear()
+    world.allocate(made, "good", "bad")
+    bad = {"object_id": "bad", "timerange": at(1)}
+    assert len(world.register(made, {"object_id": "good", "timerange": at(0)}, bad)) == 1
+    (told,) = ear.hear()
+    assert [each["object_id"] for each in told["event"]["segments"]] == ["good"]
+    assert len(world.register(made, bad)) == 1
+    assert ear.hear() == []
+
+
+@pytest.mark.behaviour("EVT-SA-03", "AMB-23")
+def test_very_many_segments_are_told_in_several_messages(world: World, ear: Ear, made: str) -> None:
+    world.allocate(made, "o")
+    items = [{"object_id": "o", "timerange": at(n), "ts_offset": f"{n}:0"} for n in range(450)]
+    assert world.register(made, *items) == []
+    told = ear.hear()
+    assert {each["event_type"] for each in told} == {"flows/segments_added"}
+    assert [len(each["event"]["segments"]) for each in told] == [200, 200, 50]
+    assert [s["timerange"] for each in told for s in each["event"]["segments"]] == [at(n) for n in range(450)]
+
+
+@pytest.mark.behaviour("EVT-SA-05")
+def test_storage_uploads_and_instances_are_told_nobody(world: World, ear: Ear, made: str) -> None:
+    world.allocate(made, "a")
+    assert ear.hear() == []
+    assert world.register(made, {"object_id": "a", "timerange": at(0)}) == []
+    assert ear.types() == ["flows/segments_added"]
+    world.catalog.copies.copy("a", SECOND_HOME)
+    world.catalog.objects.add_uncontrolled("a", "https://elsewhere.example/a", "elsewhere")
+    world.catalog.objects.remove_instance("a", SECOND_HOME, None)
+    world.sweep()
+    assert ear.hear() == []
+
+
+@pytest.mark.behaviour("EVT-SD-01", "EVT-SD-02", "EVT-SD-03", "EVT-SD-04", "AMB-22", "EVT-FU-03")
+@pytest.mark.parametrize(
+    ("there", "asked", "told"),
+    [
+        ([at(0), at(1), at(2)], "_", ["[0:0_3:0)"]),
+        ([at(2), at(0), at(1)], "_", ["[0:0_3:0)"]),
+        ([at(0), at(2), at(3), at(9)], "_", [at(0), "[2:0_4:0)", at(9)]),
+        ([at(0), at(1), at(2)], "[1:0_2:0)", [at(1)]),
+        ([at(0), at(1), at(2)], "[0:500000000_10:0)", ["[1:0_3:0)"]),
+        ([at(0), at(1)], "[5:0_", []),
+        ([at(0)], "()", []),
+        (["[0:0_1:0]", "[1:1_2:0]"], "_", ["[0:0_2:0]"]),
+        (["[0:0_1:0)", "[1:0_1:0]", "[1:1_2:0)"], "_", ["[0:0_2:0)"]),
+        (["[0:0_1:0)", "[1:1_2:0)"], "_", ["[0:0_1:0)", "[1:1_2:0)"]),
+        (["[-2:0_-1:0)", "[-1:0_0:0)"], "_", ["[-2:0_0:0)"]),
+    ],
+    ids=str,
+)
+def test_deleted_segments_are_told_in_runs_without_gaps(
+    world: World, ear: Ear, made: str, there: list[str], asked: str, told: list[str]
+) -> None:
+    add(world, made, *there)
+    ear.hear()
+    assert world.delete_segments(made, asked) is None
+    bodies = ear.hear()
+    assert all(body["event_type"] == "flows/segments_deleted" for body in bodies)
+    assert all(set(body["event"]) == {"flow_id", "timerange"} for body in bodies)
+    assert {body["event"]["flow_id"] for body in bodies} <= {made}
+    runs = [parse_timerange(body["event"]["timerange"]) for body in bodies]
+    assert [each.bounds for each in runs] == [parse_timerange(each).bounds for each in told]
+
+
+@pytest.mark.behaviour("EVT-SD-01", "AMB-22")
+def test_segments_of_other_objects_are_not_told_as_deleted(world: World, ear: Ear, made: str) -> None:
+    add(world, made, at(1))
+    world.allocate(made, "o")
+    items = [{"object_id": "o", "timerange": at(n), "ts_offset": f"{n}:0"} for n in (0, 2, 3)]
+    assert world.register(made, *items) == []
+    ear.hear()
+    world.delete_segments(made, object_id="o")
+    assert [body["event"]["timerange"] for body in ear.hear()] == [at(0), "[2:0_4:0)"]
+
+
+@pytest.mark.behaviour("EVT-FD-01", "EVT-SX-01", "AMB-18", "EVT-SD-01")
+def test_a_flow_that_is_deleted_at_once_is_told_after_its_segments(
+    world: World, ear: Ear, made: str, source: str
+) -> None:
+    add(world, made, at(0), at(5))
+    ear.hear()
+    assert world.catalog.deletions.delete_flow(CALLER, made) is None
+    bodies = ear.hear()
+    assert [body["event_type"] for body in bodies] == [
+        "flows/segments_deleted",
+        "flows/segments_deleted",
+        "flows/deleted",
+        "sources/deleted",
+    ]
+    assert bodies[2]["event"] == {"flow_id": made}
+    assert bodies[3]["event"] == {"source_id": source}
+
+
+@pytest.mark.behaviour("EVT-SX-01", "EVT-FD-01", "DLV-13")
+def test_a_source_goes_with_its_last_flow_and_not_before(world: World, ear: Ear, made: str, source: str) -> None:
+    other = world.make_flow(flow(source_id=source))
+    ear.hear()
+    world.catalog.deletions.delete_flow(CALLER, made)
+    assert ear.named() == [("flows/deleted", made)]
+    with pytest.raises(NotFound):
+        world.catalog.deletions.delete_flow(CALLER, made)
+    assert ear.hear() == []
+    world.catalog.deletions.delete_flow(CALLER, other)
+    assert ear.named() == [("flows/deleted", other), ("sources/deleted", source)]
+
+
+@pytest.mark.behaviour("EVT-FD-01", "EVT-SX-02", "AMB-17", "AMB-21", "EVT-SD-01")
+def test_a_long_deletion_is_told_at_once_and_its_segments_as_they_go(
+    world: World, ear: Ear, made: str, source: str
+) -> None:
+    add(world, made, *(at(n) for n in range(8)))
+    ear.hear()
+    assert world.catalog.deletions.delete_flow(CALLER, made) is not None
+    assert ear.named() == [("flows/deleted", made), ("sources/deleted", source)]
+    (claim,) = world.claim("flow-deletion")
+    for told in ("[0:0_3:0)", "[3:0_6:0)", "[6:0_8:0)"):
+        world.step(claim)
+        (body,) = ear.hear()
+        assert body["event_type"] == "flows/segments_deleted"
+        assert body["event"] == {"flow_id": made, "timerange": told}
+    world.sweep()
+    assert ear.hear() == []
+
+
+@pytest.mark.behaviour("DLV-13")
+def test_a_refused_request_is_told_nobody(world: World, ear: Ear, made: str, source: str) -> None:
+    flows, sources = world.catalog.flows, world.catalog.sources
+    document = world.catalog.flows.get(CALLER, made)
+    with pytest.raises(Invalid):
+        flows.put(CALLER, made, document | {"source_id": fresh()})
+    with pytest.raises(Invalid):
+        world.collect(made, fresh())
+    with pytest.raises(NotFound):
+        flows.set_member(CALLER, fresh(), "label", "x")
+    with pytest.raises(NotFound):
+        flows.delete_tag(CALLER, made, "never there")
+    with pytest.raises(NotFound):
+        sources.delete_tag(CALLER, source, "never there")
+    flows.set_member(CALLER, made, "read_only", True)
+    assert ear.types() == ["flows/updated"]
+    for refused in (
+        lambda: flows.put(CALLER, made, document),
+        lambda: flows.set_tag(CALLER, made, "t", "v"),
+        lambda: world.catalog.deletions.delete_flow(CALLER, made),
+        lambda: world.delete_segments(made),
+    ):
+        with pytest.raises(Forbidden):
+            refused()
+    assert ear.hear() == []
+    assert world.rows("events") == []
+
+
+@pytest.mark.behaviour("DLV-13", "DLV-12")
+def test_a_change_that_fails_at_the_end_is_neither_made_nor_told(
+    world: World, ear: Ear, made: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(world, made, at(0))
+    ear.hear()
+    before = world.catalog.flows.get(CALLER, made)
+    write = Journal.write
+
+    def failing(journal: Journal) -> None:
+        write(journal)
+        raise Unavailable("the catalogue is away")
+
+    document = flow()
+    world.allocate(made, "a")
+    with monkeypatch.context() as broken:
+        broken.setattr(Journal, "write", failing)
+        for change in (
+            lambda: world.make_flow(document),
+            lambda: world.catalog.flows.set_member(CALLER, made, "label", "x"),
+            lambda: world.catalog.sources.set_member(CALLER, before["source_id"], "label", "x"),
+            lambda: world.register(made, {"object_id": "a", "timerange": at(1)}),
+            lambda: world.delete_segments(made),
+            lambda: world.catalog.deletions.delete_flow(CALLER, made),
+        ):
+            with pytest.raises(Unavailable):
+                change()
+    assert ear.hear() == []
+    assert world.rows("events") == []
+    assert world.catalog.flows.get(CALLER, made) == before
+    assert world.timeranges(made) == [at(0)]
+    with pytest.raises(NotFound):
+        world.catalog.flows.get(CALLER, document["id"])
+
+
+@pytest.mark.behaviour("DLV-13", "DLV-09")
+def test_a_change_that_had_to_be_made_anew_is_told_once(
+    world: World, ear: Ear, made: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, lost = Journal.write, 2
+
+    def contended(journal: Journal) -> None:
+        nonlocal lost
+        write(journal)
+        if lost:
+            lost -= 1
+            raise Contended("another writer got in between")
+
+    monkeypatch.setattr(Journal, "write", contended)
+    world.catalog.flows.set_member(CALLER, made, "label", "x")
+    assert ear.named() == [("flows/updated", made)]
+
+
+@pytest.mark.behaviour("AMB-40", "HOOK-ST-07")
+@pytest.mark.parametrize("state", ["none", "disabled", "deleted"])
+def test_where_nobody_listens_nothing_is_recorded(world: World, state: str) -> None:
+    if state == "disabled":
+        world.listen(status="disabled")
+    elif state == "deleted":
+        world.catalog.webhooks.delete(CALLER, world.listen())
+    flow_id = world.make_flow(init_flow())
+    other = world.make_flow()
+    world.collect(flow_id, other)
+    add(world, other, at(0))
+    world.delete_segments(other)
+    world.catalog.deletions.delete_flow(CALLER, other)
+    assert world.rows("events") == []
+
+
+def test_an_event_that_nobody_wants_is_not_kept(world: World) -> None:
+    webhook = world.listen("flows/deleted")
+    world.make_flow()
+    assert len(world.rows("events")) == 2
+    world.sweep()
+    assert world.rows("events") == []
+    assert world.heard(webhook) == []
+
+
+def test_an_event_is_kept_until_everybody_has_it(world: World) -> None:
+    first, second = world.listen("flows/created"), world.listen("flows/created")
+    world.make_flow()
+    assert world.heard_types(first) == ["flows/created"]
+    assert len(world.rows("events")) == 1
+    assert world.heard_types(second) == ["flows/created"]
+    assert world.rows("events") == []
+    assert world.rows("deliveries") == []
+
+
+@pytest.mark.behaviour("DLV-11")
+def test_events_are_told_in_the_order_in_which_things_happened(world: World, ear: Ear) -> None:
+    """However many there are, and whether or not they were passed on together."""
+    flow_id = world.make_flow()
+    for n in range(250):
+        world.clock.now += 1
+        world.catalog.flows.set_member(CALLER, flow_id, "label", str(n))
+        if n % 60 == 0:
+            world.tick()
+    bodies = world.heard(ear.webhook_id)
+    assert [body["event"]["flow"].get("label") for body in bodies[1:]] == [None, *(str(n) for n in range(250))]

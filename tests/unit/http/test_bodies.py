@@ -1,0 +1,219 @@
+"""How bodies are read and refused: JSON that can be kept, of the size and type that the server takes."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from handlers.shared.call import ABSENT, Call
+from storage.errors import Forbidden, Invalid, NotFound
+from tests.unit.conftest import TOKEN, Client
+from tests.unit.stub_handlers import StubHandlers
+
+FLOW = "10000000-0000-4000-8000-000000000001"
+VIDEO: dict[str, Any] = {
+    "id": FLOW,
+    "source_id": "20000000-0000-4000-8000-000000000001",
+    "format": "urn:x-nmos:format:video",
+    "codec": "video/h264",
+    "container": "video/mp2t",
+    "essence_parameters": {"frame_rate": {"numerator": 25}, "frame_width": 1920, "frame_height": 1080},
+}
+
+
+def put(client: Client, body: Any, path: str = f"/flows/{FLOW}", **headers: str) -> httpx.Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return client.request("PUT", path, content=content, headers=headers)
+
+
+def refusal(client: Client, body: Any, path: str = f"/flows/{FLOW}") -> dict[str, Any]:
+    response = put(client, body, path)
+    assert response.status_code == 400, response.text
+    problem: dict[str, Any] = response.json()
+    return problem
+
+
+def test_a_valid_body_reaches_the_handler(client: Client, stub: StubHandlers) -> None:
+    assert put(client, VIDEO).status_code == 200
+    assert stub.call.body == VIDEO
+
+
+@pytest.mark.behaviour("GEN-05")
+def test_bare_values_are_documents(client: Client, stub: StubHandlers) -> None:
+    put(client, "text", f"/flows/{FLOW}/label")
+    assert stub.call.body == "text"
+    put(client, 5000, f"/flows/{FLOW}/max_bit_rate")
+    assert stub.call.body == 5000
+    put(client, ["a", "b"], f"/flows/{FLOW}/tags/x")
+    assert stub.call.body == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "APPLICATION/JSON; charset=UTF-8",
+        "application/merge-patch+json",
+        'application/json;charset="utf-8"',
+        "",
+    ],
+)
+def test_json_by_any_of_its_names(client: Client, content_type: str) -> None:
+    assert put(client, VIDEO, **{"Content-Type": content_type}).status_code == 200
+
+
+def test_no_content_type_counts_as_json(client: Client) -> None:
+    assert put(client, VIDEO).status_code == 200
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/json; charset=latin-1", "x"])
+def test_other_types_are_refused(client: Client, content_type: str) -> None:
+    response = put(client, VIDEO, **{"Content-Type": content_type})
+    assert response.status_code == 415
+    assert content_type in response.json()["detail"]
+
+
+@pytest.mark.behaviour("GEN-03")
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"\xff", b'{"a": NaN}', b'"\\ud800"', b"[1e400]", b"[" * 100_000, b'{"a":1}x', b"\xef\xbb\xbf{}"],
+)
+def test_what_is_no_json_is_refused(client: Client, body: bytes) -> None:
+    assert "JSON" in refusal(client, body)["detail"]
+
+
+@pytest.mark.behaviour("GEN-04")
+def test_an_empty_body_is_refused_where_one_is_needed(client: Client) -> None:
+    assert "empty" in refusal(client, b"")["detail"]
+
+
+def test_an_empty_body_is_no_body_where_none_is_needed(client: Client, stub: StubHandlers) -> None:
+    response = client.request("POST", f"/flows/{FLOW}/storage", headers={"Content-Type": "text/plain"})
+    assert response.status_code == 200
+    assert stub.call.body is ABSENT
+
+
+def test_deep_nesting_is_refused(client: Client) -> None:
+    deep = json.loads("[" * 200 + "]" * 200)
+    assert "deep" in refusal(client, {**VIDEO, "extra": deep})["detail"]
+
+
+def test_text_that_cannot_be_stored_is_refused(client: Client) -> None:
+    assert refusal(client, {**VIDEO, "label": "a\0b"})["detail"].startswith("label: text may not hold")
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "-9223372036854775809", "1e300", "18446744073709551616"])
+def test_numbers_beyond_64_bits_are_refused(client: Client, number: str) -> None:
+    problem = refusal(client, number.encode(), f"/flows/{FLOW}/max_bit_rate")
+    assert "64-bit" in problem["detail"]
+    inner = json.dumps(VIDEO).replace("1920", number).encode()
+    assert refusal(client, inner)["field"] == "essence_parameters.frame_width"
+
+
+def test_whole_floats_become_integers(client: Client, stub: StubHandlers) -> None:
+    put(client, b"5000.0", f"/flows/{FLOW}/max_bit_rate")
+    assert repr(stub.call.body) == "5000"
+    assert refusal(client, b"5000.5", f"/flows/{FLOW}/max_bit_rate")["detail"].startswith("the body: 5000.5 must be")
+
+
+def test_too_many_bytes_are_refused_before_they_are_read(client: Client) -> None:
+    response = put(client, b" " * (16 * 2**20 + 1))
+    assert response.status_code == 413
+    assert response.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"codec": None}, "codec", "is missing"),
+        ({"format": None}, "format", "is missing"),
+        ({"format": "video"}, "format", "must be one of urn:x-nmos:format:video, urn:x-nmos:format:audio"),
+        ({"format": "urn:x-nmos:format:audio"}, "essence_parameters.sample_rate", "is missing"),
+        ({"container": 5}, "container", "5 must be of type string"),
+        ({"generation": -1}, "generation", "-1 must be at least 0"),
+        ({"source_id": "x" * 200}, "source_id", '"' + "x" * 56 + "... must match"),
+        ({"tags": {"a": [5]}}, "tags.a.0", "5 must be of type string"),
+        ({"created": "yesterday"}, "created", "must have the format date-time"),
+    ],
+)
+def test_a_refusal_names_field_value_and_rule(client: Client, change: dict[str, Any], field: str, words: str) -> None:
+    body = {name: value for name, value in {**VIDEO, **change}.items() if value is not None}
+    problem = refusal(client, body)
+    assert problem["field"] == field
+    assert problem["detail"].startswith(field)
+    assert words in problem["detail"]
+
+
+def test_a_flow_from_a_profile_is_judged_as_one(client: Client) -> None:
+    problem = refusal(client, {"id": FLOW, "source_id": VIDEO["source_id"], "profile_id": "x"})
+    assert problem["field"] == "profile_id"
+
+
+def test_items_of_a_list_are_named_by_index(client: Client) -> None:
+    segments = [{"object_id": "a", "timerange": "[0:0_1:0)"}, {"object_id": "b"}]
+    response = client.request("POST", f"/flows/{FLOW}/segments", json=segments)
+    assert response.status_code == 400
+    assert response.json()["field"] == "1.timerange"
+
+
+def test_neither_form_of_a_body_is_told_as_a_type(client: Client) -> None:
+    response = client.request("POST", f"/flows/{FLOW}/segments", json=5)
+    assert response.json()["detail"] == "the body: 5 must be of type object or array"
+
+
+@pytest.mark.behaviour("GEN-10")
+@pytest.mark.parametrize("body", [b"{", b"", b"{}", b"[" * 9999])
+def test_a_missing_or_locked_resource_is_told_first(client: Client, stub: StubHandlers, body: bytes) -> None:
+    asked: list[tuple[dict[str, str], str]] = []
+
+    def missing(call: Call, operation_id: str) -> None:
+        asked.append((dict(call.path), operation_id))
+        raise NotFound("there is no such flow")
+
+    def locked(_call: Call, _operation_id: str) -> None:
+        raise Forbidden("the flow is read-only")
+
+    stub.addressed = missing
+    assert put(client, body).status_code == 404
+    assert asked == [({"flowId": FLOW}, "PUT_flows-flowId")]
+    stub.addressed = locked
+    assert put(client, body).status_code == 403
+    assert client.get(f"/flows/{FLOW}?include_timerange=x").status_code == 403
+    assert not stub.calls
+    stub.answer = Invalid("seen by the handler alone")
+    assert client.get(f"/flows/{FLOW}").status_code == 403
+    stub.addressed = lambda _call, _operation_id: None
+    assert client.get(f"/flows/{FLOW}").status_code == 400
+
+
+def test_large_bodies_are_refused_in_good_time(client: Client) -> None:
+    segments = [{"object_id": f"o{i}", "timerange": f"[{i}:0_{i + 1}:0)"} for i in range(20_000)]
+    segments[-1]["timerange"] = "x"
+    started = time.perf_counter()
+    response = client.request("POST", f"/flows/{FLOW}/segments", json=segments)
+    assert response.json()["field"] == "19999.timerange"
+    assert "TimeRange" in response.json()["detail"] or "must match" in response.json()["detail"]
+    tags = {f"tag{i}": "x" for i in range(50_000)} | {"last": 5}
+    assert refusal(client, {**VIDEO, "tags": tags})["detail"]
+    assert time.perf_counter() - started < 5
+
+
+def test_a_body_that_stops_coming_is_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tams_server.http.request_bodies.STALL_S", 0.05)
+    messages: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.sleep(3600)
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    headers = [(b"authorization", f"Bearer {TOKEN}".encode()), (b"content-length", b"5")]
+    path = f"/flows/{FLOW}/label"
+    scope = {"type": "http", "method": "PUT", "path": path, "query_string": b"", "headers": headers}
+    client.run(client.app(scope, receive, send))
+    assert messages[0]["status"] == 408
+    assert (b"connection", b"close") in messages[0]["headers"]

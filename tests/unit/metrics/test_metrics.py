@@ -1,0 +1,189 @@
+"""/metrics of one process: what is counted, under which labels, and what is left out."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from handlers.shared.call import Answer
+from storage.catalog.job_control import Backlog
+from storage.catalog.jobs import Counts
+from storage.errors import Unavailable
+from tams_server.metrics.counters import Metrics
+from tams_server.metrics.shared_counters import are_shared, counters_shared
+from tams_server.pages.metrics_page import Waiting, metrics_port
+from tests.conformance.kit.server import free_port
+from tests.unit.conftest import Client
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def samples(text: str) -> Samples:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(found: Samples, name: str, **labels: str) -> float | None:
+    return found.get((name, frozenset(labels.items())))
+
+
+def scrape(client: Client) -> Samples:
+    answer = client.without_credentials("GET", "/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return samples(answer.text)
+
+
+def test_requests_are_counted_by_operation_method_and_status(make_client: Callable[..., Client]) -> None:
+    client = make_client()
+    client.stub.answer = Answer(200, [])
+    for _ in range(3):
+        client.get("/flows?label=x")
+    client.request("HEAD", "/flows")
+    client.without_credentials("GET", "/flows")
+    client.get("/flows/not-a-uuid")
+    found = scrape(client)
+    count = "tams_http_requests_total"
+    assert value(found, count, operation="GET_flows", method="GET", status="200") == 3
+    assert value(found, count, operation="GET_flows", method="HEAD", status="200") == 1
+    assert value(found, count, operation="GET_flows", method="GET", status="401") == 1
+    assert value(found, "tams_http_request_seconds_count", operation="GET_flows") == 5
+    assert value(found, "tams_http_request_seconds_bucket", operation="GET_flows", le="+Inf") == 5
+    assert value(found, "tams_http_requests_in_flight") == 1
+    assert value(found, "tams_catalogue_up") == 1
+    assert value(found, "tams_jobs", kind="delivery", state="waiting") == 0
+    assert value(found, "tams_events_pending") == 0
+    assert any(name == "tams_build_info" and ("api_version", "8.2") in labels for name, labels in found)
+
+
+def test_no_label_holds_what_a_client_made_up(make_client: Callable[..., Client]) -> None:
+    client = make_client()
+    for path in ("/made-up/1", "/made-up/2", "/media/made-up", "/docs/made-up", "/flows/made-up", "/healthz"):
+        client.get(path)
+    client.request("MADEUP", "/made-up")
+    client.request("OPTIONS", "/made-up", headers={"Origin": "http://a.example"})
+    text = client.without_credentials("GET", "/metrics").text
+    assert "made-up" not in text.lower()
+    assert "MADEUP" not in text
+    found = samples(text)
+    count = "tams_http_requests_total"
+    assert value(found, count, operation="none", method="GET", status="404") == 2
+    assert value(found, count, operation="healthz", method="GET", status="200") == 1
+    assert value(found, count, operation="none", method="OPTIONS", status="204") == 1
+    assert {dict(labels)["method"] for name, labels in found if name == count} == {"GET", "OPTIONS", "other"}
+
+
+def test_answers_that_break_the_specification_are_counted(make_client: Callable[..., Client]) -> None:
+    client = make_client()
+    client.stub.answer = Answer(200, [{"no": "flow"}])
+    client.get("/flows")
+    found = scrape(client)
+    assert value(found, "tams_answers_breaking_specification_total", operation="GET_flows") == 1
+
+
+def test_a_request_that_failed_counts_as_500(make_client: Callable[..., Client]) -> None:
+    client = make_client(fail_on_bad_answer=True)
+    client.stub.answer = Answer(200, [{"no": "flow"}])
+    with pytest.raises(Exception, match="GET_flows"):
+        client.get("/flows")
+    found = scrape(client)
+    assert value(found, "tams_http_requests_total", operation="GET_flows", method="GET", status="500") == 1
+    assert value(found, "tams_http_requests_in_flight") == 1
+
+
+def test_metrics_can_be_left_out(make_client: Callable[..., Client]) -> None:
+    client = make_client(metrics=False)
+    assert client.get("/metrics").status_code == 404
+
+
+def test_metrics_are_only_read(client: Client) -> None:
+    assert client.request("POST", "/metrics").status_code == 405
+    assert client.request("HEAD", "/metrics").content == b""
+
+
+def test_without_a_catalogue_no_number_is_made_up() -> None:
+    def read() -> Backlog:
+        raise Unavailable("away")
+
+    families = list(Waiting(read).collect())
+    assert [(family.name, family.samples[0].value) for family in families] == [("tams_catalogue_up", 0)]
+
+
+def test_the_catalogue_is_asked_once_a_second_at_most() -> None:
+    asked = []
+
+    def read() -> Backlog:
+        asked.append(1)
+        return Backlog({"copy": Counts(1, 2, 3, 0)}, 4, None)
+
+    waiting = Waiting(read)
+    for _ in range(20):
+        families = {family.name: family for family in waiting.collect()}
+    assert len(asked) < 20
+    states = {sample.labels["state"]: sample.value for sample in families["tams_jobs"].samples}
+    assert states == {"waiting": 1, "running": 2, "failed": 3}
+
+
+def test_a_worker_serves_its_own_numbers() -> None:
+    metrics = Metrics()
+    metrics.delivery("flows/created", delivered=True, seconds=0.2)
+    metrics.delivery("flows/created", delivered=False, seconds=0.2)
+    port = free_port()
+    with metrics_port(port, "127.0.0.1", metrics, lambda: Backlog({}, 0, None)):
+        found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
+    assert value(found, "tams_deliveries_total", event_type="flows/created", outcome="delivered") == 1
+    assert value(found, "tams_deliveries_total", event_type="flows/created", outcome="failed") == 1
+    assert value(found, "tams_catalogue_up") == 1
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"http://127.0.0.1:{port}/metrics")
+
+
+def test_the_folder_of_a_killed_server_is_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+    for name in ("dead", "alive"):
+        (tmp_path / f"tams-metrics-{name}").mkdir()
+        (tmp_path / f"tams-metrics-{name}" / "in-use").touch()
+    with (tmp_path / "tams-metrics-alive" / "in-use").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with counters_shared():
+            assert are_shared()
+            own = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+            assert set(tmp_path.iterdir()) == {tmp_path / "tams-metrics-alive", own}
+        assert not own.exists()
+
+
+_FORKS = """
+import os
+from tams_server.shared_counters import counters_shared
+with counters_shared():
+    from tams_server.metrics import Metrics, process_ended
+    metrics = Metrics()
+    for _ in range(3):
+        pid = os.fork()
+        if not pid:
+            metrics.request_began()
+            metrics.job_ran("copy", "done")
+            os._exit(0)
+        os.waitpid(pid, 0)
+        process_ended(pid)
+    from prometheus_client import generate_latest
+    print(generate_latest(metrics.shared()).decode())
+"""
+
+
+def test_processes_count_together_and_the_dead_answer_nothing() -> None:
+    ran = subprocess.run([sys.executable, "-c", _FORKS], capture_output=True, text=True, check=True, timeout=60)
+    found = samples(ran.stdout)
+    assert value(found, "tams_job_runs_total", kind="copy", outcome="done") == 3
+    assert value(found, "tams_http_requests_in_flight") == 0
