@@ -1,13 +1,13 @@
 """Flow delete requests: deletions that take longer than a request should."""
 
-from handlers.shared.call import Answer, Call
-from handlers.shared.paging import page_answer, page_request
+from handlers.shared.call import Call, Result
+from handlers.shared.paging import page_request, page_result
 
 
-def get_flow_delete_requests(call: Call) -> Answer:
+def get_flow_delete_requests(call: Call) -> Result:
     sort_by = call.query.get("sort_by", "created")
-    return page_answer(call, call.catalog.deletions.page(sort_by, page_request(call)))
+    return page_result(call, call.catalog.deletions.page(sort_by, page_request(call)))
 
 
-def get_flow_delete_requests_request_id(call: Call) -> Answer:
-    return Answer(200, call.catalog.deletions.get(call.path["request-id"]))
+def get_flow_delete_requests_request_id(call: Call) -> Result:
+    return Result(200, call.catalog.deletions.get(call.path["request-id"]))

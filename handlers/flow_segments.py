@@ -1,13 +1,13 @@
 """Segments of a flow."""
 
-from handlers.shared.call import Answer, Call
-from handlers.shared.deletion_response import deletion_answer
+from handlers.shared.call import Call, Result
+from handlers.shared.deletion_result import deletion_result
 from handlers.shared.filters import timerange, url_filter
-from handlers.shared.paging import page_answer, page_request
+from handlers.shared.paging import page_request, page_result
 from storage.catalog.segments.segments import SegmentFilter
 
 
-def get_flows_flowid_segments(call: Call) -> Answer:
+def get_flows_flowid_segments(call: Call) -> Result:
     found = call.catalog.segments.page(
         call.caller,
         call.path["flowId"],
@@ -17,22 +17,22 @@ def get_flows_flowid_segments(call: Call) -> Answer:
         call.base_url,
         include_object_timerange=call.query.get("include_object_timerange", False),
     )
-    return page_answer(call, found.page, {"X-Paging-Timerange": str(found.timerange)})
+    return page_result(call, found.page, {"X-Paging-Timerange": str(found.timerange)})
 
 
-def post_flows_flowid_segments(call: Call) -> Answer:
+def post_flows_flowid_segments(call: Call) -> Result:
     """201 where all are registered, 200 with those that are not; a single one that is not is refused (SEG-POST-62)."""
     single = isinstance(call.body, dict)
     items = [call.body] if single else call.body
     failed = call.catalog.segments.register(call.caller, call.path["flowId"], items)
     if not failed:
-        return Answer(201)
+        return Result(201)
     if single:
         raise failed[0][1]
     segments = call.catalog.segments
-    return Answer(200, {"failed_segments": [segments.failure(item, refusal) for item, refusal in failed]})
+    return Result(200, {"failed_segments": [segments.failure(item, refusal) for item, refusal in failed]})
 
 
-def delete_flows_flowid_segments(call: Call) -> Answer:
+def delete_flows_flowid_segments(call: Call) -> Result:
     filters = SegmentFilter(timerange(call), call.query.get("object_id"))
-    return deletion_answer(call, call.catalog.deletions.delete_segments(call.caller, call.path["flowId"], filters))
+    return deletion_result(call, call.catalog.deletions.delete_segments(call.caller, call.path["flowId"], filters))

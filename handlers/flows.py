@@ -1,10 +1,10 @@
 """Flows, and their members one by one."""
 
-from handlers.shared.call import Answer, Call
-from handlers.shared.deletion_response import deletion_answer
+from handlers.shared.call import Call, Result
+from handlers.shared.deletion_result import deletion_result
 from handlers.shared.filters import tag_filter, timerange
 from handlers.shared.members import Members
-from handlers.shared.paging import page_answer, page_request
+from handlers.shared.paging import page_request, page_result
 from storage.catalog.flows.flow_filter import FlowFilter
 
 _members = Members(lambda catalog: catalog.flows, "flowId")
@@ -21,7 +21,7 @@ _COLUMNS = (
 )
 
 
-def get_flows(call: Call) -> Answer:
+def get_flows(call: Call) -> Result:
     query = call.query
     filters = FlowFilter(
         columns={name: query[name] for name in _COLUMNS if name in query},
@@ -30,22 +30,22 @@ def get_flows(call: Call) -> Answer:
         tags=tag_filter(call),
     )
     sort_by = query.get("sort_by", "created")
-    return page_answer(call, call.catalog.flows.page(call.caller, filters, sort_by, page_request(call)))
+    return page_result(call, call.catalog.flows.page(call.caller, filters, sort_by, page_request(call)))
 
 
-def get_flows_flowid(call: Call) -> Answer:
+def get_flows_flowid(call: Call) -> Result:
     within = timerange(call)
     shown = within if call.query.get("include_timerange") else None
-    return Answer(200, call.catalog.flows.get(call.caller, call.path["flowId"], shown))
+    return Result(200, call.catalog.flows.get(call.caller, call.path["flowId"], shown))
 
 
-def put_flows_flowid(call: Call) -> Answer:
+def put_flows_flowid(call: Call) -> Result:
     created = call.catalog.flows.put(call.caller, call.path["flowId"], call.body)
-    return Answer(204) if created is None else Answer(201, created)
+    return Result(204) if created is None else Result(201, created)
 
 
-def delete_flows_flowid(call: Call) -> Answer:
-    return deletion_answer(call, call.catalog.deletions.delete_flow(call.caller, call.path["flowId"]))
+def delete_flows_flowid(call: Call) -> Result:
+    return deletion_result(call, call.catalog.deletions.delete_flow(call.caller, call.path["flowId"]))
 
 
 get_flows_flowid_tags = _members.get("tags")

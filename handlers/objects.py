@@ -1,19 +1,19 @@
 """Objects and their instances."""
 
-from handlers.shared.call import Answer, Call
+from handlers.shared.call import Call, Result
 from handlers.shared.filters import tag_filter, url_filter
 from handlers.shared.paging import next_headers, page_request
 from storage.catalog.objects.objects import ObjectQuery
 from storage.errors import Invalid
 
 
-def get_objects(call: Call) -> Answer:
+def get_objects(call: Call) -> Result:
     query = ObjectQuery(page_request(call), tag_filter(call, "flow_tag"), url_filter(call))
     page = call.catalog.objects.get(call.caller, call.path["objectId"], query, call.base_url)
-    return Answer(200, page.document, next_headers(call, page.limit, page.next_key))
+    return Result(200, page.document, next_headers(call, page.limit, page.next_key))
 
 
-def post_objects_instances(call: Call) -> Answer:
+def post_objects_instances(call: Call) -> Result:
     """A copy on another backend, or an uncontrolled URL, but not both in one (A53)."""
     body, objects = call.body, call.catalog.objects
     objects.require(call.path["objectId"])
@@ -23,10 +23,10 @@ def post_objects_instances(call: Call) -> Answer:
         call.catalog.copies.copy(call.path["objectId"], body["storage_id"])
     else:
         objects.add_uncontrolled(call.path["objectId"], body["url"], body["label"])
-    return Answer(201)
+    return Result(201)
 
 
-def delete_objects_instances(call: Call) -> Answer:
+def delete_objects_instances(call: Call) -> Result:
     query = call.query
     call.catalog.objects.remove_instance(call.path["objectId"], query.get("storage_id"), query.get("label"))
-    return Answer(204)
+    return Result(204)

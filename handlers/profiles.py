@@ -1,19 +1,19 @@
 """Profiles."""
 
-from handlers.shared.call import Answer, Call
-from handlers.shared.paging import page_answer, page_request
+from handlers.shared.call import Call, Result
+from handlers.shared.paging import page_request, page_result
 
 _FILTERS = ("format", "codec", "label")
 
 
-def get_profiles(call: Call) -> Answer:
+def get_profiles(call: Call) -> Result:
     filters = {name: call.query[name] for name in _FILTERS if name in call.query}
-    return page_answer(call, call.catalog.profiles.page(filters, page_request(call)))
+    return page_result(call, call.catalog.profiles.page(filters, page_request(call)))
 
 
-def get_profiles_profileid(call: Call) -> Answer:
-    return Answer(200, call.catalog.profiles.get(call.path["profileId"]))
+def get_profiles_profileid(call: Call) -> Result:
+    return Result(200, call.catalog.profiles.get(call.path["profileId"]))
 
 
-def post_profiles_profileid(call: Call) -> Answer:
-    return Answer(201, call.catalog.profiles.create(call.caller, call.path["profileId"], call.body))
+def post_profiles_profileid(call: Call) -> Result:
+    return Result(201, call.catalog.profiles.create(call.caller, call.path["profileId"], call.body))

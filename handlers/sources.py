@@ -1,15 +1,15 @@
 """Sources, and their tags, descriptions and labels."""
 
-from handlers.shared.call import Answer, Call
+from handlers.shared.call import Call, Result
 from handlers.shared.filters import tag_filter
 from handlers.shared.members import Members
-from handlers.shared.paging import page_answer, page_request
+from handlers.shared.paging import page_request, page_result
 from storage.catalog.sources import SourceFilter
 
 _members = Members(lambda catalog: catalog.sources, "sourceId")
 
 
-def get_sources(call: Call) -> Answer:
+def get_sources(call: Call) -> Result:
     query = call.query
     filters = SourceFilter(
         label=query.get("label"),
@@ -18,11 +18,11 @@ def get_sources(call: Call) -> Answer:
         tags=tag_filter(call),
     )
     sort_by = query.get("sort_by", "created")
-    return page_answer(call, call.catalog.sources.page(call.caller, filters, sort_by, page_request(call)))
+    return page_result(call, call.catalog.sources.page(call.caller, filters, sort_by, page_request(call)))
 
 
-def get_sources_sourceid(call: Call) -> Answer:
-    return Answer(200, call.catalog.sources.get(call.caller, call.path["sourceId"]))
+def get_sources_sourceid(call: Call) -> Result:
+    return Result(200, call.catalog.sources.get(call.caller, call.path["sourceId"]))
 
 
 get_sources_sourceid_tags = _members.get("tags")

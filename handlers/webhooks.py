@@ -1,27 +1,27 @@
 """Webhooks: registered, listed, changed and deleted."""
 
-from handlers.shared.call import Answer, Call
+from handlers.shared.call import Call, Result
 from handlers.shared.filters import tag_filter
-from handlers.shared.paging import page_answer, page_request
+from handlers.shared.paging import page_request, page_result
 
 
-def get_webhooks(call: Call) -> Answer:
-    return page_answer(call, call.catalog.webhooks.page(call.caller, tag_filter(call), page_request(call)))
+def get_webhooks(call: Call) -> Result:
+    return page_result(call, call.catalog.webhooks.page(call.caller, tag_filter(call), page_request(call)))
 
 
-def post_webhooks(call: Call) -> Answer:
-    return Answer(201, call.catalog.webhooks.create(call.caller, call.body, call.base_url))
+def post_webhooks(call: Call) -> Result:
+    return Result(201, call.catalog.webhooks.create(call.caller, call.body, call.base_url))
 
 
-def get_webhooks_webhookid(call: Call) -> Answer:
-    return Answer(200, call.catalog.webhooks.get(call.caller, call.path["webhookId"]))
+def get_webhooks_webhookid(call: Call) -> Result:
+    return Result(200, call.catalog.webhooks.get(call.caller, call.path["webhookId"]))
 
 
-def put_webhooks(call: Call) -> Answer:
+def put_webhooks(call: Call) -> Result:
     found = call.catalog.webhooks.replace(call.caller, call.path["webhookId"], call.body, call.base_url)
-    return Answer(201, found)
+    return Result(201, found)
 
 
-def delete_webhooks_webhookid(call: Call) -> Answer:
+def delete_webhooks_webhookid(call: Call) -> Result:
     call.catalog.webhooks.delete(call.caller, call.path["webhookId"])
-    return Answer(204)
+    return Result(204)

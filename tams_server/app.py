@@ -10,8 +10,8 @@ from tams_server.http.authentication import check_schemes
 from tams_server.http.connexion_app import connexion_app
 from tams_server.http.exchange import exchange_of
 from tams_server.http.operation_handlers import find_handlers, find_preconditions
-from tams_server.http.outer_middleware import Front
-from tams_server.http.responses import Answerer
+from tams_server.http.outer_middleware import OuterMiddleware
+from tams_server.http.responses import ResponseWriter
 from tams_server.http.routing import PathTable
 from tams_server.http.runtime import Runtime
 from tams_server.media.media_plane import media_plane
@@ -57,8 +57,8 @@ class Application:
         self.specification = read_specification(settings)
         self.runtime = Runtime(settings, parts)
         self.metrics = Metrics()
-        self.answerer = Answerer(
-            fail_on_bad_answer=settings.fail_on_bad_answer, on_violation=self.metrics.answer_broke_specification
+        self.answerer = ResponseWriter(
+            fail_on_bad_answer=settings.fail_on_bad_answer, on_violation=self.metrics.response_violated_specification
         )
         functions = find_handlers(self.specification.operations, handlers)
         table = PathTable()
@@ -68,7 +68,7 @@ class Application:
         document = self.specification.document
         page = MetricsPage(self.metrics, self.runtime, document["info"]["version"]) if settings.metrics else None
         router = _Router(api, Health(self.runtime), DocsPage(document), page, self.runtime)
-        self._front = Front(router, settings, table.allowed, self.metrics)
+        self._front = OuterMiddleware(router, settings, table.allowed, self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

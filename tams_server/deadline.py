@@ -15,7 +15,7 @@ _KEPT_S = 1.0
 T = TypeVar("T")
 
 
-class Impatient(Generic[T]):
+class CallWithDeadline(Generic[T]):
     """The outcome of a call that may hang, asked for by any number of threads: at most one call at a time, kept for a
     second, and waited for only so long from its start on."""
 

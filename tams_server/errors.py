@@ -16,7 +16,7 @@ PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
 
 
-class HttpRefusal(TamsError):
+class HttpError(TamsError):
     """A refusal that only HTTP knows. headers: to be sent with it."""
 
     status = HTTPStatus.BAD_REQUEST
@@ -26,45 +26,45 @@ class HttpRefusal(TamsError):
         self.headers = headers or {}
 
 
-class Unauthorized(HttpRefusal):
+class Unauthorized(HttpError):
     """No credential, or one that is not valid (AUTH-01, AUTH-05)."""
 
     code = "unauthorized"
     status = HTTPStatus.UNAUTHORIZED
 
 
-class NoSuchPath(HttpRefusal):
+class NoSuchPath(HttpError):
     code = "not_found"
     status = HTTPStatus.NOT_FOUND
 
 
-class MethodNotAllowed(HttpRefusal):
+class MethodNotAllowed(HttpError):
     """headers holds Allow (GEN-06)."""
 
     code = "method_not_allowed"
     status = HTTPStatus.METHOD_NOT_ALLOWED
 
 
-class TooLarge(HttpRefusal):
+class TooLarge(HttpError):
     """The body has more bytes than are read. The connection is closed, since the rest of it is not."""
 
     code = "too_large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
-class TooSlow(HttpRefusal):
+class TooSlow(HttpError):
     """The body stopped coming. The connection is closed, since the rest of it may still come."""
 
     code = "too_slow"
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
-class UnsupportedMediaType(HttpRefusal):
+class UnsupportedMediaType(HttpError):
     code = "unsupported_media_type"
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
-class BadAnswer(Exception):
+class InvalidResponse(Exception):
     """This server was about to break its own specification; raised only where the settings ask for it (tests)."""
 
 
@@ -94,7 +94,7 @@ def problem(error: Exception, path: str, request_id: str) -> Problem:
     if not isinstance(error, TamsError):
         error = TamsError("the server failed at this request; its log tells more under the request id")
         return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", error, path, request_id, {})
-    if isinstance(error, HttpRefusal):
+    if isinstance(error, HttpError):
         return _problem(error.status, error.code, error, path, request_id, error.headers)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}

@@ -43,7 +43,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Result:
     """status, a JSON document (ABSENT: no body) and headers besides Content-Type and Content-Length."""
 
     status: int

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from handlers.shared.call import Answer, Call
+from handlers.shared.call import Call, Result
 from storage.catalog import Catalog
 from storage.catalog.caller import Caller
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Result]
 
 
 class Owner(Protocol):
@@ -30,37 +30,37 @@ class Members:
     def get(self, name: str) -> Handler:
         """GET of the member: 200 with its bare value."""
 
-        def handler(call: Call) -> Answer:
-            return Answer(200, self._owner(call.catalog).member(call.caller, call.path[self._parameter], name))
+        def handler(call: Call) -> Result:
+            return Result(200, self._owner(call.catalog).member(call.caller, call.path[self._parameter], name))
 
         return handler
 
     def put(self, name: str) -> Handler:
         """PUT of the member: 204."""
 
-        def handler(call: Call) -> Answer:
+        def handler(call: Call) -> Result:
             self._owner(call.catalog).set_member(call.caller, call.path[self._parameter], name, call.body)
-            return Answer(204)
+            return Result(204)
 
         return handler
 
     def delete(self, name: str) -> Handler:
         """DELETE of the member: 204, also where it was not set (A15)."""
 
-        def handler(call: Call) -> Answer:
+        def handler(call: Call) -> Result:
             self._owner(call.catalog).set_member(call.caller, call.path[self._parameter], name, None)
-            return Answer(204)
+            return Result(204)
 
         return handler
 
-    def get_tag(self, call: Call) -> Answer:
+    def get_tag(self, call: Call) -> Result:
         tag = self._owner(call.catalog).tag(call.caller, call.path[self._parameter], call.path["name"])
-        return Answer(200, tag)
+        return Result(200, tag)
 
-    def put_tag(self, call: Call) -> Answer:
+    def put_tag(self, call: Call) -> Result:
         self._owner(call.catalog).set_tag(call.caller, call.path[self._parameter], call.path["name"], call.body)
-        return Answer(204)
+        return Result(204)
 
-    def delete_tag(self, call: Call) -> Answer:
+    def delete_tag(self, call: Call) -> Result:
         self._owner(call.catalog).delete_tag(call.caller, call.path[self._parameter], call.path["name"])
-        return Answer(204)
+        return Result(204)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from handlers.shared.call import Answer, Call
+from handlers.shared.call import Call, Result
 from storage.catalog.paging import Page, PageRequest
 
 
@@ -13,13 +13,13 @@ def page_request(call: Call) -> PageRequest:
     return PageRequest(query.get("limit"), query.get("page"), query.get("reverse_order", False))
 
 
-def page_answer(call: Call, page: Page, headers: dict[str, str] | None = None) -> Answer:
+def page_result(call: Call, page: Page, headers: dict[str, str] | None = None) -> Result:
     """A page with all paging headers (PAGE-01, -02, -07, -10, -11)."""
     counted = {
         "X-Paging-Count": str(len(page.items)),
         "X-Paging-Reverse-Order": "true" if page.reverse else "false",
     }
-    return Answer(200, page.items, {**next_headers(call, page.limit, page.next_key), **counted, **(headers or {})})
+    return Result(200, page.items, {**next_headers(call, page.limit, page.next_key), **counted, **(headers or {})})
 
 
 def next_headers(call: Call, limit: int, next_key: str | None) -> dict[str, str]:

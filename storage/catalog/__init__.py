@@ -6,11 +6,11 @@ from storage.catalog.check.consistency import Consistency
 from storage.catalog.credentials import Credentials
 from storage.catalog.environment import Environment, Limits
 from storage.catalog.flows.flows import Flows
-from storage.catalog.job_control import Supervision
+from storage.catalog.job_control import JobControl
 from storage.catalog.jobs import KINDS, Jobs
 from storage.catalog.objects import references
 from storage.catalog.objects.allocation import Allocation
-from storage.catalog.objects.byte_removal import Garbage
+from storage.catalog.objects.byte_removal import ByteRemoval
 from storage.catalog.objects.copies import Copies
 from storage.catalog.objects.objects import Objects
 from storage.catalog.profiles import Profiles
@@ -60,17 +60,17 @@ class Catalog:
         self.copies = Copies(env)
         self.webhooks = Webhooks(env)
         self.deletions = Deletions(env)
-        self.garbage = Garbage(env)
+        self.byte_removal = ByteRemoval(env)
         self.deliveries = Deliveries(env)
         self.jobs = Jobs(env)
-        self.supervision = Supervision(env, self.deliveries, self.deletions, self.copies)
+        self.job_control = JobControl(env, self.deliveries, self.deletions, self.copies)
         self.consistency = Consistency(env)
         self._collect = references.Collection(env)
 
     def look(self, limit: int) -> tuple[bool, list[Row]]:
         """What there is to do in the background: whether events are to be passed on (`deliveries.dispatch`), and at
         most so many jobs that may be claimed, the longest due first."""
-        with self._engine.glance() as tx:
+        with self._engine.read_once() as tx:
             return self.deliveries.are_pending(tx), self.jobs.waiting(tx, KINDS, limit)
 
     def forget_expired(self) -> bool:

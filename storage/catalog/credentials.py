@@ -80,11 +80,11 @@ class Credentials:
 
     def empty(self) -> bool:
         """Whether nobody can come in yet."""
-        with self._engine.glance() as tx:
+        with self._engine.read_once() as tx:
             return not tx.select("credentials", limit=1, columns=["id"])
 
     def _get(self, id_: str) -> Credential | None:
-        with self._engine.glance() as tx:
+        with self._engine.read_once() as tx:
             row = tx.get("credentials", id=id_)
         return None if row is None else _credential(row)
 

@@ -33,7 +33,7 @@ class Backlog:
     oldest_event: int | None
 
 
-class Supervision:
+class JobControl:
     def __init__(self, env: Environment, deliveries: Deliveries, deletions: Deletions, copies: Copies) -> None:
         self._env = env
         self._jobs = Jobs(env)

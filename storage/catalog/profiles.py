@@ -45,7 +45,7 @@ class Profiles:
         return Page([row["doc"] for row in rows], size, False, next_key)
 
     def get(self, profile_id: str) -> dict[str, Any]:
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             row = find(tx, profile_id)
         if row is None:
             raise NotFound(f"there is no profile {profile_id}", field="profileId", behaviour="PROF-GET-01")

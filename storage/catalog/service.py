@@ -37,7 +37,7 @@ class Service:
 
     def get(self) -> dict[str, Any]:
         """The service document (service.json, SVC-GET-01 to -10)."""
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             row = tx.get("service", key="described")
         return {**(row["value"] if row else {}), **self._fixed}
 

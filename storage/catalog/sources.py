@@ -68,7 +68,7 @@ class Sources:
 
     def member(self, caller: Caller, source_id: str, name: str) -> Any:
         """The value of `label`, `description` or `tags`. Raises NotFound where it is not set (A15)."""
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             doc = _find(tx, caller, source_id)["doc"]
         if name == "tags":
             return doc.get("tags", {})
@@ -112,7 +112,7 @@ class Sources:
 
     def require(self, caller: Caller, source_id: str) -> None:
         """Raises NotFound where there is no such source."""
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             _find(tx, caller, source_id)
 
     def _open(self, tx: Writer, caller: Caller, source_id: str) -> dict[str, Any]:

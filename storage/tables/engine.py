@@ -86,7 +86,7 @@ class Engine(Protocol):
         """A read transaction: a view at one moment."""
         ...
 
-    def glance(self) -> AbstractContextManager[Reader]:
+    def read_once(self) -> AbstractContextManager[Reader]:
         """For one question, or several that have nothing to do with each other: each answer may be of a moment of its
         own, which saves what a transaction costs."""
         return self.read()

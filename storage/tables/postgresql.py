@@ -188,7 +188,7 @@ class PostgresEngine(Engine):
             yield _Transaction(connection)
 
     @contextmanager
-    def glance(self) -> Iterator[Reader]:
+    def read_once(self) -> Iterator[Reader]:
         with self._transaction(IsolationLevel.READ_COMMITTED, each=True) as connection:
             yield _Transaction(connection)
 

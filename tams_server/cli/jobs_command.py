@@ -11,7 +11,7 @@ import orjson
 
 from storage.catalog import Catalog
 from storage.catalog.environment import SECOND
-from storage.catalog.job_control import COUNTED, Backlog, Supervision
+from storage.catalog.job_control import COUNTED, Backlog, JobControl
 from storage.catalog.jobs import Counts
 from tams_server.settings import Loaded, Settings
 
@@ -41,8 +41,8 @@ A job that a worker is at is left to it.
 def list_jobs(loaded: Loaded, options: argparse.Namespace) -> int:
     """Print counts, then the jobs, without anything secret."""
     with open_catalog(loaded.settings) as catalog:
-        backlog = catalog.supervision.backlog()
-        jobs = catalog.supervision.listed(options.state)
+        backlog = catalog.job_control.backlog()
+        jobs = catalog.job_control.listed(options.state)
     now = time.time()
     if options.json:
         print(orjson.dumps(_document(backlog, jobs, now), option=orjson.OPT_INDENT_2).decode())
@@ -54,22 +54,22 @@ def list_jobs(loaded: Loaded, options: argparse.Namespace) -> int:
 def retry(loaded: Loaded, options: argparse.Namespace) -> int:
     """Have one job, or all that have failed for good, tried again."""
     with open_catalog(loaded.settings) as catalog:
-        return _retry(catalog.supervision, options)
+        return _retry(catalog.job_control, options)
 
 
 def discard(loaded: Loaded, options: argparse.Namespace) -> int:
     with open_catalog(loaded.settings) as catalog:
-        print(f"{options.kind} {options.key} is discarded: {catalog.supervision.discard(options.kind, options.key)}")
+        print(f"{options.kind} {options.key} is discarded: {catalog.job_control.discard(options.kind, options.key)}")
     return 0
 
 
-def _retry(supervision: Supervision, options: argparse.Namespace) -> int:
+def _retry(job_control: JobControl, options: argparse.Namespace) -> int:
     if options.failed == (options.kind is not None) or (options.kind is None) != (options.key is None):
         raise ValueError("name one job by KIND and KEY, or all that have failed by --failed")
     if options.failed:
-        print(f"{supervision.retry_failed()} jobs are tried again")
+        print(f"{job_control.retry_failed()} jobs are tried again")
     else:
-        supervision.retry(options.kind, options.key)
+        job_control.retry(options.kind, options.key)
         print(f"{options.kind} {options.key} is tried again")
     return 0
 

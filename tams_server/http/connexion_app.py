@@ -21,7 +21,7 @@ from storage.errors import Invalid
 from tams_server.http.connexion_middlewares import Security, Validation
 from tams_server.http.exchange import Exchange, exchange_of
 from tams_server.http.operation_handlers import Addressed, Handler
-from tams_server.http.responses import Answerer
+from tams_server.http.responses import ResponseWriter
 from tams_server.http.routing import PathTable, Routing
 from tams_server.http.runtime import Runtime
 from tams_server.specification.connexion_view import connexion_view
@@ -37,7 +37,7 @@ def connexion_app(
     addressed: Addressed,
     runtime: Runtime,
     table: PathTable,
-    answerer: Answerer,
+    answerer: ResponseWriter,
 ) -> ASGIApp:
     """The ASGI application for all paths of the specification. Fills `table`.
 
@@ -125,7 +125,7 @@ class _FlaskApi(FlaskApi):
 
 
 def _view(
-    source: AbstractOperation, *, answerer: Answerer, operations: Mapping[str, Operation], addressed: Addressed
+    source: AbstractOperation, *, answerer: ResponseWriter, operations: Mapping[str, Operation], addressed: Addressed
 ) -> Callable[..., flask.Response]:
     handler: Handler = source.function
     operation = operations[source.operation_id]

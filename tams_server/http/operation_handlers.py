@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from handlers.shared.call import Answer, Call
+from handlers.shared.call import Call, Result
 from tams_server.specification.document import METHODS, SpecificationError
 from tams_server.specification.operations import Operation
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Result]
 Addressed = Callable[[Call, str], None]
 
 

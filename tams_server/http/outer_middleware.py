@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storage.errors import TamsError
-from tams_server.errors import PROBLEM_TYPE, BadAnswer, problem
+from tams_server.errors import PROBLEM_TYPE, InvalidResponse, problem
 from tams_server.http.authentication import without_token
 from tams_server.http.exchange import Exchange, start_exchange
 from tams_server.http.request_bodies import ClientDisconnected, header
@@ -34,7 +34,7 @@ _CORS = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-header
 _PREFLIGHT_AGE_S = 7200
 
 
-class Front:
+class OuterMiddleware:
     """The outermost ASGI application.
 
     allowed: the methods at a raw path of the API as Allow lists them, or None; for OPTIONS.
@@ -63,7 +63,7 @@ class Front:
             await self._app(scope, receive, reply)
         except ClientDisconnected:
             reply.status = 499
-        except BadAnswer:
+        except InvalidResponse:
             raise
         except Exception as error:
             if not isinstance(error, TamsError):
@@ -106,7 +106,7 @@ class Front:
         return f"{scheme}://{host}{root_path.rstrip('/')}"
 
     async def _options(self, scope: Scope, exchange: Exchange, reply: "_Reply") -> bool:
-        """Answer a preflight (for any path), or OPTIONS of a path of the API. False where neither applies."""
+        """Response a preflight (for any path), or OPTIONS of a path of the API. False where neither applies."""
         allowed = self._allowed(exchange.raw_path)
         preflight = header(scope, b"origin") is not None
         if allowed is None and not preflight:

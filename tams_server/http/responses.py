@@ -8,15 +8,15 @@ from typing import Any
 import orjson
 from flask import Response
 
-from handlers.shared.call import ABSENT, Answer
-from tams_server.errors import BadAnswer
+from handlers.shared.call import ABSENT, Result
+from tams_server.errors import InvalidResponse
 from tams_server.specification.operations import Operation
 
 _log = logging.getLogger(__name__)
 _INTEGER = re.compile(r"-?[0-9]+")
 
 
-class Answerer:
+class ResponseWriter:
     """Makes responses. violations: how many answers broke the specification so far, in this process.
 
     on_violation: told the operationId of each of them.
@@ -29,16 +29,16 @@ class Answerer:
         self._on_violation = on_violation
         self.violations = 0
 
-    def respond(self, operation: Operation, answer: Answer) -> Response:
+    def respond(self, operation: Operation, answer: Result) -> Response:
         """The response for an answer. One that breaks the specification is logged and counted, and goes out all the
-        same; where the settings ask for it, BadAnswer is raised instead."""
+        same; where the settings ask for it, InvalidResponse is raised instead."""
         fault = _fault(operation, answer)
         if fault is not None:
             self.violations += 1
             self._on_violation(operation.id)
             _log.error("answer of %s breaks the specification: %s", operation.id, fault)
             if self._fail:
-                raise BadAnswer(f"{operation.id}: {fault}")
+                raise InvalidResponse(f"{operation.id}: {fault}")
         if answer.body is ABSENT:
             response = Response(b"", answer.status, answer.headers)
             del response.headers["Content-Type"]
@@ -46,7 +46,7 @@ class Answerer:
         return Response(orjson.dumps(answer.body), answer.status, answer.headers, content_type="application/json")
 
 
-def _fault(operation: Operation, answer: Answer) -> str | None:
+def _fault(operation: Operation, answer: Result) -> str | None:
     """What in `answer` the specification does not allow. Its bodies are checked as objects, before they are encoded."""
     documented = operation.responses.get(str(answer.status))
     if documented is None:

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from storage.media.filesystem import FileStore
 from storage.media.object_file import ObjectFile
-from tams_server.errors import PROBLEM_TYPE, HttpRefusal, problem
+from tams_server.errors import PROBLEM_TYPE, HttpError, problem
 from tams_server.http.exchange import Exchange, exchange_of
 
 METHODS: Final = "GET, HEAD, PUT, OPTIONS"
@@ -25,14 +25,14 @@ CORS: Final = {
 _PREFLIGHT_AGE_S: Final = 7200
 
 
-class PreconditionFailed(HttpRefusal):
+class PreconditionFailed(HttpError):
     """The object is not in the state that the conditions of the request ask for."""
 
     code = "precondition_failed"
     status = HTTPStatus.PRECONDITION_FAILED
 
 
-class RangeNotSatisfiable(HttpRefusal):
+class RangeNotSatisfiable(HttpError):
     """headers holds Content-Range, with the size of the object."""
 
     code = "range_not_satisfiable"

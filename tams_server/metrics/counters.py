@@ -88,7 +88,7 @@ class Metrics:
             histogram = self._seconds_of[operation] = self._seconds.labels(operation)
         histogram.observe(seconds)
 
-    def answer_broke_specification(self, operation_id: str) -> None:
+    def response_violated_specification(self, operation_id: str) -> None:
         self._violations.labels(operation_id).inc()
 
     def delivery(self, event_type: str, *, delivered: bool, seconds: float) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from tams_server.deadline import Impatient
+from tams_server.deadline import CallWithDeadline
 from tams_server.errors import MethodNotAllowed
 from tams_server.http.exchange import exchange_of
 from tams_server.http.runtime import Runtime
@@ -18,7 +18,7 @@ class Health:
     """Never waits for a thread that answers requests, which all may be waiting for the catalogue."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._readiness = Impatient(lambda: runtime.parts.check_writable())
+        self._readiness = CallWithDeadline(lambda: runtime.parts.check_writable())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers 200, with the storage backends that are out of order, if any.

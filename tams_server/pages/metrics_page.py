@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from storage.catalog.environment import SECOND
 from storage.catalog.job_control import Backlog
 from storage.errors import TamsError
-from tams_server.deadline import Impatient
+from tams_server.deadline import CallWithDeadline
 from tams_server.errors import MethodNotAllowed
 from tams_server.http.runtime import Runtime
 from tams_server.metrics.counters import Metrics
@@ -32,7 +32,7 @@ class MetricsPage:
     def __init__(self, metrics: Metrics, runtime: Runtime, api_version: str) -> None:
         self._metrics = metrics
         self._waiting = CollectorRegistry()
-        self._waiting.register(Waiting(lambda: runtime.parts.catalog.supervision.backlog()))
+        self._waiting.register(Waiting(lambda: runtime.parts.catalog.job_control.backlog()))
         self._waiting.register(_Build(api_version))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +79,7 @@ class Waiting(Collector):
     """
 
     def __init__(self, read: Callable[[], Backlog]) -> None:
-        self._reading = Impatient(read)
+        self._reading = CallWithDeadline(read)
 
     def collect(self) -> Iterator[Metric]:
         try:

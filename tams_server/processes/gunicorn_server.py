@@ -89,7 +89,7 @@ class _Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
-        """Answer what is under way, or one more request; then close, and say so in the answer."""
+        """Response what is under way, or one more request; then close, and say so in the answer."""
         if self.cycle is None or self.cycle.response_complete:
             self._stopping = True
             self.loop.call_later(_LAST_REQUEST_S, super().shutdown)

@@ -29,11 +29,11 @@ class InThread(Protocol):
     def __call__(self, function: Callable[..., Any], *args: Any) -> Coroutine[Any, Any, Any]: ...
 
 
-class BadEvent(Exception):
+class InvalidEvent(Exception):
     """An event that breaks the specification: a fault of this server."""
 
 
-class Courier:
+class WebhookCourier:
     """bodies: the validator of each event type's message. timeout_s: for each delivery as a whole."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Courier:
         bodies: Mapping[str, Validator],
         *,
         timeout_s: float,
-        fail_on_bad_event: bool,
+        fail_on_invalid_event: bool,
         metrics: Metrics | None = None,
     ) -> None:
         self._deliveries = deliveries
@@ -52,7 +52,7 @@ class Courier:
         self._sender = sender
         self._bodies = bodies
         self._timeout_s = timeout_s
-        self._fail = fail_on_bad_event
+        self._fail = fail_on_invalid_event
         self._metrics = metrics or Metrics()
 
     async def deliver(self, claim: Claim, stopping: Callable[[], bool], in_thread: InThread) -> None:
@@ -118,4 +118,4 @@ class Courier:
         fault = f"{message.event_type}: {complaint.field or 'body'}: {complaint.text}" if complaint else "invalid"
         _log.error("event breaks the specification: %s", fault)
         if self._fail:
-            raise BadEvent(fault)
+            raise InvalidEvent(fault)

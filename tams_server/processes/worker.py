@@ -24,7 +24,7 @@ from storage.tables.engine import Row
 from tams_server.metrics.counters import Metrics
 from tams_server.outbound.sender import Sender
 from tams_server.pages.metrics_page import metrics_port
-from tams_server.processes.webhook_courier import Courier
+from tams_server.processes.webhook_courier import WebhookCourier
 from tams_server.settings import Settings
 from tams_server.specification.load import Specification
 from tams_server.wiring import Identity, address_rules, open_parts
@@ -79,19 +79,19 @@ async def _run(
 ) -> None:
     parts = open_parts(settings, identity)
     try:
-        courier = Courier(
+        courier = WebhookCourier(
             parts.catalog.deliveries,
             parts.catalog.jobs,
             Sender(address_rules(settings), connections=_DELIVERIES_AT_ONCE),
             specification.webhooks,
             timeout_s=settings.webhook_timeout,
-            fail_on_bad_event=settings.fail_on_bad_answer,
+            fail_on_invalid_event=settings.fail_on_bad_answer,
             metrics=metrics,
         )
         worker = Worker(parts.catalog, courier, interval_s=settings.worker_interval, metrics=metrics)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
-        with metrics_port(port, settings.host, metrics, parts.catalog.supervision.backlog):
+        with metrics_port(port, settings.host, metrics, parts.catalog.job_control.backlog):
             await worker.run()
     finally:
         parts.close()
@@ -101,7 +101,7 @@ class Worker:
     """interval_s: seconds between two looks for work when there was none."""
 
     def __init__(
-        self, catalog: Catalog, courier: Courier, *, interval_s: float = 1.0, metrics: Metrics | None = None
+        self, catalog: Catalog, courier: WebhookCourier, *, interval_s: float = 1.0, metrics: Metrics | None = None
     ) -> None:
         self._catalog = catalog
         self._courier = courier
@@ -214,7 +214,7 @@ class Worker:
         """Step after step, with a rest after each, so that requests are never kept waiting for long."""
         step = {
             FLOW_DELETION: self._catalog.deletions.step,
-            REMOVAL: self._catalog.garbage.step,
+            REMOVAL: self._catalog.byte_removal.step,
             COPY: self._catalog.copies.step,
         }[claim.kind]
         while True:

@@ -38,7 +38,7 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class DeclaredResponse:
     """What an operation may give with one status. body: None where none is documented."""
 
     body: Validator | None
@@ -56,7 +56,7 @@ class Operation:
     query: Mapping[str, QueryParameter]
     templated: tuple[QueryParameter, ...]
     body: Body | None
-    responses: Mapping[str, Response]
+    responses: Mapping[str, DeclaredResponse]
 
 
 def read_operations(document: Json) -> list[Operation]:
@@ -136,11 +136,11 @@ class _Reader:
         by_type = {media.lower(): self._validator(given.get("schema", {})) for media, given in content}
         return Body(bool(source.get("required")), by_type)
 
-    def _response(self, source: Json) -> Response:
+    def _response(self, source: Json) -> DeclaredResponse:
         content: Json = source.get("content", {})
         body = next((given for media, given in content.items() if media.lower().endswith("json")), None)
         schemas = {name.lower(): header.get("schema", {}) for name, header in source.get("headers", {}).items()}
-        return Response(
+        return DeclaredResponse(
             body=self._validator(body.get("schema", {})) if body is not None else None,
             headers={name: (self._kind(schema), self._validator(schema)) for name, schema in schemas.items()},
         )

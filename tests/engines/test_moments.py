@@ -184,15 +184,15 @@ def _unreadable(tx: Reader) -> None:
 def test_a_glance_sees_what_is_committed_and_nothing_else(engine: Engine, other: Engine) -> None:
     with engine.write() as tx:
         tx.insert("service", [{"key": "k", "value": 1}])
-        with other.glance() as glance:
-            assert glance.get("service", key="k") is None
-    with other.glance() as glance:
-        assert glance.get("service", key="k") == {"key": "k", "value": 1}
+        with other.read_once() as read_once:
+            assert read_once.get("service", key="k") is None
+    with other.read_once() as read_once:
+        assert read_once.get("service", key="k") == {"key": "k", "value": 1}
 
 
 def test_a_transaction_after_a_glance_sees_one_moment(engine: Engine, other: Engine) -> None:
-    with engine.glance() as glance:
-        assert glance.get("flows", id="f") is not None
+    with engine.read_once() as read_once:
+        assert read_once.get("flows", id="f") is not None
     with engine.read() as tx:
         before = _page(tx)
         until_done(other, lambda tx: _renew(tx, 1))
@@ -251,12 +251,12 @@ def test_trouble_that_passes_says_nothing_of_reads_without_a_transaction(emulato
 
 def test_what_fails_in_a_transaction_too_says_nothing_of_reads_without_one(emulator: Emulator) -> None:
     engine = open_engine(emulator.url("late"))
-    with pytest.raises(errors.NotFound), engine.glance() as glance:
-        glance.get("flows", id="f")
+    with pytest.raises(errors.NotFound), engine.read_once() as read_once:
+        read_once.get("flows", id="f")
     engine.create()
     emulator.counters.clear()
-    with engine.glance() as glance:
-        assert glance.get("flows", id="f") is None
+    with engine.read_once() as read_once:
+        assert read_once.get("flows", id="f") is None
     engine.close()
     assert emulator.counters["begin"] == 0
 
@@ -265,8 +265,8 @@ def test_a_glance_is_given_up_as_soon_as_a_transaction_is(emulator: Emulator, va
     """So that the threads of a server are free again to say that its catalogue is away."""
     emulator.faults.set([Fault("drop")])
     began = time.monotonic()
-    with pytest.raises(Unavailable), vast.glance() as glance:
-        glance.get("flows", id="f")
+    with pytest.raises(Unavailable), vast.read_once() as read_once:
+        read_once.get("flows", id="f")
     assert time.monotonic() - began < 2
 
 
@@ -276,14 +276,14 @@ def test_an_answer_in_parts_is_asked_for_in_a_transaction(
     """Since each part would be of a moment of its own."""
     monkeypatch.setattr(query, "_AT_ONCE", SEGMENTS // 3)
     emulator.counters.clear()
-    with vast.glance() as glance:
-        assert len(glance.select("segments", equals(flow_id="f"))) == SEGMENTS
+    with vast.read_once() as read_once:
+        assert len(read_once.select("segments", equals(flow_id="f"))) == SEGMENTS
     assert emulator.counters["begin"] == 1
 
 
 @pytest.mark.parametrize("kind", ["slowdown", "drop", "lose-answer"])
 def test_a_read_that_fails_is_tried_again(emulator: Emulator, vast: Engine, kind: str) -> None:
     emulator.faults.set([Fault(kind, ("select",), times=2)])
-    with vast.glance() as glance:
-        row = glance.get("flows", id="f")
+    with vast.read_once() as read_once:
+        row = read_once.get("flows", id="f")
     assert row is not None and row["segments_updated"] == 0

@@ -111,7 +111,7 @@ def faulty(status: int, code: str) -> Iterator[str]:
     """The endpoint of a store that answers everything so."""
     body = f"<Error><Code>{code}</Code><Message>internal: bucket-7 of node-9</Message></Error>".encode()
 
-    class Answer(BaseHTTPRequestHandler):
+    class Response(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
@@ -125,7 +125,7 @@ def faulty(status: int, code: str) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as running:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Response) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         try:

@@ -212,7 +212,7 @@ def test_the_isolation_level_of_the_role_does_not_matter(postgres: PostgresServe
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_isolation TO 'serializable'")
     engine = open_engine(postgres_url)
     shown = []
-    for begin in (engine.glance, engine.read, engine.write):
+    for begin in (engine.read_once, engine.read, engine.write):
         with begin() as tx:
             found = tx._connection.exec_driver_sql("SHOW transaction_isolation").scalar()  # type: ignore[attr-defined]
             shown.append(found)

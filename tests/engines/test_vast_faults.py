@@ -99,7 +99,7 @@ def test_an_answer_of_something_before_the_cluster_is_an_outage(
         with pytest.raises(Unavailable), engine.read() as reader:
             reader.select("events")
     if request_ == "select":
-        with pytest.raises(Unavailable), engine.glance() as reader:
+        with pytest.raises(Unavailable), engine.read_once() as reader:
             reader.select("events")
     emulator.faults.set([])
     with engine.read() as reader:

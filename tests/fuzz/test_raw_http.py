@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance.kit.server import Subject
-from tests.fuzz.wire import Answer, Wire
+from tests.fuzz.wire import Response, Wire
 
 PATIENCE_S = 1.0
 
@@ -178,7 +178,7 @@ def test_a_request_that_is_cut_off_is_given_up(wire: Wire) -> None:
         wire.speak(request[:end], patience_s=0.02)
 
 
-def _speak(wire: Wire, sent: bytes) -> list[Answer]:
+def _speak(wire: Wire, sent: bytes) -> list[Response]:
     answers = wire.speak(sent, PATIENCE_S)
     for answer in answers:
         answer.check()

@@ -12,7 +12,7 @@ from tests.conformance.kit.events import ALL
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.server import Subject
 from tests.conformance.kit.webhooks import LISTING
-from tests.fuzz.wire import Answer, Wire
+from tests.fuzz.wire import Response, Wire
 
 URL = "http://127.0.0.1:9/"
 SECRET = "Kx7-not-to-be-shown"
@@ -231,14 +231,14 @@ def silent(**members: Any) -> Json:
     }
 
 
-def ask_both(wire: Wire, known: Json, members: Json) -> list[Answer]:
+def ask_both(wire: Wire, known: Json, members: Json) -> list[Response]:
     """What is said to a new webhook with these members, and to the known one when it is to have them."""
     post = json.dumps(silent(**members)).encode()
     put = json.dumps(silent(**{"id": known["id"], **members})).encode()
     return [send(wire, "POST", LISTING, post), send(wire, "PUT", f"{LISTING}/{known['id']}", put)]
 
 
-def send(wire: Wire, method: str, path: str, body: bytes) -> Answer:
+def send(wire: Wire, method: str, path: str, body: bytes) -> Response:
     """The answer, which neither fails nor shows the secret, also where it says what is there now."""
     answer = wire.ask(method, path, body)
     answer.check()

@@ -12,7 +12,7 @@ PROBLEM = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """headers: by lower-case name."""
 
     status: int
@@ -46,7 +46,7 @@ class Wire:
         target: str | bytes,
         body: bytes | None = None,
         headers: Mapping[str, str | bytes] | None = None,
-    ) -> Answer:
+    ) -> Response:
         """The answer to one request. headers: replace those that would be sent; text is sent as Latin-1."""
         (answer,) = self.speak(self.request(method, target, body, headers))
         return answer
@@ -72,7 +72,7 @@ class Wire:
             [first, *(_bytes(name) + b": " + _bytes(value) for name, value in lines.items()), b"", b""]
         ) + (body or b"")
 
-    def speak(self, sent: bytes, patience_s: float = 30) -> list[Answer]:
+    def speak(self, sent: bytes, patience_s: float = 30) -> list[Response]:
         """The answers to these bytes, until the server closes the connection or says nothing for so long."""
         with socket.create_connection(self._address, timeout=patience_s) as connection:
             received = b""
@@ -89,13 +89,13 @@ def _bytes(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("latin-1")
 
 
-def _answers(received: bytes) -> list[Answer]:
+def _answers(received: bytes) -> list[Response]:
     answers = []
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         length = int(headers.get("content-length", len(rest)))
-        answers.append(Answer(int(first.split(" ")[1]), headers, rest[:length]))
+        answers.append(Response(int(first.split(" ")[1]), headers, rest[:length]))
         received = rest[length:]
     return answers

@@ -130,7 +130,7 @@ class World:
         """One step of a job. False once nothing is left of it."""
         steps = {
             FLOW_DELETION: self.catalog.deletions.step,
-            REMOVAL: self.catalog.garbage.step,
+            REMOVAL: self.catalog.byte_removal.step,
             COPY: self.catalog.copies.step,
         }
         return steps[claim.kind](claim)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
 
-from handlers.shared.call import Answer, Call
+from handlers.shared.call import Call, Result
 from tams_server.http.operation_handlers import function_name, module_name
 from tams_server.specification.operations import Operation
 
@@ -28,7 +28,7 @@ class StubHandlers:
 
     def reset(self) -> None:
         self.calls: list[tuple[str, Call]] = []
-        self.answer: Answer | Exception = Answer(200, {})
+        self.answer: Result | Exception = Result(200, {})
         self.addressed: Callable[[Call, str], None] = lambda _call, _operation_id: None
 
     def remove(self) -> None:
@@ -40,8 +40,8 @@ class StubHandlers:
         """What the last handler was given."""
         return self.calls[-1][1]
 
-    def _handler(self, operation_id: str) -> Callable[[Call], Answer]:
-        def handler(call: Call) -> Answer:
+    def _handler(self, operation_id: str) -> Callable[[Call], Result]:
+        def handler(call: Call) -> Result:
             self.calls.append((operation_id, call))
             if isinstance(self.answer, Exception):
                 raise self.answer

@@ -10,7 +10,7 @@ from typing import Self
 from storage.catalog import Catalog
 from tams_server.outbound.address_rules import AddressRules
 from tams_server.outbound.sender import Sender
-from tams_server.processes.webhook_courier import Courier
+from tams_server.processes.webhook_courier import WebhookCourier
 from tams_server.processes.worker import Worker
 from tams_server.specification.validators import Validator
 
@@ -19,7 +19,7 @@ _PATIENCE_S = 30
 
 
 class RunningWorker:
-    """Works from entering until `stop`, or leaving. bodies: as in Courier; timeout_s: of each delivery."""
+    """Works from entering until `stop`, or leaving. bodies: as in WebhookCourier; timeout_s: of each delivery."""
 
     def __init__(
         self, catalog: Catalog, bodies: Mapping[str, Validator], *, interval_s: float = 0.02, timeout_s: float = 5.0
@@ -54,13 +54,13 @@ class RunningWorker:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        courier = Courier(
+        courier = WebhookCourier(
             self._catalog.deliveries,
             self._catalog.jobs,
             Sender(LOCAL),
             self._bodies,
             timeout_s=self._timeout_s,
-            fail_on_bad_event=True,
+            fail_on_invalid_event=True,
         )
         self._worker = Worker(self._catalog, courier, interval_s=self._interval_s)
         self._started.set()

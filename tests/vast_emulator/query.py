@@ -242,7 +242,7 @@ def _framed(head: bytes, batch: pa.RecordBatch) -> bytes:
 
 
 def select(tx: Transaction, table: Table, body: bytes, headers: Any, seed: int | None) -> Selected:
-    """Answer one request for rows. seed: of the shuffle; None for the order of insertion."""
+    """Response one request for rows. seed: of the shuffle; None for the order of insertion."""
     split, splits, _ = map(int, headers["tabular-split"].split(","))
     if split >= splits:  # The size of a sorted table is asked for, in groups of rows: few.
         return Selected(_COMPLETED, 0, 0)

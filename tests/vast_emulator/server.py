@@ -76,14 +76,14 @@ class Request:
 
 
 @dataclass
-class Answer:
+class Response:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def _listed(body: bytes, count: int) -> Answer:
+def _listed(body: bytes, count: int) -> Response:
     headers = {"tabular-next-key": "0", "tabular-is-truncated": "false", "tabular-list-count": str(count)}
-    return Answer(body, headers)
+    return Response(body, headers)
 
 
 def _stream(schema: pa.Schema) -> bytes:
@@ -130,7 +130,7 @@ class Emulator:
         self._http.shutdown()
         self._http.server_close()
 
-    def answer(self, kind: str, request: Request) -> Answer:
+    def answer(self, kind: str, request: Request) -> Response:
         """Carry out one request of the SDK. Raises Refusal."""
         if len(request.body) > self.limits.request:
             raise Refusal(400, "TabularRequestTooLarge", f"{len(request.body)} bytes are more than a request may have")
@@ -139,16 +139,16 @@ class Emulator:
         with self.store.lock:
             self.counters[kind] += 1
             if kind == "probe":
-                return Answer()
+                return Response()
             if kind == "begin":
-                return Answer(headers={"tabular-txid": str(self.store.begin().id)})
+                return Response(headers={"tabular-txid": str(self.store.begin().id)})
             if kind == "bucket":
                 if request.path[0] != self.store.bucket:
                     raise Refusal(404, "NoSuchBucket", request.path[0])
-                return Answer()
+                return Response()
             direct = self.direct and kind == "select" and not request.tx_id
             tx = self.store.moment_now() if direct else self.store.transaction(request.tx_id)
-            return getattr(self, f"_{kind.replace('-', '_')}")(tx, request) or Answer()
+            return getattr(self, f"_{kind.replace('-', '_')}")(tx, request) or Response()
 
     def _commit(self, tx: Transaction, _request: Request) -> None:
         self.store.commit(tx)
@@ -158,7 +158,7 @@ class Emulator:
 
     # The catalogue.
 
-    def _list_schemas(self, tx: Transaction, request: Request) -> Answer:
+    def _list_schemas(self, tx: Transaction, request: Request) -> Response:
         base = request.path
         here = [path for path, thing in tx.catalogue.items() if path[:-1] == base and thing is None]
         found = request.names(Entry(path[-1]) for path in here)
@@ -170,7 +170,7 @@ class Emulator:
     def _drop_schema(self, tx: Transaction, request: Request) -> None:
         self.store.change(tx, "drop", request.path)
 
-    def _list_tables(self, tx: Transaction, request: Request) -> Answer:
+    def _list_tables(self, tx: Transaction, request: Request) -> Response:
         here = {path: thing for path, thing in tx.catalogue.items() if path[:-1] == request.path and thing is not None}
         entries = [Entry(p[-1], t.rows.handle, self._count(tx, t), bool(t.sort)) for p, t in here.items()]
         found = request.names(entries)
@@ -188,7 +188,7 @@ class Emulator:
     def _table(self, tx: Transaction, request: Request) -> Table:
         return self.store.find(tx.catalogue, request.path)
 
-    def _list_columns(self, tx: Transaction, request: Request) -> Answer:
+    def _list_columns(self, tx: Transaction, request: Request) -> Response:
         schema = self._table(tx, request).schema
         return _listed(_stream(schema), len(schema))
 
@@ -196,7 +196,7 @@ class Emulator:
         added = pa.ipc.read_schema(pa.py_buffer(request.body)).remove_metadata()
         self.store.change(tx, "add_columns", request.path, added)
 
-    def _list_sorted_columns(self, tx: Transaction, request: Request) -> Answer:
+    def _list_sorted_columns(self, tx: Transaction, request: Request) -> Response:
         table = self._table(tx, request)
         if not table.sort:
             raise Refusal(400, "InvalidArgument", "the table is not sorted")
@@ -205,11 +205,11 @@ class Emulator:
     def _count(self, tx: Transaction, table: Table) -> int:
         return sum(int(mask.sum()) for _, mask in tx.visible(table.rows))
 
-    def _stats(self, tx: Transaction, request: Request) -> Answer:
+    def _stats(self, tx: Transaction, request: Request) -> Response:
         table = self._table(tx, request)
-        return Answer(answers.stats(self._count(tx, table), is_sorted=bool(table.sort)))
+        return Response(answers.stats(self._count(tx, table), is_sorted=bool(table.sort)))
 
-    def _list_projections(self, tx: Transaction, request: Request) -> Answer:
+    def _list_projections(self, tx: Transaction, request: Request) -> Response:
         found = request.names(Entry(name, 1) for name in self._table(tx, request).projections)
         bucket, *schema, table = request.path
         return _listed(answers.projections(bucket, "/".join(schema), table, found), len(found))
@@ -229,11 +229,11 @@ class Emulator:
 
     # Rows.
 
-    def _select(self, tx: Transaction, request: Request) -> Answer:
+    def _select(self, tx: Transaction, request: Request) -> Response:
         found = query.select(tx, self._table(tx, request), request.body, request.headers, self._seed)
         self.counters["rows returned"] += found.returned
         self.counters["rows examined"] += found.examined
-        return Answer(found.body)
+        return Response(found.body)
 
     def _rows(self, request: Request, schema: pa.Schema) -> tuple[np.ndarray, pa.RecordBatch]:
         """The row ids in a request's body, where there are any, and its columns. Raises Refusal for what cannot be."""
@@ -256,7 +256,7 @@ class Emulator:
                 raise Refusal(400, "TabularCellTooLarge", f"column {name} has a cell of {longest} bytes")
         return ids, batch
 
-    def _insert(self, tx: Transaction, request: Request) -> Answer:
+    def _insert(self, tx: Transaction, request: Request) -> Response:
         table = self._table(tx, request)
         _, sent = self._rows(request, table.schema)
         known = set(sent.schema.names)
@@ -266,7 +266,7 @@ class Emulator:
             raise Refusal(400, "InvalidArgument", f"column {lacking[0]} cannot be null")
         ids = self.store.insert(tx, table, pa.record_batch(columns, schema=table.schema))
         batch = pa.record_batch([pa.array(ids).cast(table.id_type)], names=[query.ROW_ID])
-        return Answer(_stream_of(batch))
+        return Response(_stream_of(batch))
 
     def _update(self, tx: Transaction, request: Request) -> None:
         table = self._table(tx, request)
@@ -302,7 +302,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing is logged: the counters tell."""
 
-    def _send(self, answer: Answer, status: int = 200) -> None:
+    def _send(self, answer: Response, status: int = 200) -> None:
         self.send_response(status)
         for name, value in ({"Content-Length": str(len(answer.body))} | answer.headers).items():
             self.send_header(name, value)
@@ -317,7 +317,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = tuple(unquote(part) for part in url.path.split("/") if part)
         parameters = dict(parse_qsl(url.query, keep_blank_values=True))
         if path[:1] == ("-",):
-            self._send(Answer(self._control(emulator, path[1], body)))
+            self._send(Response(self._control(emulator, path[1], body)))
             return
         command = next((name for name, value in parameters.items() if not value), "")
         kind = _KINDS.get((self.command, command))
@@ -334,14 +334,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
         except Gateway as gateway:
-            self._send(Answer(b"<html>no answer from upstream</html>"), gateway.status)
+            self._send(Response(b"<html>no answer from upstream</html>"), gateway.status)
         except Refusal as refusal:
             emulator.counters[str(refusal.status)] += 1
             words = f"<Code>{refusal.code}</Code><Message>{escape(refusal.message)}</Message>"
-            self._send(Answer(f"<Error>{words}</Error>".encode()), refusal.status)
+            self._send(Response(f"<Error>{words}</Error>".encode()), refusal.status)
         except Exception as error:  # A dropped connection would be taken for an outage, and a bug for that.
             words = escape(f"{type(error).__name__}: {error}")
-            self._send(Answer(f"<Error><Code>InternalError</Code><Message>{words}</Message></Error>".encode()), 500)
+            self._send(Response(f"<Error><Code>InternalError</Code><Message>{words}</Message></Error>".encode()), 500)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _handle
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from storage.catalog.check.findings import Finding, Progress
 from storage.catalog.check.flow_content import Contents
 from storage.catalog.check.object_references import ObjectNames
-from storage.catalog.check.seen import Spool
+from storage.catalog.check.seen import Seen
 from storage.catalog.check.stored_bytes import StoredBytes
 from storage.catalog.environment import Environment
 from storage.media.object_store import ObjectStore
@@ -37,7 +37,7 @@ class Consistency:
 def _findings(
     env: Environment, stores: dict[str, ObjectStore], repair: bool, *, whole: bool, progress: Progress
 ) -> Iterator[Finding]:
-    with Spool() as spool:
+    with Seen() as spool:
         places = StoredBytes(env, stores, spool, repair, progress)
         yield from places.unknown_bytes()
         yield from places.missing_bytes(whole=whole)

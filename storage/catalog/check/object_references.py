@@ -16,7 +16,7 @@ from storage.catalog.check.findings import (
     batches,
     pages,
 )
-from storage.catalog.check.seen import Spool
+from storage.catalog.check.seen import Seen
 from storage.catalog.environment import SECOND, Environment, retried
 from storage.tables.conditions import In, equals
 from storage.tables.engine import Reader
@@ -26,7 +26,7 @@ _AT_ONCE = 1000
 
 
 class ObjectNames:
-    def __init__(self, env: Environment, spool: Spool, repair: bool, progress: Progress) -> None:
+    def __init__(self, env: Environment, spool: Seen, repair: bool, progress: Progress) -> None:
         self._env = env
         self._spool = spool
         self._repair = repair

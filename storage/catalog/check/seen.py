@@ -22,7 +22,7 @@ CREATE TABLE named (object_id TEXT, flow_id TEXT, segments INTEGER, PRIMARY KEY 
 """
 
 
-class Spool:
+class Seen:
     """stored: which objects have bytes where. named: how many segments of each flow name each object."""
 
     def __init__(self) -> None:

@@ -13,10 +13,10 @@ from storage.catalog.check.findings import (
     batches,
     pages,
 )
-from storage.catalog.check.seen import Spool
+from storage.catalog.check.seen import Seen
 from storage.catalog.environment import SECOND, Environment, retried
 from storage.catalog.jobs import COPY
-from storage.catalog.objects.byte_removal import throw_away
+from storage.catalog.objects.byte_removal import schedule_removal
 from storage.errors import Unavailable
 from storage.media.object_store import Damaged, ObjectStore
 from storage.tables.conditions import Condition, In, equals
@@ -27,7 +27,7 @@ _STATS_AT_ONCE = 16
 
 class StoredBytes:
     def __init__(
-        self, env: Environment, stores: dict[str, ObjectStore], spool: Spool, repair: bool, progress: Progress
+        self, env: Environment, stores: dict[str, ObjectStore], spool: Seen, repair: bool, progress: Progress
     ) -> None:
         self._env = env
         self._stores = stores
@@ -121,7 +121,7 @@ class StoredBytes:
         with self._env.engine.write() as tx:
             tx.lock(*(f"object:{object_id}" for object_id in ids))
             unknown = _unknown(tx, storage_id, ids)
-            throw_away(tx, self._env.clock(), [(storage_id, object_id) for object_id in unknown])
+            schedule_removal(tx, self._env.clock(), [(storage_id, object_id) for object_id in unknown])
         return unknown
 
     def _tell_missing(self, rows: Sequence[Row]) -> Iterator[Finding]:

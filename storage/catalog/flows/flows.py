@@ -51,7 +51,7 @@ class Flows:
 
     def member(self, caller: Caller, flow_id: str, name: str) -> Any:
         """The value of one member. Raises NotFound where it is not set, but for tags and read_only (A15, A30)."""
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             doc = flow_rows.find(tx, caller, flow_id)["doc"]
         if name in doc:
             return doc[name]
@@ -125,14 +125,14 @@ class Flows:
 
     def require(self, caller: Caller, flow_id: str, *, writable: bool = False) -> None:
         """Raises NotFound where there is no such flow, Forbidden where it is to be writable and is not."""
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             row = flow_rows.find(tx, caller, flow_id)
         if writable:
             flow_rules.check_writable(row)
 
     def refuse_read_only(self, caller: Caller, flow_id: str) -> None:
         """Raises Forbidden where there is such a flow and it is read-only."""
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             row = flow_rows.look(tx, caller, flow_id)
         if row is not None:
             flow_rules.check_writable(row)

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 LOCK = "removal"
 
 
-def throw_away(tx: Writer, now: int, places: Sequence[tuple[str, str]]) -> None:
+def schedule_removal(tx: Writer, now: int, places: Sequence[tuple[str, str]]) -> None:
     """Have the bytes at these places removed: pairs of a backend's id and an object id."""
     if places:
         tx.lock(LOCK)
@@ -26,7 +26,7 @@ def throw_away(tx: Writer, now: int, places: Sequence[tuple[str, str]]) -> None:
         jobs.ensure(tx, now, REMOVAL, {storage_id for storage_id, _ in places})
 
 
-class Garbage:
+class ByteRemoval:
     def __init__(self, env: Environment) -> None:
         self._env = env
         self._jobs = Jobs(env)

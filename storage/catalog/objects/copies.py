@@ -14,7 +14,7 @@ from typing import BinaryIO
 from storage.catalog.environment import Environment, retried
 from storage.catalog.jobs import COPY, Claim, Jobs, LostLease, copy_key
 from storage.catalog.objects import objects
-from storage.catalog.objects.byte_removal import throw_away
+from storage.catalog.objects.byte_removal import schedule_removal
 from storage.catalog.remote_servers import Download
 from storage.errors import Invalid, NotFound, TamsError, Unavailable
 from storage.media.object_store import ObjectStore
@@ -184,7 +184,7 @@ class Copies:
     def _drop(self, tx: Writer, claim: Claim) -> None:
         """Give up the job, and the bytes that may be there."""
         if tx.delete("jobs", claim.held):
-            throw_away(tx, self._env.clock(), [(claim.doc["storage_id"], claim.doc["object_id"])])
+            schedule_removal(tx, self._env.clock(), [(claim.doc["storage_id"], claim.doc["object_id"])])
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment, retried
-from storage.catalog.objects.byte_removal import throw_away
+from storage.catalog.objects.byte_removal import schedule_removal
 from storage.catalog.objects.get_urls import UrlFilter, read_get_urls
 from storage.catalog.objects.uncontrolled_urls import check_uncontrolled, uncontrolled_row
 from storage.catalog.paging import Order, PageRequest, select_page
@@ -68,12 +68,12 @@ class Objects:
 
     def require(self, object_id: str) -> None:
         """Raises NotFound where no segment names such an object."""
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             find(tx, object_id)
 
     def content_type(self, object_id: str) -> str | None:
         """The type that the bytes of an object must have, allocated or registered; None for one that is not here."""
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             row = tx.get("objects", id=object_id)
         return row["content_type"] if row else None
 
@@ -126,7 +126,7 @@ class Objects:
         place = {"object_id": instance["object_id"]}
         tx.delete("instances", equals(**place, instance=instance["instance"]))
         if instance["storage_id"] is not None:
-            throw_away(tx, self._env.clock(), [(instance["storage_id"], instance["object_id"])])
+            schedule_removal(tx, self._env.clock(), [(instance["storage_id"], instance["object_id"])])
 
     def _label(self, instance: Row) -> str | None:
         store = self._env.stores.get(instance["storage_id"] or "")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 
 from storage.catalog.environment import SECOND, Environment, retried
-from storage.catalog.objects.byte_removal import throw_away
+from storage.catalog.objects.byte_removal import schedule_removal
 from storage.errors import Contended
 from storage.tables.conditions import Compare, In, equals
 from storage.tables.engine import Row, Writer
@@ -86,7 +86,7 @@ class Collection:
         """Forget a batch of them, and have their bytes removed. False when there were none."""
         now = self._env.clock()
         expired = Compare("expires", "<=", now)
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             limit = self._env.limits.collection_batch
             ids = [row["id"] for row in tx.select("objects", [expired], limit=limit, columns=["id"])]
         if not ids:
@@ -96,5 +96,5 @@ class Collection:
                 raise Contended("an object has just been taken up again; try again")
             stored = [row for row in tx.select("instances", [In("object_id", ids)]) if row["storage_id"] is not None]
             tx.delete("instances", [In("object_id", ids)])
-            throw_away(tx, now, [(row["storage_id"], row["object_id"]) for row in stored])
+            schedule_removal(tx, now, [(row["storage_id"], row["object_id"]) for row in stored])
         return True

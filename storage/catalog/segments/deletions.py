@@ -57,7 +57,7 @@ class Deletions:
     def delete_flow(self, caller: Caller, flow_id: str) -> dict[str, Any] | None:
         """Delete the flow at once, and its segments at once or by a request, whose document is given (FLOW-DEL-01 to
         -12, A59)."""
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             source_id = flow_rows.find(tx, caller, flow_id)["source_id"]
         with change(self._env) as (tx, journal):
             row = flow_rows.find_writable(tx, caller, flow_id, f"source:{source_id}")
@@ -77,7 +77,7 @@ class Deletions:
         return Page([_document(row) for row in rows], size, request.reverse, next_key)
 
     def get(self, request_id: str) -> dict[str, Any]:
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             row = tx.get("deletion_requests", id=request_id)
         if row is None:
             raise NotFound(f"there is no flow delete request {request_id}", field="request-id", behaviour="DREQ-04")
@@ -112,7 +112,7 @@ class Deletions:
     def forget_finished(self) -> bool:
         """Forget requests that have been done for long enough. False when there were none."""
         finished = [Compare("expiry", "<=", self._env.clock()), Compare("status", "==", "done")]
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             if not tx.select("deletion_requests", finished, limit=1, columns=["id"]):
                 return False
         with self._env.engine.write() as tx:

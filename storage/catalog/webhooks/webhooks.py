@@ -51,12 +51,12 @@ class Webhooks:
         return Page([_document(row) for row in rows], size, request.reverse, next_key)
 
     def get(self, caller: Caller, webhook_id: str) -> dict[str, Any]:
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             return _document(_find(tx, caller, webhook_id))
 
     def require(self, caller: Caller, webhook_id: str) -> None:
         """Raises NotFound where there is no such webhook, or none that this caller may see."""
-        with self._env.engine.glance() as tx:
+        with self._env.engine.read_once() as tx:
             _find(tx, caller, webhook_id)
 
     def create(self, caller: Caller, body: Mapping[str, Any], base_url: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.density import Densities
 from storage.tables.vast.layout import FORMS, LOCK_SLOTS, LOCKS, Form
 from storage.tables.vast.locks import Queues
-from storage.tables.vast.reader import VastGlance, VastReader
+from storage.tables.vast.reader import VastOnceReader, VastReader
 from storage.tables.vast.upgrade import post_notice, take_over_flow_state
 from storage.tables.vast.waiting import pause
 from storage.tables.vast.writer import VastWriter
@@ -99,22 +99,22 @@ class VastEngine(Engine):
     def read(self) -> AbstractContextManager[Reader]:
         return closing(VastReader(self.cluster, self._densities))
 
-    def glance(self) -> AbstractContextManager[VastGlance]:
-        return closing(VastGlance(self.cluster, self._densities))
+    def read_once(self) -> AbstractContextManager[VastOnceReader]:
+        return closing(VastOnceReader(self.cluster, self._densities))
 
     def read_under(self, lock: str, read: Callable[[Reader], T]) -> T:
         """Without a transaction at first, and in one where the row that is the lock changed meanwhile."""
         if self.cluster.answers_directly:
-            with self.glance() as glance:
+            with self.read_once() as read_once:
                 try:
-                    found = read(glance)
+                    found = read(read_once)
                 except Unavailable:
                     raise
                 except Exception:  # Of what it may have seen half of.
-                    if glance.is_of_one_moment(lock):
+                    if read_once.is_of_one_moment(lock):
                         raise
                 else:
-                    if glance.is_of_one_moment(lock):
+                    if read_once.is_of_one_moment(lock):
                         return found
         return super().read_under(lock, read)
 

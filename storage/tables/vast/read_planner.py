@@ -83,7 +83,7 @@ class Wanted:
         return sorted(rows, key=place, reverse=self.descending)
 
 
-class Finder:
+class ReadPlanner:
     """Reads by `fetch`."""
 
     def __init__(self, fetch: Fetch, densities: Densities) -> None:

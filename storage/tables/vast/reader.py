@@ -12,7 +12,7 @@ from storage.tables.vast.density import Densities
 from storage.tables.vast.layout import FORMS, GUARDED, NOTICE, UNDER_LOCK, VERSION, Form
 from storage.tables.vast.predicates import chunks, is_pin
 from storage.tables.vast.query import NoDirectAnswer
-from storage.tables.vast.read_planner import Finder
+from storage.tables.vast.read_planner import ReadPlanner
 
 
 class VastReader:
@@ -22,7 +22,7 @@ class VastReader:
         self._cluster = cluster
         self._densities = densities
         self._tx: int | None = None
-        self._finder = Finder(self._fetch, densities)
+        self._finder = ReadPlanner(self._fetch, densities)
 
     @property
     def _id(self) -> int:
@@ -77,7 +77,7 @@ class VastReader:
         return self._cluster.select(self._id, form, where, columns, limit)
 
 
-class VastGlance(VastReader):
+class VastOnceReader(VastReader):
     """Answers of a moment each, without a transaction as long as the cluster gives them so.
 
     It counts them, and keeps what it saw of rows that are locks, for `is_of_one_moment` to compare.

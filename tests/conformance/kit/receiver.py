@@ -57,16 +57,16 @@ class Inbox:
         self._open.set()
 
     def reply(self, *replies: Reply) -> None:
-        """Answer the next requests with these, one each, and those after them with 200."""
+        """Response the next requests with these, one each, and those after them with 200."""
         self._replies.extend(replies)
 
     def forgive(self) -> None:
-        """Answer all further requests with 200."""
+        """Response all further requests with 200."""
         self._replies.clear()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Answer nobody until the block ends."""
+        """Response nobody until the block ends."""
         self._open.clear()
         try:
             yield

@@ -50,7 +50,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """headers: with names in lower case."""
 
     status: int
@@ -60,29 +60,29 @@ class Answer:
     def header(self, name: str) -> str | None:
         return next((value for each, value in self.headers if each == name.lower()), None)
 
-    def without(self, *names: str) -> "Answer":
+    def without(self, *names: str) -> "Response":
         gone = {name.lower() for name in names}
         return replace(self, headers=tuple(pair for pair in self.headers if pair[0] not in gone))
 
-    def adding(self, name: str, value: str) -> "Answer":
+    def adding(self, name: str, value: str) -> "Response":
         return replace(self, headers=(*self.headers, (name.lower(), value)))
 
-    def setting(self, name: str, value: str) -> "Answer":
+    def setting(self, name: str, value: str) -> "Response":
         """With this value of a header that is there."""
         return self if self.header(name) is None else self.without(name).adding(name, value)
 
-    def telling(self, change: Callable[[Any], Any]) -> "Answer":
+    def telling(self, change: Callable[[Any], Any]) -> "Response":
         """With a changed JSON body; as it was where it has none, or has failed."""
         if self.status >= 300 or not self.body or self.header("content-type") != "application/json":
             return self
         return replace(self, body=json.dumps(change(json.loads(self.body))).encode())
 
-    def saying(self, status: int, document: Any = None) -> "Answer":
+    def saying(self, status: int, document: Any = None) -> "Response":
         """Another answer altogether; no document: without a body."""
         if document is None:
-            return Answer(status, self.without("content-type", "content-length").headers, b"")
+            return Response(status, self.without("content-type", "content-length").headers, b"")
         typed = self.without("content-type").adding("content-type", "application/json")
-        return Answer(status, typed.headers, json.dumps(document).encode())
+        return Response(status, typed.headers, json.dumps(document).encode())
 
 
 def _name(pair: str) -> str:

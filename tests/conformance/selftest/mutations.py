@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tests.conformance.selftest.exchange import Answer, Request
+from tests.conformance.selftest.exchange import Request, Response
 
 Before = Callable[[Request], Request]
-After = Callable[[Request, Answer], Answer]
+After = Callable[[Request, Response], Response]
 Matches = Callable[[Request], bool]
 
 READ = "GET HEAD"
@@ -90,7 +90,7 @@ def status(methods: str, path: str, changes: dict[int, int], document: Any = Non
 # -- Faults that need more words
 
 
-def leading_on(request: Request, answer: Answer) -> Answer:
+def leading_on(request: Request, answer: Response) -> Response:
     """After the last page there seems to be another one."""
     if answer.status != 200 or answer.header("link"):
         return answer
@@ -100,35 +100,35 @@ def leading_on(request: Request, answer: Answer) -> Answer:
 def forgetting(*names: str) -> After:
     """The link to the next page has lost parameters."""
 
-    def change(_: Request, answer: Answer) -> Answer:
+    def change(_: Request, answer: Response) -> Response:
         pattern = rf"(?<=[?&])(?:{'|'.join(map(re.escape, names))})=[^&>]*&?"
         return answer.setting("Link", re.sub(pattern, "", answer.header("link") or ""))
 
     return change
 
 
-def skipping(request: Request, answer: Answer) -> Answer:
+def skipping(request: Request, answer: Response) -> Response:
     """Each page but the first lacks its first item."""
     return answer.telling(lambda items: items[1:]) if request.has("page") else answer
 
 
-def clipping(request: Request, answer: Answer) -> Answer:
+def clipping(request: Request, answer: Response) -> Response:
     """Segments seem to be as long as what was asked for."""
     asked = request.parameter("timerange")
     return answer.telling(lambda items: [{**item, "timerange": asked} for item in items]) if asked else answer
 
 
-def absent_when_empty(_: Request, answer: Answer) -> Answer:
+def absent_when_empty(_: Request, answer: Response) -> Response:
     """An empty listing is said not to be there."""
     return answer.saying(404) if answer.body == b"[]" else answer
 
 
-def echoing(request: Request, answer: Answer) -> Answer:
+def echoing(request: Request, answer: Response) -> Response:
     """A refused creation is taken for a success."""
     return answer.saying(201, json.loads(request.body)) if answer.status == 400 else answer
 
 
-def forgotten_page(request: Request, answer: Answer) -> Answer:
+def forgotten_page(request: Request, answer: Response) -> Response:
     """An unknown page is an empty one."""
     return answer.saying(200, []) if answer.status == 400 and request.has("page") else answer
 
@@ -180,6 +180,6 @@ def only_reading(request: Request) -> Request:
     return replace(request, method="GET")
 
 
-def spoilt_media(request: Request, answer: Answer) -> Answer:
+def spoilt_media(request: Request, answer: Response) -> Response:
     """Bytes that are not those that went up."""
     return replace(answer, body=answer.body[::-1]) if at("GET", "/media/{}/{}")(request) else answer

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 import httpx
 
 from tests.conformance.kit.receiver import HANG_UP, Delivery, Receiver, Reply
-from tests.conformance.selftest.exchange import Answer, Request
+from tests.conformance.selftest.exchange import Request, Response
 from tests.conformance.selftest.faults import Fault
 
 _HOP = ("host", "connection", "content-length", "transfer-encoding")
@@ -57,7 +57,7 @@ class Relay(Receiver):
             return request
         return replace(request, body=json.dumps({**document, "url": self._detour(url)}).encode())
 
-    def after(self, request: Request, answer: Answer) -> Answer:
+    def after(self, request: Request, answer: Response) -> Response:
         """With the receiver's URLs again."""
         return answer.telling(self._undone) if _of_webhooks(request) else answer
 

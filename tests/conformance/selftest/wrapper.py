@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.conformance.selftest.exchange import Answer, Headers, Request
+from tests.conformance.selftest.exchange import Headers, Request, Response
 from tests.conformance.selftest.faults import Fault
 from tests.conformance.selftest.relay import Relay
 
@@ -30,7 +30,7 @@ class FaultyApplication:
         answer = self._relay.after(request, answer)
         await _send(fault.after(request, answer) if fault else answer, request.method, send)
 
-    async def _answer(self, scope: Scope, receive_more: Receive, request: Request) -> Answer:
+    async def _answer(self, scope: Scope, receive_more: Receive, request: Request) -> Response:
         received = False
         status = 0
         headers: Headers = ()
@@ -52,7 +52,7 @@ class FaultyApplication:
                 chunks.append(message.get("body", b""))
 
         await self._app(_scope(scope, request), receive, send)
-        return Answer(status, headers, b"".join(chunks))
+        return Response(status, headers, b"".join(chunks))
 
 
 async def _whole_body(receive: Receive) -> bytes:
@@ -71,7 +71,7 @@ def _scope(scope: Scope, request: Request) -> dict[str, Any]:
     return {**scope, "method": request.method, "query_string": request.query.encode("latin-1"), "headers": headers}
 
 
-async def _send(answer: Answer, method: str, send: Send) -> None:
+async def _send(answer: Response, method: str, send: Send) -> None:
     if method == "HEAD":
         answer = replace(answer, body=b"")
     else:

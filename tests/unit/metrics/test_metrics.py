@@ -12,7 +12,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from handlers.shared.call import Answer
+from handlers.shared.call import Result
 from storage.catalog.job_control import Backlog
 from storage.catalog.jobs import Counts
 from storage.errors import Unavailable
@@ -46,7 +46,7 @@ def scrape(client: Client) -> Samples:
 
 def test_requests_are_counted_by_operation_method_and_status(make_client: Callable[..., Client]) -> None:
     client = make_client()
-    client.stub.answer = Answer(200, [])
+    client.stub.answer = Result(200, [])
     for _ in range(3):
         client.get("/flows?label=x")
     client.request("HEAD", "/flows")
@@ -85,7 +85,7 @@ def test_no_label_holds_what_a_client_made_up(make_client: Callable[..., Client]
 
 def test_answers_that_break_the_specification_are_counted(make_client: Callable[..., Client]) -> None:
     client = make_client()
-    client.stub.answer = Answer(200, [{"no": "flow"}])
+    client.stub.answer = Result(200, [{"no": "flow"}])
     client.get("/flows")
     found = scrape(client)
     assert value(found, "tams_answers_breaking_specification_total", operation="GET_flows") == 1
@@ -93,7 +93,7 @@ def test_answers_that_break_the_specification_are_counted(make_client: Callable[
 
 def test_a_request_that_failed_counts_as_500(make_client: Callable[..., Client]) -> None:
     client = make_client(fail_on_bad_answer=True)
-    client.stub.answer = Answer(200, [{"no": "flow"}])
+    client.stub.answer = Result(200, [{"no": "flow"}])
     with pytest.raises(Exception, match="GET_flows"):
         client.get("/flows")
     found = scrape(client)
@@ -165,9 +165,9 @@ def test_the_folder_of_a_killed_server_is_removed_by_the_next(tmp_path: Path, mo
 
 _FORKS = """
 import os
-from tams_server.shared_counters import counters_shared
+from tams_server.metrics.shared_counters import counters_shared
 with counters_shared():
-    from tams_server.metrics import Metrics, process_ended
+    from tams_server.metrics.counters import Metrics, process_ended
     metrics = Metrics()
     for _ in range(3):
         pid = os.fork()

@@ -307,5 +307,5 @@ def test_an_event_that_breaks_the_specification_is_not_sent(world: World, specif
         world.make_flow()
         with working(world.catalog, bodies):
             failed = until(lambda: [row["error"] for row in world.rows("jobs") if row["error"]], "it fails", PATIENCE_S)
-        assert "BadEvent" in failed[0]
+        assert "InvalidEvent" in failed[0]
         assert receiver.received == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from handlers.shared.call import Answer, Call
+from handlers.shared.call import Call, Result
 from tams_server.app import read_specification
 from tams_server.http.authentication import check_schemes
 from tams_server.http.operation_handlers import find_handlers, function_name, module_name
@@ -166,8 +166,8 @@ def test_missing_and_spare_handlers_are_all_told(specification: Specification) -
         flows = stub.modules["handlers_with_faults.flows"]
         del flows.get_flows  # type: ignore[attr-defined]
 
-        def put_nothing(_call: Call) -> Answer:
-            return Answer(204)
+        def put_nothing(_call: Call) -> Result:
+            return Result(204)
 
         flows.put_nothing = put_nothing  # type: ignore[attr-defined]
         with pytest.raises(SpecificationError) as caught:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tests.conformance.selftest.detours import OnTheWay, straight_on
-from tests.conformance.selftest.exchange import Answer, Request
+from tests.conformance.selftest.exchange import Request, Response
 from tests.conformance.selftest.mutations import After, Before
 
 
@@ -11,7 +11,7 @@ def _request_as_it_is(request: Request) -> Request:
     return request
 
 
-def _answer_as_it_is(_: Request, answer: Answer) -> Answer:
+def _answer_as_it_is(_: Request, answer: Response) -> Response:
     return answer
 
 

@@ -16,7 +16,7 @@ from tests.conformance.kit.events import (
 )
 from tests.conformance.selftest import detours as d
 from tests.conformance.selftest import mutations as m
-from tests.conformance.selftest.exchange import Answer, Request
+from tests.conformance.selftest.exchange import Request, Response
 from tests.conformance.selftest.faults.fault import fault
 from tests.conformance.selftest.mutations import READ
 
@@ -39,7 +39,7 @@ def without(*names: str) -> m.Before:
     return m.sending("POST PUT", HOOKS, lambda _, document: m.lacking_members(*names)(document))
 
 
-def with_its_key(request: Request, answer: Answer) -> Answer:
+def with_its_key(request: Request, answer: Response) -> Response:
     key = json.loads(request.body).get("api_key_value", "")
     return answer.telling(lambda document: {**document, "api_key_value": key})
 

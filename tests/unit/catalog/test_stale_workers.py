@@ -11,8 +11,8 @@ from storage.catalog import Limits
 from storage.catalog.jobs import FLOW_DELETION, LostLease
 from storage.errors import Invalid, NotFound, Unavailable
 from tests.conformance.kit.documents import flow
+from tests.unit.catalog.test_copies import DIED, die_while_copying, fail
 from tests.unit.catalogs import CALLER, HOME, SECOND_HOME, World, open_world
-from tests.unit.test_catalog_copies import DIED, die_while_copying, fail
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from storage.catalog import Limits
 from storage.catalog.jobs import Claim, LostLease
 from tams_server.outbound.sender import Sender
 from tams_server.processes import webhook_courier
-from tams_server.processes.webhook_courier import DELIVERY_ID, BadEvent, Courier
+from tams_server.processes.webhook_courier import DELIVERY_ID, InvalidEvent, WebhookCourier
 from tams_server.specification.load import Specification
 from tams_server.specification.validators import Validator
 from tests.faults.receivers import Behaviour, Received, Receiver, answer
@@ -56,19 +56,19 @@ def deliver(
     bodies: Mapping[str, Validator],
     stopping: Callable[[], bool] = lambda: False,
     *,
-    fail_on_bad_event: bool = True,
+    fail_on_invalid_event: bool = True,
 ) -> None:
     """Send what is queued for the webhook of `claim`, until that has ended or is given back."""
 
     async def run() -> None:
         catalog = world.catalog
-        courier = Courier(
+        courier = WebhookCourier(
             catalog.deliveries,
             catalog.jobs,
             Sender(LOCAL),
             bodies,
             timeout_s=10,
-            fail_on_bad_event=fail_on_bad_event,
+            fail_on_invalid_event=fail_on_invalid_event,
         )
 
         async def in_thread(function: Callable[..., Any], *args: Any) -> Any:
@@ -265,10 +265,10 @@ def test_an_event_that_breaks_the_specification_is_told_in_the_log(
         webhook, made = queue(world, receiver, 1)
         claim = claimed(world, webhook)
         if strict:
-            with pytest.raises(BadEvent, match="event_type"):
+            with pytest.raises(InvalidEvent, match="event_type"):
                 deliver(world, claim, wrong)
             assert receiver.received == []
         else:
-            deliver(world, claim, wrong, fail_on_bad_event=False)
+            deliver(world, claim, wrong, fail_on_invalid_event=False)
             assert told(receiver.received) == made
     assert "event breaks the specification: flows/created" in caplog.text

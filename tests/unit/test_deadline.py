@@ -6,12 +6,12 @@ import time
 import pytest
 
 from storage.errors import Unavailable
-from tams_server.deadline import Impatient
+from tams_server.deadline import CallWithDeadline
 
 
 def test_an_outcome_is_kept_for_a_moment() -> None:
     calls: list[int] = []
-    asked = Impatient(lambda: calls.append(1) or len(calls))
+    asked = CallWithDeadline(lambda: calls.append(1) or len(calls))
     assert [asked.get(), asked.get()] == [1, 1]
     time.sleep(1.1)
     assert asked.get() == 2
@@ -21,7 +21,7 @@ def test_a_failure_is_told_to_all_who_ask() -> None:
     def fail() -> None:
         raise Unavailable("it is away")
 
-    asked = Impatient(fail)
+    asked = CallWithDeadline(fail)
     for _ in range(2):
         with pytest.raises(Unavailable, match="it is away"):
             asked.get()
@@ -35,7 +35,7 @@ def test_nobody_waits_for_a_call_that_hangs_and_there_is_only_one() -> None:
         release.wait(30)
         return "done"
 
-    asked = Impatient(hang, patience_s=0.2)
+    asked = CallWithDeadline(hang, patience_s=0.2)
     began = time.monotonic()
     for _ in range(5):
         with pytest.raises(Unavailable, match="does not answer"):

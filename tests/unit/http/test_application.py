@@ -6,9 +6,9 @@ from datetime import datetime
 import jsonschema
 import pytest
 
-from handlers.shared.call import ABSENT, Answer
+from handlers.shared.call import ABSENT, Result
 from storage.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
-from tams_server.errors import BadAnswer
+from tams_server.errors import InvalidResponse
 from tams_server.specification.load import Specification
 from tests.unit.conftest import TOKEN, Client
 from tests.unit.stub_handlers import StubHandlers
@@ -18,7 +18,7 @@ FLOW = "10000000-0000-4000-8000-000000000001"
 
 @pytest.mark.behaviour("GEN-07", "GEN-01")
 def test_head_is_get_without_a_body(client: Client, stub: StubHandlers) -> None:
-    stub.answer = Answer(200, ["a"], {"X-Paging-Limit": "7"})
+    stub.answer = Result(200, ["a"], {"X-Paging-Limit": "7"})
     get, head = client.get("/flows?limit=7"), client.request("HEAD", "/flows?limit=7")
     assert head.content == b""
     assert head.headers["Content-Length"] == get.headers["Content-Length"] == "5"
@@ -161,13 +161,13 @@ def test_a_token_in_the_url_is_kept_out_of_logs_and_caches(
 
 def test_links_never_hold_the_token_that_came_in_the_url(client: Client, stub: StubHandlers) -> None:
     links = {"Link": '<http://tams.test/flows?page=x>; rel="next"', "Location": "http://x/y"}
-    stub.answer = Answer(200, [], links)
+    stub.answer = Result(200, [], links)
     headers = client.without_credentials("GET", f"/flows?access_token={TOKEN}").headers
     assert {name: headers[name] for name in links} == links
 
 
 def test_answers_without_a_body_have_no_type(client: Client, stub: StubHandlers) -> None:
-    stub.answer = Answer(204)
+    stub.answer = Result(204)
     response = client.request("DELETE", f"/flows/{FLOW}/label")
     assert response.status_code == 204
     assert response.content == b""
@@ -177,15 +177,15 @@ def test_answers_without_a_body_have_no_type(client: Client, stub: StubHandlers)
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(299, {}),
-        Answer(200, {"not": "a list"}),
-        Answer(200, ABSENT),
-        Answer(200, [], {"X-Paging-Limit": "many"}),
-        Answer(200, [], {"X-Paging-Reverse-Order": "maybe"}),
+        Result(299, {}),
+        Result(200, {"not": "a list"}),
+        Result(200, ABSENT),
+        Result(200, [], {"X-Paging-Limit": "many"}),
+        Result(200, [], {"X-Paging-Reverse-Order": "maybe"}),
     ],
 )
 def test_answers_that_break_the_specification_are_counted_and_sent(
-    client: Client, stub: StubHandlers, caplog: pytest.LogCaptureFixture, answer: Answer
+    client: Client, stub: StubHandlers, caplog: pytest.LogCaptureFixture, answer: Result
 ) -> None:
     before = client.app.answerer.violations
     stub.answer = answer
@@ -196,8 +196,8 @@ def test_answers_that_break_the_specification_are_counted_and_sent(
 
 def test_answers_that_break_the_specification_fail_tests(make_client) -> None:  # type: ignore[no-untyped-def]
     client: Client = make_client(fail_on_bad_answer=True)
-    client.stub.answer = Answer(200, {"not": "a list"})
-    with pytest.raises(BadAnswer, match="GET_flows"):
+    client.stub.answer = Result(200, {"not": "a list"})
+    with pytest.raises(InvalidResponse, match="GET_flows"):
         client.get("/flows")
 
 
