@@ -9,6 +9,8 @@ an engine that is not used is not imported.
 from dataclasses import dataclass
 from typing import Literal
 
+from storage.tables.conditions import Compare
+
 Type = Literal["string", "int64", "bool", "json"]
 
 
@@ -20,11 +22,25 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class PresenceFlag:
+    """A question that writers ask often: does any row of the declaring table meet `condition`?
+
+    An engine may store the answer beside the rows of the table `read_with`, which those writers lock in any case, and
+    so save them a query. It must then keep the stored answer right whenever the declaring table changes.
+    """
+
+    name: str
+    condition: Compare
+    read_with: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """key: the columns that tell rows apart, in the order in which the table is best sorted.
     indexes: further column lists that queries come by.
     span: the columns (owner, start, end) of half-open spans that never overlap within one owner.
     clustered: rows are read in ranges of the key, and are best stored in its order.
+    presence_flags: questions about the whole table that an engine may answer without a query.
     """
 
     name: str
@@ -33,6 +49,7 @@ class Table:
     indexes: tuple[tuple[str, ...], ...] = ()
     span: tuple[str, str, str] | None = None
     clustered: bool = False
+    presence_flags: tuple[PresenceFlag, ...] = ()
 
 
 def _columns(text: str) -> tuple[Column, ...]:
@@ -162,6 +179,8 @@ _TABLES = (
         ),
         key=("id",),
         indexes=(("url", "id"), ("enabled", "id")),
+        # Every writer of segments asks whether anybody listens, and locks the flow first.
+        presence_flags=(PresenceFlag("any_enabled", Compare("enabled", "==", True), read_with="flows"),),
     ),
     # The outbox: what has happened, in order of `position` (microseconds since 1970, then a count within the
     # transaction). pending: not yet passed on to the webhooks that it matches.
