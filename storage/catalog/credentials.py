@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from storage.catalog.caller import SCOPES
-from storage.catalog.environment import retried
+from storage.catalog.retry import retried
 from storage.errors import Invalid
 from storage.tables.conditions import Compare, equals
 from storage.tables.engine import Engine, Row

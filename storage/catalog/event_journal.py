@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from storage.catalog.environment import Environment, rfc3339
+from storage.catalog.clock import rfc3339
+from storage.catalog.environment import Environment
 from storage.catalog.flows.content_range import hull
 from storage.tables.conditions import equals
 from storage.tables.engine import Reader, Row, Writer

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from storage.catalog.environment import Environment, retried, rfc3339
+from storage.catalog.clock import rfc3339
+from storage.catalog.environment import Environment
 from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, Counts, Jobs
 from storage.catalog.objects import byte_removal
 from storage.catalog.objects.copies import Copies
+from storage.catalog.retry import retried
 from storage.catalog.segments.deletions import Deletions
 from storage.catalog.webhooks.deliveries import Deliveries, Delivery
 from storage.errors import Invalid, NotFound

@@ -12,7 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from storage.catalog.environment import SECOND, Environment, retried, rfc3339
+from storage.catalog.clock import SECOND, rfc3339
+from storage.catalog.environment import Environment
+from storage.catalog.retry import retried
 from storage.errors import NotFound
 from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.engine import Reader, Row, Writer

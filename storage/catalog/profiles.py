@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.catalog.caller import Caller
-from storage.catalog.environment import Environment, retried, rfc3339
+from storage.catalog.clock import rfc3339
+from storage.catalog.environment import Environment
 from storage.catalog.paging import Order, Page, PageRequest, select_page
+from storage.catalog.retry import retried
 from storage.errors import Invalid, NotFound
 from storage.tables.conditions import Compare, Condition, equals
 from storage.tables.engine import Reader, Row

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from storage.catalog.environment import Environment, retried
+from storage.catalog.environment import Environment
 from storage.catalog.paging import Page, PageRequest, slice_page
+from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
 from storage.media.object_store import Backend
 from storage.tables.conditions import equals

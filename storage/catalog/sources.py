@@ -6,9 +6,11 @@ from typing import Any
 
 from storage.catalog import tags as tag_rows
 from storage.catalog.caller import Caller
-from storage.catalog.environment import Environment, retried, rfc3339
+from storage.catalog.clock import rfc3339
+from storage.catalog.environment import Environment
 from storage.catalog.event_journal import Journal, Subject, change
 from storage.catalog.paging import Order, Page, PageRequest, select_page
+from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
 from storage.errors import NotFound
 from storage.tables.conditions import Compare, Condition, Exists, In, equals

@@ -1,1 +1,1 @@
-"""The commands of `tams-server`."""
+"""The `tams-server` command line."""

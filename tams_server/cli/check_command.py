@@ -1,4 +1,4 @@
-"""tams-server check: whether the catalogue and the storage backends agree."""
+"""tams-server check: compare the catalogue with the contents of the storage backends."""
 
 import argparse
 import sys
@@ -10,41 +10,45 @@ from typing import Any
 import orjson
 
 from storage.catalog.check.findings import Finding
-from tams_server.cli.jobs_command import open_catalog
+from tams_server.cli.catalog_access import open_catalog
 from tams_server.settings import Loaded
 
 CHECK = """
-Compare the catalogue with the bytes on every storage backend, and with itself, while the
-server may go on working. Each finding is looked at again before it is told:
+Check the catalogue for consistency, and compare it with the bytes on every storage backend.
+The server may keep running: each finding is confirmed by a second look before it is
+reported.
 
-  missing-bytes      an object in use whose bytes are not where the catalogue says, or are
-                     damaged
-  unknown-bytes      bytes that the catalogue does not know; --repair has them removed
-  missing-object     something names an object that is not there
-  wrong-count        the recorded number of segments that name an object is not that of
-                     the segments; --repair sets it right
-  wrong-expiry       an object in use that is to be collected, or one that nothing names
-                     and that never is; --repair sets that right
-  wrong-content      a flow that has segments where its row says that it has none, so that
-                     no request finds them; --repair sets the row right
-  unchecked-backend  a backend that is out of reach, or not configured
+  missing-bytes      the bytes of an object in use are missing or damaged
+  unknown-bytes      a backend has bytes that are not in the catalogue; --repair removes
+                     them
+  missing-object     a segment or an init reference names an object that does not exist
+  wrong-count        the recorded number of segments that reference an object is wrong;
+                     --repair corrects it
+  wrong-expiry       an object in use is due for garbage collection, or an unreferenced
+                     object is not; --repair corrects it
+  wrong-content      a flow has segments outside the timerange recorded for it, so requests
+                     do not find them; --repair corrects the record
+  unchecked-backend  a backend is unavailable or not configured
 
-What was made in the last TAMS_MIN_OBJECT_TIMEOUT and TAMS_OBJECT_GRACE seconds is left
-alone, since it may still be on its way. Segments and instances are never removed. A folder
-or bucket and prefix must belong to one catalogue only, since --repair removes what this one
-does not know. Exit status: 0 nothing is wrong, or all was repaired; 1 there are findings
-left; 2 wrong use.
+Objects and bytes created within the last TAMS_MIN_OBJECT_TIMEOUT plus TAMS_OBJECT_GRACE
+seconds are skipped: an upload may still be in progress. Segments and instances are never
+removed.
+
+--repair removes bytes that are not in this catalogue, so no two catalogues may share a
+folder, or a bucket and prefix.
+
+Exit status: 0 no findings, or all repaired; 1 findings remain; 2 invalid options or settings.
 """
-_TELL_EVERY_S = 0.2
+_PROGRESS_INTERVAL_S = 0.2
 
 
 def check(loaded: Loaded, options: argparse.Namespace) -> int:
-    """Print findings as they are made, then a summary; the exit status."""
+    """Print each finding as it is made, then a summary. Return 1 if findings remain unrepaired, otherwise 0."""
     progress = _Progress()
     kinds: Counter[str] = Counter()
     repaired = 0
     with open_catalog(loaded.settings) as catalog:
-        found = catalog.consistency.check(repair=options.repair, storage_id=options.backend, progress=progress.tell)
+        found = catalog.consistency.check(repair=options.repair, storage_id=options.backend, progress=progress.show)
         for finding in found:
             progress.clear()
             print(_json(finding) if options.json else _line(finding), flush=True)
@@ -56,7 +60,7 @@ def check(loaded: Loaded, options: argparse.Namespace) -> int:
         summary = {"read": progress.read, "findings": dict(kinds), "repaired": repaired, "left": left}
         print(orjson.dumps({"summary": summary}).decode())
     else:
-        print(f"read {progress.summary()}: {_told(kinds, repaired)}")
+        print(f"checked {progress.summary()}: {_summary(kinds, repaired)}")
     return 1 if left else 0
 
 
@@ -71,24 +75,24 @@ def _line(finding: Finding) -> str:
     return f"{finding.kind:18} {what}: {finding.detail}{' (repaired)' if finding.repaired else ''}"
 
 
-def _told(kinds: Counter[str], repaired: int) -> str:
+def _summary(kinds: Counter[str], repaired: int) -> str:
     if not kinds:
-        return "nothing is wrong"
+        return "no findings"
     found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    return f"{found}; {repaired} repaired, {kinds.total() - repaired} left"
+    return f"{found}; {repaired} repaired, {kinds.total() - repaired} remaining"
 
 
 class _Progress:
-    """Shown in one line of standard error, where that is a terminal. read: items by what they are."""
+    """A progress line on standard error, if that is a terminal. read: number of items read so far, by kind of item."""
 
     def __init__(self) -> None:
         self.read: dict[str, int] = {}
         self._terminal = sys.stderr.isatty()
         self._shown_at = 0.0
 
-    def tell(self, what: str, count: int) -> None:
+    def show(self, what: str, count: int) -> None:
         self.read[what] = count
-        if self._terminal and time.monotonic() - self._shown_at >= _TELL_EVERY_S:
+        if self._terminal and time.monotonic() - self._shown_at >= _PROGRESS_INTERVAL_S:
             self._shown_at = time.monotonic()
             print(f"\r\x1b[K{count:,} {what}", end="", file=sys.stderr, flush=True)
 

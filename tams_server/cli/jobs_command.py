@@ -1,45 +1,45 @@
-"""tams-server jobs: what background work there is, and what can be done about it."""
+"""tams-server jobs: list, retry and discard background jobs."""
 
 import argparse
 import shlex
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import orjson
 
-from storage.catalog import Catalog
-from storage.catalog.environment import SECOND
+from storage.catalog.clock import SECOND
 from storage.catalog.job_control import COUNTED, Backlog, JobControl
 from storage.catalog.jobs import Counts
-from tams_server.settings import Loaded, Settings
+from tams_server.cli.catalog_access import open_catalog
+from tams_server.settings import Loaded
 
 STATES = ("waiting", "running", "failed")
-_WORDS = {"events": "events wait", "objects": "objects to remove"}
+_COUNT_LABELS = {"events": "events waiting", "objects": "objects to remove"}
 
 DISCARD = """
-Give a job up. What it was to do stays undone:
+Give up a job. The effect depends on its kind:
 
-  delivery        the events that wait for the webhook now are not sent; the webhook
-                  stays as it is, and later events are sent
-  flow-deletion   its delete request shows the status error; what was deleted stays
-                  deleted, and the segments that were not deleted yet stay
-  copy            what there may be of the copy is removed; one that is being written
-                  cannot be discarded
-  removal         the bytes stay on that backend, and their ids can be used again;
-                  'tams-server check' finds them. Meant for a backend that is gone.
+  delivery        The events now waiting for the webhook are dropped. The webhook keeps
+                  its status, and later events are delivered.
+  flow-deletion   The delete request gets the status "error". Segments that have been
+                  deleted stay deleted; the others are kept.
+  copy            Any partial copy is removed. A copy that is being written cannot be
+                  discarded.
+  removal         The bytes stay on the backend and their object ids can be reused;
+                  'tams-server check' reports them. Use this for a backend that no
+                  longer exists.
 
-A worker that has the job is told so at its next step.
+A worker that is running the job stops at its next step.
 """
 RETRY = """
-Try a job again at once, even one that has failed for good, as if it had never failed.
-A job that a worker is at is left to it.
+Retry a job immediately, including one that has failed permanently, and reset its count
+of failures. A job that is running is not interrupted.
 """
 
 
 def list_jobs(loaded: Loaded, options: argparse.Namespace) -> int:
-    """Print counts, then the jobs, without anything secret."""
+    """Print the number of jobs by kind and state, then each job. Secrets are never shown."""
     with open_catalog(loaded.settings) as catalog:
         backlog = catalog.job_control.backlog()
         jobs = catalog.job_control.listed(options.state)
@@ -52,41 +52,27 @@ def list_jobs(loaded: Loaded, options: argparse.Namespace) -> int:
 
 
 def retry(loaded: Loaded, options: argparse.Namespace) -> int:
-    """Have one job, or all that have failed for good, tried again."""
+    """Retry one job, or every job that has failed permanently. Raises NotFound."""
     with open_catalog(loaded.settings) as catalog:
         return _retry(catalog.job_control, options)
 
 
 def discard(loaded: Loaded, options: argparse.Namespace) -> int:
+    """Give up one job and print the consequence. Raises NotFound, or Invalid for a copy that is being written."""
     with open_catalog(loaded.settings) as catalog:
-        print(f"{options.kind} {options.key} is discarded: {catalog.job_control.discard(options.kind, options.key)}")
+        print(f"discarded {options.kind} {options.key}: {catalog.job_control.discard(options.kind, options.key)}")
     return 0
 
 
 def _retry(job_control: JobControl, options: argparse.Namespace) -> int:
     if options.failed == (options.kind is not None) or (options.kind is None) != (options.key is None):
-        raise ValueError("name one job by KIND and KEY, or all that have failed by --failed")
+        raise ValueError("specify either KIND and KEY of one job, or --failed")
     if options.failed:
-        print(f"{job_control.retry_failed()} jobs are tried again")
+        print(f"retrying {job_control.retry_failed()} jobs")
     else:
         job_control.retry(options.kind, options.key)
-        print(f"{options.kind} {options.key} is tried again")
+        print(f"retrying {options.kind} {options.key}")
     return 0
-
-
-@contextmanager
-def open_catalog(settings: Settings) -> Iterator[Catalog]:
-    """The catalogue of these settings, while the block runs. Raises FileNotFoundError where none was ever made."""
-    from tams_server.wiring import open_parts, prepare_tables
-
-    if settings.database_url is None and not (settings.data_dir / "catalog.db").exists():
-        raise FileNotFoundError(f"there is no catalogue in {settings.data_dir.resolve()} (TAMS_DATA_DIR or --data-dir)")
-    prepare_tables(settings)
-    parts = open_parts(settings)
-    try:
-        yield parts.catalog
-    finally:
-        parts.close()
 
 
 def _document(backlog: Backlog, jobs: list[dict[str, Any]], now: float) -> dict[str, Any]:
@@ -110,27 +96,29 @@ def _age_s(moment: int | None, now: float) -> float | None:
 def _text(backlog: Backlog, jobs: list[dict[str, Any]], now: float) -> Iterator[str]:
     yield f"{'kind':16}{'waiting':>9}{'running':>9}{'failed':>9}   oldest"
     for kind, counts in backlog.jobs.items():
-        yield _line(kind, counts, now)
+        yield _counts_line(kind, counts, now)
     if backlog.events:
-        yield f"{_number(backlog.events)} events wait to be queued for webhooks"
+        yield f"{_number(backlog.events)} events not yet queued for webhooks"
     for job in jobs:
         yield ""
         yield f"{job['kind']} {shlex.quote(job['key'])}"
-        yield from (f"    {line}" for line in _lines(job))
+        yield from (f"    {line}" for line in _job_lines(job))
 
 
-def _line(kind: str, counts: Counts, now: float) -> str:
+def _counts_line(kind: str, counts: Counts, now: float) -> str:
     age = _age_s(counts.oldest, now)
     shown = "" if age is None else _duration(age)
     return f"{kind:16}{counts.waiting:9}{counts.running:9}{counts.failed:9}   {shown}".rstrip()
 
 
-def _lines(job: Mapping[str, Any]) -> Iterator[str]:
-    worker = f" at {job['worker']}" if job["state"] == "running" else ""
+def _job_lines(job: Mapping[str, Any]) -> Iterator[str]:
+    worker = f" on {job['worker']}" if job["state"] == "running" else ""
     due = f", due {job['due']}" if job["state"] == "waiting" else ""
-    yield f"{job['state']}{worker} since {job['created']}{due}"
+    yield f"{job['state']}{worker}, created {job['created']}{due}"
     for name, value in job["about"].items():
-        yield f"{_number(value)} {_WORDS[name]}" if name in _WORDS else f"{name.replace('_', ' ')}: {value}"
+        yield (
+            f"{_number(value)} {_COUNT_LABELS[name]}" if name in _COUNT_LABELS else f"{name.replace('_', ' ')}: {value}"
+        )
     if job["error"] is not None:
         yield f"failed {job['attempts']} times: {job['error']}"
 
@@ -140,7 +128,7 @@ def _number(count: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """In the largest unit of which there is more than one."""
+    """Format a duration in the largest unit that gives at least 2."""
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

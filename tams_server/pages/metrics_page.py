@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import Receive, Scope, Send
 
-from storage.catalog.environment import SECOND
+from storage.catalog.clock import SECOND
 from storage.catalog.job_control import Backlog
 from storage.errors import TamsError
 from tams_server.deadline import CallWithDeadline

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from storage.catalog import Limits
-from storage.catalog.environment import SECOND, Environment
+from storage.catalog.clock import SECOND
+from storage.catalog.environment import Environment
 from storage.catalog.jobs import COPY, REMOVAL, Claim, Jobs, Wanted
 from storage.errors import Contended
 from storage.tables import open_engine

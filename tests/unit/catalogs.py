@@ -8,7 +8,7 @@ from typing import Any
 
 from storage.catalog import Catalog, Limits
 from storage.catalog.caller import Caller
-from storage.catalog.environment import SECOND
+from storage.catalog.clock import SECOND
 from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, LostLease, Wanted
 from storage.catalog.objects.get_urls import UrlFilter
 from storage.catalog.objects.objects import ObjectPage, ObjectQuery

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage.catalog.environment import SECOND, rfc3339
+from storage.catalog.clock import SECOND, rfc3339
 from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import Json
 from tests.unit.catalogs import World

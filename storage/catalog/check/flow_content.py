@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from storage.catalog.check.findings import WRONG_CONTENT, Finding, Progress, batches, pages
-from storage.catalog.environment import Environment, retried
+from storage.catalog.environment import Environment
 from storage.catalog.flows.content_range import known_content, look_up_content, renew_content, united
+from storage.catalog.retry import retried
 from storage.tables.conditions import In
 from storage.tables.engine import Reader, Row
 

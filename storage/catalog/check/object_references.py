@@ -17,7 +17,9 @@ from storage.catalog.check.findings import (
     pages,
 )
 from storage.catalog.check.seen import Seen
-from storage.catalog.environment import SECOND, Environment, retried
+from storage.catalog.clock import SECOND
+from storage.catalog.environment import Environment
+from storage.catalog.retry import retried
 from storage.tables.conditions import In, equals
 from storage.tables.engine import Reader
 

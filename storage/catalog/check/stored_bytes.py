@@ -14,9 +14,11 @@ from storage.catalog.check.findings import (
     pages,
 )
 from storage.catalog.check.seen import Seen
-from storage.catalog.environment import SECOND, Environment, retried
+from storage.catalog.clock import SECOND
+from storage.catalog.environment import Environment
 from storage.catalog.jobs import COPY
 from storage.catalog.objects.byte_removal import schedule_removal
+from storage.catalog.retry import retried
 from storage.errors import Unavailable
 from storage.media.object_store import Damaged, ObjectStore
 from storage.tables.conditions import Condition, In, equals

@@ -5,7 +5,7 @@ from typing import Any
 
 from storage.catalog import sources
 from storage.catalog.caller import Caller
-from storage.catalog.environment import rfc3339
+from storage.catalog.clock import rfc3339
 from storage.catalog.event_journal import Journal, subject_of_flow
 from storage.catalog.flows import flow_collections, flow_rules
 from storage.catalog.flows.flow_filter import KIND

@@ -6,12 +6,14 @@ from typing import Any
 from storage.catalog import profiles, sources
 from storage.catalog import tags as tag_rows
 from storage.catalog.caller import Caller
-from storage.catalog.environment import Environment, retried, rfc3339
+from storage.catalog.clock import rfc3339
+from storage.catalog.environment import Environment
 from storage.catalog.event_journal import Journal, change
 from storage.catalog.flows import flow_collections, flow_rows, flow_rules
 from storage.catalog.flows.content_range import extent
 from storage.catalog.flows.flow_filter import KIND, FlowFilter
 from storage.catalog.paging import Order, Page, PageRequest, select_page
+from storage.catalog.retry import retried
 from storage.errors import Forbidden, Invalid, NotFound
 from storage.tables.conditions import In, equals
 from storage.tables.engine import Reader, Row, Writer

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from storage.catalog.caller import Caller
-from storage.catalog.environment import SECOND, Environment, retried
+from storage.catalog.clock import SECOND
+from storage.catalog.environment import Environment
 from storage.catalog.flows import flow_rows
 from storage.catalog.flows.flow_rules import check_container
 from storage.catalog.jobs import COPY, copy_key
+from storage.catalog.retry import retried
 from storage.errors import Invalid
 from storage.media.object_store import ObjectStore
 from storage.tables.conditions import In, equals

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from storage.catalog import jobs
-from storage.catalog.environment import Environment, retried
+from storage.catalog.environment import Environment
 from storage.catalog.jobs import REMOVAL, Claim, Jobs
+from storage.catalog.retry import retried
 from storage.errors import Unavailable
 from storage.tables.conditions import In, equals
 from storage.tables.engine import Writer

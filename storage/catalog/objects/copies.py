@@ -11,11 +11,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from storage.catalog.environment import Environment, retried
+from storage.catalog.environment import Environment
 from storage.catalog.jobs import COPY, Claim, Jobs, LostLease, copy_key
 from storage.catalog.objects import objects
 from storage.catalog.objects.byte_removal import schedule_removal
 from storage.catalog.remote_servers import Download
+from storage.catalog.retry import retried
 from storage.errors import Invalid, NotFound, TamsError, Unavailable
 from storage.media.object_store import ObjectStore
 from storage.tables.conditions import equals

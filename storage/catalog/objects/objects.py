@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.catalog.caller import Caller
-from storage.catalog.environment import Environment, retried
+from storage.catalog.environment import Environment
 from storage.catalog.objects.byte_removal import schedule_removal
 from storage.catalog.objects.get_urls import UrlFilter, read_get_urls
 from storage.catalog.objects.uncontrolled_urls import check_uncontrolled, uncontrolled_row
 from storage.catalog.paging import Order, PageRequest, select_page
+from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
 from storage.errors import Invalid, NotFound
 from storage.tables.conditions import Exists, equals

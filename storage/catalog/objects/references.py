@@ -7,8 +7,10 @@ is no longer shown, and is kept for a short grace in which a new segment can tak
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 
-from storage.catalog.environment import SECOND, Environment, retried
+from storage.catalog.clock import SECOND
+from storage.catalog.environment import Environment
 from storage.catalog.objects.byte_removal import schedule_removal
+from storage.catalog.retry import retried
 from storage.errors import Contended
 from storage.tables.conditions import Compare, In, equals
 from storage.tables.engine import Row, Writer

@@ -8,7 +8,8 @@ from typing import Any
 
 from storage.catalog import jobs
 from storage.catalog.caller import Caller
-from storage.catalog.environment import SECOND, Environment, retried, rfc3339
+from storage.catalog.clock import SECOND, rfc3339
+from storage.catalog.environment import Environment
 from storage.catalog.event_journal import Journal, Subject, change, subject_of_flow
 from storage.catalog.flows import flow_rows
 from storage.catalog.flows.content_range import (
@@ -22,6 +23,7 @@ from storage.catalog.flows.content_range import (
 from storage.catalog.jobs import FLOW_DELETION, Claim, Jobs
 from storage.catalog.objects import references
 from storage.catalog.paging import Order, Page, PageRequest, select_page
+from storage.catalog.retry import retried
 from storage.catalog.segments.segments import SegmentFilter
 from storage.errors import Contended, NotFound
 from storage.tables.conditions import Compare, Condition, In, equals

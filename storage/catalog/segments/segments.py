@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.catalog.caller import Caller
-from storage.catalog.environment import Environment, retried, rfc3339
+from storage.catalog.clock import rfc3339
+from storage.catalog.environment import Environment
 from storage.catalog.event_journal import change
 from storage.catalog.flows import flow_rows
 from storage.catalog.flows.content_range import CONTENT, Span, content_of, hull, inside_content, united
@@ -14,6 +15,7 @@ from storage.catalog.flows.flow_rules import check_container
 from storage.catalog.objects import references
 from storage.catalog.objects.get_urls import Url, UrlFilter, read_get_urls
 from storage.catalog.paging import Order, Page, PageRequest, select_page
+from storage.catalog.retry import retried
 from storage.catalog.segments.registration import Batch, KnownObject
 from storage.errors import Contended, Invalid, TamsError
 from storage.tables.conditions import Condition, In, Overlaps, equals

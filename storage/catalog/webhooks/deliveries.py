@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.catalog import jobs
-from storage.catalog.environment import SECOND, Environment, retried
+from storage.catalog.clock import SECOND
+from storage.catalog.environment import Environment
 from storage.catalog.event_journal import Subject
 from storage.catalog.jobs import DELIVERY, Claim, Jobs
 from storage.catalog.objects.get_urls import UrlFilter, read_get_urls
+from storage.catalog.retry import retried
 from storage.catalog.webhooks import webhooks
 from storage.errors import Contended
 from storage.tables.conditions import In, equals

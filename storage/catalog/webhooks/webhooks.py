@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 from storage.catalog import jobs
 from storage.catalog import tags as tag_rows
 from storage.catalog.caller import Caller
-from storage.catalog.environment import Environment, retried, rfc3339
+from storage.catalog.clock import rfc3339
+from storage.catalog.environment import Environment
 from storage.catalog.jobs import DELIVERY
 from storage.catalog.paging import Order, Page, PageRequest, select_page
+from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
 from storage.errors import Invalid, NotFound
 from storage.tables.conditions import Condition, equals

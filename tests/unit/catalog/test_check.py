@@ -20,7 +20,7 @@ from storage.catalog.check.findings import (
     WRONG_EXPIRY,
     Finding,
 )
-from storage.catalog.environment import SECOND
+from storage.catalog.clock import SECOND
 from storage.errors import Invalid
 from storage.tables.conditions import equals
 from tests.conformance.kit.documents import init_flow

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from storage.catalog.environment import SECOND
+from storage.catalog.clock import SECOND
 from storage.errors import Forbidden
 from storage.media.signing import UrlSigner
 from tests.unit.catalogs import BASE, CALLER, HOME, World, open_world

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.catalog import Limits, jobs
-from storage.catalog.environment import SECOND
+from storage.catalog.clock import SECOND
 from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, Counts, Jobs, LostLease, Wanted
 from storage.errors import NotFound
 from storage.tables.conditions import In, equals

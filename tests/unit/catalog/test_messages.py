@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from storage.catalog import Limits
-from storage.catalog.environment import SECOND
+from storage.catalog.clock import SECOND
 from storage.catalog.webhooks.deliveries import Message
 from storage.errors import Forbidden
 from storage.media.signing import UrlSigner
