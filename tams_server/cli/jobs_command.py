@@ -42,7 +42,7 @@ def list_jobs(loaded: Loaded, options: argparse.Namespace) -> int:
     """Print the number of jobs by kind and state, then each job. Secrets are never shown."""
     with open_catalog(loaded.settings) as catalog:
         backlog = catalog.job_control.backlog()
-        jobs = catalog.job_control.listed(options.state)
+        jobs = catalog.job_control.list_jobs(options.state)
     now = time.time()
     if options.json:
         print(orjson.dumps(_document(backlog, jobs, now), option=orjson.OPT_INDENT_2).decode())

@@ -1,4 +1,4 @@
-"""The command line, as a user meets it; the server as its own processes."""
+"""The command line, and a server run as separate processes."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ from tams_server.cli.main import main
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -27,14 +27,14 @@ def _logging_as_it_was() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["config"], ["spec"], ["spec", "diff"], ["token", "create"]])
-def test_every_command_explains_itself(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command, "--help"])
     assert caught.value.code == 0
     assert "usage: tams-server" in capsys.readouterr().out
 
 
-def test_config_tells_values_and_origins(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_prints_values_and_sources(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TAMS_BOOTSTRAP_TOKEN", "very-secret")
     monkeypatch.setenv("TAMS_PORT", "4011")
     assert main(["config"]) == 0
@@ -53,7 +53,7 @@ def test_bad_settings_stop_every_command(monkeypatch: pytest.MonkeyPatch, capsys
     assert "TAMS_THREADS" in err
 
 
-def test_tokens_can_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tokens_can_be_created(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["token", "create", "--data-dir", str(tmp_path), "--name", "x"]
     assert main([*arguments, "--scopes", "read,tams-api/write"]) == 0
     assert len(capsys.readouterr().out.strip()) >= 43
@@ -63,7 +63,7 @@ def test_tokens_can_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 @contextmanager
 def server(folder: Path, **environ: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server of its own in `folder`, and the port that the system chose for it."""
+    """Run a server in `folder`, on a port chosen by the system."""
     log = folder / "output"
     already = log.read_text().count("serving at") if log.exists() else 0
     with log.open("a") as output:
@@ -125,8 +125,8 @@ def test_first_start_prints_a_token_that_lasts(tmp_path: Path) -> None:
     assert token.encode() not in stored
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
-def test_processes_that_die_are_replaced_and_none_is_left_behind(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_killed_processes_are_replaced_and_all_end_with_the_server(tmp_path: Path) -> None:
     with server(tmp_path, TAMS_BOOTSTRAP_TOKEN="t", TAMS_WORKERS="1") as (process, port):
         until(lambda: len(children(process.pid)) == 2)
         before = children(process.pid)

@@ -1,4 +1,4 @@
-"""tams-server jobs and tams-server check, as an operator meets them."""
+"""tams-server jobs and tams-server check, from the command line."""
 
 import json
 import logging
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from storage.catalog.job_control import bare
-from storage.catalog.jobs import DELIVERY, LostLease, Wanted
+from storage.catalog.job_control import url_without_secrets
+from storage.catalog.jobs import DELIVERY, LeaseLost, Wanted
 from storage.catalog.segments.segments import SegmentFilter
 from storage.tables.conditions import equals
 from tams_server.cli.main import main
@@ -23,7 +23,7 @@ SECRET = "secret-of-the-receiver"
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -33,7 +33,7 @@ def _logging_as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Parts]:
-    """What the commands work with, where a deletion of more than two segments is a job."""
+    """Open parts of a server in which deleting more than two segments becomes a job."""
     settings = Settings(data_dir=tmp_path, bootstrap_token="t", async_deletion_threshold=2, webhook_allow="127.0.0.0/8")
     prepare(settings)
     parts = open_parts(settings)
@@ -43,19 +43,19 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
 
 @pytest.fixture
 def run(parts: Parts, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """Runs a command; its exit status, and what it printed."""
+    """A function that runs a command and returns its exit status and output."""
 
     def run(*arguments: str) -> tuple[int, str]:
         capsys.readouterr()
         status = main([*arguments, "--data-dir", str(parts.settings.data_dir)])
-        said = capsys.readouterr()
-        return status, said.out + said.err
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
 
     return run
 
 
-def listen(parts: Parts) -> str:
-    """A webhook with secrets in all places that can hold one."""
+def make_webhook(parts: Parts) -> str:
+    """Create a webhook with a secret in every field that can hold one. Returns its id."""
     body = {
         "url": f"http://127.0.0.1:9/hook?key={SECRET}",
         "events": list(EVENT_TYPES),
@@ -74,8 +74,8 @@ def make_flow(parts: Parts) -> str:
     return flow_id
 
 
-def fill(parts: Parts, count: int) -> str:
-    """A flow with so many segments, whose bytes are all there."""
+def make_segments(parts: Parts, count: int) -> str:
+    """Create a flow with `count` segments and their bytes. Returns the flow id."""
     flow_id = make_flow(parts)
     ids = [f"{flow_id}-{n}" for n in range(count)]
     parts.catalog.allocation.allocate(CALLER, flow_id, {"object_ids": ids}, BASE)
@@ -93,29 +93,29 @@ def claim(parts: Parts, kind: str) -> Any:
 
 
 def test_jobs_are_counted_and_listed_without_secrets(parts: Parts, run: Any) -> None:
-    webhook_id = listen(parts)
+    webhook_id = make_webhook(parts)
     make_flow(parts)
-    parts.catalog.deliveries.failed(
+    parts.catalog.deliveries.record_failure(
         claim(parts, DELIVERY), "status", "The receiver answered 500 Internal Server Error.", None, gone=False
     )
-    status, said = run("jobs")
+    status, output = run("jobs")
     assert status == 0
-    assert f"delivery {webhook_id}" in said
-    assert "http://127.0.0.1:9/hook\n" in said
-    assert "2 events wait" in said
-    assert "failed 1 times: The receiver answered 500" in said
-    assert SECRET not in said
-    status, said = run("jobs", "--json", "--state", "waiting")
-    told = json.loads(said)
-    assert SECRET not in said
-    assert told["counts"]["delivery"] | {"oldest_age_seconds": 0} == {
+    assert f"delivery {webhook_id}" in output
+    assert "http://127.0.0.1:9/hook\n" in output
+    assert "2 events waiting" in output
+    assert "failed 1 times: The receiver answered 500" in output
+    assert SECRET not in output
+    status, output = run("jobs", "--json", "--state", "waiting")
+    document = json.loads(output)
+    assert SECRET not in output
+    assert document["counts"]["delivery"] | {"oldest_age_seconds": 0} == {
         "waiting": 1,
         "running": 0,
         "failed": 0,
         "oldest_age_seconds": 0,
     }
-    assert told["counts"]["delivery"]["oldest_age_seconds"] < 60
-    assert [job["key"] for job in told["jobs"]] == [webhook_id]
+    assert document["counts"]["delivery"]["oldest_age_seconds"] < 60
+    assert [job["key"] for job in document["jobs"]] == [webhook_id]
     assert json.loads(run("jobs", "--json", "--state", "failed")[1])["jobs"] == []
 
 
@@ -127,18 +127,18 @@ def test_jobs_are_counted_and_listed_without_secrets(parts: Parts, run: Any) -> 
         ("http://host:port/", "(a URL that cannot be read)"),
     ],
 )
-def test_urls_are_shown_without_what_may_be_secret(url: str, shown: str) -> None:
-    assert bare(url) == shown
+def test_urls_are_shown_without_secrets(url: str, shown: str) -> None:
+    assert url_without_secrets(url) == shown
 
 
-def test_a_job_that_failed_for_good_can_be_retried(parts: Parts, run: Any) -> None:
-    parts.catalog.deletions.delete_segments(CALLER, fill(parts, 5), SegmentFilter())
+def test_a_job_that_failed_permanently_can_be_retried(parts: Parts, run: Any) -> None:
+    parts.catalog.deletions.delete_segments(CALLER, make_segments(parts, 5), SegmentFilter())
     held = claim(parts, "flow-deletion")
     with parts.engine.write() as tx:
-        tx.update("jobs", held.held, {"due": None, "token": None, "attempts": 50, "error": "no luck"})
-    assert "failed 50 times: no luck" in run("jobs", "--state", "failed")[1]
-    assert run("jobs", "retry", "--failed") == (0, "1 jobs are tried again\n")
-    assert parts.catalog.jobs.listed()[0]["state"] == "waiting"
+        tx.update("jobs", held.where, {"due": None, "token": None, "attempts": 50, "error": "no route to host"})
+    assert "failed 50 times: no route to host" in run("jobs", "--state", "failed")[1]
+    assert run("jobs", "retry", "--failed") == (0, "retrying 1 jobs\n")
+    assert parts.catalog.jobs.list_jobs()[0]["state"] == "waiting"
     assert run("jobs", "retry", held.kind, held.key)[0] == 0
     assert not parts.catalog.deletions.step(claim(parts, "flow-deletion"))
     assert parts.catalog.deletions.get(held.key)["status"] == "done"
@@ -147,65 +147,65 @@ def test_a_job_that_failed_for_good_can_be_retried(parts: Parts, run: Any) -> No
 def test_retry_needs_a_job(run: Any) -> None:
     assert run("jobs", "retry")[0] == 1
     assert run("jobs", "retry", "copy", "x", "--failed")[0] == 1
-    status, said = run("jobs", "retry", "copy", "x y")
-    assert (status, said) == (1, "tams-server: there is no job copy x y\n")
+    status, output = run("jobs", "retry", "copy", "x y")
+    assert (status, output) == (1, "tams-server: there is no job copy x y\n")
     with pytest.raises(SystemExit):
         run("jobs", "retry", "nonsense", "x")
 
 
 def test_a_discarded_deletion_shows_an_error_and_stops(parts: Parts, run: Any) -> None:
-    flow_id = fill(parts, 5)
+    flow_id = make_segments(parts, 5)
     made = parts.catalog.deletions.delete_segments(CALLER, flow_id, SegmentFilter())
     assert made is not None
     held = claim(parts, "flow-deletion")
     assert run("jobs", "discard", "flow-deletion", made["id"])[0] == 0
-    with pytest.raises(LostLease):
+    with pytest.raises(LeaseLost):
         parts.catalog.deletions.step(held)
     request = parts.catalog.deletions.get(made["id"])
     assert request["status"] == "error"
     assert "discarded" in request["error"]["summary"]
-    assert parts.catalog.jobs.listed() == []
+    assert parts.catalog.jobs.list_jobs() == []
     assert run("jobs", "discard", "flow-deletion", made["id"])[0] == 1
 
 
-def test_a_discarded_delivery_drops_what_waits_and_not_what_comes_later(parts: Parts, run: Any) -> None:
-    webhook_id, other_id = listen(parts), listen(parts)
+def test_a_discarded_delivery_drops_waiting_events_but_not_later_ones(parts: Parts, run: Any) -> None:
+    webhook_id, other_id = make_webhook(parts), make_webhook(parts)
     make_flow(parts)
     held = parts.catalog.jobs.claim("a worker", [Wanted(equals(kind=DELIVERY), 10)])
     mine = next(each for each in held if each.key == webhook_id)
-    status, said = run("jobs", "discard", "delivery", webhook_id)
+    status, output = run("jobs", "discard", "delivery", webhook_id)
     assert status == 0
-    assert ": 2 events are not sent" in said
-    with pytest.raises(LostLease):
-        parts.catalog.deliveries.message(mine, parts.catalog.deliveries.queued(other_id, 1)[0])
-    assert parts.catalog.deliveries.queued(webhook_id, 10) == []
-    assert len(parts.catalog.deliveries.queued(other_id, 10)) == 2
+    assert ": 2 events are not sent" in output
+    with pytest.raises(LeaseLost):
+        parts.catalog.deliveries.prepare_request(mine, parts.catalog.deliveries.next_batch(other_id, 1)[0])
+    assert parts.catalog.deliveries.next_batch(webhook_id, 10) == []
+    assert len(parts.catalog.deliveries.next_batch(other_id, 10)) == 2
     assert parts.catalog.webhooks.get(CALLER, webhook_id)["status"] == "created"
     make_flow(parts)
-    assert len(parts.catalog.deliveries.queued(webhook_id, 10)) == 2
-    assert {job["key"] for job in parts.catalog.jobs.listed()} == {webhook_id, other_id}
+    assert len(parts.catalog.deliveries.next_batch(webhook_id, 10)) == 2
+    assert {job["key"] for job in parts.catalog.jobs.list_jobs()} == {webhook_id, other_id}
     for each in (webhook_id, other_id):
         assert run("jobs", "discard", "delivery", each)[0] == 0
     with parts.engine.read() as tx:
         assert tx.select("events") == []
 
 
-def test_a_discarded_copy_leaves_nothing_and_one_that_runs_is_left_alone(parts: Parts, run: Any) -> None:
-    flow_id = fill(parts, 1)
+def test_a_discarded_copy_is_removed_and_a_running_one_is_rejected(parts: Parts, run: Any) -> None:
+    flow_id = make_segments(parts, 1)
     [storage_id] = parts.stores
     doc = {"object_id": f"{flow_id}-0", "storage_id": storage_id}
     key = f"{storage_id} new copy"
     with parts.engine.write() as tx:
         held = parts.catalog.jobs.start(tx, "request", "copy", key, doc | {"object_id": "new copy"})
-    status, said = run("jobs", "discard", "copy", key)
+    status, output = run("jobs", "discard", "copy", key)
     assert status == 1
-    assert "is being worked on" in said
+    assert "is being worked on" in output
     parts.catalog.jobs.fail(held, "it broke")
     assert f"copy '{key}'" in run("jobs")[1]
     assert run("jobs", "discard", "copy", key)[0] == 0
     with parts.engine.read() as tx:
         assert [row["object_id"] for row in tx.select("garbage")] == ["new copy"]
-    assert [job["kind"] for job in parts.catalog.jobs.listed()] == ["removal"]
+    assert [job["kind"] for job in parts.catalog.jobs.list_jobs()] == ["removal"]
 
 
 def test_a_discarded_removal_leaves_the_bytes(parts: Parts, run: Any) -> None:
@@ -214,34 +214,34 @@ def test_a_discarded_removal_leaves_the_bytes(parts: Parts, run: Any) -> None:
         tx.insert("garbage", [{"storage_id": gone, "object_id": f"o{n}", "due": 0} for n in range(3)])
         parts.catalog.jobs.start(tx, "w", "removal", gone, {})
     assert "3 objects to remove" in run("jobs")[1]
-    status, said = run("jobs", "discard", "removal", gone)
-    assert (status, ": 3 objects keep their bytes" in said) == (0, True)
+    status, output = run("jobs", "discard", "removal", gone)
+    assert (status, ": 3 objects keep their bytes" in output) == (0, True)
     with parts.engine.read() as tx:
         assert tx.select("garbage") == tx.select("jobs") == []
 
 
-def test_check_tells_what_is_wrong_and_repairs_it(parts: Parts, run: Any) -> None:
-    fill(parts, 2)
+def test_check_reports_and_repairs_findings(parts: Parts, run: Any) -> None:
+    make_segments(parts, 2)
     [(storage_id, store)] = parts.stores.items()
     assert run("check") == (
         0,
-        f"read 2 objects on backend {storage_id}, 2 instances, 2 segments, 2 objects, 1 flows: nothing is wrong\n",
+        f"checked 2 objects on backend {storage_id}, 2 instances, 2 segments, 2 objects, 1 flows: no findings\n",
     )
     store.write("stray", "video/mp2t", iter([b"stray"]))
     os.utime(store._path("stray"), (1, 1))
-    status, said = run("check")
+    status, output = run("check")
     assert status == 1
-    assert said.startswith(f"unknown-bytes      object stray, backend {storage_id}: ")
-    assert "1 unknown-bytes; 0 repaired, 1 left" in said
-    status, said = run("check", "--repair", "--json")
-    finding, summary = map(json.loads, said.splitlines())
+    assert output.startswith(f"unknown-bytes      object stray, backend {storage_id}: ")
+    assert "1 unknown-bytes; 0 repaired, 1 remaining" in output
+    status, output = run("check", "--repair", "--json")
+    finding, summary = map(json.loads, output.splitlines())
     assert (status, finding["kind"], finding["repaired"]) == (0, "unknown-bytes", True)
     assert (summary["summary"]["repaired"], summary["summary"]["left"]) == (1, 0)
     assert run("check", "--backend", storage_id)[0] == 0
     assert run("check", "--backend", "nowhere")[0] == 1
 
 
-def test_a_folder_without_a_catalogue_is_no_sound_one(
+def test_a_folder_without_a_catalogue_is_rejected(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TAMS_DATABASE_URL", raising=False)
@@ -254,7 +254,7 @@ def test_a_folder_without_a_catalogue_is_no_sound_one(
 @pytest.mark.parametrize(
     "command", [["worker"], ["jobs"], ["jobs", "retry"], ["jobs", "discard"], ["check"]], ids=" ".join
 )
-def test_the_commands_explain_themselves(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_have_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command, "--help"])
     assert caught.value.code == 0

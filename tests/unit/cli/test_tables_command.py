@@ -8,7 +8,7 @@ from tams_server.cli.main import main
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Exit status, standard output and standard error."""
+    """Run a command; return its exit status, standard output and standard error."""
     status = main(arguments)
     output, errors = capsys.readouterr()
     return status, output, errors
@@ -22,7 +22,7 @@ def filled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     return folder
 
 
-def test_catalogue_is_moved(filled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_export_and_import_round_trip(filled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     export, new, again = tmp_path / "export", str(tmp_path / "new"), tmp_path / "again"
     status, output, _ = run(capsys, "export", "--data-dir", str(filled), str(export))
     assert (status, "rows of" in output) == (0, True)
@@ -31,7 +31,7 @@ def test_catalogue_is_moved(filled: Path, tmp_path: Path, capsys: pytest.Capture
     assert {f.name: f.read_bytes() for f in export.iterdir()} == {f.name: f.read_bytes() for f in again.iterdir()}
 
 
-def test_import_into_a_catalogue_in_use_is_refused(
+def test_import_into_a_catalogue_with_rows_is_rejected(
     filled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(capsys, "export", "--data-dir", str(filled), str(tmp_path / "export"))[0] == 0
@@ -39,7 +39,7 @@ def test_import_into_a_catalogue_in_use_is_refused(
     assert (status, "credentials" in errors) == (1, True)
 
 
-def test_export_wants_a_catalogue_and_an_empty_folder(
+def test_export_requires_a_catalogue_and_an_empty_folder(
     filled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, _, errors = run(capsys, "export", "--data-dir", str(tmp_path / "none"), str(tmp_path / "export"))
@@ -49,7 +49,7 @@ def test_export_wants_a_catalogue_and_an_empty_folder(
     assert (status, "not empty" in errors) == (1, True)
 
 
-def test_indexes_are_shown_and_stay(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_indexes_are_listed_and_cannot_be_changed(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, output, _ = run(capsys, "tables", "projections", "--status", "--data-dir", str(filled))
     assert (status, "segments" in output) == (0, True)
     assert run(capsys, "tables", "projections", "--enable", "--data-dir", str(filled))[0] == 1
