@@ -35,9 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(StoresPlugin(*stores))
     folder = config.getoption("--report")
     if folder is not None:
-        from tests.conformance.kit.report.plugin import ReportPlugin, TrailPlugin
+        from tests.conformance.kit.report.plugin import ExchangeLogPlugin, ReportPlugin
 
-        config.pluginmanager.register(TrailPlugin())
+        config.pluginmanager.register(ExchangeLogPlugin())
         subject = config.getoption("--tams-url") or f"this project's own server, over {stores[0]} and {stores[1]}"
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(ReportPlugin(folder, subject, config.getoption("--api-version")))

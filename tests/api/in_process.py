@@ -16,7 +16,7 @@ from tams_server.app import create_app
 from tams_server.settings import Settings
 from tams_server.specification.load import Specification
 from tams_server.wiring import Parts, prepare
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.server import free_port
 
 TOKEN = "a-token-with-all-rights"
@@ -67,7 +67,7 @@ def serving(folder: Path, parts: Callable[[Settings], Parts] | None = None, **se
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        until(lambda: server.started or not thread.is_alive(), "the server to start", timeout_s=30)
+        wait_until(lambda: server.started or not thread.is_alive(), "the server to start", timeout_s=30)
         assert server.started
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30) as client:

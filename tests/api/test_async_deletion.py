@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.conformance.kit.client import TamsClient
-from tests.conformance.kit.deletions import delete_flow, delete_segments, followed
+from tests.conformance.kit.deletions import await_deletion, delete_flow, delete_segments
 from tests.conformance.kit.server import Subject, own_server
 from tests.conformance.test_delete_requests import *  # noqa: F403
 from tests.conformance.test_object_life import *  # noqa: F403
@@ -49,7 +49,7 @@ def test_all_requests_are_listed_in_order(tams: TamsClient, sort_by: str, revers
         flow = tams.make_flow()
         tams.make_segments(flow["id"], ["[0:0_1:0)"])
         answer = tams.delete(f"/flows/{flow['id']}/segments")
-        followed(tams, answer)
+        await_deletion(tams, answer)
         made.append(answer.json()["id"])
     pages = tams.pages("/flow-delete-requests", sort_by=sort_by, reverse_order=reverse, limit=2)
     found = [item["id"] for page in pages for item in page.json() if item["id"] in made]
@@ -62,7 +62,7 @@ def test_a_flow_cannot_be_made_again_while_it_is_deleted(tams: TamsClient) -> No
     tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(20)])
     answer = tams.delete(f"/flows/{flow['id']}")
     again = tams.put(f"/flows/{flow['id']}", flow)
-    followed(tams, answer)
+    await_deletion(tams, answer)
     assert again.status_code in (201, 404)
     if again.status_code == 404:
         assert tams.put(f"/flows/{flow['id']}", flow).status_code == 201

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conformance.kit.checker import Checker
 from tests.conformance.kit.client import TamsClient
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.server import Subject, own_server
 
 TOKEN = "a-token-for-both-lives-of-the-server"
@@ -32,5 +32,5 @@ def test_a_deletion_goes_on_after_a_restart(tmp_path: Path) -> None:
         assert len(tams.segments(flow["id"])) == 2
     with own_server(tmp_path, SETTINGS) as second:
         tams = client(second)
-        until(lambda: tams.get(path).json()["status"] == "done", "the end of the deletion")
+        wait_until(lambda: tams.get(path).json()["status"] == "done", "the end of the deletion")
         assert tams.segments(flow["id"]) == []

@@ -9,7 +9,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conformance.kit.documents import flow
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.server import Subject, free_port, own_server
 
 REQUESTS = 60
@@ -46,7 +46,7 @@ def test_all_processes_of_a_server_count_together(tmp_path: Path) -> None:
             assert set(threads.map(ask, range(REQUESTS))) == {200}
         labels = {"operation": "GET_flows", "method": "GET", "status": "200"}
         # A request is counted once its answer has been sent.
-        until(lambda: total(url, "tams_http_requests_total", **labels) == REQUESTS, "all requests to be counted")
+        wait_until(lambda: total(url, "tams_http_requests_total", **labels) == REQUESTS, "all requests to be counted")
         assert [total(url, "tams_http_requests_total", **labels) for _ in range(8)] == [REQUESTS] * 8
         assert total(url, "tams_http_request_seconds_count", operation="GET_flows") == REQUESTS
 
@@ -55,14 +55,14 @@ def test_all_processes_of_a_server_count_together(tmp_path: Path) -> None:
         document = flow()
         httpx.put(f"{url}/flows/{document['id']}", json=document, headers=subject.credential).raise_for_status()
         failed = {"event_type": "flows/created", "outcome": "failed"}
-        until(lambda: total(url, "tams_deliveries_total", **failed) >= 1, "the failed delivery to be counted")
-        until(lambda: total(url, "tams_jobs", kind="delivery") == 1, "its job to be shown")
+        wait_until(lambda: total(url, "tams_deliveries_total", **failed) >= 1, "the failed delivery to be counted")
+        wait_until(lambda: total(url, "tams_jobs", kind="delivery") == 1, "its job to be shown")
 
         for pid in children(subject):
             os.kill(pid, signal.SIGKILL)
-        until(lambda: _serves(subject), "new processes to serve")
+        wait_until(lambda: _serves(subject), "new processes to serve")
         assert total(url, "tams_http_requests_total", **labels) >= REQUESTS
-        until(lambda: total(url, "tams_http_requests_in_flight") == 1, "the requests of the dead to be forgotten")
+        wait_until(lambda: total(url, "tams_http_requests_in_flight") == 1, "the requests of the dead to be forgotten")
         assert len(list(temporary.glob("tams-metrics-*"))) == 1
     assert list(temporary.iterdir()) == []
 

@@ -10,9 +10,9 @@ from tests.conformance.kit.checker import Checker
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json, init_flow
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.media import fetch, stranger
-from tests.conformance.kit.places import add_url, get_urls, home_backend
-from tests.conformance.kit.segments import object_of, register
+from tests.conformance.kit.instances import add_uncontrolled_url, default_backend, get_urls
+from tests.conformance.kit.media import download, send_without_credentials
+from tests.conformance.kit.segments import read_object, register_segment
 
 
 def assert_refused(answer: httpx.Response, status: int, field: str) -> None:
@@ -59,25 +59,25 @@ def test_uploads_are_presigned_unless_asked_otherwise(tams: TamsClient) -> None:
     flow = tams.make_flow()
     (item,) = tams.allocate(flow["id"])
     assert item["presigned"] is True
-    wrong_type = stranger("PUT", item["put_url"]["url"], b"bytes", "text/html")
+    wrong_type = send_without_credentials("PUT", item["put_url"]["url"], b"bytes", "text/html")
     assert 400 <= wrong_type.status_code < 500
-    assert stranger("GET", item["put_url"]["url"]).status_code in (401, 403, 404)
+    assert send_without_credentials("GET", item["put_url"]["url"]).status_code in (401, 403, 404)
 
 
 @pytest.mark.behaviour("OBJ-07", "OBJ-19")
 def test_the_first_flow_is_named_while_it_refers_to_the_object(tams: TamsClient) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
-    object_id = register(tams, flow["id"])
-    register(tams, other["id"], object_id=object_id)
-    assert object_of(tams, object_id)["first_referenced_by_flow"] == flow["id"]
+    object_id = register_segment(tams, flow["id"])
+    register_segment(tams, other["id"], object_id=object_id)
+    assert read_object(tams, object_id)["first_referenced_by_flow"] == flow["id"]
     assert tams.delete(f"/flows/{flow['id']}/segments").status_code == 204
-    assert "first_referenced_by_flow" not in object_of(tams, object_id)
+    assert "first_referenced_by_flow" not in read_object(tams, object_id)
 
 
 @pytest.mark.behaviour("OBJ-20", "A01")
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
 def test_a_method_that_is_not_there_names_those_that_are(tams: TamsClient, method: str) -> None:
-    object_id = register(tams, tams.make_flow()["id"])
+    object_id = register_segment(tams, tams.make_flow()["id"])
     answer = tams.request(method, f"/objects/{object_id}", json={})
     assert answer.status_code == 405
     assert {"GET", "HEAD"} <= {each.strip() for each in answer.headers["Allow"].split(",")}
@@ -96,8 +96,8 @@ def test_a_method_that_is_not_there_names_those_that_are(tams: TamsClient, metho
     ids=str,
 )
 def test_an_instance_is_one_thing_and_new(tams: TamsClient, body: dict[str, str], field: str) -> None:
-    object_id = register(tams, tams.make_flow()["id"])
-    names = {"home": home_backend(tams)["id"], "taken": add_url(tams, object_id)["label"]}
+    object_id = register_segment(tams, tams.make_flow()["id"])
+    names = {"home": default_backend(tams)["id"], "taken": add_uncontrolled_url(tams, object_id)["label"]}
     sent = {name: names.get(value, value) for name, value in body.items()}
     assert_refused(tams.post(f"/objects/{object_id}/instances", sent), 400, field)
 
@@ -114,8 +114,12 @@ def test_an_instance_is_one_thing_and_new(tams: TamsClient, body: dict[str, str]
     ids=str,
 )
 def test_the_instance_to_be_given_up_must_be_one(tams: TamsClient, params: dict[str, str], status: int) -> None:
-    object_id = register(tams, tams.make_flow()["id"])
-    names = {"home": home_backend(tams)["id"], "taken": add_url(tams, object_id)["label"], "unknown": fresh()}
+    object_id = register_segment(tams, tams.make_flow()["id"])
+    names = {
+        "home": default_backend(tams)["id"],
+        "taken": add_uncontrolled_url(tams, object_id)["label"],
+        "unknown": fresh(),
+    }
     sent = {name: names.get(value, value) for name, value in params.items()}
     assert tams.delete(f"/objects/{object_id}/instances", **sent).status_code == status
 
@@ -123,10 +127,10 @@ def test_the_instance_to_be_given_up_must_be_one(tams: TamsClient, params: dict[
 @pytest.mark.behaviour("OBJ-INST-DEL-07", "OBJ-INST-DEL-06", "A56")
 def test_the_copy_of_the_service_may_go_and_then_the_last_url_stays(tams: TamsClient) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"])
-    label = add_url(tams, object_id)["label"]
+    object_id = register_segment(tams, flow["id"])
+    label = add_uncontrolled_url(tams, object_id)["label"]
     path = f"/objects/{object_id}/instances"
-    assert tams.delete(path, storage_id=home_backend(tams)["id"]).status_code == 204
+    assert tams.delete(path, storage_id=default_backend(tams)["id"]).status_code == 204
     assert_refused(tams.delete(path, label=label), 400, "storage_id")
     assert [each["label"] for each in get_urls(tams, "object", flow["id"], object_id)] == [label]
 
@@ -134,9 +138,9 @@ def test_the_copy_of_the_service_may_go_and_then_the_last_url_stays(tams: TamsCl
 @pytest.mark.behaviour("A32", "DEL-07")
 def test_instances_of_objects_in_read_only_flows_may_change(tams: TamsClient) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"])
+    object_id = register_segment(tams, flow["id"])
     tams.put(f"/flows/{flow['id']}/read_only", True)
-    label = add_url(tams, object_id)["label"]
+    label = add_uncontrolled_url(tams, object_id)["label"]
     assert tams.delete(f"/objects/{object_id}/instances", label=label).status_code == 204
 
 
@@ -144,17 +148,17 @@ def test_instances_of_objects_in_read_only_flows_may_change(tams: TamsClient) ->
 def test_init_and_media_objects_come_out_of_one_request(tams: TamsClient) -> None:
     flow = tams.make_flow(init_flow())
     init_id, media_id = tams.make_objects(flow["id"], 2, b"bytes")
-    register(tams, flow["id"], object_id=media_id, init_object_id=init_id)
+    register_segment(tams, flow["id"], object_id=media_id, init_object_id=init_id)
     for object_id in (init_id, media_id):
-        assert fetch(tams, get_urls(tams, "object", flow["id"], object_id)[0]).content == b"bytes"
+        assert download(tams, get_urls(tams, "object", flow["id"], object_id)[0]).content == b"bytes"
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-15", "OBJ-INST-DEL-10", "DEL-07")
 def test_instances_change_only_for_those_who_may_write(tmp_path: Path) -> None:
     with serving(tmp_path) as running, running.with_scopes("read") as reader:
         tams = TamsClient(running.client, Checker())
-        object_id = register(tams, tams.make_flow()["id"])
-        label = add_url(tams, object_id)["label"]
+        object_id = register_segment(tams, tams.make_flow()["id"])
+        label = add_uncontrolled_url(tams, object_id)["label"]
         path = f"/objects/{object_id}/instances"
         assert reader.post(path, json={"url": "https://a.example/a", "label": "new"}).status_code == 403
         assert reader.delete(path, params={"label": label}).status_code == 403

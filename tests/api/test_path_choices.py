@@ -7,9 +7,9 @@ import pytest
 
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.one_of_each import OneOfEach, make_one_of_each
-from tests.conformance.kit.operations import Operation, filled, methods, operations, paths
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.operations import Operation, fill_path, methods, operations, paths
+from tests.conformance.kit.sample_resources import SampleResources, make_sample_resources
+from tests.conformance.kit.shared_client import shared_client
 
 ALL_METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH")
 UNLISTED = [(method, path) for path in paths() for method in ALL_METHODS if method not in methods(path)]
@@ -17,15 +17,17 @@ TAKING = [operation for operation in operations() if operation.body and "webhook
 
 
 @pytest.fixture(scope="module")
-def each(http: httpx.Client) -> Iterator[OneOfEach]:
-    with lasting_client(http) as tams:
-        yield make_one_of_each(tams)
+def each(http: httpx.Client) -> Iterator[SampleResources]:
+    with shared_client(http) as tams:
+        yield make_sample_resources(tams)
 
 
 @pytest.mark.behaviour("A02", "GEN-01")
 @pytest.mark.parametrize("malformed", ["not-a-uuid", "00000000-0000-0000-0000-000000000000"])
 @pytest.mark.parametrize("operation", [o for o in operations() if o.uuids], ids=str)
-def test_a_malformed_id_is_not_found(tams: TamsClient, each: OneOfEach, operation: Operation, malformed: str) -> None:
+def test_a_malformed_id_is_not_found(
+    tams: TamsClient, each: SampleResources, operation: Operation, malformed: str
+) -> None:
     path = operation.url({**each.values, operation.uuids[0]: malformed})
     assert tams.request(operation.method, path, json=each.body(operation)).status_code == 404
 
@@ -33,16 +35,16 @@ def test_a_malformed_id_is_not_found(tams: TamsClient, each: OneOfEach, operatio
 @pytest.mark.behaviour("A01", "GEN-09", "SVC-GEN-06")
 @pytest.mark.parametrize(("method", "path"), UNLISTED)
 def test_a_method_that_is_not_listed_is_refused_with_those_that_are(
-    http: httpx.Client, each: OneOfEach, method: str, path: str
+    http: httpx.Client, each: SampleResources, method: str, path: str
 ) -> None:
-    answer = http.request(method, filled(path, each.values))
+    answer = http.request(method, fill_path(path, each.values))
     assert answer.status_code == 405
     assert {name.strip() for name in answer.headers["Allow"].split(",")} >= methods(path)
 
 
 @pytest.mark.behaviour("A01")
 @pytest.mark.parametrize("operation", TAKING, ids=str)
-def test_a_body_of_another_type_is_refused(tams: TamsClient, each: OneOfEach, operation: Operation) -> None:
+def test_a_body_of_another_type_is_refused(tams: TamsClient, each: SampleResources, operation: Operation) -> None:
     answer = tams.request(
         operation.method, each.url(operation), content=b"text", headers={"Content-Type": "text/plain"}
     )

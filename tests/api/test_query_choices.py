@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.client import TamsClient, path_segment
 from tests.conformance.kit.documents import DATA, IMAGE, MULTI, VIDEO, flow
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.listings import KINDS, Listing
 from tests.conformance.kit.queries import with_query
-from tests.conformance.kit.shared import lasting_client
-from tests.conformance.kit.tagged import KINDS as TAGGED
+from tests.conformance.kit.shared_client import shared_client
+from tests.conformance.kit.tagged_resources import KINDS as TAGGED
 
 STANDING = ["/service/storage-backends", "/flow-delete-requests"]
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def listing(request: pytest.FixtureRequest, http: httpx.Client) -> Iterator[Listing]:
-    with lasting_client(http) as tams:
+    with shared_client(http) as tams:
         made = KINDS[request.param](tams)
         for _ in range(3):
             made.add()
@@ -109,17 +109,17 @@ def test_a_parameter_may_be_given_once_only(tams: TamsClient) -> None:
 @pytest.mark.parametrize("kind", TAGGED)
 def test_an_encoded_comma_is_part_of_a_value(tams: TamsClient, kind: str) -> None:
     tagged = TAGGED[kind](tams, [{"genre": "news,sport"}, {"genre": "news"}, {"genre": ["a", "news,sport"]}])
-    assert tagged.found(tams, {"tag.genre": "news,sport"}) == {0, 2}
-    assert tagged.found(tams, {"tag.genre": ["news", "sport"]}) == {1}
-    assert tagged.found(tams, {"tag.genre": ["news", "news,sport"]}, limit=1) == {0, 1, 2}
+    assert tagged.matching(tams, {"tag.genre": "news,sport"}) == {0, 2}
+    assert tagged.matching(tams, {"tag.genre": ["news", "sport"]}) == {1}
+    assert tagged.matching(tams, {"tag.genre": ["news", "news,sport"]}, limit=1) == {0, 1, 2}
 
 
 @pytest.mark.behaviour("A12", "AMB-31", "TAGQ-12", "TAGQ-03")
 @pytest.mark.parametrize("kind", TAGGED)
 def test_an_empty_value_finds_the_empty_text_only(tams: TamsClient, kind: str) -> None:
     tagged = TAGGED[kind](tams, [{"genre": ""}, {"genre": "news"}, {}, {"genre": []}, {"genre": ["news", ""]}])
-    assert tagged.found(tams, {"tag.genre": ""}) == {0, 4}
-    assert tagged.found(tams, {"tag.genre": ""}, limit=1) == {0, 4}
+    assert tagged.matching(tams, {"tag.genre": ""}) == {0, 4}
+    assert tagged.matching(tams, {"tag.genre": ""}, limit=1) == {0, 4}
 
 
 @pytest.mark.behaviour("T02", "TAGQ-11")
@@ -189,7 +189,7 @@ def test_a_link_holds_no_character_at_which_clients_split_it(tams: TamsClient) -
     source_id = fresh()
     for _ in range(2):
         tams.make_flow(source_id=source_id, tags={tag: tag})
-    answer = tams.request("GET", f"/flows?source_id={source_id}&limit=1&tag.{part(tag)}=x,{part(tag)}")
+    answer = tams.request("GET", f"/flows?source_id={source_id}&limit=1&tag.{path_segment(tag)}=x,{path_segment(tag)}")
     url = answer.headers["Link"].removeprefix("<").partition(">")[0]
     assert not set(',;<>" ') & set(url)
     assert url.isascii()

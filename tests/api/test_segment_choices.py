@@ -9,10 +9,10 @@ from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.deletions import delete_segments
 from tests.conformance.kit.documents import DATA, Json
 from tests.conformance.kit.ids import fresh_name
-from tests.conformance.kit.media import fetch, send
-from tests.conformance.kit.places import get_urls
+from tests.conformance.kit.instances import get_urls
+from tests.conformance.kit.media import download, upload
 from tests.conformance.kit.queries import with_query
-from tests.conformance.kit.segments import object_of, post_segment, register, timeranges
+from tests.conformance.kit.segments import post_segment, read_object, register_segment, timeranges
 
 
 def assert_refused(answer: httpx.Response, field: str, behaviour: str | None = None) -> None:
@@ -60,7 +60,7 @@ def test_a_timerange_that_holds_no_time_is_refused(tams: TamsClient, timerange: 
 @pytest.mark.parametrize("wanted", ["[10:0_20:0)", "[19:999999999_30:0)", "[0:0_10:0]", "[15:0]", "[0:0_100:0)"])
 def test_an_overlap_is_always_refused(tams: TamsClient, wanted: str) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"], "[10:0_20:0)", object_timerange="[0:0_100:0]")
+    object_id = register_segment(tams, flow["id"], "[10:0_20:0)", object_timerange="[0:0_100:0]")
     answer = post_segment(tams, flow["id"], object_id, wanted)
     assert_refused(answer, "timerange", "SEG-POST-22")
     bulk = tams.post(f"/flows/{flow['id']}/segments", [{"object_id": object_id, "timerange": wanted}])
@@ -83,7 +83,7 @@ def test_an_overlap_is_always_refused(tams: TamsClient, wanted: str) -> None:
 )
 def test_a_segment_uses_only_what_its_object_holds(tams: TamsClient, timerange: str, more: dict[str, Any]) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
-    object_id = register(tams, flow["id"], "[0:0_10:0)")
+    object_id = register_segment(tams, flow["id"], "[0:0_10:0)")
     answer = post_segment(tams, other["id"], object_id, timerange, **more)
     assert_refused(answer, "timerange", "SEG-POST-29")
 
@@ -120,7 +120,7 @@ def test_the_last_duration_is_not_negative(tams: TamsClient, last_duration: str,
 )
 def test_further_use_may_add_urls_and_change_none(tams: TamsClient, label: str, url: str, taken: bool) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
-    object_id = register(tams, flow["id"], get_urls=[{"url": "https://a.example/same", "label": "first"}])
+    object_id = register_segment(tams, flow["id"], get_urls=[{"url": "https://a.example/same", "label": "first"}])
     again = [{"url": f"https://a.example/{url}", "label": label}]
     answer = post_segment(tams, other["id"], object_id, "[0:0_10:0)", get_urls=again)
     assert answer.status_code == (201 if taken else 400)
@@ -141,7 +141,7 @@ def test_a_url_is_one_that_http_can_get(tams: TamsClient, url: str) -> None:
 def test_objects_from_outside_are_taken(tams: TamsClient) -> None:
     flow = tams.make_flow()
     url = {"url": "https://a.example/a", "label": "a"}
-    register(tams, flow["id"], object_id=fresh_name("outside"), get_urls=[url])
+    register_segment(tams, flow["id"], object_id=fresh_name("outside"), get_urls=[url])
 
 
 @pytest.mark.behaviour("SEG-POST-61", "A46", "A47", "SEG-POST-58")
@@ -162,20 +162,20 @@ def test_a_request_of_many_is_answered_item_by_item(tams: TamsClient) -> None:
 def test_an_object_may_be_registered_before_it_is_uploaded(tams: TamsClient) -> None:
     flow = tams.make_flow(format_=DATA)
     (item,) = tams.allocate(flow["id"])
-    register(tams, flow["id"], object_id=item["object_id"])
+    register_segment(tams, flow["id"], object_id=item["object_id"])
     url, *_ = get_urls(tams, "segment", flow["id"], item["object_id"])
-    assert fetch(tams, url).status_code == 404
-    assert send(tams, item, b"late").is_success
-    assert fetch(tams, url).content == b"late"
+    assert download(tams, url).status_code == 404
+    assert upload(tams, item, b"late").is_success
+    assert download(tams, url).content == b"late"
 
 
 @pytest.mark.behaviour("SEG-POST-25", "A41")
 def test_a_deleted_segment_can_be_posted_again_with_its_object(tams: TamsClient) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"], key_frame_count=2)
+    object_id = register_segment(tams, flow["id"], key_frame_count=2)
     delete_segments(tams, flow["id"])
     assert post_segment(tams, flow["id"], object_id, "[0:0_5:0)").status_code == 201
-    assert object_of(tams, object_id)["key_frame_count"] == 2
+    assert read_object(tams, object_id)["key_frame_count"] == 2
 
 
 @pytest.mark.behaviour("A05", "T21")
@@ -183,7 +183,7 @@ def test_a_deleted_segment_can_be_posted_again_with_its_object(tams: TamsClient)
 @pytest.mark.parametrize("timerange", ["", "[]", "[5:0", "("])
 def test_half_a_timerange_is_none(tams: TamsClient, method: str, timerange: str) -> None:
     flow = tams.make_flow()
-    register(tams, flow["id"])
+    register_segment(tams, flow["id"])
     assert_refused(tams.request(method, f"/flows/{flow['id']}/segments", params={"timerange": timerange}), "timerange")
     assert timeranges(tams, flow["id"]) == ["[0:0_10:0)"]
 

@@ -19,7 +19,7 @@ from tests.conformance.kit.checker import API
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, VIDEO, flow
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.profiles import profile
-from tests.conformance.kit.wire import talk
+from tests.conformance.kit.raw_http import raw_request
 
 PUBLISHED = API.parents[1] / "shared/spec/upstream"
 """The specification as published, where a copy of it lies beside this checkout."""
@@ -194,5 +194,5 @@ def test_what_has_not_changed_is_not_sent_again(running: Running, path: str) -> 
 @pytest.mark.parametrize("path", ["/docs/", "/docs/nothing", "/docs/..%2f..%2fpyproject.toml", "/docs/../openapi.json"])
 def test_nothing_else_is_among_the_pages(running: Running, path: str) -> None:
     # Byte by byte, since a client would resolve the dots.
-    head, _ = talk(running.url + path, "GET", {"Authorization": f"Bearer {TOKEN}"})
+    head, _ = raw_request(running.url + path, "GET", {"Authorization": f"Bearer {TOKEN}"})
     assert head.startswith(b"HTTP/1.1 404 ")

@@ -7,8 +7,8 @@ import pytest
 
 from tests.api.two_backends import served
 from tests.conformance.kit.client import TamsClient
-from tests.conformance.kit.places import VIEWS, get_urls, home_backend, second_backend
-from tests.conformance.kit.segments import register
+from tests.conformance.kit.instances import VIEWS, default_backend, get_urls, second_backend
+from tests.conformance.kit.segments import register_segment
 from tests.conformance.kit.server import Subject
 from tests.conformance.test_get_urls import *  # noqa: F403
 from tests.conformance.test_object_instances import *  # noqa: F403
@@ -47,7 +47,7 @@ def test_values_of_backend_tags_choose_among_copies(
     tams: TamsClient, view: str, filters: dict[str, list[str]], expected: list[str]
 ) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"bytes")[0])
+    object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"bytes")[0])
     second = second_backend(tams)["id"]
     assert tams.post(f"/objects/{object_id}/instances", {"storage_id": second}).status_code == 201
     params = {f"storage_backend_tag.{name}": values for name, values in filters.items()}
@@ -58,8 +58,8 @@ def test_values_of_backend_tags_choose_among_copies(
 @pytest.mark.behaviour("OBJ-INST-DEL-04", "A54")
 def test_the_label_of_a_backend_and_its_id_name_one_instance(tams: TamsClient) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"bytes")[0])
-    home, second = home_backend(tams), second_backend(tams)
+    object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"bytes")[0])
+    home, second = default_backend(tams), second_backend(tams)
     path = f"/objects/{object_id}/instances"
     assert tams.post(path, {"storage_id": second["id"]}).status_code == 201
     assert tams.delete(path, storage_id=home["id"], label=second["label"]).status_code == 400

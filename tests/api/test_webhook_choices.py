@@ -8,7 +8,15 @@ from tests.conformance.kit.documents import MULTI, Json, flow
 from tests.conformance.kit.events import FLOW_UPDATED, SEGMENTS_ADDED, SEGMENTS_DELETED, SOURCE_UPDATED
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.receiver import Reply
-from tests.conformance.kit.webhooks import Hooks, make_webhook, mark, post_webhook, put_webhook, read_webhook, webhook
+from tests.conformance.kit.webhooks import (
+    Hooks,
+    make_webhook,
+    post_webhook,
+    put_webhook,
+    read_webhook,
+    wait_for_marker,
+    webhook,
+)
 
 KEY = {"api_key_name": "X-Key", "api_key_value": "first"}
 
@@ -33,7 +41,7 @@ def test_a_key_needs_a_name_and_a_value(tams: TamsClient, name: str) -> None:
 def test_a_key_is_kept_for_the_same_header_and_receiver(tams: TamsClient, hooks: Hooks, made: Json) -> None:
     hook = hooks.make(SOURCE_UPDATED, source_ids=[made["source_id"]], **KEY)
     assert put_webhook(tams, hook.document, tags={"changed": "yes"}).status_code == 201
-    mark(tams, made["source_id"], hook)
+    wait_for_marker(tams, made["source_id"], hook)
     assert hook.events()[-1].delivery.headers["X-Key"] == "first"
 
 
@@ -89,8 +97,8 @@ def test_every_2xx_is_a_success(tams: TamsClient, hooks: Hooks, made: Json, stat
     hook = hooks.make(SOURCE_UPDATED, source_ids=[made["source_id"]])
     hook.inbox.reply(Reply(status))
     for _ in range(2):
-        mark(tams, made["source_id"], hook)
-    assert len(hook.inbox.came()) == 2
+        wait_for_marker(tams, made["source_id"], hook)
+    assert len(hook.inbox.deliveries()) == 2
 
 
 @pytest.mark.behaviour("AMB-41", "DLV-11")
@@ -98,8 +106,8 @@ def test_a_delivery_has_an_id_that_it_keeps(tams: TamsClient, hooks: Hooks, made
     first, second = (hooks.make(SOURCE_UPDATED, source_ids=[made["source_id"]]) for _ in range(2))
     first.inbox.reply(Reply(503))
     for _ in range(2):
-        mark(tams, made["source_id"], first, second)
-    ids = [[each.headers["TAMS-Delivery-Id"] for each in hook.inbox.came()] for hook in (first, second)]
+        wait_for_marker(tams, made["source_id"], first, second)
+    ids = [[each.headers["TAMS-Delivery-Id"] for each in hook.inbox.deliveries()] for hook in (first, second)]
     assert [len(each) for each in ids] == [3, 2]
     assert ids[0][0] == ids[0][1]
     assert len({*ids[0], *ids[1]}) == 4
@@ -126,7 +134,7 @@ def test_a_write_that_changes_nothing_is_told_too(tams: TamsClient, hooks: Hooks
     hook = hooks.make(FLOW_UPDATED, source_ids=[made["source_id"]])
     for _ in range(2):
         assert tams.put(f"/flows/{made['id']}/label", "same").status_code == 204
-    assert hook.gets(2, FLOW_UPDATED, about=made["id"]), hook.told()
+    assert hook.receives(2, FLOW_UPDATED, about=made["id"]), hook.summary()
 
 
 @pytest.mark.behaviour("AMB-22", "EVT-SD-04")
@@ -134,7 +142,7 @@ def test_each_run_of_deleted_segments_is_told_by_itself(tams: TamsClient, hooks:
     tams.make_segments(made["id"], ["[0:0_10:0)", "[10:0_20:0)", "[30:0_40:0]", "[40:1_50:0)", "[60:0_70:0)"])
     hook = hooks.make(SEGMENTS_DELETED, SOURCE_UPDATED, source_ids=[made["source_id"]])
     delete_segments(tams, made["id"], timerange="_")
-    mark(tams, made["source_id"], hook)
+    wait_for_marker(tams, made["source_id"], hook)
     told = [event.body["timerange"] for event in hook.events(SEGMENTS_DELETED)]
     assert told == ["[0:0_20:0)", "[30:0_50:0)", "[60:0_70:0)"]
 
@@ -151,7 +159,7 @@ def test_the_segments_of_a_deleted_flow_are_told(tams: TamsClient, hooks: Hooks,
 def test_a_bulk_is_one_event(tams: TamsClient, hooks: Hooks, made: Json) -> None:
     hook = hooks.make(SEGMENTS_ADDED, SOURCE_UPDATED, source_ids=[made["source_id"]])
     tams.make_segments(made["id"], [f"[{n}:0_{n + 1}:0)" for n in range(30)])
-    mark(tams, made["source_id"], hook)
+    wait_for_marker(tams, made["source_id"], hook)
     assert [len(event.body["segments"]) for event in hook.events(SEGMENTS_ADDED)] == [30]
 
 

@@ -79,7 +79,7 @@ def _turn_about(http: httpx.Client, asked: list[tuple[str, Mapping[str, str]]], 
     for _ in range(rounds):
         for taken, (flow_id, params) in zip(times, asked, strict=True):
             began = time.perf_counter()
-            answer = http.get(f"/flows/{flow_id}/segments", params=params)
+            response = http.get(f"/flows/{flow_id}/segments", params=params)
             taken.append((time.perf_counter() - began) * 1000)
-            assert len(answer.json()) == PAGE, answer.text
+            assert len(response.json()) == PAGE, response.text
     return [statistics.median(each) for each in times]

@@ -1,4 +1,4 @@
-"""Which server is tested, and a client for every test."""
+"""Fixtures of the kit: the server under test, a client for each test, and a receiver of webhook events."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,38 +8,38 @@ import pytest
 
 from tests.conformance.kit.checker import Checker
 from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.exchange_log import EXCHANGE_LOG
 from tests.conformance.kit.receiver import Receiver, receiver_at
 from tests.conformance.kit.report.behaviours import behaviours
 from tests.conformance.kit.report.results import NOT_APPLICABLE
 from tests.conformance.kit.server import Subject, own_server
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.skips import not_implemented
-from tests.conformance.kit.trail import TRAIL
 from tests.conformance.kit.webhooks import LISTING, Hooks
 from tests.servers.plugin import stores_of, thin_out
 
 SELFTEST = Path(__file__).parent / "selftest"
 OWN_SETTINGS = {"TAMS_ASYNC_DELETION_THRESHOLD": "30"}
-"""Low enough for the tests to see both kinds of deletion."""
+"""The threshold is low enough for the tests to see both immediate deletions and delete requests."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Stop at once where nothing answers at the URL, rather than in every test."""
+    """Abort the run if nothing responds at the URL, instead of failing in every test."""
     url = session.config.getoption("--tams-url")
     if url and not hasattr(session.config, "workerinput"):
         try:
             httpx.get(url, timeout=30)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise pytest.UsageError(f"no answer from {url}: {error}") from error
+            raise pytest.UsageError(f"no response from {url}: {error}") from error
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Against another server, leave out the tests of the kit itself."""
+    """Skip the tests of the kit itself when another server is tested."""
     return True if collection_path == SELFTEST and config.getoption("--tams-url") else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what came after the version that the server is of, and cases that are not asked for."""
+    """Skip behaviours newer than the server's API version, and thin out cases as `--every` asks."""
     thin_out(config, items)
     version = config.getoption("--api-version")
     known = behaviours()
@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
-    """The server named on the command line, or the project's own."""
+    """The server given on the command line, or the project's own."""
     url = request.config.getoption("--tams-url")
     if url:
         option = request.config.getoption
@@ -67,51 +67,54 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def http(subject: Subject) -> Iterator[httpx.Client]:
-    """A plain HTTP client with the credential, for what is not to be validated."""
-    hooks = {"response": [TRAIL.note]}
+    """A plain HTTP client with the credential, for requests whose responses are not validated."""
+    hooks = {"response": [EXCHANGE_LOG.record]}
     with httpx.Client(base_url=subject.url, headers=subject.credential, timeout=30, event_hooks=hooks) as client:
         yield client
 
 
 @pytest.fixture
 def tams(http: httpx.Client) -> Iterator[TamsClient]:
-    """A client whose every answer is validated, and whose flows are deleted when the test is over."""
+    """A client that validates every response and deletes the flows it made when the test ends."""
     client = TamsClient(http, Checker(http.base_url.path))
     yield client
-    client.clean()
+    client.clean_up()
 
 
 @pytest.fixture(scope="session")
 def receiver(request: pytest.FixtureRequest, http: httpx.Client) -> Iterator[Receiver]:
-    """Where the server under test can send events to. Skips where it has no webhooks, or no way to the kit is known."""
+    """A receiver that the server under test can send events to.
+
+    Skips if the server has no webhooks, or if it is not known how the server can reach this machine.
+    """
     if http.get(LISTING).status_code == 404:
         not_implemented("webhooks")
     option = request.config.getoption
     host = option("--webhook-receiver") or ("" if option("--tams-url") else "127.0.0.1")
     if not host:
-        pytest.skip("no address was given at which the server can reach a receiver of events (--webhook-receiver)")
-    with receiver_at(host) as listening:
+        pytest.skip("no address was given at which the server can reach the event receiver (--webhook-receiver)")
+    with receiver_at(host, Receiver) as listening:
         yield listening
 
 
 @pytest.fixture(scope="session")
-def patience(request: pytest.FixtureRequest) -> float:
-    """How long to wait for an event, in seconds."""
+def event_timeout(request: pytest.FixtureRequest) -> float:
+    """Seconds to wait for an event."""
     seconds: float = request.config.getoption("--webhook-patience")
     return seconds
 
 
 @pytest.fixture(scope="session")
-def reached(http: httpx.Client, receiver: Receiver, patience: float) -> None:
-    """Leaves tests out where events do not arrive at all, rather than wait for them in every one."""
-    with lasting_client(http) as tams:
-        hook = Hooks(tams, receiver, patience).make("flows/created")
+def events_arrive(http: httpx.Client, receiver: Receiver, event_timeout: float) -> None:
+    """Skip if no events arrive at all, instead of waiting for them in every test."""
+    with shared_client(http) as tams:
+        hook = Hooks(tams, receiver, event_timeout).make("flows/created")
         flow_id = tams.make_flow()["id"]
-        if not hook.hears(lambda: hook.events(about=flow_id)):
-            pytest.skip(f"no event came to {receiver.url} within {patience:g} s")
+        if not hook.wait_until(lambda: hook.events(about=flow_id)):
+            pytest.skip(f"no event arrived at {receiver.url} within {event_timeout:g} s")
 
 
 @pytest.fixture
-def hooks(tams: TamsClient, receiver: Receiver, patience: float, reached: None) -> Hooks:
-    """Makes webhooks that send to the receiver, deleted when the test is over."""
-    return Hooks(tams, receiver, patience)
+def hooks(tams: TamsClient, receiver: Receiver, event_timeout: float, events_arrive: None) -> Hooks:
+    """A factory of webhooks that send to the receiver and are deleted when the test ends."""
+    return Hooks(tams, receiver, event_timeout)

@@ -9,12 +9,12 @@ import pytest
 
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json
+from tests.conformance.kit.exchange_log import EXCHANGE_LOG
 from tests.conformance.kit.ids import fresh
+from tests.conformance.kit.instances import read_view
 from tests.conformance.kit.operations import Operation, operations
-from tests.conformance.kit.places import shown
-from tests.conformance.kit.segments import register
+from tests.conformance.kit.segments import register_segment
 from tests.conformance.kit.server import Subject
-from tests.conformance.kit.trail import TRAIL
 
 EVERYWHERE = pytest.mark.parametrize("operation", operations(), ids=str)
 CONTENT = b"some media"
@@ -30,7 +30,7 @@ def token(subject: Subject) -> str:
 @pytest.fixture
 def stranger(subject: Subject, token: str) -> Iterator[httpx.Client]:
     """A client without any credential."""
-    with httpx.Client(base_url=subject.url, timeout=30, event_hooks={"response": [TRAIL.note]}) as client:
+    with httpx.Client(base_url=subject.url, timeout=30, event_hooks={"response": [EXCHANGE_LOG.record]}) as client:
         yield client
 
 
@@ -47,26 +47,26 @@ def basic(text: bytes) -> str:
 @pytest.mark.behaviour("AUTH-01", "AUTH-05", "ROOT-03", "AMB-03", "AMB-24", "A01")
 @EVERYWHERE
 def test_nobody_comes_in_without_a_credential(stranger: httpx.Client, operation: Operation) -> None:
-    answer = stranger.request(operation.method, nowhere(operation))
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"]
-    assert answer.content == b"" or operation.method != "HEAD"
+    response = stranger.request(operation.method, nowhere(operation))
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"]
+    assert response.content == b"" or operation.method != "HEAD"
 
 
 @pytest.mark.behaviour("AUTH-01", "AUTH-02")
 @EVERYWHERE
 def test_a_bearer_token_lets_in(stranger: httpx.Client, token: str, operation: Operation) -> None:
-    answer = stranger.request(operation.method, nowhere(operation), headers={"Authorization": f"Bearer {token}"})
-    assert answer.status_code != 401
-    assert answer.status_code < 500
+    response = stranger.request(operation.method, nowhere(operation), headers={"Authorization": f"Bearer {token}"})
+    assert response.status_code != 401
+    assert response.status_code < 500
 
 
 @pytest.mark.behaviour("AUTH-01", "AUTH-03", "A64")
 @EVERYWHERE
 def test_a_token_in_the_url_lets_in(stranger: httpx.Client, token: str, operation: Operation) -> None:
-    answer = stranger.request(operation.method, nowhere(operation), params={"access_token": token})
-    assert answer.status_code != 401
-    assert answer.status_code < 500
+    response = stranger.request(operation.method, nowhere(operation), params={"access_token": token})
+    assert response.status_code != 401
+    assert response.status_code < 500
 
 
 @pytest.mark.behaviour("AUTH-03")
@@ -82,8 +82,8 @@ def test_a_user_name_and_password_let_in(subject: Subject) -> None:
         pytest.skip("no user name and password were given for this server")
     right = subject.basic.encode()
     with httpx.Client(base_url=subject.url, timeout=30) as client:
-        answers = [client.get("/service", headers={"Authorization": basic(text)}) for text in (right, right + b"x")]
-    assert [answer.status_code for answer in answers] == [200, 401]
+        responses = [client.get("/service", headers={"Authorization": basic(text)}) for text in (right, right + b"x")]
+    assert [response.status_code for response in responses] == [200, 401]
 
 
 @pytest.mark.behaviour("AUTH-09")
@@ -98,9 +98,9 @@ def test_the_name_of_the_scheme_has_no_case(stranger: httpx.Client, token: str, 
     "authorization", ["Bearer of-nothing", basic(b"nobody:password"), basic(b"nobody:"), "Digest username=nobody"]
 )
 def test_a_wrong_credential_lets_nobody_in(stranger: httpx.Client, method: str, authorization: str) -> None:
-    answer = stranger.request(method, "/service", headers={"Authorization": authorization})
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"]
+    response = stranger.request(method, "/service", headers={"Authorization": authorization})
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"]
 
 
 @pytest.mark.behaviour("AUTH-05")
@@ -136,16 +136,16 @@ def test_a_good_token_in_the_url_does_not_mend_a_bad_header(stranger: httpx.Clie
 @pytest.mark.behaviour("AUTH-07")
 def test_two_tokens_are_one_too_many_or_the_first_wins(stranger: httpx.Client, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
-    answer = stranger.get("/service", headers=headers, params={"access_token": "of-nothing"})
-    assert answer.status_code in (200, 400, 401)
-    assert "of-nothing" not in answer.text
+    response = stranger.get("/service", headers=headers, params={"access_token": "of-nothing"})
+    assert response.status_code in (200, 400, 401)
+    assert "of-nothing" not in response.text
 
 
 @pytest.mark.behaviour("AUTH-08", "T26")
 def test_no_answer_repeats_the_token(stranger: httpx.Client, token: str) -> None:
     for path in ("/service", "/flows?limit=many", f"/flows/{fresh()}", "/nothing/here"):
-        answer = stranger.get(path, params={**dict(httpx.URL(path).params), "access_token": token})
-        assert token not in answer.text
+        response = stranger.get(path, params={**dict(httpx.URL(path).params), "access_token": token})
+        assert token not in response.text
 
 
 @pytest.fixture
@@ -153,8 +153,8 @@ def urls(tams: TamsClient) -> list[Json]:
     """The get_urls of an object that was uploaded, without credentials, as its allocation says."""
     flow_id = tams.make_flow()["id"]
     [object_id] = tams.make_objects(flow_id, 1, CONTENT)
-    register(tams, flow_id, object_id=object_id)
-    found: list[Json] = shown(tams, "object", flow_id, object_id)["get_urls"]
+    register_segment(tams, flow_id, object_id=object_id)
+    found: list[Json] = read_view(tams, "object", flow_id, object_id)["get_urls"]
     return found
 
 
@@ -168,8 +168,8 @@ def test_media_can_be_fetched_with_no_more_than_the_api_gives(subject: Subject, 
     assert reachable
     for url in reachable:
         headers = {} if url.get("presigned") else {"Authorization": f"Bearer {token}"}
-        answer = httpx.get(url["url"], headers=headers, timeout=30)
-        assert (answer.status_code, answer.content) == (200, CONTENT)
+        response = httpx.get(url["url"], headers=headers, timeout=30)
+        assert (response.status_code, response.content) == (200, CONTENT)
 
 
 @pytest.mark.behaviour("AUTH-03", "AUTH-11")

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from tests.conformance.kit.client import TamsClient
-from tests.conformance.kit.one_of_each import TAG, OneOfEach, make_one_of_each
 from tests.conformance.kit.operations import Operation, operations
-from tests.conformance.kit.shared import lasting_client
-from tests.conformance.kit.webhooks import LISTING, need_webhooks
+from tests.conformance.kit.sample_resources import TAG, SampleResources, make_sample_resources
+from tests.conformance.kit.shared_client import shared_client
+from tests.conformance.kit.webhooks import LISTING, require_webhooks
 
 TAKING = [o for o in operations() if o.body and 400 in o.statuses]
 JSON = {"Content-Type": "application/json"}
@@ -40,21 +40,21 @@ BARE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def each(http: httpx.Client) -> Iterator[OneOfEach]:
-    with lasting_client(http) as tams:
-        yield make_one_of_each(tams)
+def each(http: httpx.Client) -> Iterator[SampleResources]:
+    with shared_client(http) as tams:
+        yield make_sample_resources(tams)
 
 
-def state(tams: TamsClient, each: OneOfEach) -> list[Any]:
+def state(tams: TamsClient, each: SampleResources) -> list[Any]:
     """All that is there as the server shows it now, to be compared with later."""
     webhook = tams.get(f"{LISTING}/{each.values['webhookId']}")
     return [*each.state(tams), webhook.status_code == 200 and webhook.json()]
 
 
-def send(tams: TamsClient, each: OneOfEach, operation: Operation, content: bytes, headers: dict[str, str]) -> int:
+def send(tams: TamsClient, each: SampleResources, operation: Operation, content: bytes, headers: dict[str, str]) -> int:
     """The status of the answer; skips for operations on webhooks where the server has none."""
     if operation.path.startswith(LISTING):
-        need_webhooks(tams)
+        require_webhooks(tams)
     return tams.request(operation.method, each.url(operation), content=content, headers=headers).status_code
 
 
@@ -62,7 +62,7 @@ def send(tams: TamsClient, each: OneOfEach, operation: Operation, content: bytes
 @pytest.mark.parametrize("content", MALFORMED.values(), ids=MALFORMED.keys())
 @pytest.mark.parametrize("operation", TAKING, ids=str)
 def test_a_malformed_body_is_refused_and_changes_nothing(
-    tams: TamsClient, each: OneOfEach, operation: Operation, content: bytes
+    tams: TamsClient, each: SampleResources, operation: Operation, content: bytes
 ) -> None:
     before = state(tams, each)
     assert send(tams, each, operation, content, JSON) == 400
@@ -73,7 +73,7 @@ def test_a_malformed_body_is_refused_and_changes_nothing(
 @pytest.mark.parametrize("headers", [JSON, {}], ids=["typed", "untyped"])
 @pytest.mark.parametrize("operation", [o for o in TAKING if o.body == "required"], ids=str)
 def test_a_missing_body_is_refused_and_changes_nothing(
-    tams: TamsClient, each: OneOfEach, operation: Operation, headers: dict[str, str]
+    tams: TamsClient, each: SampleResources, operation: Operation, headers: dict[str, str]
 ) -> None:
     before = state(tams, each)
     assert send(tams, each, operation, b"", headers) in ((400,) if headers else (400, 415))
@@ -82,7 +82,7 @@ def test_a_missing_body_is_refused_and_changes_nothing(
 
 @pytest.mark.behaviour("GEN-04")
 @pytest.mark.parametrize("operation", [o for o in TAKING if o.body == "optional"], ids=str)
-def test_a_body_that_is_optional_may_be_missing(tams: TamsClient, each: OneOfEach, operation: Operation) -> None:
+def test_a_body_that_is_optional_may_be_missing(tams: TamsClient, each: SampleResources, operation: Operation) -> None:
     assert send(tams, each, operation, b"", {}) == 201
 
 
@@ -90,7 +90,7 @@ def test_a_body_that_is_optional_may_be_missing(tams: TamsClient, each: OneOfEac
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded"])
 @pytest.mark.parametrize("operation", TAKING, ids=str)
 def test_a_body_of_another_type_is_refused_and_changes_nothing(
-    tams: TamsClient, each: OneOfEach, operation: Operation, content_type: str
+    tams: TamsClient, each: SampleResources, operation: Operation, content_type: str
 ) -> None:
     before = state(tams, each)
     assert send(tams, each, operation, b"<label>text</label>", {"Content-Type": content_type}) in (400, 415)
@@ -103,9 +103,9 @@ def test_a_member_of_a_flow_is_a_bare_value(tams: TamsClient, member: str) -> No
     path = f"/flows/{tams.make_flow()['id']}/{member}"
     written = tams.put(path, BARE[member])
     assert (written.status_code, written.content) == (204, b"")
-    answer = tams.get(path)
-    assert answer.headers["Content-Type"].partition(";")[0] == "application/json"
-    assert answer.json() == BARE[member]
+    response = tams.get(path)
+    assert response.headers["Content-Type"].partition(";")[0] == "application/json"
+    assert response.json() == BARE[member]
 
 
 @pytest.mark.behaviour("GEN-05", "SRC-DESC-01")
@@ -113,15 +113,15 @@ def test_a_member_of_a_flow_is_a_bare_value(tams: TamsClient, member: str) -> No
 def test_a_member_of_a_source_is_a_bare_value(tams: TamsClient, member: str) -> None:
     path = f"/sources/{tams.make_flow()['source_id']}/{member}"
     assert tams.put(path, BARE[member]).status_code == 204
-    answer = tams.get(path)
-    assert answer.headers["Content-Type"].partition(";")[0] == "application/json"
-    assert answer.json() == BARE[member]
+    response = tams.get(path)
+    assert response.headers["Content-Type"].partition(";")[0] == "application/json"
+    assert response.json() == BARE[member]
 
 
 @pytest.mark.behaviour("GEN-05", "SVC-GEN-04")
 @pytest.mark.parametrize(("member", "value"), [(name, value) for name, values in UNTYPED.items() for value in values])
 def test_a_member_of_a_flow_takes_no_value_of_another_type(
-    tams: TamsClient, each: OneOfEach, member: str, value: Any
+    tams: TamsClient, each: SampleResources, member: str, value: Any
 ) -> None:
     before = state(tams, each)
     assert tams.put(f"/flows/{each.values['flowId']}/{member}", value).status_code == 400
@@ -134,14 +134,14 @@ def test_a_member_of_a_flow_takes_no_value_of_another_type(
 def test_an_answer_of_204_has_no_body(tams: TamsClient, kind: str, member: str) -> None:
     made = tams.make_flow()
     path = f"/{kind}/{made['id' if kind == 'flows' else 'source_id']}/{member}"
-    for answer in (tams.put(path, "text"), tams.delete(path)):
-        assert answer.status_code == 204
-        assert answer.content == b""
-        assert answer.headers.get("Content-Length", "0") == "0"
+    for response in (tams.put(path, "text"), tams.delete(path)):
+        assert response.status_code == 204
+        assert response.content == b""
+        assert response.headers.get("Content-Length", "0") == "0"
 
 
 @pytest.mark.behaviour("GEN-06")
 def test_a_deletion_that_is_done_has_no_body(tams: TamsClient) -> None:
-    answer = tams.delete(f"/flows/{tams.make_flow()['id']}")
-    assert answer.status_code in (202, 204)
-    assert bool(answer.content) == (answer.status_code == 202)
+    response = tams.delete(f"/flows/{tams.make_flow()['id']}")
+    assert response.status_code in (202, 204)
+    assert bool(response.content) == (response.status_code == 202)

@@ -34,22 +34,22 @@ def browser(subject: Subject) -> httpx.Client:
     return httpx.Client(base_url=subject.url, headers={"Origin": ORIGIN}, timeout=30)
 
 
-def named(answer: httpx.Response, header: str) -> set[str]:
-    return {name.strip().lower() for name in answer.headers.get(header, "").split(",")}
+def named(response: httpx.Response, header: str) -> set[str]:
+    return {name.strip().lower() for name in response.headers.get(header, "").split(",")}
 
 
 def preflight(browser: httpx.Client, method: str, url: str, asked: str) -> httpx.Response:
     headers = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": asked}
-    answer = browser.options(url, headers=headers)
-    assert answer.is_success
-    assert answer.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)
-    return answer
+    response = browser.options(url, headers=headers)
+    assert response.is_success
+    assert response.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)
+    return response
 
 
 @pytest.mark.parametrize("operation", operations(), ids=str)
 def test_a_preflight_needs_no_credential_and_allows_the_method(browser: httpx.Client, operation: Operation) -> None:
-    answer = preflight(browser, operation.method, operation.url({name: fresh() for name in NAMES}), "authorization")
-    allowed = {method.upper() for method in named(answer, "Access-Control-Allow-Methods")}
+    response = preflight(browser, operation.method, operation.url({name: fresh() for name in NAMES}), "authorization")
+    allowed = {method.upper() for method in named(response, "Access-Control-Allow-Methods")}
     # GET, HEAD and POST need no permission.
     assert operation.method in allowed | {"GET", "HEAD", "POST"}
 
@@ -82,25 +82,25 @@ def test_scripts_may_see_the_headers_of_pages(http: httpx.Client, path: str, hea
     ],
 )
 def test_scripts_may_see_refusals_too(http: httpx.Client, method: str, path: str, status: int) -> None:
-    answer = http.request(method, path, headers={"Origin": ORIGIN})
-    assert answer.status_code == status
-    assert answer.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)
+    response = http.request(method, path, headers={"Origin": ORIGIN})
+    assert response.status_code == status
+    assert response.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)
 
 
 def test_scripts_may_see_that_a_credential_is_wanted(browser: httpx.Client, subject: Subject) -> None:
     if not subject.credential:
         pytest.skip("no token was given for this server, which may ask for none")
-    answer = browser.get("/service")
-    assert answer.status_code == 401
-    assert answer.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)
+    response = browser.get("/service")
+    assert response.status_code == 401
+    assert response.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)
 
 
 def test_a_browser_may_upload_media(tams: TamsClient, browser: httpx.Client) -> None:
     [media_object] = tams.allocate(tams.make_flow()["id"])
     put_url = media_object["put_url"]
-    answer = preflight(browser, "PUT", put_url["url"], "content-type")
-    assert "PUT" in {method.upper() for method in named(answer, "Access-Control-Allow-Methods")}
-    assert {"content-type", "*"} & named(answer, "Access-Control-Allow-Headers")
+    response = preflight(browser, "PUT", put_url["url"], "content-type")
+    assert "PUT" in {method.upper() for method in named(response, "Access-Control-Allow-Methods")}
+    assert {"content-type", "*"} & named(response, "Access-Control-Allow-Headers")
     headers = {"Content-Type": put_url["content-type"], **put_url.get("headers", {})}
     stored = browser.put(put_url["url"], content=b"some media", headers=headers)
     assert stored.status_code == 200

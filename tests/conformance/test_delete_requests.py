@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from tests.conformance.kit.client import TamsClient
-from tests.conformance.kit.deletions import followed
+from tests.conformance.kit.deletions import await_deletion
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.polling import until
-from tests.conformance.kit.segments import span, timeranges
+from tests.conformance.kit.polling import wait_until
+from tests.conformance.kit.segments import normalised, timeranges
 from tests.conformance.kit.skips import not_implemented
 
 LISTING = "/flow-delete-requests"
@@ -29,11 +29,11 @@ def started(tams: TamsClient) -> Started:
         for start in range(0, 60, 20):
             tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(start, start + 20)])
         path = f"/flows/{flow['id']}" + ("/segments" if what == "segments" else "")
-        answer = tams.delete(path, **params)
-        if answer.status_code == 204:
+        response = tams.delete(path, **params)
+        if response.status_code == 204:
             not_implemented("delete requests: 60 segments are deleted at once")
-        assert answer.status_code == 202, answer.text
-        return flow, answer
+        assert response.status_code == 202, response.text
+        return flow, response
 
     return start
 
@@ -43,9 +43,9 @@ def test_requests_are_listed_in_pages(tams: TamsClient) -> None:
     get, head = tams.get(LISTING), tams.head(LISTING)
     assert get.status_code == head.status_code == 200
     assert head.content == b""
-    for answer in (get, head):
-        assert answer.headers["X-Paging-Limit"]
-        assert answer.headers["X-Paging-Reverse-Order"] == "false"
+    for response in (get, head):
+        assert response.headers["X-Paging-Limit"]
+        assert response.headers["X-Paging-Reverse-Order"] == "false"
     assert get.headers["X-Paging-Count"] == str(len(get.json()))
 
 
@@ -67,14 +67,14 @@ def test_a_query_that_makes_no_sense_is_refused(tams: TamsClient, query: str) ->
 @pytest.mark.parametrize("what", ["segments", "flow"])
 def test_the_answer_says_where_to_follow_the_deletion(tams: TamsClient, started: Started, what: str) -> None:
     params = {"timerange": "[10:0_50:0)"} if what == "segments" else {}
-    flow, answer = started(what, **params)
-    request = answer.json()
+    flow, response = started(what, **params)
+    request = response.json()
     assert request["flow_id"] == flow["id"]
     assert request["delete_flow"] is (what == "flow")
-    assert span(request["timerange_to_delete"]) == span(params.get("timerange", "_"))
-    location = answer.headers["Location"]
+    assert normalised(request["timerange_to_delete"]) == normalised(params.get("timerange", "_"))
+    location = response.headers["Location"]
     assert f"/flow-delete-requests/{request['id']}" in location
-    found = tams.request("GET", str(answer.request.url.join(location)))
+    found = tams.request("GET", str(response.request.url.join(location)))
     assert found.status_code == 200
     assert {name: found.json()[name] for name in ("id", "flow_id", "delete_flow", "created")} == {
         name: request[name] for name in ("id", "flow_id", "delete_flow", "created")
@@ -84,17 +84,17 @@ def test_the_answer_says_where_to_follow_the_deletion(tams: TamsClient, started:
 
 @pytest.mark.behaviour("DREQ-06", "DREQ-07", "DREQ-09", "A58", "DEL-02")
 def test_a_request_goes_forwards_and_ends(tams: TamsClient, started: Started) -> None:
-    _, answer = started()
-    seen = [answer.json()]
+    _, response = started()
+    seen = [response.json()]
 
     def done() -> bool:
-        seen.append(tams.get(f"{LISTING}/{answer.json()['id']}").json())
-        return seen[-1]["status"] == "done"
+        seen.append(tams.get(f"{LISTING}/{response.json()['id']}").json())
+        return bool(seen[-1]["status"] == "done")
 
-    until(done, "the end of the deletion")
+    wait_until(done, "the end of the deletion")
     steps = [ORDER.index(each["status"]) for each in seen]
     assert steps == sorted(steps)
-    assert span(seen[-1].get("timerange_remaining", "()")).is_empty
+    assert normalised(seen[-1].get("timerange_remaining", "()")).is_empty
     assert len({each.get("created") for each in seen}) == 1
     moments = [datetime.fromisoformat(each["updated"]) for each in seen if "updated" in each]
     assert moments == sorted(moments)
@@ -104,16 +104,16 @@ def test_a_request_goes_forwards_and_ends(tams: TamsClient, started: Started) ->
 
 @pytest.mark.behaviour("DREQ-11", "SEG-DEL-13")
 def test_deleted_segments_are_gone_at_the_end_and_the_flow_is_not(tams: TamsClient, started: Started) -> None:
-    flow, answer = started(timerange="[1:0_59:0)")
-    followed(tams, answer)
+    flow, response = started(timerange="[1:0_59:0)")
+    await_deletion(tams, response)
     assert timeranges(tams, flow["id"]) == ["[0:0_1:0)", "[59:0_60:0)"]
     assert tams.get(f"/flows/{flow['id']}").status_code == 200
 
 
 @pytest.mark.behaviour("DREQ-11", "FLOW-DEL-02", "DEL-05")
 def test_a_deleted_flow_is_gone_at_the_end_and_its_id_is_free(tams: TamsClient, started: Started) -> None:
-    flow, answer = started("flow")
-    followed(tams, answer)
+    flow, response = started("flow")
+    await_deletion(tams, response)
     assert tams.get(f"/flows/{flow['id']}").status_code == 404
     assert tams.put(f"/flows/{flow['id']}", flow).status_code == 201
     assert timeranges(tams, flow["id"]) == []
@@ -127,14 +127,14 @@ def test_where_there_are_requests_at_least_one_is_listed(tams: TamsClient, start
 
 @pytest.mark.behaviour("DREQ-10")
 def test_a_request_says_who_made_it(tams: TamsClient, started: Started) -> None:
-    flow, answer = started()
+    flow, response = started()
     author = tams.get(f"/flows/{flow['id']}").json().get("created_by")
-    assert answer.json().get("created_by") == author
+    assert response.json().get("created_by") == author
 
 
 @pytest.mark.behaviour("A59")
 def test_segments_that_come_after_the_request_stay(tams: TamsClient, started: Started) -> None:
-    flow, answer = started()
+    flow, response = started()
     later = tams.make_segments(flow["id"], ["[1000:0_1001:0)"])
-    followed(tams, answer)
+    await_deletion(tams, response)
     assert timeranges(tams, flow["id"]) == [later[0]["timerange"]]

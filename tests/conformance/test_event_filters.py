@@ -23,12 +23,12 @@ from tests.conformance.kit.events import (
     SOURCE_UPDATED,
 )
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.marks import by_name
+from tests.conformance.kit.named_cases import named_cases
 from tests.conformance.kit.receiver import Receiver
-from tests.conformance.kit.segments import register
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.segments import register_segment
+from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.skips import not_implemented
-from tests.conformance.kit.webhooks import Hook, Hooks, each_hears
+from tests.conformance.kit.webhooks import Hook, Hooks, wait_for_each
 
 Told = frozenset[tuple[str, str]]
 """Type of event, and the name of what it is about."""
@@ -147,7 +147,9 @@ class Scene:
             "unknown": fresh(),
         }
         self._names = {id_: name for name, id_ in self.ids.items()}
-        self._hooks = {name: hooks.try_to_make(each.types, **self._options(each)) for name, each in FILTERS.items()}
+        self._hooks = {
+            name: hooks.make_if_supported(each.types, **self._options(each)) for name, each in FILTERS.items()
+        }
 
     def _options(self, filter_: Filter) -> dict[str, list[str]]:
         return {option: [self.ids[thing] for thing in things] for option, things in filter_.options.items()}
@@ -157,7 +159,7 @@ class Scene:
         hook = self._hooks[name]
         if hook is None:
             not_implemented(f"webhooks with {dict(FILTERS[name].options)}")
-        pairs = ((type_, self._names.get(about, "")) for type_, about in hook.seen())
+        pairs = ((type_, self._names.get(about, "")) for type_, about in hook.received())
         return frozenset(pair for pair in pairs if pair in EVERYTHING)
 
     def change(self, tams: TamsClient) -> None:
@@ -165,7 +167,7 @@ class Scene:
         for name in ("member", "single"):
             flow_id, source_id = self.ids[name], self.ids[f"source of {name}"]
             assert tams.put(f"/flows/{flow_id}/label", fresh_name("label")).status_code == 204
-            register(tams, flow_id)
+            register_segment(tams, flow_id)
             delete_segments(tams, flow_id)
             assert tams.put(f"/sources/{source_id}/label", fresh_name("label")).status_code == 204
         tams.make_flow(self._new)
@@ -175,22 +177,22 @@ class Scene:
     def wait(self) -> None:
         """Until each webhook has sent what it should, the control all of it; or until patience ends."""
         made = ((name, self._hooks[name]) for name in (CONTROL, *FILTERS))
-        each_hears((hook, partial(self._complete, name)) for name, hook in made if hook is not None)
+        wait_for_each((hook, partial(self._complete, name)) for name, hook in made if hook is not None)
 
     def _complete(self, name: str) -> bool:
         return self.told(name) >= FILTERS[name].passing
 
 
 @pytest.fixture(scope="module")
-def scene(http: httpx.Client, receiver: Receiver, patience: float, reached: None) -> Iterator[Scene]:
-    with lasting_client(http) as tams:
-        made = Scene(tams, Hooks(tams, receiver, patience))
+def scene(http: httpx.Client, receiver: Receiver, event_timeout: float, events_arrive: None) -> Iterator[Scene]:
+    with shared_client(http) as tams:
+        made = Scene(tams, Hooks(tams, receiver, event_timeout))
         made.change(tams)
         made.wait()
         yield made
 
 
-@by_name({name: each.proves for name, each in FILTERS.items()})
+@named_cases({name: each.proves for name, each in FILTERS.items()})
 def test_a_filter_lets_its_events_through_and_no_others(scene: Scene, name: str) -> None:
     """Deletions of what is in a collection stand by themselves below."""
     left_out = DELETIONS if FILTERS[name].by_collection else ()
@@ -198,7 +200,7 @@ def test_a_filter_lets_its_events_through_and_no_others(scene: Scene, name: str)
     assert {each for each in scene.told(name) if each[0] not in left_out} == expected
 
 
-@by_name({name: "FLT-09" for name, each in FILTERS.items() if each.by_collection})
+@named_cases({name: "FLT-09" for name, each in FILTERS.items() if each.by_collection})
 def test_a_deletion_passes_if_what_is_deleted_did(scene: Scene, name: str) -> None:
     expected = {each for each in FILTERS[name].passing if each[0] in DELETIONS}
     assert {each for each in scene.told(name) if each[0] in DELETIONS} == expected
@@ -208,7 +210,7 @@ def test_a_deletion_passes_if_what_is_deleted_did(scene: Scene, name: str) -> No
 @pytest.mark.parametrize("option", ["flow_collected_by_ids", "source_collected_by_ids"])
 def test_what_joins_and_leaves_a_collection_passes_meanwhile(tams: TamsClient, hooks: Hooks, option: str) -> None:
     member, collection = tams.make_flow(), tams.make_flow(flow(MULTI))
-    hook = hooks.try_to_make([FLOW_UPDATED], **{option: [collection["id" if "flow" in option else "source_id"]]})
+    hook = hooks.make_if_supported([FLOW_UPDATED], **{option: [collection["id" if "flow" in option else "source_id"]]})
     if hook is None:
         not_implemented(f"webhooks with {option}")
     control = hooks.make(FLOW_UPDATED, source_ids=[member["source_id"]])
@@ -221,7 +223,7 @@ def test_what_joins_and_leaves_a_collection_passes_meanwhile(tams: TamsClient, h
         """And once more, since joining and leaving may be told too, with the label of that moment."""
         for each in (label, "none of these"):
             assert tams.put(f"/flows/{member['id']}/label", each).status_code == 204
-        assert control.hears(lambda: label in labels(control)), control.told()
+        assert control.wait_until(lambda: label in labels(control)), control.summary()
 
     relabel("before")
     assert tams.put(path, [{"id": member["id"]}]).status_code == 204
@@ -230,5 +232,5 @@ def test_what_joins_and_leaves_a_collection_passes_meanwhile(tams: TamsClient, h
     relabel("after")
     assert tams.put(path, [{"id": member["id"]}]).status_code == 204
     relabel("inside again")
-    hook.hears(lambda: "inside again" in labels(hook))
+    hook.wait_until(lambda: "inside again" in labels(hook))
     assert set(labels(hook)) - {"none of these"} == {"inside", "inside again"}

@@ -12,14 +12,14 @@ from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json, flow, init_flow
 from tests.conformance.kit.events import FLOW_UPDATED, SEGMENTS_ADDED
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.marks import by_name
-from tests.conformance.kit.media import fetch
-from tests.conformance.kit.places import add_url, backends, home_backend
+from tests.conformance.kit.instances import add_uncontrolled_url, backends, default_backend
+from tests.conformance.kit.media import download
+from tests.conformance.kit.named_cases import named_cases
 from tests.conformance.kit.receiver import Receiver, Reply
-from tests.conformance.kit.segments import register
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.segments import register_segment
+from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.skips import not_implemented
-from tests.conformance.kit.webhooks import Hook, Hooks, each_hears
+from tests.conformance.kit.webhooks import Hook, Hooks, wait_for_each
 
 CONTENT = b"content of an object of the kit"
 HOME, ELSEWHERE = "home", "elsewhere"
@@ -78,7 +78,7 @@ class Scene:
     so is the init object of both, where there are such. Then a change of their flow."""
 
     def __init__(self, tams: TamsClient, hooks: Hooks, with_init: bool) -> None:
-        self._backend = home_backend(tams)
+        self._backend = default_backend(tams)
         first, self.flow = (tams.make_flow(init_flow() if with_init else flow()) for _ in range(2))
         init_id, *object_ids = tams.make_objects(first["id"], 3, CONTENT)
         init = {"init_object_id": init_id} if with_init else {}
@@ -89,23 +89,25 @@ class Scene:
         ]
         self._register(tams, first["id"], bulk)
         shared = (*init.values(), *object_ids)
-        outside = {object_id: add_url(tams, object_id)["label"] for object_id in shared}
+        outside = {object_id: add_uncontrolled_url(tams, object_id)["label"] for object_id in shared}
         self._places = {**dict.fromkeys(outside.values(), ELSEWHERE), self._backend.get("label"): HOME}
         home = [self._backend["label"]] if "label" in self._backend else []
         self._labels = {HOME: home, ELSEWHERE: list(outside.values())}
         types, source_ids = [SEGMENTS_ADDED, FLOW_UPDATED], [self.flow["source_id"]]
         self._hooks = {
-            name: hooks.try_to_make(types, source_ids=source_ids, **self._options(each))
+            name: hooks.make_if_supported(types, source_ids=source_ids, **self._options(each))
             for name, each in CHOICES.items()
         }
         self._register(tams, self.flow["id"], bulk)
         assert tams.put(f"/flows/{self.flow['id']}/label", "changed").status_code == 204
-        each_hears((hook, partial(hook.has, 1, FLOW_UPDATED)) for hook in self._hooks.values() if hook is not None)
+        wait_for_each(
+            (hook, partial(hook.has_received, 1, FLOW_UPDATED)) for hook in self._hooks.values() if hook is not None
+        )
 
     @staticmethod
     def _register(tams: TamsClient, flow_id: str, bulk: list[Json]) -> None:
-        answer = tams.post(f"/flows/{flow_id}/segments", bulk)
-        assert answer.status_code == 201, answer.text
+        response = tams.post(f"/flows/{flow_id}/segments", bulk)
+        assert response.status_code == 201, response.text
 
     def _options(self, choice: Choice) -> Json:
         options = dict(choice.options)
@@ -130,7 +132,7 @@ class Scene:
         hook = self.hook(name)
         events = hook.events(SEGMENTS_ADDED, about=self.flow["id"])
         segments = {each["object_id"]: each for event in events for each in event.body["segments"]}
-        assert len(segments) == 2, hook.told()
+        assert len(segments) == 2, hook.summary()
         return list(segments.values())
 
     def urls(self, name: str) -> list[Json]:
@@ -149,33 +151,33 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(
-    http: httpx.Client, receiver: Receiver, patience: float, reached: None, request: pytest.FixtureRequest
+    http: httpx.Client, receiver: Receiver, event_timeout: float, events_arrive: None, request: pytest.FixtureRequest
 ) -> Iterator[Scene]:
-    with lasting_client(http) as tams:
+    with shared_client(http) as tams:
         with_init = request.config.getoption("--api-version") >= "8.2"
-        yield Scene(tams, Hooks(tams, receiver, patience), with_init)
+        yield Scene(tams, Hooks(tams, receiver, event_timeout), with_init)
 
 
-@by_name({name: each.proves for name, each in CHOICES.items()})
+@named_cases({name: each.proves for name, each in CHOICES.items()})
 def test_the_urls_that_a_webhook_chose_are_told_and_no_others(scene: Scene, name: str) -> None:
     for segment in scene.segments(name):
         scene.assert_shown(name, segment.get("get_urls", []))
 
 
-@by_name(dict.fromkeys(CHOICES, "TRF-08"))
+@named_cases(dict.fromkeys(CHOICES, "TRF-08"))
 def test_the_urls_of_the_init_object_are_chosen_alike(scene: Scene, name: str) -> None:
     for segment in scene.segments(name):
         scene.assert_shown(name, segment["init_object"].get("get_urls", []))
 
 
-@by_name(dict.fromkeys(["presigned", "not presigned", "nothing chosen"], "TRF-04"))
+@named_cases(dict.fromkeys(["presigned", "not presigned", "nothing chosen"], "TRF-04"))
 def test_urls_say_whether_they_are_presigned(scene: Scene, name: str) -> None:
     told = {url.get("presigned", False) for url in scene.urls(name)}
     asked = CHOICES[name].options.get("presigned")
     assert told == ({True, False} if asked is None else {asked})
 
 
-@by_name(dict.fromkeys(["nothing chosen", "terse"], "TRF-05"))
+@named_cases(dict.fromkeys(["nothing chosen", "terse"], "TRF-05"))
 def test_urls_are_terse_unless_asked(scene: Scene, name: str) -> None:
     urls = scene.urls(name)
     assert urls
@@ -196,7 +198,7 @@ def test_verbose_urls_tell_their_backend(tams: TamsClient, scene: Scene) -> None
     assert [each["controlled"] for each in others] == [False] * len(others)
 
 
-@by_name(
+@named_cases(
     dict.fromkeys(
         ["nothing chosen", "with the timerange of the object", "without the timerange of the object"], "TRF-06"
     )
@@ -206,7 +208,7 @@ def test_the_timerange_of_an_object_is_told_to_those_who_ask(scene: Scene, name:
     assert ["object_timerange" in each for each in scene.segments(name)] == [asked, asked]
 
 
-@by_name(dict.fromkeys(CHOICES, "TRF-11"))
+@named_cases(dict.fromkeys(CHOICES, "TRF-11"))
 def test_what_is_told_of_the_flow_is_told_to_all_alike(scene: Scene, name: str) -> None:
     documents = []
     for each in ("nothing chosen", name):
@@ -221,10 +223,10 @@ def test_a_url_works_though_its_event_came_at_the_second_try(tams: TamsClient, h
     made = tams.make_flow()
     hook = hooks.make(SEGMENTS_ADDED, source_ids=[made["source_id"]])
     hook.inbox.reply(Reply(503))
-    register(tams, made["id"], object_id=tams.make_objects(made["id"], 1, CONTENT)[0])
-    assert hook.gets(2, SEGMENTS_ADDED, about=made["id"]), hook.told()
+    register_segment(tams, made["id"], object_id=tams.make_objects(made["id"], 1, CONTENT)[0])
+    assert hook.receives(2, SEGMENTS_ADDED, about=made["id"]), hook.summary()
     (segment,) = hook.events(SEGMENTS_ADDED, about=made["id"])[-1].body["segments"]
     assert segment["get_urls"]
     for url in segment["get_urls"]:
-        answer = fetch(tams, url)
-        assert (answer.status_code, answer.content) == (200, CONTENT)
+        response = download(tams, url)
+        assert (response.status_code, response.content) == (200, CONTENT)

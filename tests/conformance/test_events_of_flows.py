@@ -9,16 +9,24 @@ import httpx
 import pytest
 
 from tests.conformance.kit.client import TamsClient
-from tests.conformance.kit.deletions import delete_flow, followed
+from tests.conformance.kit.deletions import await_deletion, delete_flow
 from tests.conformance.kit.documents import AUDIO, TECHNICAL, VIDEO, Json
-from tests.conformance.kit.events import FLOW_CREATED, FLOW_DELETED, FLOW_UPDATED, SOURCE_DELETED, Event, distinct, only
+from tests.conformance.kit.events import (
+    FLOW_CREATED,
+    FLOW_DELETED,
+    FLOW_UPDATED,
+    SOURCE_DELETED,
+    Event,
+    single_event,
+    without_repeats,
+)
 from tests.conformance.kit.flow_states import read_flow
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.profiles import linked_flow, make_profile
 from tests.conformance.kit.receiver import Receiver
-from tests.conformance.kit.segments import register
-from tests.conformance.kit.shared import lasting_client
-from tests.conformance.kit.webhooks import Hook, Hooks, mark
+from tests.conformance.kit.segments import register_segment
+from tests.conformance.kit.shared_client import shared_client
+from tests.conformance.kit.webhooks import Hook, Hooks, wait_for_marker
 
 CHANGES: list[tuple[str, str, Any]] = [
     ("PUT", "tags/genre", "news"),
@@ -56,28 +64,28 @@ class Story:
     states: dict[str, Json]
 
     def events(self, type_: str) -> list[Event]:
-        return distinct(self.hook.events(type_, about=self.flow_id))
+        return without_repeats(self.hook.events(type_, about=self.flow_id))
 
 
 @pytest.fixture(scope="module")
-def story(http: httpx.Client, receiver: Receiver, patience: float, reached: None) -> Iterator[Story]:
-    with lasting_client(http) as tams:
+def story(http: httpx.Client, receiver: Receiver, event_timeout: float, events_arrive: None) -> Iterator[Story]:
+    with shared_client(http) as tams:
         source_id = fresh()
-        hook = Hooks(tams, receiver, patience).make(source_ids=[source_id])
+        hook = Hooks(tams, receiver, event_timeout).make(source_ids=[source_id])
         sound = tams.make_flow(format_=AUDIO)
         sent = tams.make_flow(source_id=source_id, label="new", tags={"a": "b"})
         path = f"/flows/{sent['id']}"
         states = {"PUT of a new flow": read_flow(tams, sent["id"])}
         for method, member, value in CHANGES:
             body = [{"id": sound["id"], **value[0]}] if member == "flow_collection" and value else value
-            answer = tams.request(method, f"{path}/{member}", **({} if body is None else {"json": body}))
-            assert answer.status_code == 204, answer.text
+            response = tams.request(method, f"{path}/{member}", **({} if body is None else {"json": body}))
+            assert response.status_code == 204, response.text
             states[name_of((method, member, value))] = read_flow(tams, sent["id"])
         assert tams.put(path, {**sent, "label": "all new", "avg_bit_rate": 100}).status_code == 204
         states[WHOLE] = read_flow(tams, sent["id"])
         delete_flow(tams, sent["id"])
-        hook.gets(1, FLOW_DELETED, about=sent["id"])
-        hook.gets(1, SOURCE_DELETED, about=source_id)
+        hook.receives(1, FLOW_DELETED, about=sent["id"])
+        hook.receives(1, SOURCE_DELETED, about=source_id)
         yield Story(sent["id"], hook, states)
 
 
@@ -91,14 +99,14 @@ def tells(event: Event, state: Json, *members: str) -> bool:
 @pytest.mark.behaviour("EVT-FC-01", "DLV-09")
 def test_a_new_flow_is_told_once_as_it_is_shown(story: Story) -> None:
     state = story.states["PUT of a new flow"]
-    event = only(story.events(FLOW_CREATED))
+    event = single_event(story.events(FLOW_CREATED))
     assert tells(event, state, "id", "source_id", "format", "label", "tags", "created", "essence_parameters")
-    assert abs(event.moment - datetime.fromisoformat(state["created"])) <= CLOSE
+    assert abs(event.timestamp - datetime.fromisoformat(state["created"])) <= CLOSE
 
 
 @pytest.mark.behaviour("EVT-FC-02")
 def test_a_changed_flow_is_not_told_as_a_new_one(story: Story) -> None:
-    assert len(story.events(FLOW_UPDATED)) >= len(CHANGES), story.hook.told()
+    assert len(story.events(FLOW_UPDATED)) >= len(CHANGES), story.hook.summary()
     assert len(story.events(FLOW_CREATED)) == 1
 
 
@@ -109,15 +117,15 @@ def test_a_changed_member_is_told_with_the_flow_as_it_is_then(
 ) -> None:
     state = story.states[name_of((method, member, value))]
     member = member.partition("/")[0]
-    assert any(tells(event, state, "id", member) for event in story.events(FLOW_UPDATED)), story.hook.told()
+    assert any(tells(event, state, "id", member) for event in story.events(FLOW_UPDATED)), story.hook.summary()
 
 
 @pytest.mark.behaviour("EVT-FU-01")
 def test_a_replaced_flow_is_told_as_it_is_then(story: Story) -> None:
     state = story.states[WHOLE]
     found = [event for event in story.events(FLOW_UPDATED) if tells(event, state, "label", "avg_bit_rate")]
-    assert found, story.hook.told()
-    assert abs(found[0].moment - datetime.fromisoformat(state["metadata_updated"])) <= CLOSE
+    assert found, story.hook.summary()
+    assert abs(found[0].timestamp - datetime.fromisoformat(state["metadata_updated"])) <= CLOSE
 
 
 @pytest.mark.behaviour("EVT-FU-04")
@@ -129,7 +137,7 @@ def test_the_timerange_of_a_flow_is_not_told(story: Story) -> None:
 
 @pytest.mark.behaviour("EVT-FD-01", "AMB-17")
 def test_a_deleted_flow_is_told_once_by_its_id(story: Story) -> None:
-    event = only(story.events(FLOW_DELETED))
+    event = single_event(story.events(FLOW_DELETED))
     assert event.body == {"flow_id": story.flow_id}
 
 
@@ -156,10 +164,10 @@ def test_a_flow_from_a_profile_is_told_with_all_of_the_profile(tams: TamsClient,
 def test_segments_do_not_change_what_is_told_of_a_flow(tams: TamsClient, hooks: Hooks) -> None:
     flow = tams.make_flow()
     hook = hooks.make(source_ids=[flow["source_id"]])
-    mark(tams, flow["source_id"], hook)
-    register(tams, flow["id"])
-    followed(tams, tams.delete(f"/flows/{flow['id']}/segments"))
-    mark(tams, flow["source_id"], hook)
+    wait_for_marker(tams, flow["source_id"], hook)
+    register_segment(tams, flow["id"])
+    await_deletion(tams, tams.delete(f"/flows/{flow['id']}/segments"))
+    wait_for_marker(tams, flow["source_id"], hook)
     assert not hook.events(FLOW_UPDATED, FLOW_CREATED, about=flow["id"])
 
 
@@ -170,12 +178,12 @@ def test_a_flow_that_takes_time_to_delete_is_told_once(tams: TamsClient, hooks: 
         tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(start, start + 30)])
     hook = hooks.make(FLOW_DELETED, SOURCE_DELETED, source_ids=[flow["source_id"]])
     found: list[int] = []
-    hook.inbox.react = lambda delivery: found.append(
+    hook.inbox.on_delivery = lambda delivery: found.append(
         tams.http.get(f"/sources/{flow['source_id']}").status_code if b"sources/deleted" in delivery.body else 0
     )
     delete_flow(tams, flow["id"])
     hook.wait_for(SOURCE_DELETED, flow["source_id"])
     assert hook.wait_for(FLOW_DELETED, flow["id"]).body == {"flow_id": flow["id"]}
-    assert len(distinct(hook.events(FLOW_DELETED, about=flow["id"]))) == 1
-    hook.hears(lambda: sum(map(bool, found)))
+    assert len(without_repeats(hook.events(FLOW_DELETED, about=flow["id"]))) == 1
+    hook.wait_until(lambda: sum(map(bool, found)))
     assert [status for status in found if status] == [404]

@@ -11,13 +11,20 @@ from storage.timerange import TimeRange
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.deletions import delete_segments
 from tests.conformance.kit.documents import Json
-from tests.conformance.kit.events import SEGMENTS_ADDED, SEGMENTS_DELETED, SOURCE_UPDATED, Event, distinct, only
+from tests.conformance.kit.events import (
+    SEGMENTS_ADDED,
+    SEGMENTS_DELETED,
+    SOURCE_UPDATED,
+    Event,
+    single_event,
+    without_repeats,
+)
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.places import add_url
+from tests.conformance.kit.instances import add_uncontrolled_url
 from tests.conformance.kit.receiver import Receiver
-from tests.conformance.kit.segments import post_segment, register, span
-from tests.conformance.kit.shared import lasting_client
-from tests.conformance.kit.webhooks import Hook, Hooks, mark
+from tests.conformance.kit.segments import normalised, post_segment, register_segment
+from tests.conformance.kit.shared_client import shared_client
+from tests.conformance.kit.webhooks import Hook, Hooks, wait_for_marker
 
 SPREAD = ("[0:0_10:0)", "[10:0_20:0)", "[30:0_40:0)", "[40:0_50:0)", "[60:0_70:0]")
 """Three runs of segments, with gaps between them."""
@@ -50,13 +57,16 @@ def hook(hooks: Hooks, flow: Json) -> Hook:
 
 def added(tams: TamsClient, hook: Hook, flow: Json) -> list[Event]:
     """All events so far of segments that were added."""
-    mark(tams, flow["source_id"], hook)
-    return distinct(hook.events(SEGMENTS_ADDED, about=flow["id"]))
+    wait_for_marker(tams, flow["source_id"], hook)
+    return without_repeats(hook.events(SEGMENTS_ADDED, about=flow["id"]))
 
 
 def deleted(hook: Hook, flow: Json) -> list[TimeRange]:
     """The timeranges of all events so far of segments that were deleted."""
-    return [span(event.body["timerange"]) for event in distinct(hook.events(SEGMENTS_DELETED, about=flow["id"]))]
+    return [
+        normalised(event.body["timerange"])
+        for event in without_repeats(hook.events(SEGMENTS_DELETED, about=flow["id"]))
+    ]
 
 
 def told(events: Sequence[Event]) -> list[tuple[str, str]]:
@@ -81,9 +91,9 @@ def test_each_stored_segment_is_told_once(tams: TamsClient, hook: Hook, flow: Js
 @pytest.mark.behaviour("EVT-SA-01")
 def test_a_segment_is_told_as_it_is_listed(tams: TamsClient, hook: Hook, flow: Json) -> None:
     members = {"ts_offset": "-5:0", "last_duration": "0:40000000"}
-    register(tams, flow["id"], "[5:0_15:0)", **members)
+    register_segment(tams, flow["id"], "[5:0_15:0)", **members)
     (listed,) = tams.segments(flow["id"])
-    event = only(added(tams, hook, flow))
+    event = single_event(added(tams, hook, flow))
     (segment,) = event.body["segments"]
     kept = ("object_id", "timerange", *members)
     assert {name: segment.get(name) for name in kept} == {name: listed.get(name) for name in kept}
@@ -95,15 +105,15 @@ def test_segments_that_were_refused_are_not_told(tams: TamsClient, hook: Hook, f
     ids = tams.make_objects(flow["id"], 3)
     timeranges = ("[0:0_10:0)", "[5:0_15:0)", "[20:0_30:0)")
     bulk = [{"object_id": id_, "timerange": each} for id_, each in zip(ids, timeranges, strict=True)]
-    answer = tams.post(f"/flows/{flow['id']}/segments", bulk)
-    assert answer.status_code in (200, 400), answer.text
+    response = tams.post(f"/flows/{flow['id']}/segments", bulk)
+    assert response.status_code in (200, 400), response.text
     stored = sorted((each["object_id"], each["timerange"]) for each in tams.segments(flow["id"]))
     assert told(added(tams, hook, flow)) == stored
 
 
 @pytest.mark.behaviour("EVT-SA-02", "DLV-13")
 def test_where_nothing_was_stored_nothing_is_told(tams: TamsClient, hook: Hook, flow: Json) -> None:
-    register(tams, flow["id"], "[0:0_10:0)")
+    register_segment(tams, flow["id"], "[0:0_10:0)")
     before = len(added(tams, hook, flow))
     ids = tams.make_objects(flow["id"], 2)
     bulk = [{"object_id": id_, "timerange": "[5:0_15:0)"} for id_ in ids]
@@ -114,11 +124,11 @@ def test_where_nothing_was_stored_nothing_is_told(tams: TamsClient, hook: Hook, 
 
 @pytest.mark.behaviour("EVT-SA-05")
 def test_storage_uploads_and_instances_are_not_told(tams: TamsClient, hook: Hook, flow: Json) -> None:
-    object_id = register(tams, flow["id"])
+    object_id = register_segment(tams, flow["id"])
     before = len(added(tams, hook, flow))
     tams.make_objects(flow["id"], 2, b"content")
-    add_url(tams, object_id)
-    mark(tams, flow["source_id"], hook)
+    add_uncontrolled_url(tams, object_id)
+    wait_for_marker(tams, flow["source_id"], hook)
     others = [event for event in hook.events() if event.type not in (SEGMENTS_ADDED, SOURCE_UPDATED)]
     assert others == []
     assert len(added(tams, hook, flow)) == before == 1
@@ -126,7 +136,7 @@ def test_storage_uploads_and_instances_are_not_told(tams: TamsClient, hook: Hook
 
 @pytest.mark.behaviour("EVT-SA-01", "EVT-FU-03")
 def test_an_object_in_a_second_flow_is_told_of_that_flow(tams: TamsClient, hook: Hook, flow: Json) -> None:
-    object_id = register(tams, tams.make_flow()["id"])
+    object_id = register_segment(tams, tams.make_flow()["id"])
     assert post_segment(tams, flow["id"], object_id, "[0:0_10:0)").status_code == 201
     assert told(added(tams, hook, flow)) == [(object_id, "[0:0_10:0)")]
 
@@ -144,17 +154,17 @@ class Deletion:
 
 @pytest.fixture(scope="module")
 def deletions(
-    http: httpx.Client, receiver: Receiver, patience: float, reached: None
+    http: httpx.Client, receiver: Receiver, event_timeout: float, events_arrive: None
 ) -> Iterator[dict[str | None, Deletion]]:
     """What was told of the deletion of each of DELETED, in a flow of its own."""
-    with lasting_client(http) as tams:
+    with shared_client(http) as tams:
         source_id = fresh()
-        hook = Hooks(tams, receiver, patience).make(source_ids=[source_id])
+        hook = Hooks(tams, receiver, event_timeout).make(source_ids=[source_id])
         flows = {timerange: tams.make_flow(source_id=source_id) for timerange in DELETED}
         for timerange, flow in flows.items():
             tams.make_segments(flow["id"], SPREAD)
             delete_segments(tams, flow["id"], timerange=timerange)
-        mark(tams, source_id, hook)
+        wait_for_marker(tams, source_id, hook)
         yield {
             timerange: Deletion(deleted(hook, flow), len(tams.segments(flow["id"])))
             for timerange, flow in flows.items()
@@ -163,7 +173,7 @@ def deletions(
 
 def assert_told(told: Sequence[TimeRange], gone: Sequence[str]) -> None:
     """These timeranges begin and end with segments that are gone, and hold all of them."""
-    segments = [span(each) for each in gone]
+    segments = [normalised(each) for each in gone]
     assert {each.start for each in told} <= {each.start for each in segments}
     assert {each.end for each in told} <= {each.end for each in segments}
     assert all(any(each.covers(segment) for each in told) for segment in segments)
@@ -187,10 +197,10 @@ def test_where_nothing_is_gone_nothing_is_told(deletions: dict[str | None, Delet
 @pytest.mark.behaviour("EVT-SD-01", "EVT-SD-02", "AMB-22")
 def test_the_segments_of_one_object_are_told_without_those_that_stay(tams: TamsClient, hook: Hook, flow: Json) -> None:
     tams.make_segments(flow["id"], ["[10:0_20:0)"])
-    object_id = register(tams, flow["id"], "[0:0_10:0)")
+    object_id = register_segment(tams, flow["id"], "[0:0_10:0)")
     assert post_segment(tams, flow["id"], object_id, "[20:0_30:0)", ts_offset="20:0").status_code == 201
     delete_segments(tams, flow["id"], object_id=object_id)
-    mark(tams, flow["source_id"], hook)
+    wait_for_marker(tams, flow["source_id"], hook)
     assert_told(deleted(hook, flow), ["[0:0_10:0)", "[20:0_30:0)"])
 
 
@@ -200,7 +210,7 @@ def test_a_deletion_that_takes_time_is_told_from_end_to_end(tams: TamsClient, ho
     for start in (0, 30):
         tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(start, start + 30)])
     delete_segments(tams, flow["id"], timerange="[1:0_100:0)")
-    mark(tams, flow["source_id"], hook)
+    wait_for_marker(tams, flow["source_id"], hook)
     found = sorted(deleted(hook, flow), key=lambda each: each.start or 0)
-    assert (found[0].start, found[-1].end) == (span("[1:0_2:0)").start, span("[59:0_60:0)").end)
+    assert (found[0].start, found[-1].end) == (normalised("[1:0_2:0)").start, normalised("[59:0_60:0)").end)
     assert all(before.end == after.start for before, after in pairwise(found))

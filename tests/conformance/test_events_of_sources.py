@@ -11,10 +11,17 @@ import pytest
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.deletions import delete_flow
 from tests.conformance.kit.documents import MULTI, Json, flow
-from tests.conformance.kit.events import SOURCE_CREATED, SOURCE_DELETED, SOURCE_UPDATED, Event, distinct, only
+from tests.conformance.kit.events import (
+    SOURCE_CREATED,
+    SOURCE_DELETED,
+    SOURCE_UPDATED,
+    Event,
+    single_event,
+    without_repeats,
+)
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.receiver import Receiver
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.webhooks import Hook, Hooks
 
 CHANGES: list[tuple[str, str, Any]] = [
@@ -35,9 +42,9 @@ def name_of(change: tuple[str, str, Any]) -> str:
 
 
 def read(tams: TamsClient, source_id: str) -> Json:
-    answer = tams.get(f"/sources/{source_id}")
-    assert answer.status_code == 200, answer.text
-    document: Json = answer.json()
+    response = tams.get(f"/sources/{source_id}")
+    assert response.status_code == 200, response.text
+    document: Json = response.json()
     return document
 
 
@@ -51,14 +58,14 @@ class Story:
     states: dict[str, Json]
 
     def events(self, type_: str) -> list[Event]:
-        return distinct(self.hook.events(type_, about=self.source_id))
+        return without_repeats(self.hook.events(type_, about=self.source_id))
 
 
 @pytest.fixture(scope="module")
-def story(http: httpx.Client, receiver: Receiver, patience: float, reached: None) -> Iterator[Story]:
-    with lasting_client(http) as tams:
+def story(http: httpx.Client, receiver: Receiver, event_timeout: float, events_arrive: None) -> Iterator[Story]:
+    with shared_client(http) as tams:
         source_id = fresh()
-        hook = Hooks(tams, receiver, patience).make(source_ids=[source_id])
+        hook = Hooks(tams, receiver, event_timeout).make(source_ids=[source_id])
         first = tams.make_flow(source_id=source_id)
         states = {"new": read(tams, source_id)}
         for method, member, value in CHANGES:
@@ -68,18 +75,18 @@ def story(http: httpx.Client, receiver: Receiver, patience: float, reached: None
         second = tams.make_flow(source_id=source_id)
         delete_flow(tams, first["id"])
         delete_flow(tams, second["id"])
-        hook.gets(1, SOURCE_DELETED, about=source_id)
-        hook.gets(len(CHANGES), SOURCE_UPDATED, about=source_id)
+        hook.receives(1, SOURCE_DELETED, about=source_id)
+        hook.receives(len(CHANGES), SOURCE_UPDATED, about=source_id)
         yield Story(source_id, hook, states)
 
 
 @pytest.mark.behaviour("EVT-SC-01", "EVT-SC-02")
 def test_a_source_is_told_once_when_its_first_flow_is_made(story: Story) -> None:
-    event = only(story.events(SOURCE_CREATED))
+    event = single_event(story.events(SOURCE_CREATED))
     told, shown = event.body["source"], story.states["new"]
     assert told.items() <= shown.items()
     assert {"id", "format"} <= told.keys()
-    assert abs(event.moment - datetime.fromisoformat(shown["created"])) <= CLOSE
+    assert abs(event.timestamp - datetime.fromisoformat(shown["created"])) <= CLOSE
 
 
 @pytest.mark.behaviour("EVT-SU-01")
@@ -89,12 +96,12 @@ def test_a_changed_source_is_told_as_it_is_then(story: Story, method: str, membe
     name = member.partition("/")[0]
     told = [event.body["source"] for event in story.events(SOURCE_UPDATED)]
     found = [each for each in told if each.items() <= state.items() and each.get(name) == state.get(name)]
-    assert found, story.hook.told()
+    assert found, story.hook.summary()
 
 
 @pytest.mark.behaviour("EVT-SX-01", "SRC-LIFE-05")
 def test_a_source_is_told_to_be_gone_once_with_its_last_flow(story: Story) -> None:
-    event = only(story.events(SOURCE_DELETED))
+    event = single_event(story.events(SOURCE_DELETED))
     assert event.body == {"source_id": story.source_id}
     told = [event.type for event in story.hook.events(about=story.source_id)]
     assert told[-1] == SOURCE_DELETED

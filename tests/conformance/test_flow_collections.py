@@ -8,7 +8,7 @@ import pytest
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.deletions import delete_flow
 from tests.conformance.kit.documents import AUDIO, MULTI, Json, flow
-from tests.conformance.kit.flow_states import is_there, put_flow, read_flow
+from tests.conformance.kit.flow_states import flow_exists, put_flow, read_flow
 from tests.conformance.kit.ids import fresh
 
 ROUTES = ("flow", "flow_collection")
@@ -110,7 +110,7 @@ def test_a_broken_collection_is_refused_and_changes_nothing(
 def test_a_new_flow_with_an_unknown_member_is_not_created(tams: TamsClient) -> None:
     document = flow(MULTI, flow_collection=[{"id": fresh()}])
     assert put_flow(tams, document).status_code == 400
-    assert not is_there(tams, document["id"])
+    assert not flow_exists(tams, document["id"])
     assert tams.get(f"/sources/{document['source_id']}").status_code == 404
 
 
@@ -188,15 +188,15 @@ def test_an_odd_collection_is_taken_or_refused_as_a_whole(
         "itself": [{"id": collector["id"]}],
         "circle": [{"id": outer["id"]}],
     }[shape]
-    answer = collect(tams, collector, items, route)
-    assert answer.status_code in (204, 400)
-    expected = items if answer.status_code == 204 else []
+    response = collect(tams, collector, items, route)
+    assert response.status_code in (204, 400)
+    expected = items if response.status_code == 204 else []
     assert read_flow(tams, collector["id"]).get("flow_collection", []) == expected
     for item in expected:
         assert collector["id"] in collectors(tams, item["id"])
     assert tams.get(f"/sources/{collector['source_id']}").status_code == 200
     delete_flow(tams, collector["id"])
-    assert is_there(tams, members[0]) and is_there(tams, outer["id"])
+    assert flow_exists(tams, members[0]) and flow_exists(tams, outer["id"])
 
 
 @pytest.mark.behaviour("FLOW-META-02", "FLOW-META-13")

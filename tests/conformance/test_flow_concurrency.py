@@ -5,11 +5,11 @@ from functools import partial
 import pytest
 
 from tests.conformance.kit.client import TamsClient
+from tests.conformance.kit.concurrency import run_concurrently
 from tests.conformance.kit.documents import AUDIO, MULTI, VIDEO, flow
-from tests.conformance.kit.flow_states import is_there, put_flow, read_flow
+from tests.conformance.kit.flow_states import flow_exists, put_flow, read_flow
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.profiles import profile
-from tests.conformance.kit.together import together
 
 CLIENTS = 6
 
@@ -17,8 +17,8 @@ CLIENTS = 6
 @pytest.mark.behaviour("FLOW-PUT-01", "FLOW-PUT-02")
 def test_a_flow_is_created_by_one_of_several_clients_and_replaced_by_the_others(tams: TamsClient) -> None:
     document = flow()
-    answers = together([partial(put_flow, tams, {**document, "label": str(n)}) for n in range(CLIENTS)])
-    assert sorted(answer.status_code for answer in answers) == [201, *[204] * (CLIENTS - 1)]
+    responses = run_concurrently([partial(put_flow, tams, {**document, "label": str(n)}) for n in range(CLIENTS)])
+    assert sorted(response.status_code for response in responses) == [201, *[204] * (CLIENTS - 1)]
     assert int(read_flow(tams, document["id"])["label"]) in range(CLIENTS)
 
 
@@ -26,22 +26,22 @@ def test_a_flow_is_created_by_one_of_several_clients_and_replaced_by_the_others(
 def test_a_new_source_has_the_format_of_all_its_first_flows(tams: TamsClient) -> None:
     source_id = fresh()
     documents = [flow((VIDEO, AUDIO)[n % 2], source_id=source_id) for n in range(CLIENTS)]
-    answers = together([partial(put_flow, tams, each) for each in documents])
+    responses = run_concurrently([partial(put_flow, tams, each) for each in documents])
     format_ = tams.get(f"/sources/{source_id}").json()["format"]
-    for document, answer in zip(documents, answers, strict=True):
-        assert answer.status_code == (201 if document["format"] == format_ else 400)
-        assert is_there(tams, document["id"]) == (answer.status_code == 201)
+    for document, response in zip(documents, responses, strict=True):
+        assert response.status_code == (201 if document["format"] == format_ else 400)
+        assert flow_exists(tams, document["id"]) == (response.status_code == 201)
 
 
 @pytest.mark.behaviour("FLOW-TAG-03", "FLOW-TAG-06", "FLOW-META-15")
 def test_tags_set_by_several_clients_all_stay(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
     wanted = {f"tag-{n}": str(n) for n in range(CLIENTS)}
-    answers = together(
+    responses = run_concurrently(
         [partial(tams.put, f"/flows/{flow_id}/tags/{name}", value) for name, value in wanted.items()]
         + [partial(tams.put, f"/flows/{flow_id}/label", "L"), partial(tams.put, f"/flows/{flow_id}/max_bit_rate", 5)]
     )
-    assert {answer.status_code for answer in answers} == {204}
+    assert {response.status_code for response in responses} == {204}
     read = read_flow(tams, flow_id)
     assert (read["tags"], read["label"], read["max_bit_rate"]) == (wanted, "L", 5)
 
@@ -50,8 +50,8 @@ def test_tags_set_by_several_clients_all_stay(tams: TamsClient) -> None:
 def test_a_member_knows_every_collector_that_took_it_at_one_moment(tams: TamsClient) -> None:
     member = tams.make_flow()["id"]
     documents = [flow(MULTI, flow_collection=[{"id": member}]) for _ in range(CLIENTS)]
-    answers = together([partial(put_flow, tams, each) for each in documents])
-    assert {answer.status_code for answer in answers} == {201}
+    responses = run_concurrently([partial(put_flow, tams, each) for each in documents])
+    assert {response.status_code for response in responses} == {201}
     assert sorted(read_flow(tams, member)["collected_by"]) == sorted(each["id"] for each in documents)
 
 
@@ -59,7 +59,7 @@ def test_a_member_knows_every_collector_that_took_it_at_one_moment(tams: TamsCli
 @pytest.mark.parametrize("attempt", range(3))
 def test_a_flow_deleted_while_it_is_collected_is_not_listed_by_a_dead_name(tams: TamsClient, attempt: int) -> None:
     member, parent = tams.make_flow()["id"], tams.make_flow(flow(MULTI))["id"]
-    collected, deleted = together(
+    collected, deleted = run_concurrently(
         [
             partial(tams.put, f"/flows/{parent}/flow_collection", [{"id": member}]),
             partial(tams.delete, f"/flows/{member}"),
@@ -76,8 +76,8 @@ def test_a_flow_deleted_while_it_is_collected_is_not_listed_by_a_dead_name(tams:
 @pytest.mark.behaviour("FLOW-DEL-04")
 def test_a_flow_is_deleted_by_one_of_several_clients(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
-    answers = together([partial(tams.delete, f"/flows/{flow_id}") for _ in range(CLIENTS)])
-    statuses = sorted(answer.status_code for answer in answers)
+    responses = run_concurrently([partial(tams.delete, f"/flows/{flow_id}") for _ in range(CLIENTS)])
+    statuses = sorted(response.status_code for response in responses)
     assert statuses[0] in (202, 204)
     assert statuses[1:] == [404] * (CLIENTS - 1)
 
@@ -86,7 +86,7 @@ def test_a_flow_is_deleted_by_one_of_several_clients(tams: TamsClient) -> None:
 def test_a_profile_is_created_by_one_of_several_clients(tams: TamsClient) -> None:
     document = profile()
     path = f"/service/profiles/{document['id']}"
-    answers = together([partial(tams.post, path, {**document, "label": str(n)}) for n in range(CLIENTS)])
-    statuses = [answer.status_code for answer in answers]
+    responses = run_concurrently([partial(tams.post, path, {**document, "label": str(n)}) for n in range(CLIENTS)])
+    statuses = [response.status_code for response in responses]
     assert sorted(statuses) == [201, *[400] * (CLIENTS - 1)]
     assert tams.get(path).json()["label"] == str(statuses.index(201))

@@ -3,11 +3,11 @@
 import pytest
 
 from tests.conformance.kit.client import TamsClient
-from tests.conformance.kit.deletions import delete_flow, followed
+from tests.conformance.kit.deletions import await_deletion, delete_flow
 from tests.conformance.kit.documents import AUDIO, MULTI, flow, init_flow
-from tests.conformance.kit.flow_states import is_there, put_flow, read_flow
+from tests.conformance.kit.flow_states import flow_exists, put_flow, read_flow
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.skips import not_implemented
 
 MANY = 1100
@@ -23,10 +23,10 @@ def object_is_there(tams: TamsClient, object_id: str) -> bool:
 @pytest.mark.behaviour("FLOW-DEL-01", "GEN-06")
 def test_a_deleted_flow_is_gone(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
-    answer = tams.delete(f"/flows/{flow_id}")
-    assert answer.status_code in (202, 204)
-    assert answer.status_code == 202 or answer.content == b""
-    until(lambda: tams.get(f"/flows/{flow_id}").status_code == 404, "the flow is gone")
+    response = tams.delete(f"/flows/{flow_id}")
+    assert response.status_code in (202, 204)
+    assert response.status_code == 202 or response.content == b""
+    wait_until(lambda: tams.get(f"/flows/{flow_id}").status_code == 404, "the flow is gone")
     assert tams.head(f"/flows/{flow_id}").status_code == 404
     assert tams.get(f"/flows/{flow_id}/label").status_code == 404
 
@@ -48,13 +48,13 @@ def test_a_flow_of_many_segments_is_deleted_at_once_or_by_a_request(tams: TamsCl
     ]
     for start in range(0, MANY, 100):
         assert tams.post(f"/flows/{flow_id}/segments", segments[start : start + 100]).status_code == 201
-    answer = tams.delete(f"/flows/{flow_id}")
-    request = followed(tams, answer)
+    response = tams.delete(f"/flows/{flow_id}")
+    request = await_deletion(tams, response)
     if request is not None:
-        assert (answer.json()["flow_id"], answer.json()["delete_flow"]) == (flow_id, True)
-        assert (request["id"], request["flow_id"]) == (answer.json()["id"], flow_id)
-    assert not is_there(tams, flow_id)
-    until(lambda: not object_is_there(tams, object_id), "the object is gone")
+        assert (response.json()["flow_id"], response.json()["delete_flow"]) == (flow_id, True)
+        assert (request["id"], request["flow_id"]) == (response.json()["id"], flow_id)
+    assert not flow_exists(tams, flow_id)
+    wait_until(lambda: not object_is_there(tams, object_id), "the object is gone")
 
 
 @pytest.mark.behaviour("FLOW-DEL-04")
@@ -88,8 +88,8 @@ def test_the_segments_go_with_their_flow(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
     tams.make_segments(flow_id, ["[0:0_1:0)", "[1:0_2:0)"])
     delete_flow(tams, flow_id)
-    until(
-        lambda: (answer := tams.get(f"/flows/{flow_id}/segments")).status_code == 404 or answer.json() == [],
+    wait_until(
+        lambda: (response := tams.get(f"/flows/{flow_id}/segments")).status_code == 404 or response.json() == [],
         "no segment of the flow is listed",
     )
 
@@ -102,7 +102,7 @@ def test_objects_that_another_flow_uses_stay(tams: TamsClient) -> None:
     path = f"/objects/{segment['object_id']}"
     assert set(tams.get(path).json()["referenced_by_flows"]) == {first, second}
     delete_flow(tams, first)
-    until(lambda: tams.get(path).json()["referenced_by_flows"] == [second], "only the other flow is named")
+    wait_until(lambda: tams.get(path).json()["referenced_by_flows"] == [second], "only the other flow is named")
     assert [item["object_id"] for item in tams.segments(second)] == [segment["object_id"]]
 
 
@@ -112,7 +112,7 @@ def test_objects_that_no_flow_uses_go(tams: TamsClient) -> None:
     ids = [segment["object_id"] for segment in tams.make_segments(flow_id, ["[0:0_1:0)", "[1:0_2:0)"])]
     assert all(object_is_there(tams, id_) for id_ in ids)
     delete_flow(tams, flow_id)
-    until(lambda: not any(object_is_there(tams, id_) for id_ in ids), "the objects are gone")
+    wait_until(lambda: not any(object_is_there(tams, id_) for id_ in ids), "the objects are gone")
 
 
 @pytest.mark.behaviour("FLOW-DEL-09")
@@ -126,11 +126,11 @@ def test_an_init_object_stays_while_a_media_object_names_it(tams: TamsClient) ->
     reused = {"object_id": two, "timerange": media[two]}
     assert tams.post(f"/flows/{second}/segments", reused).status_code == 201
     delete_flow(tams, first)
-    until(lambda: not object_is_there(tams, one), "the first media object is gone")
+    wait_until(lambda: not object_is_there(tams, one), "the first media object is gone")
     assert object_is_there(tams, init_id)
     assert tams.segments(second)[0]["init_object"]["object_id"] == init_id
     delete_flow(tams, second)
-    until(lambda: not object_is_there(tams, init_id), "the init object is gone")
+    wait_until(lambda: not object_is_there(tams, init_id), "the init object is gone")
 
 
 @pytest.mark.behaviour("FLOW-DEL-10", "SRC-LIFE-06")
@@ -140,7 +140,7 @@ def test_a_source_goes_with_its_last_flow(tams: TamsClient) -> None:
     delete_flow(tams, first["id"])
     assert tams.get(f"/sources/{first['source_id']}").status_code == 200
     delete_flow(tams, second["id"])
-    until(lambda: tams.get(f"/sources/{first['source_id']}").status_code == 404, "the source is gone")
+    wait_until(lambda: tams.get(f"/sources/{first['source_id']}").status_code == 404, "the source is gone")
 
 
 @pytest.mark.behaviour("FLOW-DEL-11", "A28")
@@ -148,11 +148,11 @@ def test_a_collected_flow_is_deleted_and_dropped_or_kept_and_listed(tams: TamsCl
     kept, doomed = tams.make_flow(), tams.make_flow(flow(AUDIO))
     items = [{"id": doomed["id"], "role": "audio"}, {"id": kept["id"], "role": "video"}]
     parent = tams.make_flow(flow(MULTI, flow_collection=items))["id"]
-    answer = tams.delete(f"/flows/{doomed['id']}")
-    assert answer.status_code in (202, 204, 400, 403, 409)
-    if answer.status_code < 300:
-        until(lambda: read_flow(tams, parent)["flow_collection"] == items[1:], "the member is no longer listed")
-        assert not is_there(tams, doomed["id"])
+    response = tams.delete(f"/flows/{doomed['id']}")
+    assert response.status_code in (202, 204, 400, 403, 409)
+    if response.status_code < 300:
+        wait_until(lambda: read_flow(tams, parent)["flow_collection"] == items[1:], "the member is no longer listed")
+        assert not flow_exists(tams, doomed["id"])
     else:
         assert read_flow(tams, parent)["flow_collection"] == items
         assert read_flow(tams, doomed["id"])["collected_by"] == [parent]
@@ -175,10 +175,10 @@ def test_the_id_of_a_deleted_flow_can_be_used_again(tams: TamsClient) -> None:
 def test_a_flow_made_again_is_in_no_collection_of_the_former(tams: TamsClient) -> None:
     member = tams.make_flow()
     parent = tams.make_flow(flow(MULTI, flow_collection=[{"id": member["id"]}]))["id"]
-    answer = tams.delete(f"/flows/{member['id']}")
-    if answer.status_code >= 400:
+    response = tams.delete(f"/flows/{member['id']}")
+    if response.status_code >= 400:
         not_implemented("deleting a flow that is collected")
-    followed(tams, answer)
+    await_deletion(tams, response)
     assert put_flow(tams, member).status_code == 201
     assert not read_flow(tams, parent).get("flow_collection")
     assert not read_flow(tams, member["id"]).get("collected_by")

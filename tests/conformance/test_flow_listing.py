@@ -7,12 +7,12 @@ import pytest
 
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, TECHNICAL, VIDEO, flow
+from tests.conformance.kit.filterable_flows import FilterableFlows, make_filterable_flows
 from tests.conformance.kit.flow_states import read_flow
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.queries import Value, with_query
-from tests.conformance.kit.shared import lasting_client
-from tests.conformance.kit.shelves import Shelf, make_shelf
+from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.timelines import make_timeline
 
 Params = dict[str, Value]
@@ -91,14 +91,14 @@ REFUSED = [
 
 
 @pytest.fixture(scope="module")
-def shelf(http: httpx.Client) -> Iterator[Shelf]:
-    with lasting_client(http) as tams:
-        yield make_shelf(tams)
+def flows(http: httpx.Client) -> Iterator[FilterableFlows]:
+    with shared_client(http) as tams:
+        yield make_filterable_flows(tams)
 
 
-def resolved(shelf: Shelf, params: Params) -> Params:
+def resolved(flows: FilterableFlows, params: Params) -> Params:
     """The parameters with ids where they name flows or other things; a name that is unknown becomes a fresh id."""
-    ids = {**shelf.ids, **shelf.known}
+    ids = {**flows.ids, **flows.related_ids}
     found: Params = {}
     for name, value in params.items():
         if name in ("source_id", "profile_id"):
@@ -116,35 +116,35 @@ def resolved(shelf: Shelf, params: Params) -> Params:
     ids=[str(params) for _, params, _ in FOUND],
 )
 def test_a_filter_finds_its_flows_and_no_others(
-    tams: TamsClient, shelf: Shelf, params: Params, names: set[str]
+    tams: TamsClient, flows: FilterableFlows, params: Params, names: set[str]
 ) -> None:
     # What a filter on frame sizes or init segments says of images is open (A16, A17): no size or flag here is theirs.
-    assert shelf.found(tams, resolved(shelf, params)) == names
-    assert shelf.found(tams, resolved(shelf, params), limit=2) == names
+    assert flows.matching(tams, resolved(flows, params)) == names
+    assert flows.matching(tams, resolved(flows, params), limit=2) == names
 
 
 @pytest.mark.behaviour("FLOW-LIST-13", "A17")
-def test_a_video_flow_that_says_nothing_of_init_segments_has_none(tams: TamsClient, shelf: Shelf) -> None:
-    found = shelf.found(tams, {"init_segments": False, "format": VIDEO})
+def test_a_video_flow_that_says_nothing_of_init_segments_has_none(tams: TamsClient, flows: FilterableFlows) -> None:
+    found = flows.matching(tams, {"init_segments": False, "format": VIDEO})
     assert found == {"sd", "hd", "init-not", "linked", "parted"}
 
 
 @pytest.mark.behaviour("FLOW-LIST-06")
 def test_a_flow_that_parted_from_its_profile_is_found_by_its_technical_data_only(
-    tams: TamsClient, shelf: Shelf
+    tams: TamsClient, flows: FilterableFlows
 ) -> None:
-    assert "profile_id" not in read_flow(tams, shelf.ids["parted"])
-    assert "parted" not in shelf.found(tams, {"profile_id": shelf.known["profile"]})
-    assert "parted" in shelf.found(tams, {"codec": "video/h264", "frame_width": 1280})
+    assert "profile_id" not in read_flow(tams, flows.ids["parted"])
+    assert "parted" not in flows.matching(tams, {"profile_id": flows.related_ids["profile"]})
+    assert "parted" in flows.matching(tams, {"codec": "video/h264", "frame_width": 1280})
 
 
 @pytest.mark.behaviour("FLOW-LIST-07", "FLOW-LIST-08")
 def test_flows_that_match_a_profile_without_being_made_from_it_are_not_found_by_it(
-    tams: TamsClient, shelf: Shelf
+    tams: TamsClient, flows: FilterableFlows
 ) -> None:
-    linked, plain = (read_flow(tams, shelf.ids[name]) for name in ("linked", "sd"))
+    linked, plain = (read_flow(tams, flows.ids[name]) for name in ("linked", "sd"))
     assert {name: linked[name] for name in TECHNICAL[VIDEO]} == {name: plain[name] for name in TECHNICAL[VIDEO]}
-    assert shelf.found(tams, {"profile_id": shelf.known["profile"]}) == {"linked"}
+    assert flows.matching(tams, {"profile_id": flows.related_ids["profile"]}) == {"linked"}
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,9 @@ def test_a_malformed_filter_is_refused(tams: TamsClient, method: str, name: str,
 
 
 @pytest.mark.behaviour("FLOW-LIST-09")
-def test_flows_are_found_by_their_whole_label(tams: TamsClient, shelf: Shelf) -> None:
-    assert shelf.found(tams, {}) == set(shelf.ids)
-    for other in (shelf.label[:-1], shelf.label.upper(), f" {shelf.label}", f"{shelf.label[:-1]}_"):
+def test_flows_are_found_by_their_whole_label(tams: TamsClient, flows: FilterableFlows) -> None:
+    assert flows.matching(tams, {}) == set(flows.ids)
+    for other in (flows.label[:-1], flows.label.upper(), f" {flows.label}", f"{flows.label[:-1]}_"):
         assert tams.request("GET", with_query("/flows", {"label": other})).json() == []
 
 
@@ -175,9 +175,9 @@ def test_a_flow_is_found_by_its_new_label_only(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-LIST-01", "FLOW-LIST-19")
-def test_a_flow_is_listed_as_it_is_read(tams: TamsClient, shelf: Shelf) -> None:
-    listed = tams.get("/flows", label=shelf.label).json()
-    assert len(listed) == len(shelf.ids)
+def test_a_flow_is_listed_as_it_is_read(tams: TamsClient, flows: FilterableFlows) -> None:
+    listed = tams.get("/flows", label=flows.label).json()
+    assert len(listed) == len(flows.ids)
     for item in listed:
         item.pop("timerange", None)
         assert item == read_flow(tams, item["id"])
@@ -217,5 +217,5 @@ def test_a_flow_whose_content_is_deleted_is_found_among_those_without(tams: Tams
 
     assert found("[0:0_1:0)") and not found("()")
     assert tams.delete(f"/flows/{made['id']}/segments").status_code in (202, 204)
-    until(lambda: found("()"), "the flow is found among those without content")
+    wait_until(lambda: found("()"), "the flow is found among those without content")
     assert not found("[0:0_1:0)")

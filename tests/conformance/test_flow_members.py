@@ -70,9 +70,9 @@ def linked(tams: TamsClient) -> Json:
 @pytest.mark.parametrize(("name", "value"), each(GOOD, "01"))
 def test_a_member_of_the_flow_is_read_at_its_own_path(tams: TamsClient, name: str, value: Any) -> None:
     document = tams.make_flow(flow(**{name: value}))
-    answer = tams.get(path_of(document, name))
-    assert (answer.status_code, answer.json()) == (200, value)
-    assert answer.headers["content-type"].partition(";")[0] == "application/json"
+    response = tams.get(path_of(document, name))
+    assert (response.status_code, response.json()) == (200, value)
+    assert response.headers["content-type"].partition(";")[0] == "application/json"
     head = tams.head(path_of(document, name))
     assert (head.status_code, head.content) == (200, b"")
 
@@ -81,8 +81,8 @@ def test_a_member_of_the_flow_is_read_at_its_own_path(tams: TamsClient, name: st
 @pytest.mark.parametrize(("name", "value"), each(GOOD, "02"))
 def test_a_member_is_set_and_then_replaced(tams: TamsClient, bare: Json, name: str, value: Any) -> None:
     for sent in (value, GOOD[name][0], value):
-        answer = tams.put(path_of(bare, name), sent)
-        assert (answer.status_code, answer.content) == (204, b"")
+        response = tams.put(path_of(bare, name), sent)
+        assert (response.status_code, response.content) == (204, b"")
         assert tams.get(path_of(bare, name)).json() == sent
         assert read_flow(tams, bare["id"])[name] == sent
 
@@ -111,8 +111,8 @@ def test_a_member_of_the_wrong_kind_is_refused(tams: TamsClient, name: str, valu
 )
 def test_a_deleted_member_is_gone_and_the_others_are_not(tams: TamsClient, name: str) -> None:
     document = tams.make_flow(flow(**{each_name: values[0] for each_name, values in GOOD.items()}))
-    answer = tams.delete(path_of(document, name))
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = tams.delete(path_of(document, name))
+    assert (response.status_code, response.content) == (204, b"")
     read = read_flow(tams, document["id"])
     assert name not in read
     assert {other: read[other] for other in IDS if other != name} == {
@@ -123,10 +123,10 @@ def test_a_deleted_member_is_gone_and_the_others_are_not(tams: TamsClient, name:
 @pytest.mark.behaviour("FLOW-DESC-04", "FLOW-LABEL-04", "FLOW-FC-01", "A15")
 @pytest.mark.parametrize("name", [*IDS, "flow_collection"])
 def test_a_member_that_is_not_set_is_not_found_or_empty(tams: TamsClient, bare: Json, name: str) -> None:
-    answer = tams.get(path_of(bare, name))
-    assert answer.status_code in (200, 404)
-    assert answer.status_code == 404 or answer.json() in ("", [], 0)
-    assert tams.head(path_of(bare, name)).status_code == answer.status_code
+    response = tams.get(path_of(bare, name))
+    assert response.status_code in (200, 404)
+    assert response.status_code == 404 or response.json() in ("", [], 0)
+    assert tams.head(path_of(bare, name)).status_code == response.status_code
     assert tams.delete(path_of(bare, name)).status_code in (204, 404)
     assert not read_flow(tams, bare["id"]).get(name)
 
@@ -160,8 +160,8 @@ def test_a_flow_is_found_by_the_label_it_has_now(tams: TamsClient, bare: Json) -
 @pytest.mark.parametrize("members", [{}, {"read_only": False}, {"read_only": True}], ids=str)
 def test_read_only_is_false_until_it_is_set(tams: TamsClient, members: Json) -> None:
     document = tams.make_flow(flow(**members))
-    answer = tams.get(path_of(document, "read_only"))
-    assert (answer.status_code, answer.json()) == (200, members.get("read_only", False))
+    response = tams.get(path_of(document, "read_only"))
+    assert (response.status_code, response.json()) == (200, members.get("read_only", False))
     assert tams.head(path_of(document, "read_only")).status_code == 200
 
 
@@ -227,7 +227,7 @@ def test_the_average_bit_rate_is_free_after_the_link_has_ended(tams: TamsClient,
 @pytest.mark.behaviour("FLOW-ABR-07", "A31", "AMB-07")
 def test_the_average_bit_rate_of_a_profile_is_not_deleted_from_one_flow(tams: TamsClient, linked: Json) -> None:
     before = read_flow(tams, linked["id"])
-    answer = tams.delete(path_of(linked, "avg_bit_rate"))
-    assert answer.status_code in (204, 400, 403, 404)
-    if answer.status_code >= 400:
+    response = tams.delete(path_of(linked, "avg_bit_rate"))
+    assert response.status_code in (204, 400, 403, 404)
+    if response.status_code >= 400:
         assert read_flow(tams, linked["id"]) == before

@@ -9,7 +9,7 @@ from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import MULTI, Json, flow
 from tests.conformance.kit.flow_states import put_flow, read_flow
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 
 LONG_AGO = "2001-02-03T04:05:06Z"
 START: Json = {"label": "A", "description": "B", "tags": {"c": "d"}, "max_bit_rate": 1, "avg_bit_rate": 1}
@@ -93,7 +93,7 @@ def test_every_change_moves_the_time_of_change(tams: TamsClient, change: Change)
         assert change(tams, {**document, "metadata_updated": LONG_AGO}).status_code == 204
         return bool(read_flow(tams, document["id"])["metadata_updated"] != before)
 
-    until(moved, "another metadata_updated, however coarse the server's clock")
+    wait_until(moved, "another metadata_updated, however coarse the server's clock")
     assert not read_flow(tams, document["id"])["metadata_updated"].startswith("2001-02-03")
 
 
@@ -109,7 +109,7 @@ def test_every_removal_moves_the_time_of_change(tams: TamsClient, change: Change
         assert change(tams, document).status_code == 204
         return bool(read_flow(tams, document["id"])["metadata_updated"] not in (before, put))
 
-    until(moved, "another metadata_updated, however coarse the server's clock")
+    wait_until(moved, "another metadata_updated, however coarse the server's clock")
 
 
 @pytest.mark.behaviour("FLOW-META-03", "FLOW-META-14", "FLOW-META-04")
@@ -126,7 +126,7 @@ def test_segments_move_their_own_time_and_not_that_of_the_metadata(tams: TamsCli
         start += 1
         return bool(read_flow(tams, flow_id)["segments_updated"] != added["segments_updated"])
 
-    until(moved_by_more, "another segments_updated after a POST, however coarse the server's clock")
+    wait_until(moved_by_more, "another segments_updated after a POST, however coarse the server's clock")
     for name in ("metadata_updated", "metadata_version"):
         assert read_flow(tams, flow_id)[name] == added[name] == before[name]
 
@@ -139,13 +139,13 @@ def test_deleted_segments_move_their_own_time_and_not_that_of_the_metadata(tams:
         tams.make_segments(flow_id, ["[0:0_1:0)"])
         before = read_flow(tams, flow_id)
         assert tams.delete(f"/flows/{flow_id}/segments").status_code in (202, 204)
-        until(lambda: not tams.segments(flow_id), "a flow without segments")
+        wait_until(lambda: not tams.segments(flow_id), "a flow without segments")
         after = read_flow(tams, flow_id)
         assert after["metadata_updated"] == before["metadata_updated"]
         assert after["metadata_version"] == before["metadata_version"]
         return bool(after["segments_updated"] != before["segments_updated"])
 
-    until(moved, "another segments_updated after a DELETE, however coarse the server's clock")
+    wait_until(moved, "another segments_updated after a DELETE, however coarse the server's clock")
 
 
 @pytest.mark.behaviour("FLOW-META-04")

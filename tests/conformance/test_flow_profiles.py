@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.kit.changes import GONE, changed
+from tests.conformance.kit.changes import OMITTED, changed
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, TECHNICAL, VIDEO, Json, flow
-from tests.conformance.kit.flow_states import is_there, put_flow, read_flow
+from tests.conformance.kit.flow_states import flow_exists, put_flow, read_flow
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.profiles import linked_flow, make_profile
 
@@ -37,10 +37,10 @@ def linked(tams: TamsClient) -> Json:
 @pytest.mark.parametrize("format_", [VIDEO, AUDIO, IMAGE, DATA])
 def test_a_flow_shows_the_metadata_of_its_profile(tams: TamsClient, format_: str) -> None:
     document = linked_flow(make_profile(tams, format_)["id"])
-    answer = put_flow(tams, document)
-    assert answer.status_code == 201
+    response = put_flow(tams, document)
+    assert response.status_code == 201
     expected = {**document, **TECHNICAL[format_]}
-    assert expected.items() <= answer.json().items()
+    assert expected.items() <= response.json().items()
     assert expected.items() <= read_flow(tams, document["id"]).items()
     assert tams.get(f"/sources/{document['source_id']}").json()["format"] == format_
 
@@ -63,7 +63,7 @@ def test_label_and_tags_of_a_profile_are_not_those_of_its_flows(tams: TamsClient
 def test_an_unknown_profile_is_refused(tams: TamsClient) -> None:
     document = linked_flow(fresh())
     assert put_flow(tams, document).status_code == 400
-    assert not is_there(tams, document["id"])
+    assert not flow_exists(tams, document["id"])
 
 
 @pytest.mark.behaviour("FLOW-PROF-03", "PROF-FLOW-03")
@@ -71,7 +71,7 @@ def test_an_unknown_profile_is_refused(tams: TamsClient) -> None:
 def test_a_profile_and_whole_technical_metadata_exclude_each_other(tams: TamsClient, format_: str) -> None:
     document = flow(format_, profile_id=make_profile(tams, format_)["id"])
     assert put_flow(tams, document).status_code == 400
-    assert not is_there(tams, document["id"])
+    assert not flow_exists(tams, document["id"])
 
 
 @pytest.mark.behaviour("FLOW-PROF-04", "PROF-FLOW-03")
@@ -79,7 +79,7 @@ def test_a_profile_and_whole_technical_metadata_exclude_each_other(tams: TamsCli
 def test_a_profile_and_one_technical_member_exclude_each_other(tams: TamsClient, name: str) -> None:
     document = linked_flow(make_profile(tams, flow_metadata=RICH)["id"], **{name: RICH[name]})
     assert put_flow(tams, document).status_code == 400
-    assert not is_there(tams, document["id"])
+    assert not flow_exists(tams, document["id"])
 
 
 @pytest.mark.behaviour("FLOW-PROF-04", "FLOW-PROF-07", "PROF-FLOW-03")
@@ -109,7 +109,7 @@ def test_a_linked_flow_changes_in_what_is_its_own(tams: TamsClient, linked: Json
 @pytest.mark.behaviour("FLOW-PROF-07", "PROF-FLOW-05", "AMB-07", "A24")
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("codec", "video/hevc"), ("avg_bit_rate", 1), ("essence_parameters.frame_width", 1920), ("container", GONE)],
+    [("codec", "video/hevc"), ("avg_bit_rate", 1), ("essence_parameters.frame_width", 1920), ("container", OMITTED)],
 )
 def test_what_is_inherited_does_not_change_while_linked(tams: TamsClient, linked: Json, path: str, value: Any) -> None:
     unlinked = {name: value for name, value in linked.items() if name != "profile_id"}
@@ -154,7 +154,7 @@ def test_after_the_link_has_ended_metadata_is_free(tams: TamsClient, linked: Jso
 def test_a_flow_needs_a_profile_or_technical_metadata(tams: TamsClient, members: Json) -> None:
     document = {"id": fresh(), "source_id": fresh(), "label": "Bare", **members}
     assert put_flow(tams, document).status_code == 400
-    assert not is_there(tams, document["id"])
+    assert not flow_exists(tams, document["id"])
 
 
 @pytest.mark.behaviour("FLOW-PROF-09", "PROF-FLOW-07")
@@ -178,7 +178,7 @@ def test_an_empty_profile_on_an_unlinked_flow_counts_as_none(tams: TamsClient) -
 def test_a_profile_id_of_the_wrong_kind_is_refused(tams: TamsClient, profile_id: Any) -> None:
     document = {**flow(), "profile_id": profile_id}
     assert put_flow(tams, document).status_code == 400
-    assert not is_there(tams, document["id"])
+    assert not flow_exists(tams, document["id"])
 
 
 @pytest.mark.behaviour("FLOW-PROF-11", "FLOW-SRC-01")
@@ -186,7 +186,7 @@ def test_a_profile_of_another_format_than_the_source_is_refused(tams: TamsClient
     video = tams.make_flow()
     document = {**linked_flow(make_profile(tams, AUDIO)["id"]), "source_id": video["source_id"]}
     assert put_flow(tams, document).status_code == 400
-    assert not is_there(tams, document["id"])
+    assert not flow_exists(tams, document["id"])
 
 
 @pytest.mark.behaviour("PROF-FLOW-08")

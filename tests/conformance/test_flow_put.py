@@ -5,10 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conformance.kit.changes import GONE, changed
+from tests.conformance.kit.changes import OMITTED, changed
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, VIDEO, flow
-from tests.conformance.kit.flow_states import is_there, put_flow, read_flow
+from tests.conformance.kit.flow_states import flow_exists, put_flow, read_flow
 from tests.conformance.kit.ids import fresh, fresh_name
 
 OPTIONAL: list[tuple[str, Any]] = [
@@ -29,9 +29,9 @@ OPTIONAL: list[tuple[str, Any]] = [
 @pytest.mark.parametrize("format_", [VIDEO, AUDIO, IMAGE, DATA, MULTI])
 def test_a_flow_of_each_format_is_created_and_read_back(tams: TamsClient, format_: str) -> None:
     document = flow(format_)
-    answer = put_flow(tams, document)
-    assert answer.status_code == 201
-    assert document.items() <= answer.json().items()
+    response = put_flow(tams, document)
+    assert response.status_code == 201
+    assert document.items() <= response.json().items()
     assert document.items() <= read_flow(tams, document["id"]).items()
 
 
@@ -44,38 +44,38 @@ def test_what_creation_answers_is_what_is_read(tams: TamsClient) -> None:
 @pytest.mark.behaviour("FLOW-PUT-02", "GEN-06")
 def test_replacing_a_flow_answers_without_a_body(tams: TamsClient) -> None:
     document = tams.make_flow()
-    answer = put_flow(tams, {**document, "label": "B"})
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = put_flow(tams, {**document, "label": "B"})
+    assert (response.status_code, response.content) == (204, b"")
     assert read_flow(tams, document["id"])["label"] == "B"
 
 
 @pytest.mark.behaviour("FLOW-PUT-04", "FLOW-SRC-06")
 def test_another_id_in_the_body_is_refused(tams: TamsClient) -> None:
     document, path_id = flow(), fresh()
-    tams.remember(path_id)
+    tams.delete_later(path_id)
     assert tams.put(f"/flows/{path_id}", document).status_code == 400
-    assert not is_there(tams, path_id)
-    assert not is_there(tams, document["id"])
+    assert not flow_exists(tams, path_id)
+    assert not flow_exists(tams, document["id"])
 
 
 @pytest.mark.behaviour("FLOW-PUT-04", "FLOW-SRC-06")
 def test_the_id_of_a_flow_cannot_be_changed(tams: TamsClient) -> None:
     document, other = tams.make_flow(), fresh()
-    tams.remember(other)
+    tams.delete_later(other)
     assert tams.put(f"/flows/{document['id']}", {**document, "id": other}).status_code == 400
     assert read_flow(tams, document["id"])["id"] == document["id"]
-    assert not is_there(tams, other)
+    assert not flow_exists(tams, other)
 
 
 @pytest.mark.behaviour("FLOW-PUT-05")
 @pytest.mark.parametrize("name", ["id", "source_id"])
-@pytest.mark.parametrize("value", [GONE, None, "nonsense", 5], ids=["missing", "null", "malformed", "number"])
+@pytest.mark.parametrize("value", [OMITTED, None, "nonsense", 5], ids=["missing", "null", "malformed", "number"])
 def test_a_flow_needs_its_id_and_its_source(tams: TamsClient, name: str, value: Any) -> None:
     document = flow()
-    tams.remember(document["id"])
-    answer = tams.put(f"/flows/{document['id']}", changed(document, name, value))
-    assert answer.status_code == 400
-    assert not is_there(tams, document["id"])
+    tams.delete_later(document["id"])
+    response = tams.put(f"/flows/{document['id']}", changed(document, name, value))
+    assert response.status_code == 400
+    assert not flow_exists(tams, document["id"])
 
 
 @pytest.mark.behaviour("FLOW-PUT-06", "GEN-01", "A02")
@@ -107,7 +107,7 @@ def test_a_collection_goes_when_left_out(tams: TamsClient) -> None:
 @pytest.mark.behaviour("FLOW-PUT-08", "A30")
 def test_read_only_false_goes_when_left_out(tams: TamsClient) -> None:
     document = tams.make_flow(flow(read_only=False))
-    assert put_flow(tams, changed(document, "read_only", GONE)).status_code == 204
+    assert put_flow(tams, changed(document, "read_only", OMITTED)).status_code == 204
     assert not read_flow(tams, document["id"]).get("read_only")
 
 
@@ -119,7 +119,7 @@ def test_tags_are_replaced_and_not_merged(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-PUT-09", "FLOW-PUT-10", "TAG-08")
-@pytest.mark.parametrize("tags", [GONE, {}], ids=["left-out", "empty"])
+@pytest.mark.parametrize("tags", [OMITTED, {}], ids=["left-out", "empty"])
 def test_tags_that_a_put_takes_away_are_no_longer_found(tams: TamsClient, tags: Any) -> None:
     name = fresh_name()
     document = tams.make_flow(flow(tags={name: "1"}))
@@ -146,9 +146,9 @@ def test_a_flow_as_it_is_read_can_be_put_back(tams: TamsClient, format_: str) ->
 @pytest.mark.behaviour("FLOW-PUT-12", "A21")
 def test_a_member_that_no_schema_knows_does_no_harm(tams: TamsClient) -> None:
     document = flow(label="D")
-    answer = put_flow(tams, {**document, "x-" + fresh_name(): {"a": 1}})
-    assert answer.status_code in (201, 400)
-    assert is_there(tams, document["id"]) == (answer.status_code == 201)
+    response = put_flow(tams, {**document, "x-" + fresh_name(): {"a": 1}})
+    assert response.status_code in (201, 400)
+    assert flow_exists(tams, document["id"]) == (response.status_code == 201)
 
 
 @pytest.mark.behaviour("FLOW-PUT-13")
@@ -186,7 +186,13 @@ def test_a_flow_may_be_read_only_from_its_creation(tams: TamsClient) -> None:
 @pytest.mark.behaviour("FLOW-META-17")
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("format", GONE), ("codec", "h264"), ("essence_parameters.frame_width", 0), ("tags", {"a": 1}), ("status", "x")],
+    [
+        ("format", OMITTED),
+        ("codec", "h264"),
+        ("essence_parameters.frame_width", 0),
+        ("tags", {"a": 1}),
+        ("status", "x"),
+    ],
 )
 def test_a_refused_replacement_leaves_the_flow_as_it_was(tams: TamsClient, path: str, value: Any) -> None:
     document = tams.make_flow(flow(label="G", tags={"kept": "1"}))

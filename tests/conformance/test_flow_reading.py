@@ -7,7 +7,7 @@ from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import AUDIO, MULTI, flow
 from tests.conformance.kit.flow_states import read_flow
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 
 SEGMENTS = ("[0:0_10:0)", "[10:0_20:0)", "[30:0_40:0]")
 
@@ -97,9 +97,9 @@ def test_the_timerange_follows_the_segments(tams: TamsClient) -> None:
     tams.make_segments(flow_id, ["[10:0_20:0)"])
     assert timerange() == "[0:0_20:0)"
     assert tams.delete(f"/flows/{flow_id}/segments", timerange="[0:0_10:0)").status_code in (202, 204)
-    until(lambda: timerange() == "[10:0_20:0)", "the timerange without the first segment")
+    wait_until(lambda: timerange() == "[10:0_20:0)", "the timerange without the first segment")
     assert tams.delete(f"/flows/{flow_id}/segments").status_code in (202, 204)
-    until(lambda: timerange() == "()", "the timerange without any segment")
+    wait_until(lambda: timerange() == "()", "the timerange without any segment")
 
 
 @pytest.mark.behaviour("FLOW-GET-07", "A20")
@@ -139,5 +139,5 @@ def test_the_timerange_is_limited_to_what_was_asked_for(tams: TamsClient, within
     ids=str,
 )
 def test_a_malformed_query_is_refused(tams: TamsClient, method: str, params: dict[str, str]) -> None:
-    answer: httpx.Response = tams.request(method, f"/flows/{tams.make_flow()['id']}", params=params)
-    assert answer.status_code == 400
+    response: httpx.Response = tams.request(method, f"/flows/{tams.make_flow()['id']}", params=params)
+    assert response.status_code == 400

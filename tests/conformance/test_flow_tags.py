@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.client import TamsClient, path_segment
 from tests.conformance.kit.documents import Json, flow
 from tests.conformance.kit.flow_states import read_flow
 from tests.conformance.kit.ids import fresh, fresh_name
@@ -16,7 +16,7 @@ NAMES = ["a b", "a/b", "a%2Fb", "a.b", "a&b=c?d#e", "\N{SNOWMAN}é", "..", "a+b"
 
 def tags_path(document: Json, name: str | None = None) -> str:
     path = f"/flows/{document['id']}/tags"
-    return path if name is None else f"{path}/{part(name)}"
+    return path if name is None else f"{path}/{path_segment(name)}"
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def tagged(tams: TamsClient) -> Json:
 def test_tags_are_read_together_and_one_by_one(tams: TamsClient, tagged: Json) -> None:
     assert tams.get(tags_path(tagged)).json() == tagged["tags"]
     for name, value in tagged["tags"].items():
-        answer = tams.get(tags_path(tagged, name))
-        assert (answer.status_code, answer.json()) == (200, value)
+        response = tams.get(tags_path(tagged, name))
+        assert (response.status_code, response.json()) == (200, value)
     for path in (tags_path(tagged), tags_path(tagged, "genre")):
         head = tams.head(path)
         assert (head.status_code, head.content) == (200, b"")
@@ -38,8 +38,8 @@ def test_tags_are_read_together_and_one_by_one(tams: TamsClient, tagged: Json) -
 
 @pytest.mark.behaviour("FLOW-TAG-01")
 def test_a_flow_without_tags_has_an_empty_map_of_them(tams: TamsClient) -> None:
-    answer = tams.get(tags_path(tams.make_flow()))
-    assert (answer.status_code, answer.json()) == (200, {})
+    response = tams.get(tags_path(tams.make_flow()))
+    assert (response.status_code, response.json()) == (200, {})
 
 
 @pytest.mark.behaviour("FLOW-TAG-02")
@@ -64,8 +64,8 @@ def test_a_flow_that_was_never_made_has_no_tags(tams: TamsClient, flow_id: str |
 @pytest.mark.parametrize("value", VALUES, ids=repr)
 @pytest.mark.parametrize("name", ["genre", "new"], ids=["replaced", "added"])
 def test_a_tag_is_set_and_the_others_stay(tams: TamsClient, tagged: Json, name: str, value: Any) -> None:
-    answer = tams.put(tags_path(tagged, name), value)
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = tams.put(tags_path(tagged, name), value)
+    assert (response.status_code, response.content) == (204, b"")
     assert tams.get(tags_path(tagged, name)).json() == value
     assert tams.get(tags_path(tagged)).json() == {**tagged["tags"], name: value}
     assert read_flow(tams, tagged["id"])["tags"] == {**tagged["tags"], name: value}
@@ -82,8 +82,8 @@ def test_a_broken_tag_is_refused(tams: TamsClient, tagged: Json, name: str, valu
 @pytest.mark.behaviour("FLOW-TAG-07", "FLOW-TAG-06")
 @pytest.mark.parametrize("name", ["genre", "presenters"])
 def test_a_tag_is_deleted_and_the_others_stay(tams: TamsClient, tagged: Json, name: str) -> None:
-    answer = tams.delete(tags_path(tagged, name))
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = tams.delete(tags_path(tagged, name))
+    assert (response.status_code, response.content) == (204, b"")
     assert tams.get(tags_path(tagged, name)).status_code == 404
     left = {other: value for other, value in tagged["tags"].items() if other != name}
     assert tams.get(tags_path(tagged)).json() == left

@@ -5,9 +5,9 @@ import pytest
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json, init_flow
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.places import VIEWS, add_url, backends, get_urls, home_backend, shown
+from tests.conformance.kit.instances import VIEWS, add_uncontrolled_url, backends, default_backend, get_urls, read_view
 from tests.conformance.kit.queries import with_query
-from tests.conformance.kit.segments import register
+from tests.conformance.kit.segments import register_segment
 
 by_view = pytest.mark.parametrize("view", VIEWS)
 
@@ -18,7 +18,7 @@ PLAIN = {"url", "presigned", "label"}
 def placed(tams: TamsClient) -> tuple[str, str]:
     """The ids of a flow and of the object of its only segment."""
     flow = tams.make_flow()
-    return flow["id"], register(tams, flow["id"])
+    return flow["id"], register_segment(tams, flow["id"])
 
 
 def labels(urls: list[Json]) -> set[str | None]:
@@ -28,7 +28,7 @@ def labels(urls: list[Json]) -> set[str | None]:
 @by_view
 @pytest.mark.behaviour("SEG-GET-19", "SEG-GET-21", "SB-USE-03", "SEG-GET-24")
 def test_a_stored_object_has_urls_of_its_backend(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
-    home = home_backend(tams)
+    home = default_backend(tams)
     urls = get_urls(tams, view, *placed, verbose_storage=True)
     assert urls
     for each in urls:
@@ -41,7 +41,7 @@ def test_a_stored_object_has_urls_of_its_backend(tams: TamsClient, placed: tuple
 @pytest.mark.behaviour("SEG-GET-22", "AMB-34")
 @pytest.mark.parametrize("asked", [None, False])
 def test_urls_are_terse_unless_asked(tams: TamsClient, placed: tuple[str, str], view: str, asked: bool | None) -> None:
-    add_url(tams, placed[1])
+    add_uncontrolled_url(tams, placed[1])
     urls = get_urls(tams, view, *placed, verbose_storage=asked)
     assert len(urls) >= 2
     assert all("url" in each and set(each) <= PLAIN for each in urls)
@@ -63,7 +63,7 @@ def test_verbose_urls_tell_what_the_service_tells_of_their_backend(
 @by_view
 @pytest.mark.behaviour("SEG-GET-24", "OBJ-INST-POST-07", "SEG-GET-21")
 def test_uncontrolled_urls_say_so_when_asked(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
-    sent = add_url(tams, placed[1])
+    sent = add_uncontrolled_url(tams, placed[1])
     (found,) = [
         each for each in get_urls(tams, view, *placed, verbose_storage=True) if each.get("label") == sent["label"]
     ]
@@ -77,8 +77,12 @@ def test_uncontrolled_urls_say_so_when_asked(tams: TamsClient, placed: tuple[str
 def test_labels_choose_among_urls(
     tams: TamsClient, placed: tuple[str, str], view: str, wanted: list[str] | None
 ) -> None:
-    home = home_backend(tams).get("label")
-    named = {"a": add_url(tams, placed[1])["label"], "b": add_url(tams, placed[1])["label"], "home": home}
+    home = default_backend(tams).get("label")
+    named = {
+        "a": add_uncontrolled_url(tams, placed[1])["label"],
+        "b": add_uncontrolled_url(tams, placed[1])["label"],
+        "home": home,
+    }
     asked = None if wanted is None else [named.get(each) or fresh() for each in wanted]
     found = labels(get_urls(tams, view, *placed, accept_get_urls=asked))
     expected = set(named.values()) if wanted is None else {named[each] for each in wanted if each in named}
@@ -92,8 +96,8 @@ def test_labels_choose_among_urls(
 def test_labels_with_commas_and_other_characters_can_be_asked_for(
     tams: TamsClient, placed: tuple[str, str], view: str
 ) -> None:
-    sent = add_url(tams, placed[1], label=f"left, right & Ünten/{fresh()}")
-    add_url(tams, placed[1])
+    sent = add_uncontrolled_url(tams, placed[1], label=f"left, right & Ünten/{fresh()}")
+    add_uncontrolled_url(tams, placed[1])
     assert labels(get_urls(tams, view, *placed, accept_get_urls=[sent["label"]])) == {sent["label"]}
 
 
@@ -109,8 +113,8 @@ def test_no_labels_at_all_leave_no_urls(tams: TamsClient, placed: tuple[str, str
 def test_storage_ids_choose_among_urls_and_drop_those_without(
     tams: TamsClient, placed: tuple[str, str], view: str, verbose: bool
 ) -> None:
-    home = home_backend(tams)
-    elsewhere = add_url(tams, placed[1])["label"]
+    home = default_backend(tams)
+    elsewhere = add_uncontrolled_url(tams, placed[1])["label"]
     found = get_urls(tams, view, *placed, accept_storage_ids=[fresh(), home["id"]], verbose_storage=verbose)
     assert labels(found) == {home.get("label")}
     assert get_urls(tams, view, *placed, accept_storage_ids=[fresh()], verbose_storage=verbose) == []
@@ -121,17 +125,17 @@ def test_storage_ids_choose_among_urls_and_drop_those_without(
 @pytest.mark.behaviour("SEG-GET-30", "A35")
 def test_no_storage_ids_are_no_filter_or_refused(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
     path = f"/flows/{placed[0]}/segments" if view == "segment" else f"/objects/{placed[1]}"
-    answer = tams.request("GET", f"{path}?accept_storage_ids=")
-    assert answer.status_code in (200, 400)
-    if answer.status_code == 200:
-        document = answer.json()[0] if view == "segment" else answer.json()
+    response = tams.request("GET", f"{path}?accept_storage_ids=")
+    assert response.status_code in (200, 400)
+    if response.status_code == 200:
+        document = response.json()[0] if view == "segment" else response.json()
         assert len(document["get_urls"]) == len(get_urls(tams, view, *placed))
 
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-32", "OBJ-13", "A62")
 def test_presigned_urls_and_others_can_be_told_apart(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
-    elsewhere = add_url(tams, placed[1])["label"]
+    elsewhere = add_uncontrolled_url(tams, placed[1])["label"]
     every = get_urls(tams, view, *placed)
     signed = get_urls(tams, view, *placed, presigned=True)
     plain = get_urls(tams, view, *placed, presigned=False)
@@ -145,8 +149,8 @@ def test_presigned_urls_and_others_can_be_told_apart(tams: TamsClient, placed: t
 @by_view
 @pytest.mark.behaviour("SEG-GET-33", "TAGQ-02", "TAGQ-06", "TAGQ-07", "A63", "T02")
 def test_tags_of_the_backend_choose_among_urls(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
-    home = home_backend(tams)
-    elsewhere = add_url(tams, placed[1])["label"]
+    home = default_backend(tams)
+    elsewhere = add_uncontrolled_url(tams, placed[1])["label"]
     for name, value in home.get("tags", {}).items():
         one = value if isinstance(value, str) else value[0]
         assert labels(get_urls(tams, view, *placed, **{f"storage_backend_tag.{name}": ["no", one]})) == {home["label"]}
@@ -168,8 +172,8 @@ def test_tags_of_the_backend_choose_among_urls(tams: TamsClient, placed: tuple[s
 @by_view
 @pytest.mark.behaviour("SEG-GET-34", "SEG-GET-35")
 def test_a_url_must_pass_every_filter(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
-    home = home_backend(tams)
-    elsewhere = add_url(tams, placed[1])["label"]
+    home = default_backend(tams)
+    elsewhere = add_uncontrolled_url(tams, placed[1])["label"]
     assert get_urls(tams, view, *placed, accept_storage_ids=[home["id"]], accept_get_urls=[elsewhere]) == []
     assert get_urls(tams, view, *placed, presigned=True, accept_get_urls=[elsewhere]) == []
     assert labels(get_urls(tams, view, *placed, presigned=False, accept_get_urls=[elsewhere])) == {elsewhere}
@@ -181,10 +185,10 @@ def test_a_url_must_pass_every_filter(tams: TamsClient, placed: tuple[str, str],
 def test_filters_hold_for_the_init_object_too(tams: TamsClient, view: str, filters: dict[str, object]) -> None:
     flow = tams.make_flow(init_flow())
     init_id, object_id = tams.make_objects(flow["id"], 2)
-    register(tams, flow["id"], object_id=object_id, init_object_id=init_id)
-    assert shown(tams, view, flow["id"], object_id)["init_object"]["get_urls"]
+    register_segment(tams, flow["id"], object_id=object_id, init_object_id=init_id)
+    assert read_view(tams, view, flow["id"], object_id)["init_object"]["get_urls"]
     asked = {name: [fresh()] if value == ["fresh"] else "" for name, value in filters.items()}
-    document = shown(tams, view, flow["id"], object_id, **asked)
+    document = read_view(tams, view, flow["id"], object_id, **asked)
     assert document.get("get_urls", []) == []
     assert document["init_object"].get("get_urls", []) == []
 
@@ -213,9 +217,9 @@ def test_a_filter_that_makes_no_sense_is_refused(
 def test_urls_follow_the_object_in_every_flow_that_uses_it(tams: TamsClient, placed: tuple[str, str]) -> None:
     flow_id, object_id = placed
     other = tams.make_flow()
-    register(tams, other["id"], object_id=object_id)
-    register(tams, flow_id, "[10:0_20:0)", object_id=object_id, ts_offset="10:0")
-    label = add_url(tams, object_id)["label"]
+    register_segment(tams, other["id"], object_id=object_id)
+    register_segment(tams, flow_id, "[10:0_20:0)", object_id=object_id, ts_offset="10:0")
+    label = add_uncontrolled_url(tams, object_id)["label"]
     everywhere = [*tams.segments(flow_id), *tams.segments(other["id"])]
     assert [label in labels(each["get_urls"]) for each in everywhere] == [True, True, True]
     removed = tams.request("DELETE", with_query(f"/objects/{object_id}/instances", {"label": label}))
@@ -228,7 +232,7 @@ def test_urls_follow_the_object_in_every_flow_that_uses_it(tams: TamsClient, pla
 def test_url_filters_are_kept_from_page_to_page(tams: TamsClient) -> None:
     flow = tams.make_flow()
     segments = tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(4)])
-    wanted = [add_url(tams, each["object_id"], label=f"copy, {fresh()}")["label"] for each in segments]
+    wanted = [add_uncontrolled_url(tams, each["object_id"], label=f"copy, {fresh()}")["label"] for each in segments]
     path = with_query(f"/flows/{flow['id']}/segments", {"limit": 2, "verbose_storage": True, "accept_get_urls": wanted})
     found = [each for page in tams.pages(path) for item in page.json() for each in item["get_urls"]]
     assert [each["label"] for each in found] == wanted

@@ -7,10 +7,10 @@ import pytest
 
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.one_of_each import OneOfEach, make_one_of_each
-from tests.conformance.kit.operations import Operation, filled, operations, paths
+from tests.conformance.kit.operations import Operation, fill_path, operations, paths
+from tests.conformance.kit.sample_resources import SampleResources, make_sample_resources
 from tests.conformance.kit.service import offers_webhooks
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.shared_client import shared_client
 
 READABLE = [operation for operation in operations() if operation.method == "GET"]
 COMPARED = (
@@ -33,9 +33,9 @@ BAD_QUERIES = [
 
 
 @pytest.fixture(scope="module")
-def each(http: httpx.Client) -> Iterator[OneOfEach]:
-    with lasting_client(http) as tams:
-        yield make_one_of_each(tams)
+def each(http: httpx.Client) -> Iterator[SampleResources]:
+    with shared_client(http) as tams:
+        yield make_sample_resources(tams)
 
 
 def assert_alike(tams: TamsClient, path: str) -> httpx.Response:
@@ -52,7 +52,7 @@ def assert_alike(tams: TamsClient, path: str) -> httpx.Response:
 
 @pytest.mark.behaviour("GEN-07", "SVC-GEN-01", "SRC-GET-03", "SRC-LIST-10", "SRC-TAG-02", "SRC-TAG-04", "PAGE-15")
 @pytest.mark.parametrize("operation", READABLE, ids=str)
-def test_head_answers_as_get_does(tams: TamsClient, each: OneOfEach, operation: Operation) -> None:
+def test_head_answers_as_get_does(tams: TamsClient, each: SampleResources, operation: Operation) -> None:
     get = assert_alike(tams, each.url(operation))
     there = "request-id" not in operation.path and ("webhook" not in operation.path or offers_webhooks(tams))
     assert get.status_code == (200 if there else 404)
@@ -71,7 +71,7 @@ def test_head_of_what_is_not_there_answers_as_get_does(tams: TamsClient, operati
     ("operation", "name", "value"), BAD_QUERIES, ids=[f"{operation}-{name}" for operation, name, _ in BAD_QUERIES]
 )
 def test_head_refuses_the_queries_that_get_refuses(
-    tams: TamsClient, each: OneOfEach, operation: Operation, name: str, value: str
+    tams: TamsClient, each: SampleResources, operation: Operation, name: str, value: str
 ) -> None:
     path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"
     assert assert_alike(tams, path).status_code == 400
@@ -80,5 +80,7 @@ def test_head_refuses_the_queries_that_get_refuses(
 @pytest.mark.behaviour("GEN-07", "GEN-08")
 @pytest.mark.parametrize("path", [path for path in paths() if path.endswith(("/storage", "/instances"))])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_what_cannot_be_read_has_no_head_either(tams: TamsClient, each: OneOfEach, path: str, method: str) -> None:
-    assert 400 <= tams.request(method, filled(path, each.values)).status_code < 500
+def test_what_cannot_be_read_has_no_head_either(
+    tams: TamsClient, each: SampleResources, path: str, method: str
+) -> None:
+    assert 400 <= tams.request(method, fill_path(path, each.values)).status_code < 500

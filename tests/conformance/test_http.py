@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from tests.conformance.kit.client import TamsClient
-from tests.conformance.kit.operations import filled, methods, paths
+from tests.conformance.kit.operations import fill_path, methods, paths
+from tests.conformance.kit.raw_http import raw_request
 from tests.conformance.kit.server import Subject
-from tests.conformance.kit.wire import talk
 
 CHANGING = ("PUT", "POST", "PATCH", "DELETE")
 UNLISTED = [(method, path) for path in paths() for method in CHANGING if method not in methods(path)]
@@ -21,7 +21,7 @@ VALUES = dict.fromkeys(("flowId", "sourceId", "objectId", "profileId", "webhookI
     [("/", 200), ("/service", 200), ("/service/storage-backends", 200), ("/flows?limit=many", 400), ("/flows/x", 404)],
 )
 def test_nothing_follows_the_head_of_an_answer_to_head(subject: Subject, path: str, status: int) -> None:
-    head, rest = talk(subject.url + path, "HEAD", subject.credential)
+    head, rest = raw_request(subject.url + path, "HEAD", subject.credential)
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert rest == b""
 
@@ -30,7 +30,7 @@ def test_nothing_follows_the_head_of_an_answer_to_head(subject: Subject, path: s
 def test_nothing_follows_when_head_is_refused_for_want_of_a_credential(subject: Subject) -> None:
     if not subject.token:
         pytest.skip("no token was given for this server, which may ask for none")
-    head, rest = talk(f"{subject.url}/service", "HEAD", {})
+    head, rest = raw_request(f"{subject.url}/service", "HEAD", {})
     assert head.startswith(b"HTTP/1.1 401 ")
     assert rest == b""
 
@@ -38,10 +38,10 @@ def test_nothing_follows_when_head_is_refused_for_want_of_a_credential(subject: 
 @pytest.mark.behaviour("SVC-GEN-06", "GEN-09", "A01", "PROF-IMM-01")
 @pytest.mark.parametrize(("method", "path"), UNLISTED)
 def test_a_405_says_what_is_allowed_instead(http: httpx.Client, method: str, path: str) -> None:
-    answer = http.request(method, filled(path, VALUES))
-    assert answer.status_code in (404, 405, 501)
-    if answer.status_code == 405:
-        allowed = set(re.split(r"\s*,\s*", answer.headers["Allow"]))
+    response = http.request(method, fill_path(path, VALUES))
+    assert response.status_code in (404, 405, 501)
+    if response.status_code == 405:
+        allowed = set(re.split(r"\s*,\s*", response.headers["Allow"]))
         assert methods(path) <= allowed
         assert method not in allowed
 
@@ -49,9 +49,9 @@ def test_a_405_says_what_is_allowed_instead(http: httpx.Client, method: str, pat
 @pytest.mark.behaviour("SVC-GEN-08", "A64")
 @pytest.mark.parametrize("path", ["/", "/service", "/service/storage-backends", "/service/profiles"])
 def test_an_unknown_parameter_is_ignored(tams: TamsClient, path: str) -> None:
-    answer = tams.get(path, **{"colour": "blue", "x.y": "1"})
-    assert answer.status_code == 200
-    assert answer.json() == tams.get(path).json()
+    response = tams.get(path, **{"colour": "blue", "x.y": "1"})
+    assert response.status_code == 200
+    assert response.json() == tams.get(path).json()
 
 
 @pytest.mark.behaviour("A01")

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.client import TamsClient, path_segment
 from tests.conformance.kit.documents import MULTI, VIDEO, flow
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.one_of_each import OneOfEach, make_one_of_each
 from tests.conformance.kit.operations import Operation, operations
 from tests.conformance.kit.profiles import profile
 from tests.conformance.kit.queries import with_query
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.sample_resources import SampleResources, make_sample_resources
+from tests.conformance.kit.shared_client import shared_client
 
 MALFORMED = {
     "letters": "not-a-uuid",
@@ -36,33 +36,33 @@ ALL = pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED.key
 
 
 @pytest.fixture(scope="module")
-def each(http: httpx.Client) -> Iterator[OneOfEach]:
-    with lasting_client(http) as tams:
-        yield make_one_of_each(tams)
+def each(http: httpx.Client) -> Iterator[SampleResources]:
+    with shared_client(http) as tams:
+        yield make_sample_resources(tams)
 
 
 @pytest.mark.behaviour("GEN-01", "SVC-GEN-03", "SRC-GET-02", "SRC-DESC-08", "A02")
 @SOME
 @pytest.mark.parametrize("operation", ADDRESSED, ids=str)
 def test_nothing_is_found_under_a_malformed_id(
-    tams: TamsClient, each: OneOfEach, operation: Operation, malformed: str
+    tams: TamsClient, each: SampleResources, operation: Operation, malformed: str
 ) -> None:
     path = operation.url({**each.values, operation.uuids[0]: malformed})
-    answer = tams.request(operation.method, path, json=each.body(operation))
-    assert answer.status_code == 404 or (answer.status_code == 400 and 400 in operation.statuses)
+    response = tams.request(operation.method, path, json=each.body(operation))
+    assert response.status_code == 404 or (response.status_code == 400 and 400 in operation.statuses)
 
 
 @pytest.mark.behaviour("GEN-01", "GEN-02", "A02", "A03")
 @ALL
 @pytest.mark.parametrize("path", ["/sources/{}", "/flows/{}", "/flows/{}/segments"])
 def test_no_malformed_id_is_read(tams: TamsClient, path: str, malformed: str) -> None:
-    assert tams.get(path.format(part(malformed))).status_code in (400, 404)
+    assert tams.get(path.format(path_segment(malformed))).status_code in (400, 404)
 
 
 @pytest.mark.behaviour("SRC-GET-02", "SRC-TAG-04", "SRC-DESC-02", "SRC-DESC-06", "SRC-DESC-08", "SRC-TAG-10")
 @pytest.mark.parametrize("operation", [operation for operation in ADDRESSED if "{sourceId}" in operation.path], ids=str)
 def test_every_operation_on_an_unknown_source_answers_404(
-    tams: TamsClient, each: OneOfEach, operation: Operation
+    tams: TamsClient, each: SampleResources, operation: Operation
 ) -> None:
     unknown = fresh()
     path = operation.url({**each.values, "sourceId": unknown})
@@ -80,7 +80,7 @@ def test_a_malformed_id_in_a_flow_is_refused(tams: TamsClient, member: str, malf
         document = {"id": fresh(), "source_id": fresh(), "profile_id": malformed}
     else:
         document = flow(MULTI, **{member: malformed if member == "source_id" else [{"id": malformed}]})
-    tams.remember(document["id"])
+    tams.delete_later(document["id"])
     assert tams.put(f"/flows/{document['id']}", document).status_code == 400
     assert tams.get(f"/flows/{document['id']}").status_code == 404
 
@@ -89,8 +89,8 @@ def test_a_malformed_id_in_a_flow_is_refused(tams: TamsClient, member: str, malf
 @ALL
 def test_a_malformed_id_in_a_profile_is_refused(tams: TamsClient, malformed: str) -> None:
     id_ = fresh()
-    answer = tams.post(f"/service/profiles/{id_}", {**profile(), "id": malformed})
-    assert answer.status_code == 400
+    response = tams.post(f"/service/profiles/{id_}", {**profile(), "id": malformed})
+    assert response.status_code == 400
     assert tams.get(f"/service/profiles/{id_}").status_code == 404
 
 

@@ -5,8 +5,8 @@ import pytest
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json, flow, init_flow
 from tests.conformance.kit.ids import fresh_name
-from tests.conformance.kit.places import add_url, get_urls
-from tests.conformance.kit.segments import object_of, object_status, post_segment, register, timeranges
+from tests.conformance.kit.instances import add_uncontrolled_url, get_urls
+from tests.conformance.kit.segments import object_status, post_segment, read_object, register_segment, timeranges
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def owner(tams: TamsClient) -> Json:
 def pair(tams: TamsClient, owner: Json) -> tuple[str, str]:
     """The ids of an init object and of the media object of a segment that needs it."""
     init_id, media_id = tams.make_objects(owner["id"], 2)
-    register(tams, owner["id"], object_id=media_id, init_object_id=init_id)
+    register_segment(tams, owner["id"], object_id=media_id, init_object_id=init_id)
     return init_id, media_id
 
 
@@ -30,7 +30,7 @@ def test_segment_and_object_name_the_init_object(tams: TamsClient, owner: Json, 
     assert segment["init_object"]["object_id"] == init_id
     assert "id" not in segment["init_object"]
     assert segment["init_object"]["get_urls"]
-    document = object_of(tams, media_id)
+    document = read_object(tams, media_id)
     assert document["init_object"]["id"] == init_id
     assert document["init_object"]["get_urls"]
 
@@ -38,9 +38,9 @@ def test_segment_and_object_name_the_init_object(tams: TamsClient, owner: Json, 
 @pytest.mark.behaviour("SEG-GET-39", "OBJ-11")
 def test_without_an_init_object_none_is_named(tams: TamsClient) -> None:
     plain = tams.make_flow()
-    object_id = register(tams, plain["id"])
+    object_id = register_segment(tams, plain["id"])
     assert "init_object" not in tams.segments(plain["id"])[0]
-    assert "init_object" not in object_of(tams, object_id)
+    assert "init_object" not in read_object(tams, object_id)
 
 
 @pytest.mark.behaviour("OBJ-09", "OBJ-10", "INIT-04", "OBJ-08")
@@ -48,14 +48,14 @@ def test_an_init_object_has_no_time_and_the_flows_of_its_media(
     tams: TamsClient, owner: Json, pair: tuple[str, str]
 ) -> None:
     init_id, media_id = pair
-    init = object_of(tams, init_id)
+    init = read_object(tams, init_id)
     assert "timerange" not in init
     assert "init_object" not in init
     assert init["referenced_by_flows"] == [owner["id"]]
     assert init.get("first_referenced_by_flow", owner["id"]) == owner["id"]
     other = tams.make_flow(init_flow())
-    register(tams, other["id"], object_id=media_id)
-    assert set(object_of(tams, init_id)["referenced_by_flows"]) == {owner["id"], other["id"]}
+    register_segment(tams, other["id"], object_id=media_id)
+    assert set(read_object(tams, init_id)["referenced_by_flows"]) == {owner["id"], other["id"]}
 
 
 @pytest.mark.behaviour("SEG-POST-46", "SEG-GET-40", "SEG-POST-64")
@@ -75,8 +75,8 @@ def test_media_objects_share_an_init_object(tams: TamsClient, owner: Json, bulk:
 def test_an_init_object_is_refused_as_media(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     init_id = pair[0]
     (another,) = tams.make_objects(owner["id"], 1)
-    answer = post_segment(tams, owner["id"], init_id, "[10:0_20:0)", init_object_id=another)
-    assert answer.status_code == 400
+    response = post_segment(tams, owner["id"], init_id, "[10:0_20:0)", init_object_id=another)
+    assert response.status_code == 400
     assert post_segment(tams, tams.make_flow()["id"], init_id, "[0:0_10:0)").status_code == 400
     assert object_status(tams, another) == 404
 
@@ -84,8 +84,8 @@ def test_an_init_object_is_refused_as_media(tams: TamsClient, owner: Json, pair:
 @pytest.mark.behaviour("SEG-POST-48", "INIT-02")
 def test_a_media_object_is_refused_as_init_object(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     (another,) = tams.make_objects(owner["id"], 1)
-    answer = post_segment(tams, owner["id"], another, "[10:0_20:0)", init_object_id=pair[1])
-    assert answer.status_code == 400
+    response = post_segment(tams, owner["id"], another, "[10:0_20:0)", init_object_id=pair[1])
+    assert response.status_code == 400
     assert timeranges(tams, owner["id"]) == ["[0:0_10:0)"]
 
 
@@ -98,8 +98,8 @@ def test_an_object_is_not_its_own_init_object(tams: TamsClient, owner: Json) -> 
 @pytest.mark.behaviour("SEG-POST-50", "A44")
 def test_an_unknown_init_object_is_refused(tams: TamsClient, owner: Json) -> None:
     (object_id,) = tams.make_objects(owner["id"], 1)
-    answer = post_segment(tams, owner["id"], object_id, "[0:0_1:0)", init_object_id=fresh_name("unknown"))
-    assert answer.status_code == 400
+    response = post_segment(tams, owner["id"], object_id, "[0:0_1:0)", init_object_id=fresh_name("unknown"))
+    assert response.status_code == 400
 
 
 @pytest.mark.behaviour("SEG-POST-54", "A44")
@@ -108,8 +108,8 @@ def test_an_init_object_is_used_first_by_the_flow_of_its_allocation(tams: TamsCl
     (init_id,) = tams.make_objects(elsewhere["id"], 1)
     (object_id,) = tams.make_objects(owner["id"], 1)
     assert post_segment(tams, owner["id"], object_id, "[0:0_1:0)", init_object_id=init_id).status_code == 400
-    register(tams, elsewhere["id"], "[0:0_1:0)", init_object_id=init_id)
-    register(tams, owner["id"], "[0:0_1:0)", object_id=object_id, init_object_id=init_id)
+    register_segment(tams, elsewhere["id"], "[0:0_1:0)", init_object_id=init_id)
+    register_segment(tams, owner["id"], "[0:0_1:0)", object_id=object_id, init_object_id=init_id)
 
 
 @pytest.mark.behaviour("SEG-POST-51", "INIT-01")
@@ -120,8 +120,8 @@ def test_a_flow_without_init_segments_takes_no_init_object(tams: TamsClient, mar
         document["essence_parameters"] = {**document["essence_parameters"], "init_segments": marked}
     tams.make_flow(document)
     init_id, object_id = tams.make_objects(document["id"], 2)
-    answer = post_segment(tams, document["id"], object_id, "[0:0_1:0)", init_object_id=init_id)
-    assert answer.status_code == 400
+    response = post_segment(tams, document["id"], object_id, "[0:0_1:0)", init_object_id=init_id)
+    assert response.status_code == 400
 
 
 @pytest.mark.behaviour("SEG-POST-52", "INIT-01")
@@ -136,22 +136,22 @@ def test_a_flow_with_init_segments_wants_one_for_every_new_object(tams: TamsClie
 def test_an_object_keeps_its_init_object_in_further_use(tams: TamsClient, pair: tuple[str, str], named: bool) -> None:
     other = tams.make_flow(init_flow())
     more = {"init_object_id": pair[0]} if named else {}
-    register(tams, other["id"], object_id=pair[1], **more)
+    register_segment(tams, other["id"], object_id=pair[1], **more)
     assert tams.segments(other["id"])[0]["init_object"]["object_id"] == pair[0]
 
 
 @pytest.mark.behaviour("SEG-POST-32")
 def test_an_object_cannot_change_its_init_object(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     (another,) = tams.make_objects(owner["id"], 1)
-    answer = post_segment(tams, owner["id"], pair[1], "[10:0_20:0)", ts_offset="10:0", init_object_id=another)
-    assert answer.status_code == 400
-    assert object_of(tams, pair[1])["init_object"]["id"] == pair[0]
+    response = post_segment(tams, owner["id"], pair[1], "[10:0_20:0)", ts_offset="10:0", init_object_id=another)
+    assert response.status_code == 400
+    assert read_object(tams, pair[1])["init_object"]["id"] == pair[0]
 
 
 @pytest.mark.behaviour("SEG-DEL-16", "INIT-05", "OBJ-LIFE-04", "OBJ-LIFE-05", "DEL-04")
 def test_an_init_object_lives_as_long_as_any_of_its_media(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     init_id, media_id = pair
-    register(tams, owner["id"], "[10:0_20:0)", init_object_id=init_id)
+    register_segment(tams, owner["id"], "[10:0_20:0)", init_object_id=init_id)
     assert tams.delete(f"/flows/{owner['id']}/segments", object_id=media_id).status_code == 204
     assert (object_status(tams, media_id), object_status(tams, init_id)) == (404, 200)
     assert tams.delete(f"/flows/{owner['id']}/segments").status_code == 204
@@ -161,10 +161,10 @@ def test_an_init_object_lives_as_long_as_any_of_its_media(tams: TamsClient, owne
 @pytest.mark.behaviour("OBJ-LIFE-05", "INIT-05")
 def test_an_init_object_goes_with_its_last_flow(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     other = tams.make_flow(init_flow())
-    register(tams, other["id"], object_id=pair[1])
+    register_segment(tams, other["id"], object_id=pair[1])
     assert tams.delete(f"/flows/{owner['id']}").status_code == 204
     assert [object_status(tams, each) for each in pair] == [200, 200]
-    assert object_of(tams, pair[0])["referenced_by_flows"] == [other["id"]]
+    assert read_object(tams, pair[0])["referenced_by_flows"] == [other["id"]]
     assert tams.delete(f"/flows/{other['id']}").status_code == 204
     assert [object_status(tams, each) for each in pair] == [404, 404]
 
@@ -172,7 +172,7 @@ def test_an_init_object_goes_with_its_last_flow(tams: TamsClient, owner: Json, p
 @pytest.mark.behaviour("OBJ-INST-POST-13", "OBJ-INST-POST-14", "OBJ-INST-DEL-09", "INIT-06")
 def test_instances_of_media_and_init_objects_are_apart(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     init_id, media_id = pair
-    label = add_url(tams, media_id)["label"]
+    label = add_uncontrolled_url(tams, media_id)["label"]
     assert label not in {each.get("label") for each in get_urls(tams, "object", owner["id"], init_id)}
     assert (
         tams.post(

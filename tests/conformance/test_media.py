@@ -7,9 +7,9 @@ import pytest
 
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import DATA, Json, init_flow
-from tests.conformance.kit.media import fetch, send, stranger
-from tests.conformance.kit.places import VIEWS, get_urls
-from tests.conformance.kit.segments import register
+from tests.conformance.kit.instances import VIEWS, get_urls
+from tests.conformance.kit.media import download, send_without_credentials, upload
+from tests.conformance.kit.segments import register_segment
 from tests.conformance.kit.skips import not_implemented
 
 SMALL = b"a few bytes of media"
@@ -19,11 +19,11 @@ LARGE = bytes(range(256)) * 4096 * 3 + b"tail"
 def allocated(tams: TamsClient, flow_id: str, presigned: bool | None) -> Json:
     """One item of media_objects; skips where the server has no such URLs."""
     body = {"limit": 1} if presigned is None else {"limit": 1, "presigned": presigned}
-    answer = tams.post(f"/flows/{flow_id}/storage", body)
-    if answer.status_code == 400:
+    response = tams.post(f"/flows/{flow_id}/storage", body)
+    if response.status_code == 400:
         not_implemented(f"upload URLs with presigned {presigned}")
-    assert answer.status_code == 201, answer.text
-    item: Json = answer.json()["media_objects"][0]
+    assert response.status_code == 201, response.text
+    item: Json = response.json()["media_objects"][0]
     return item
 
 
@@ -36,23 +36,23 @@ def test_what_went_up_comes_back_from_every_url(
 ) -> None:
     flow = tams.make_flow(format_=DATA)
     item = allocated(tams, flow["id"], presigned)
-    assert send(tams, item, content).is_success
-    register(tams, flow["id"], object_id=item["object_id"])
+    assert upload(tams, item, content).is_success
+    register_segment(tams, flow["id"], object_id=item["object_id"])
     urls = get_urls(tams, view, flow["id"], item["object_id"])
     assert urls
     for url in urls:
-        answer = fetch(tams, url)
-        assert answer.status_code == 200, answer.text
-        assert answer.content == content
-        assert answer.headers["Content-Type"].startswith(flow["container"])
+        response = download(tams, url)
+        assert response.status_code == 200, response.text
+        assert response.content == content
+        assert response.headers["Content-Type"].startswith(flow["container"])
 
 
 @pytest.mark.behaviour("SEG-GET-32", "INT-04")
 def test_whoever_wants_presigned_urls_gets_one_that_works_for_strangers(tams: TamsClient) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, SMALL)[0])
+    object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, SMALL)[0])
     url, *_ = get_urls(tams, "segment", flow["id"], object_id, presigned=True)
-    assert stranger("GET", url["url"]).content == SMALL
+    assert send_without_credentials("GET", url["url"]).content == SMALL
 
 
 @pytest.mark.behaviour("STO-29", "AUTH-11")
@@ -62,13 +62,13 @@ def test_plain_urls_of_the_server_itself_want_its_credentials(tams: TamsClient) 
     put_url = item["put_url"]
     if not put_url["url"].startswith(str(tams.http.base_url).rstrip("/")):
         pytest.skip("the store of this server has an origin of its own")
-    refused = stranger("PUT", put_url["url"], SMALL, put_url["content-type"])
+    refused = send_without_credentials("PUT", put_url["url"], SMALL, put_url["content-type"])
     assert refused.status_code in (401, 403)
-    assert send(tams, item, SMALL).is_success
-    register(tams, flow["id"], object_id=item["object_id"])
+    assert upload(tams, item, SMALL).is_success
+    register_segment(tams, flow["id"], object_id=item["object_id"])
     for url in get_urls(tams, "segment", flow["id"], item["object_id"], presigned=False):
-        assert stranger("GET", url["url"]).status_code in (401, 403)
-        assert fetch(tams, url).content == SMALL
+        assert send_without_credentials("GET", url["url"]).status_code in (401, 403)
+        assert download(tams, url).content == SMALL
 
 
 @pytest.mark.behaviour("STO-27", "STO-18", "INIT-03")
@@ -76,11 +76,11 @@ def test_init_objects_come_back_with_their_own_type(tams: TamsClient) -> None:
     flow = tams.make_flow(init_flow())
     (init,) = tams.allocate(flow["id"], 1, content_type="video/mp4")
     (media,) = tams.allocate(flow["id"], 1)
-    assert send(tams, init, b"init").is_success
-    assert send(tams, media, b"media").is_success
-    register(tams, flow["id"], object_id=media["object_id"], init_object_id=init["object_id"])
+    assert upload(tams, init, b"init").is_success
+    assert upload(tams, media, b"media").is_success
+    register_segment(tams, flow["id"], object_id=media["object_id"], init_object_id=init["object_id"])
     (segment,) = tams.segments(flow["id"])
-    first, then = fetch(tams, segment["init_object"]["get_urls"][0]), fetch(tams, segment["get_urls"][0])
+    first, then = download(tams, segment["init_object"]["get_urls"][0]), download(tams, segment["get_urls"][0])
     assert (first.content, first.headers["Content-Type"]) == (b"init", "video/mp4")
     assert (then.content, then.headers["Content-Type"]) == (b"media", flow["container"])
 
@@ -91,9 +91,9 @@ def test_a_checksum_may_come_with_the_bytes(tams: TamsClient, presigned: bool) -
     flow = tams.make_flow()
     item = allocated(tams, flow["id"], presigned)
     digest = base64.b64encode(hashlib.md5(SMALL).digest()).decode()
-    assert send(tams, item, SMALL, {"Content-MD5": digest}).is_success
-    register(tams, flow["id"], object_id=item["object_id"])
-    assert fetch(tams, get_urls(tams, "segment", flow["id"], item["object_id"])[0]).content == SMALL
+    assert upload(tams, item, SMALL, {"Content-MD5": digest}).is_success
+    register_segment(tams, flow["id"], object_id=item["object_id"])
+    assert download(tams, get_urls(tams, "segment", flow["id"], item["object_id"])[0]).content == SMALL
 
 
 @pytest.mark.behaviour("INT-02")
@@ -102,9 +102,9 @@ def test_bytes_that_differ_from_their_checksum_are_not_kept(tams: TamsClient, pr
     flow = tams.make_flow()
     item = allocated(tams, flow["id"], presigned)
     digest = base64.b64encode(hashlib.md5(b"others").digest()).decode()
-    assert send(tams, item, SMALL, {"Content-MD5": digest}).status_code == 400
-    register(tams, flow["id"], object_id=item["object_id"])
-    assert fetch(tams, get_urls(tams, "segment", flow["id"], item["object_id"])[0]).status_code == 404
+    assert upload(tams, item, SMALL, {"Content-MD5": digest}).status_code == 400
+    register_segment(tams, flow["id"], object_id=item["object_id"])
+    assert download(tams, get_urls(tams, "segment", flow["id"], item["object_id"])[0]).status_code == 404
 
 
 @pytest.mark.behaviour("STO-04", "OBJ-04", "T31")
@@ -113,16 +113,16 @@ def test_any_object_id_can_be_uploaded_and_read(tams: TamsClient, suffix: str) -
     flow = tams.make_flow()
     object_id = f"{flow['id']}{suffix}"
     (item,) = tams.allocate(flow["id"], object_ids=[object_id])
-    assert send(tams, item, object_id.encode()).is_success
-    register(tams, flow["id"], object_id=object_id)
+    assert upload(tams, item, object_id.encode()).is_success
+    register_segment(tams, flow["id"], object_id=object_id)
     for view in VIEWS:
         for url in get_urls(tams, view, flow["id"], object_id):
-            assert fetch(tams, url).content == object_id.encode()
+            assert download(tams, url).content == object_id.encode()
 
 
 @pytest.mark.behaviour("SEG-POST-35", "SEG-POST-07", "SEG-GET-20")
 def test_another_flow_reads_the_same_bytes(tams: TamsClient) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
-    object_id = register(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, SMALL)[0])
-    register(tams, other["id"], "[100:0_110:0)", object_id=object_id, ts_offset="100:0")
-    assert fetch(tams, get_urls(tams, "segment", other["id"], object_id)[0]).content == SMALL
+    object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, SMALL)[0])
+    register_segment(tams, other["id"], "[100:0_110:0)", object_id=object_id, ts_offset="100:0")
+    assert download(tams, get_urls(tams, "segment", other["id"], object_id)[0]).content == SMALL

@@ -8,9 +8,9 @@ import pytest
 
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import VIDEO, flow
-from tests.conformance.kit.one_of_each import OneOfEach, make_one_of_each
-from tests.conformance.kit.operations import Operation, filled, methods, operations, paths
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.operations import Operation, fill_path, methods, operations, paths
+from tests.conformance.kit.sample_resources import SampleResources, make_sample_resources
+from tests.conformance.kit.shared_client import shared_client
 
 CHANGING = ("PUT", "POST", "DELETE", "PATCH")
 UNLISTED = [(method, path) for path in paths() for method in CHANGING if method not in methods(path)]
@@ -30,19 +30,19 @@ DATES = {
 
 
 @pytest.fixture(scope="module")
-def each(http: httpx.Client) -> Iterator[OneOfEach]:
-    with lasting_client(http) as tams:
-        yield make_one_of_each(tams)
+def each(http: httpx.Client) -> Iterator[SampleResources]:
+    with shared_client(http) as tams:
+        yield make_sample_resources(tams)
 
 
 @pytest.mark.behaviour("GEN-09", "SVC-GEN-06", "SRC-LIFE-14", "A01")
 @pytest.mark.parametrize(("method", "path"), UNLISTED)
 def test_a_method_that_is_not_listed_changes_nothing(
-    tams: TamsClient, http: httpx.Client, each: OneOfEach, method: str, path: str
+    tams: TamsClient, http: httpx.Client, each: SampleResources, method: str, path: str
 ) -> None:
     before = each.state(tams)
     body = None if method == "DELETE" else {"id": each.values["sourceId"], "format": VIDEO, "label": "other"}
-    status = http.request(method, filled(path, each.values), json=body).status_code
+    status = http.request(method, fill_path(path, each.values), json=body).status_code
     assert 400 <= status < 500 or status == 501
     assert each.state(tams) == before
 
@@ -58,7 +58,7 @@ def test_a_source_is_not_made_by_itself(tams: TamsClient, http: httpx.Client) ->
 @pytest.mark.parametrize("value", ["maybe", "1", "0", "yes", "TRUE", "False", ""])
 @pytest.mark.parametrize(("operation", "name"), BOOLEANS, ids=[f"{operation}-{name}" for operation, name in BOOLEANS])
 def test_a_flag_is_true_or_false_and_nothing_else(
-    tams: TamsClient, each: OneOfEach, operation: Operation, name: str, value: str
+    tams: TamsClient, each: SampleResources, operation: Operation, name: str, value: str
 ) -> None:
     path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"
     assert tams.request("GET", path).status_code == 400
@@ -68,7 +68,7 @@ def test_a_flag_is_true_or_false_and_nothing_else(
 @pytest.mark.parametrize("value", ["true", "false"])
 @pytest.mark.parametrize(("operation", "name"), BOOLEANS, ids=[f"{operation}-{name}" for operation, name in BOOLEANS])
 def test_a_flag_may_be_true_or_false(
-    tams: TamsClient, each: OneOfEach, operation: Operation, name: str, value: str
+    tams: TamsClient, each: SampleResources, operation: Operation, name: str, value: str
 ) -> None:
     path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"
     assert tams.request("GET", path).status_code == 200
@@ -76,5 +76,5 @@ def test_a_flag_may_be_true_or_false(
 
 @pytest.mark.behaviour("GEN-11", "SVC-GEN-07")
 @pytest.mark.parametrize(("path", "member"), [(path, name) for path, names in DATES.items() for name in names])
-def test_a_date_has_an_offset(tams: TamsClient, each: OneOfEach, path: str, member: str) -> None:
-    assert RFC_3339.fullmatch(tams.get(filled(path, each.values)).json()[member])
+def test_a_date_has_an_offset(tams: TamsClient, each: SampleResources, path: str, member: str) -> None:
+    assert RFC_3339.fullmatch(tams.get(fill_path(path, each.values)).json()[member])

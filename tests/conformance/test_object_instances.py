@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.client import TamsClient, path_segment
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.media import fetch
-from tests.conformance.kit.places import add_url, get_urls, home_backend, second_backend
-from tests.conformance.kit.polling import until
-from tests.conformance.kit.segments import register, register_external
+from tests.conformance.kit.instances import add_uncontrolled_url, default_backend, get_urls, second_backend
+from tests.conformance.kit.media import download
+from tests.conformance.kit.polling import wait_until
+from tests.conformance.kit.segments import register_external, register_segment
 from tests.conformance.kit.skips import not_implemented
 
 CONTENT = b"the bytes of the original" * 1000
@@ -18,18 +18,18 @@ CONTENT = b"the bytes of the original" * 1000
 def stored(tams: TamsClient) -> tuple[str, str]:
     """The ids of a flow and of an uploaded object of it."""
     flow = tams.make_flow()
-    return flow["id"], register(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, CONTENT)[0])
+    return flow["id"], register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, CONTENT)[0])
 
 
 def instances(object_id: str) -> str:
-    return f"/objects/{part(object_id)}/instances"
+    return f"/objects/{path_segment(object_id)}/instances"
 
 
 def copied(tams: TamsClient, stored: tuple[str, str], target: Json) -> list[Json]:
     """Copy the object to `target`, and wait until it is shown there; its URLs there."""
-    answer = tams.post(instances(stored[1]), {"storage_id": target["id"]})
-    assert answer.status_code == 201, answer.text
-    return until(
+    response = tams.post(instances(stored[1]), {"storage_id": target["id"]})
+    assert response.status_code == 201, response.text
+    return wait_until(
         lambda: get_urls(tams, "object", *stored, accept_storage_ids=[target["id"]]), "a URL on the second backend"
     )
 
@@ -39,9 +39,9 @@ def test_a_copy_on_another_backend_has_the_same_bytes(tams: TamsClient, stored: 
     target = second_backend(tams)
     for url in copied(tams, stored, target):
         assert url.get("label") == target.get("label")
-        assert fetch(tams, url).content == CONTENT
+        assert download(tams, url).content == CONTENT
     everywhere = get_urls(tams, "segment", *stored, verbose_storage=True)
-    assert {each["storage_id"] for each in everywhere} == {target["id"], home_backend(tams)["id"]}
+    assert {each["storage_id"] for each in everywhere} == {target["id"], default_backend(tams)["id"]}
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-01", "OBJ-INST-DEL-11")
@@ -49,7 +49,7 @@ def test_a_copy_on_another_backend_has_the_same_bytes(tams: TamsClient, stored: 
 def test_a_copy_that_is_given_up_is_gone_and_the_other_stays(
     tams: TamsClient, stored: tuple[str, str], which: str
 ) -> None:
-    home, target = home_backend(tams), second_backend(tams)
+    home, target = default_backend(tams), second_backend(tams)
     copied(tams, stored, target)
     gone, kept = (target, home) if which == "copy" else (home, target)
     urls = get_urls(tams, "object", *stored, accept_storage_ids=[gone["id"]])
@@ -57,14 +57,13 @@ def test_a_copy_that_is_given_up_is_gone_and_the_other_stays(
     for view in ("segment", "object"):
         assert {each["storage_id"] for each in get_urls(tams, view, *stored, verbose_storage=True)} == {kept["id"]}
     for url in get_urls(tams, "segment", *stored):
-        assert fetch(tams, url).content == CONTENT
-    for url in urls:
-        until(lambda url=url: not fetch(tams, url).is_success, "the removal of the bytes")
+        assert download(tams, url).content == CONTENT
+    wait_until(lambda: not any(download(tams, url).is_success for url in urls), "the bytes to be removed")
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-06", "A51")
 def test_a_second_copy_on_one_backend_is_not_made(tams: TamsClient, stored: tuple[str, str]) -> None:
-    home = home_backend(tams)
+    home = default_backend(tams)
     before = get_urls(tams, "object", *stored)
     assert tams.post(instances(stored[1]), {"storage_id": home["id"]}).status_code in (201, 400)
     assert len(get_urls(tams, "object", *stored)) == len(before)
@@ -72,7 +71,7 @@ def test_a_second_copy_on_one_backend_is_not_made(tams: TamsClient, stored: tupl
 
 @pytest.mark.behaviour("OBJ-INST-POST-07", "SEG-GET-20", "OBJ-INST-DEL-02")
 def test_a_url_elsewhere_is_shown_until_it_is_given_up(tams: TamsClient, stored: tuple[str, str]) -> None:
-    sent = add_url(tams, stored[1])
+    sent = add_uncontrolled_url(tams, stored[1])
     for view in ("segment", "object"):
         (found,) = get_urls(tams, view, *stored, accept_get_urls=[sent["label"]], verbose_storage=True)
         assert (found["url"], found["controlled"]) == (sent["url"], False)
@@ -101,7 +100,7 @@ def test_a_url_elsewhere_is_shown_until_it_is_given_up(tams: TamsClient, stored:
 )
 def test_an_instance_that_is_none_is_refused(tams: TamsClient, stored: tuple[str, str], body: object) -> None:
     if isinstance(body, dict):
-        known = {"unknown": fresh(), "home": home_backend(tams)["id"]}
+        known = {"unknown": fresh(), "home": default_backend(tams)["id"]}
         body = {name: known.get(value, value) if isinstance(value, str) else value for name, value in body.items()}
     before = len(get_urls(tams, "object", *stored))
     assert tams.post(instances(stored[1]), body).status_code == 400
@@ -110,7 +109,7 @@ def test_an_instance_that_is_none_is_refused(tams: TamsClient, stored: tuple[str
 
 @pytest.mark.behaviour("OBJ-INST-POST-09", "SB-USE-04")
 def test_the_label_of_a_backend_cannot_be_taken(tams: TamsClient, stored: tuple[str, str]) -> None:
-    home = home_backend(tams)
+    home = default_backend(tams)
     if "label" not in home:
         not_implemented("a label on the default storage backend")
     instance = {"url": "https://media.example.com/a", "label": home["label"]}
@@ -119,12 +118,12 @@ def test_the_label_of_a_backend_cannot_be_taken(tams: TamsClient, stored: tuple[
 
 @pytest.mark.behaviour("OBJ-INST-POST-10", "A52")
 def test_a_label_stands_for_one_url(tams: TamsClient, stored: tuple[str, str]) -> None:
-    sent = add_url(tams, stored[1])
+    sent = add_uncontrolled_url(tams, stored[1])
     second = {"url": "https://media.example.com/other", "label": sent["label"]}
-    answer = tams.post(instances(stored[1]), second)
-    assert answer.status_code in (201, 400)
+    response = tams.post(instances(stored[1]), second)
+    assert response.status_code in (201, 400)
     urls = {each["url"] for each in get_urls(tams, "object", *stored, accept_get_urls=[sent["label"]])}
-    if answer.status_code == 400:
+    if response.status_code == 400:
         assert urls == {sent["url"]}
     else:
         assert second["url"] in urls
@@ -153,7 +152,7 @@ def test_an_unknown_object_has_no_instances(tams: TamsClient, method: str) -> No
 def test_an_instance_that_is_not_there_cannot_be_given_up(
     tams: TamsClient, stored: tuple[str, str], params: dict[str, str], statuses: set[int]
 ) -> None:
-    add_url(tams, stored[1])
+    add_uncontrolled_url(tams, stored[1])
     before = len(get_urls(tams, "object", *stored))
     assert tams.delete(instances(stored[1]), **params).status_code in statuses
     assert len(get_urls(tams, "object", *stored)) == before
@@ -161,29 +160,29 @@ def test_an_instance_that_is_not_there_cannot_be_given_up(
 
 @pytest.mark.behaviour("OBJ-INST-DEL-04", "A54")
 def test_two_different_instances_cannot_be_given_up_as_one(tams: TamsClient, stored: tuple[str, str]) -> None:
-    home = home_backend(tams)
-    first, _ = add_url(tams, stored[1]), add_url(tams, stored[1])
+    home = default_backend(tams)
+    first, _ = add_uncontrolled_url(tams, stored[1]), add_uncontrolled_url(tams, stored[1])
     before = len(get_urls(tams, "object", *stored))
-    answer = tams.delete(instances(stored[1]), storage_id=home["id"], label=first["label"])
-    assert answer.status_code in (204, 400, 404)
-    if answer.status_code != 204:
+    response = tams.delete(instances(stored[1]), storage_id=home["id"], label=first["label"])
+    assert response.status_code in (204, 400, 404)
+    if response.status_code != 204:
         assert len(get_urls(tams, "object", *stored)) == before
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-06", "A56")
 def test_the_last_instance_stays(tams: TamsClient, stored: tuple[str, str]) -> None:
-    home = home_backend(tams)
+    home = default_backend(tams)
     assert tams.delete(instances(stored[1]), storage_id=home["id"]).status_code in (400, 403)
     (url, *_) = get_urls(tams, "segment", *stored)
-    assert fetch(tams, url).content == CONTENT
+    assert download(tams, url).content == CONTENT
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-06", "A56")
 def test_the_last_instance_stays_where_it_is_elsewhere(tams: TamsClient) -> None:
     flow = tams.make_flow()
     segment = register_external(tams, flow["id"])
-    answer = tams.delete(instances(segment["object_id"]), label=segment["get_urls"][0]["label"])
-    assert answer.status_code in (400, 403)
+    response = tams.delete(instances(segment["object_id"]), label=segment["get_urls"][0]["label"])
+    assert response.status_code in (400, 403)
     assert len(get_urls(tams, "object", flow["id"], segment["object_id"])) == 1
 
 
@@ -191,12 +190,12 @@ def test_the_last_instance_stays_where_it_is_elsewhere(tams: TamsClient) -> None
 def test_the_last_copy_of_the_service_may_be_given_up_for_one_elsewhere(
     tams: TamsClient, stored: tuple[str, str]
 ) -> None:
-    home = home_backend(tams)
-    sent = add_url(tams, stored[1])
-    answer = tams.delete(instances(stored[1]), storage_id=home["id"])
-    assert answer.status_code in (204, 400, 403)
+    home = default_backend(tams)
+    sent = add_uncontrolled_url(tams, stored[1])
+    response = tams.delete(instances(stored[1]), storage_id=home["id"])
+    assert response.status_code in (204, 400, 403)
     left = {each.get("label") for each in get_urls(tams, "object", *stored)}
-    assert left == ({sent["label"]} if answer.status_code == 204 else {sent["label"], home.get("label")})
+    assert left == ({sent["label"]} if response.status_code == 204 else {sent["label"], home.get("label")})
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-04", "OBJ-INST-POST-16")
@@ -204,7 +203,7 @@ def test_a_copy_of_what_cannot_be_read_is_never_shown(tams: TamsClient) -> None:
     """The URL leads nowhere, so that the copy cannot be made, whether that is said at once or not."""
     flow = tams.make_flow()
     segment = register_external(tams, flow["id"])
-    answer = tams.post(instances(segment["object_id"]), {"storage_id": home_backend(tams)["id"]})
-    assert answer.status_code in (201, 400)
+    response = tams.post(instances(segment["object_id"]), {"storage_id": default_backend(tams)["id"]})
+    assert response.status_code in (201, 400)
     found = get_urls(tams, "object", flow["id"], segment["object_id"])
     assert [each["url"] for each in found] == [segment["get_urls"][0]["url"]]

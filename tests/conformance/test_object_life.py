@@ -7,14 +7,14 @@ import pytest
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.deletions import delete_flow, delete_segments
 from tests.conformance.kit.ids import fresh_name
-from tests.conformance.kit.media import fetch
-from tests.conformance.kit.places import get_urls
+from tests.conformance.kit.instances import get_urls
+from tests.conformance.kit.media import download
 from tests.conformance.kit.segments import (
-    object_of,
     object_status,
     post_segment,
-    register,
+    read_object,
     register_external,
+    register_segment,
     timeranges,
 )
 
@@ -23,7 +23,7 @@ from tests.conformance.kit.segments import (
 @pytest.mark.parametrize("what", ["segments", "one segment", "flow"])
 def test_an_object_goes_with_its_last_segment(tams: TamsClient, what: str) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"])
+    object_id = register_segment(tams, flow["id"])
     assert object_status(tams, object_id) == 200
     if what == "flow":
         delete_flow(tams, flow["id"])
@@ -38,11 +38,11 @@ def test_an_object_goes_with_its_last_segment(tams: TamsClient, what: str) -> No
 @pytest.mark.parametrize("what", ["segments", "flow"])
 def test_an_object_stays_while_another_flow_uses_it(tams: TamsClient, what: str) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
-    object_id = register(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"kept")[0])
-    register(tams, other["id"], object_id=object_id)
+    object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"kept")[0])
+    register_segment(tams, other["id"], object_id=object_id)
     (delete_flow if what == "flow" else delete_segments)(tams, flow["id"])
-    assert object_of(tams, object_id)["referenced_by_flows"] == [other["id"]]
-    assert fetch(tams, get_urls(tams, "segment", other["id"], object_id)[0]).content == b"kept"
+    assert read_object(tams, object_id)["referenced_by_flows"] == [other["id"]]
+    assert download(tams, get_urls(tams, "segment", other["id"], object_id)[0]).content == b"kept"
     delete_segments(tams, other["id"])
     assert object_status(tams, object_id) == 404
 
@@ -50,8 +50,8 @@ def test_an_object_stays_while_another_flow_uses_it(tams: TamsClient, what: str)
 @pytest.mark.behaviour("OBJ-LIFE-04", "SEG-DEL-14")
 def test_an_object_stays_while_the_flow_uses_it_at_another_time(tams: TamsClient) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"])
-    register(tams, flow["id"], "[10:0_20:0)", object_id=object_id, ts_offset="10:0")
+    object_id = register_segment(tams, flow["id"])
+    register_segment(tams, flow["id"], "[10:0_20:0)", object_id=object_id, ts_offset="10:0")
     delete_segments(tams, flow["id"], timerange="[0:0_10:0)")
     assert object_status(tams, object_id) == 200
     delete_segments(tams, flow["id"], timerange="[10:0_20:0)")
@@ -71,13 +71,13 @@ def test_an_object_from_outside_goes_from_the_catalogue_too(tams: TamsClient) ->
 def test_an_object_taken_out_by_mistake_comes_back_whole_or_not_at_all(tams: TamsClient) -> None:
     """A service may keep the bytes for a while after the last segment has gone; nobody has to."""
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"kept")[0])
+    object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"kept")[0])
     delete_segments(tams, flow["id"])
-    answer = post_segment(tams, flow["id"], object_id, "[5:0_6:0)", ts_offset="1:0")
-    assert answer.status_code in (201, 400)
-    if answer.status_code == 201:
-        assert object_of(tams, object_id)["referenced_by_flows"] == [flow["id"]]
-        assert fetch(tams, get_urls(tams, "segment", flow["id"], object_id)[0]).content == b"kept"
+    response = post_segment(tams, flow["id"], object_id, "[5:0_6:0)", ts_offset="1:0")
+    assert response.status_code in (201, 400)
+    if response.status_code == 201:
+        assert read_object(tams, object_id)["referenced_by_flows"] == [flow["id"]]
+        assert download(tams, get_urls(tams, "segment", flow["id"], object_id)[0]).content == b"kept"
     else:
         assert object_status(tams, object_id) == 404
 
@@ -86,7 +86,7 @@ def test_an_object_taken_out_by_mistake_comes_back_whole_or_not_at_all(tams: Tam
 @pytest.mark.parametrize("attempt", range(5))
 def test_use_and_last_deletion_at_once_end_in_one_state(tams: TamsClient, attempt: int) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
-    object_id = register(tams, flow["id"])
+    object_id = register_segment(tams, flow["id"])
     with ThreadPoolExecutor(2) as pool:
         calls = [
             lambda: delete_segments(tams, flow["id"]),
@@ -106,8 +106,8 @@ def test_an_id_that_was_in_use_is_free_or_refused(tams: TamsClient) -> None:
     flow = tams.make_flow()
     object_id = fresh_name("again")
     tams.allocate(flow["id"], object_ids=[object_id])
-    register(tams, flow["id"], object_id=object_id)
+    register_segment(tams, flow["id"], object_id=object_id)
     delete_segments(tams, flow["id"])
-    answer = tams.post(f"/flows/{flow['id']}/storage", {"object_ids": [object_id]})
-    assert answer.status_code in (201, 400)
+    response = tams.post(f"/flows/{flow['id']}/storage", {"object_ids": [object_id]})
+    assert response.status_code in (201, 400)
     assert object_status(tams, object_id) == 404

@@ -2,16 +2,16 @@
 
 import pytest
 
-from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.client import TamsClient, path_segment
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.queries import Value, with_query
-from tests.conformance.kit.segments import object_of, register, span
+from tests.conformance.kit.segments import normalised, read_object, register_segment
 
 
 def references(tams: TamsClient, object_id: str, /, **params: Value | None) -> list[str]:
     """referenced_by_flows from page to page."""
-    pages = tams.pages(with_query(f"/objects/{part(object_id)}", params))
+    pages = tams.pages(with_query(f"/objects/{path_segment(object_id)}", params))
     return [flow_id for page in pages for flow_id in page.json()["referenced_by_flows"]]
 
 
@@ -22,21 +22,21 @@ def shared(tams: TamsClient) -> tuple[str, list[Json]]:
         tams.make_flow(tags={"number": str(n), "sort": ["all", "even" if n % 2 == 0 else "odd"]}) for n in range(4)
     ]
     flows.append(tams.make_flow())
-    object_id = register(tams, flows[0]["id"])
+    object_id = register_segment(tams, flows[0]["id"])
     for flow in flows[1:]:
-        register(tams, flow["id"], object_id=object_id)
+        register_segment(tams, flow["id"], object_id=object_id)
     return object_id, flows
 
 
 @pytest.mark.behaviour("OBJ-01", "OBJ-08", "OBJ-12", "OBJ-07", "SEG-POST-27")
 def test_an_object_tells_its_time_its_key_frames_and_its_flows(tams: TamsClient) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"], "[10:0_12:0)", object_timerange="[8:0_14:0)", key_frame_count=3)
-    document = object_of(tams, object_id)
+    object_id = register_segment(tams, flow["id"], "[10:0_12:0)", object_timerange="[8:0_14:0)", key_frame_count=3)
+    document = read_object(tams, object_id)
     assert document["id"] == object_id
     assert document["referenced_by_flows"] == [flow["id"]]
     assert document.get("first_referenced_by_flow", flow["id"]) == flow["id"]
-    assert span(document["timerange"]) == span("[8:0_14:0)")
+    assert normalised(document["timerange"]) == normalised("[8:0_14:0)")
     assert document.get("key_frame_count", 3) == 3
     assert document["get_urls"]
 
@@ -54,28 +54,28 @@ def test_every_id_can_be_addressed(tams: TamsClient, suffix: str) -> None:
     flow = tams.make_flow()
     object_id = fresh_name() + suffix
     tams.allocate(flow["id"], object_ids=[object_id])
-    register(tams, flow["id"], object_id=object_id)
-    assert object_of(tams, object_id)["id"] == object_id
+    register_segment(tams, flow["id"], object_id=object_id)
+    assert read_object(tams, object_id)["id"] == object_id
     instance = {"url": "https://media.example.com/a", "label": fresh_name()}
-    assert tams.post(f"/objects/{part(object_id)}/instances", instance).status_code == 201
-    assert instance["label"] in {each.get("label") for each in object_of(tams, object_id)["get_urls"]}
-    assert tams.head(f"/objects/{part(object_id)}").status_code == 200
+    assert tams.post(f"/objects/{path_segment(object_id)}/instances", instance).status_code == 201
+    assert instance["label"] in {each.get("label") for each in read_object(tams, object_id)["get_urls"]}
+    assert tams.head(f"/objects/{path_segment(object_id)}").status_code == 200
 
 
 @pytest.mark.behaviour("OBJ-05", "OBJ-06", "OBJ-07")
 def test_each_flow_is_named_once_while_it_refers_to_the_object(tams: TamsClient) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
-    object_id = register(tams, flow["id"])
-    register(tams, flow["id"], "[20:0_30:0)", object_id=object_id, ts_offset="20:0")
+    object_id = register_segment(tams, flow["id"])
+    register_segment(tams, flow["id"], "[20:0_30:0)", object_id=object_id, ts_offset="20:0")
     assert references(tams, object_id) == [flow["id"]]
-    register(tams, other["id"], object_id=object_id)
+    register_segment(tams, other["id"], object_id=object_id)
     assert sorted(references(tams, object_id)) == sorted([flow["id"], other["id"]])
-    assert object_of(tams, object_id).get("first_referenced_by_flow", flow["id"]) == flow["id"]
+    assert read_object(tams, object_id).get("first_referenced_by_flow", flow["id"]) == flow["id"]
     tams.delete(f"/flows/{flow['id']}/segments", timerange="[0:0_10:0)")
     assert sorted(references(tams, object_id)) == sorted([flow["id"], other["id"]])
     tams.delete(f"/flows/{flow['id']}/segments")
     assert references(tams, object_id) == [other["id"]]
-    assert object_of(tams, object_id).get("first_referenced_by_flow", flow["id"]) == flow["id"]
+    assert read_object(tams, object_id).get("first_referenced_by_flow", flow["id"]) == flow["id"]
 
 
 @pytest.mark.behaviour("OBJ-06", "FLOW-DEL-10")
@@ -124,7 +124,7 @@ def test_the_flows_come_in_pages_and_the_rest_on_each(
     for page in pages:
         assert page.headers["X-Paging-Limit"] == "2"
         assert page.json()["id"] == object_id
-        assert span(page.json()["timerange"]) == span("[0:0_10:0)")
+        assert normalised(page.json()["timerange"]) == normalised("[0:0_10:0)")
         assert bool(page.json()["get_urls"]) is not bool(filters)
     assert ["X-Paging-NextKey" in page.headers for page in pages] == ["next" in page.links for page in pages]
     key = pages[0].headers["X-Paging-NextKey"]
@@ -146,17 +146,17 @@ def test_head_has_the_headers_of_get(tams: TamsClient, shared: tuple[str, list[J
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("query", ["limit=abc", "page=never-issued", "flow_tag_exists.a=maybe", "flow_tag.a=b,,c"])
 def test_a_query_that_makes_no_sense_is_refused(tams: TamsClient, method: str, query: str) -> None:
-    object_id = register(tams, tams.make_flow()["id"])
+    object_id = register_segment(tams, tams.make_flow()["id"])
     assert tams.request(method, f"/objects/{object_id}?{query}").status_code == 400
 
 
 @pytest.mark.behaviour("OBJ-20", "GEN-09")
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST", "PATCH"])
 def test_objects_are_not_made_or_deleted_directly(tams: TamsClient, method: str) -> None:
-    object_id = register(tams, tams.make_flow()["id"])
-    before = object_of(tams, object_id)
+    object_id = register_segment(tams, tams.make_flow()["id"])
+    before = read_object(tams, object_id)
     assert tams.http.request(method, f"/objects/{object_id}", json=before).status_code in (400, 403, 404, 405)
-    assert object_of(tams, object_id)["referenced_by_flows"] == before["referenced_by_flows"]
+    assert read_object(tams, object_id)["referenced_by_flows"] == before["referenced_by_flows"]
 
 
 @pytest.mark.behaviour("OBJ-20", "GEN-09")

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from tests.conformance.kit.client import TamsClient
-from tests.conformance.kit.listings import COUNTED, KINDS, REFUSING, Listing
-from tests.conformance.kit.polling import until
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.listings import COUNTED, KINDS, REJECT_BAD_QUERIES, Listing
+from tests.conformance.kit.polling import wait_until
+from tests.conformance.kit.shared_client import shared_client
 
 COUNT = 5
 HEADERS = ("X-Paging-Limit", "X-Paging-Count", "X-Paging-Reverse-Order", "X-Paging-Timerange")
@@ -26,7 +26,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def listing(http: httpx.Client, kind: str) -> Iterator[Listing]:
     """A listing of each kind with COUNT items, which no test changes."""
-    with lasting_client(http) as tams:
+    with shared_client(http) as tams:
         made = KINDS[kind](tams)
         for _ in range(COUNT):
             made.add()
@@ -43,20 +43,20 @@ def pages(tams: TamsClient, listing: Listing, **params: object) -> list[httpx.Re
 @pytest.mark.behaviour("PAGE-01", "SVC-PAGE-01", "PAGE-07", "SVC-PAGE-03", "PAGE-12")
 @pytest.mark.parametrize("limit", [1, 2, COUNT - 1])
 def test_a_page_that_is_not_the_last_leads_to_the_next(tams: TamsClient, listing: Listing, limit: int) -> None:
-    answer = tams.request("GET", listing.url(limit=limit))
-    assert len(listing.ids(answer)) == limit
-    assert "next" in answer.links
-    assert answer.headers.get("X-Paging-NextKey")
-    assert answer.headers.get("X-Paging-Limit") == str(limit)
+    response = tams.request("GET", listing.url(limit=limit))
+    assert len(listing.ids(response)) == limit
+    assert "next" in response.links
+    assert response.headers.get("X-Paging-NextKey")
+    assert response.headers.get("X-Paging-Limit") == str(limit)
 
 
 @pytest.mark.behaviour("PAGE-02", "SVC-PAGE-01")
 @pytest.mark.parametrize("limit", [COUNT, COUNT + 1, None])
 def test_the_last_page_leads_nowhere(tams: TamsClient, listing: Listing, limit: int | None) -> None:
-    answer = tams.request("GET", listing.url(limit=limit))
-    assert len(listing.ids(answer)) == COUNT
-    assert "next" not in answer.links
-    assert "X-Paging-NextKey" not in answer.headers
+    response = tams.request("GET", listing.url(limit=limit))
+    assert len(listing.ids(response)) == COUNT
+    assert "next" not in response.links
+    assert "X-Paging-NextKey" not in response.headers
 
 
 @pytest.mark.behaviour("PAGE-02", "PAGE-10", "SVC-PAGE-01", "SVC-PAGE-04")
@@ -83,22 +83,22 @@ def test_the_order_in_use_is_told_on_every_page(
 @pytest.mark.behaviour("PAGE-07", "SVC-PAGE-03")
 @pytest.mark.parametrize("limit", [10**6, 2**31, 2**63, 2**64])
 def test_a_limit_beyond_the_maximum_is_lowered(tams: TamsClient, listing: Listing, limit: int) -> None:
-    answer = tams.request("GET", listing.url(limit=limit))
-    assert len(listing.ids(answer)) == COUNT
-    assert COUNT <= int(answer.headers["X-Paging-Limit"]) <= limit
+    response = tams.request("GET", listing.url(limit=limit))
+    assert len(listing.ids(response)) == COUNT
+    assert COUNT <= int(response.headers["X-Paging-Limit"]) <= limit
 
 
 @pytest.mark.behaviour("PAGE-08", "SVC-PAGE-03")
 def test_the_default_limit_is_told(tams: TamsClient, listing: Listing) -> None:
-    answer = tams.request("GET", listing.url())
-    assert len(listing.ids(answer)) <= int(answer.headers["X-Paging-Limit"])
+    response = tams.request("GET", listing.url())
+    assert len(listing.ids(response)) <= int(response.headers["X-Paging-Limit"])
 
 
 @pytest.mark.behaviour("PAGE-09", "SVC-PAGE-06", "FLOW-LIST-20")
 @pytest.mark.parametrize("limit", ["abc", "1.5", "", "1e2", "0x10", "1 0"])
 def test_a_limit_that_is_no_integer_is_refused(tams: TamsClient, kind: str, listing: Listing, limit: str) -> None:
     status = tams.request("GET", listing.url(limit=limit)).status_code
-    assert status == 400 or (kind not in REFUSING and status == 200)
+    assert status == 400 or (kind not in REJECT_BAD_QUERIES and status == 200)
 
 
 @pytest.mark.behaviour("PAGE-15", "GEN-08", "SVC-GEN-01", "SRC-LIST-10", "FLOW-LIST-20")
@@ -131,11 +131,11 @@ def test_a_walk_sees_every_item_once_in_the_order_of_the_whole(
 @pytest.mark.behaviour("PAGE-04", "PAGE-06", "SVC-PAGE-02")
 def test_the_key_gives_the_same_page_as_the_link(tams: TamsClient, listing: Listing) -> None:
     by_link = listing.walk(tams, limit=2)
-    answer = tams.request("GET", listing.url(limit=2))
-    by_key = [listing.ids(answer)]
-    while key := answer.headers.get("X-Paging-NextKey"):
-        answer = tams.request("GET", listing.url(limit=2, page=key))
-        by_key.append(listing.ids(answer))
+    response = tams.request("GET", listing.url(limit=2))
+    by_key = [listing.ids(response)]
+    while key := response.headers.get("X-Paging-NextKey"):
+        response = tams.request("GET", listing.url(limit=2, page=key))
+        by_key.append(listing.ids(response))
     assert by_key == by_link
 
 
@@ -151,8 +151,8 @@ def test_the_link_keeps_what_was_asked(tams: TamsClient, kind: str, listing: Lis
 
 @pytest.mark.behaviour("SVC-PAGE-07")
 def test_the_link_can_be_followed_as_it_is(tams: TamsClient, http: httpx.Client, listing: Listing) -> None:
-    answer = tams.request("GET", listing.url(limit=2))
-    url = urljoin(str(answer.url), answer.links["next"]["url"])
+    response = tams.request("GET", listing.url(limit=2))
+    url = urljoin(str(response.url), response.links["next"]["url"])
     assert url.startswith(str(http.base_url).rstrip("/"))
     credential = {name: http.headers[name] for name in ("Authorization",) if name in http.headers}
     assert httpx.get(url, headers=credential, timeout=30).status_code == 200
@@ -162,7 +162,7 @@ def test_the_link_can_be_followed_as_it_is(tams: TamsClient, http: httpx.Client,
 @pytest.mark.parametrize("page", ["no-such-key", "", "0", "-1", "é", "AAAA", "a b", "%00"])
 def test_a_page_that_was_never_given_out_is_refused(tams: TamsClient, kind: str, listing: Listing, page: str) -> None:
     status = tams.request("GET", listing.url(page=page)).status_code
-    assert status == 400 or (kind not in REFUSING and status == 200)
+    assert status == 400 or (kind not in REJECT_BAD_QUERIES and status == 200)
 
 
 # -- Walks while items come and go
@@ -190,13 +190,13 @@ def test_items_that_go_between_two_pages_hide_and_repeat_no_other(tams: TamsClie
     listing = KINDS[kind_](tams)
     everything = {listing.add() for _ in range(6)}
     assert listing.remove is not None
-    answer = tams.request("GET", listing.url(limit=limit))
-    seen = listing.ids(answer)
+    response = tams.request("GET", listing.url(limit=limit))
+    seen = listing.ids(response)
     gone = {seen[-1]}
     listing.remove(seen[-1])
-    until(lambda: seen[-1] not in listing.read(tams), "the removed item is gone")
-    while "next" in answer.links:
-        answer = tams.request("GET", answer.links["next"]["url"])
-        seen += listing.ids(answer)
+    wait_until(lambda: seen[-1] not in listing.read(tams), "the removed item is gone")
+    while "next" in response.links:
+        response = tams.request("GET", response.links["next"]["url"])
+        seen += listing.ids(response)
     assert len(seen) == len(set(seen))
     assert everything - gone <= set(seen)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.segments import span
+from tests.conformance.kit.segments import normalised
 from tests.conformance.kit.timelines import make_timeline
 
 STANDING = ["/service/storage-backends", "/flow-delete-requests"]
@@ -19,28 +19,28 @@ STANDING = ["/service/storage-backends", "/flow-delete-requests"]
 def test_a_listing_without_items_is_an_empty_page(
     tams: TamsClient, path: str, parameter: str, reverse: bool | None
 ) -> None:
-    answer = tams.get(path, **{parameter: fresh()}, reverse_order=reverse)
-    assert (answer.status_code, answer.json()) == (200, [])
-    assert answer.headers["X-Paging-Count"] == "0"
-    assert "next" not in answer.links
-    assert "X-Paging-NextKey" not in answer.headers
+    response = tams.get(path, **{parameter: fresh()}, reverse_order=reverse)
+    assert (response.status_code, response.json()) == (200, [])
+    assert response.headers["X-Paging-Count"] == "0"
+    assert "next" not in response.links
+    assert "X-Paging-NextKey" not in response.headers
 
 
 @pytest.mark.behaviour("PAGE-16")
 def test_no_profile_is_an_empty_page(tams: TamsClient) -> None:
-    answer = tams.get("/service/profiles", label=fresh_name())
-    assert (answer.status_code, answer.json()) == (200, [])
-    assert "next" not in answer.links
-    assert "X-Paging-NextKey" not in answer.headers
+    response = tams.get("/service/profiles", label=fresh_name())
+    assert (response.status_code, response.json()) == (200, [])
+    assert "next" not in response.links
+    assert "X-Paging-NextKey" not in response.headers
 
 
 @pytest.mark.behaviour("PAGE-16", "PAGE-13", "A08")
 def test_a_flow_without_segments_has_an_empty_page(tams: TamsClient) -> None:
-    answer = tams.get(f"/flows/{tams.make_flow()['id']}/segments")
-    assert (answer.status_code, answer.json()) == (200, [])
-    assert answer.headers["X-Paging-Count"] == "0"
-    assert "X-Paging-Timerange" in answer.headers
-    assert "next" not in answer.links
+    response = tams.get(f"/flows/{tams.make_flow()['id']}/segments")
+    assert (response.status_code, response.json()) == (200, [])
+    assert response.headers["X-Paging-Count"] == "0"
+    assert "X-Paging-Timerange" in response.headers
+    assert "next" not in response.links
 
 
 # -- The timerange of a page of segments
@@ -52,9 +52,9 @@ def test_a_flow_without_segments_has_an_empty_page(tams: TamsClient) -> None:
 def test_the_timerange_of_a_page_covers_its_segments(tams: TamsClient, limit: int, reverse: bool | None) -> None:
     id_ = make_timeline(tams)["id"]
     for page in tams.pages(f"/flows/{id_}/segments", limit=limit, reverse_order=reverse):
-        covered = span(page.headers["X-Paging-Timerange"])
+        covered = normalised(page.headers["X-Paging-Timerange"])
         assert page.json()
-        assert all(covered.covers(span(segment["timerange"])) for segment in page.json())
+        assert all(covered.covers(normalised(segment["timerange"])) for segment in page.json())
 
 
 # -- Listings that stand by themselves
@@ -66,11 +66,11 @@ def test_the_timerange_of_a_page_covers_its_segments(tams: TamsClient, limit: in
 def test_a_page_tells_its_count_its_limit_and_its_order(
     tams: TamsClient, path: str, reverse: bool | None, shown: str
 ) -> None:
-    answer = tams.get(path, reverse_order=reverse)
-    assert answer.status_code == 200
-    assert answer.headers["X-Paging-Count"] == str(len(answer.json()))
-    assert len(answer.json()) <= int(answer.headers["X-Paging-Limit"])
-    assert answer.headers["X-Paging-Reverse-Order"] == shown
+    response = tams.get(path, reverse_order=reverse)
+    assert response.status_code == 200
+    assert response.headers["X-Paging-Count"] == str(len(response.json()))
+    assert len(response.json()) <= int(response.headers["X-Paging-Limit"])
+    assert response.headers["X-Paging-Reverse-Order"] == shown
 
 
 @pytest.mark.behaviour("PAGE-03", "PAGE-07", "SVC-PAGE-05")
@@ -92,10 +92,10 @@ def test_a_limit_that_is_no_integer_is_refused_or_ignored(tams: TamsClient, path
 @pytest.mark.parametrize("reverse", [None, True])
 @pytest.mark.parametrize("sort_by", [None, "created", "expiry"])
 def test_delete_requests_are_sorted_by_date(tams: TamsClient, sort_by: str | None, reverse: bool | None) -> None:
-    answer = tams.get("/flow-delete-requests", sort_by=sort_by, reverse_order=reverse)
-    assert answer.status_code == 200
+    response = tams.get("/flow-delete-requests", sort_by=sort_by, reverse_order=reverse)
+    assert response.status_code == 200
     key = sort_by or "created"
-    dates = [item[key] for item in answer.json() if key in item]
+    dates = [item[key] for item in response.json() if key in item]
     assert dates == sorted(dates, reverse=not reverse)
 
 

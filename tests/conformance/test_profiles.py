@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conformance.kit.changes import GONE, changed
+from tests.conformance.kit.changes import OMITTED, changed
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, TECHNICAL, VIDEO, Json
 from tests.conformance.kit.ids import fresh, fresh_name
@@ -29,16 +29,16 @@ def shelf(tams: TamsClient) -> dict[str, Json]:
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_profile_of_each_format_is_created_and_read_back(tams: TamsClient, format_: str) -> None:
     document = profile(format_, label="House", description="For all", tags={"a": "b", "c": ["d", "e"]})
-    answer = tams.post(path_of(document), document)
-    assert answer.status_code == 201
-    assert document.items() <= answer.json().items()
-    assert tams.get(path_of(document)).json() == answer.json()
+    response = tams.post(path_of(document), document)
+    assert response.status_code == 201
+    assert document.items() <= response.json().items()
+    assert tams.get(path_of(document)).json() == response.json()
 
 
 @pytest.mark.behaviour("PROF-GET-01")
 def test_head_of_a_profile_answers_without_a_body(tams: TamsClient) -> None:
-    answer = tams.head(path_of(make_profile(tams)))
-    assert (answer.status_code, answer.content) == (200, b"")
+    response = tams.head(path_of(make_profile(tams)))
+    assert (response.status_code, response.content) == (200, b"")
 
 
 @pytest.mark.behaviour("PROF-GET-01", "SVC-GEN-03")
@@ -61,17 +61,17 @@ def test_a_profile_is_not_created_twice(tams: TamsClient, label: str) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("id", GONE),
+        ("id", OMITTED),
         ("id", "nonsense"),
-        ("flow_metadata", GONE),
+        ("flow_metadata", OMITTED),
         ("flow_metadata", {}),
         ("flow_metadata", None),
         ("flow_metadata", TECHNICAL[MULTI]),
         ("flow_metadata", {**TECHNICAL[MULTI], "container": "video/mp2t", "essence_parameters": {}}),
-        ("flow_metadata.format", GONE),
-        ("flow_metadata.codec", GONE),
+        ("flow_metadata.format", OMITTED),
+        ("flow_metadata.codec", OMITTED),
         ("flow_metadata.codec", "h264"),
-        ("flow_metadata.essence_parameters", GONE),
+        ("flow_metadata.essence_parameters", OMITTED),
         ("flow_metadata.essence_parameters.frame_width", 0),
         ("flow_metadata.essence_parameters.no_such_key", 1),
         ("flow_metadata.avg_bit_rate", -1),
@@ -174,9 +174,9 @@ def test_a_malformed_query_for_profiles_is_refused(tams: TamsClient, method: str
 @pytest.mark.behaviour("AMB-06", "PROF-HEAD-01")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_no_profile_is_of_the_multi_format(tams: TamsClient, shelf: dict[str, Json], method: str) -> None:
-    answer = tams.request(method, "/service/profiles", params={"format": MULTI, "label": shelf[VIDEO]["label"]})
-    assert answer.status_code in ((200,) if method == "GET" else (200, 400))
-    assert answer.content in (b"", b"[]", b"[]\n")
+    response = tams.request(method, "/service/profiles", params={"format": MULTI, "label": shelf[VIDEO]["label"]})
+    assert response.status_code in ((200,) if method == "GET" else (200, 400))
+    assert response.content in (b"", b"[]", b"[]\n")
 
 
 @pytest.mark.behaviour("PROF-LIST-04", "PROF-LIST-05", "PAGE-03")

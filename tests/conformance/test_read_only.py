@@ -143,8 +143,8 @@ def test_the_objects_of_a_read_only_flow_gain_an_instance_or_are_left_as_they_ar
     object_id = tams.segments(locked["id"])[0]["object_id"]
     place = {"url": "https://media.example.com/a-copy", "label": fresh_name("copy")}
     before = read_flow(tams, locked["id"])
-    answer = tams.post(f"/objects/{object_id}/instances", place)
-    assert answer.status_code in (201, 400, 403)
+    response = tams.post(f"/objects/{object_id}/instances", place)
+    assert response.status_code in (201, 400, 403)
     labels = [url.get("label") for url in tams.get(f"/objects/{object_id}").json()["get_urls"]]
-    assert (place["label"] in labels) == (answer.status_code == 201)
+    assert (place["label"] in labels) == (response.status_code == 201)
     assert read_flow(tams, locked["id"]) == before

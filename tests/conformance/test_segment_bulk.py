@@ -17,8 +17,8 @@ def segments_at(tams: TamsClient, flow_id: str, *timeranges: str) -> list[Json]:
 def test_a_list_of_segments_is_registered_at_once(tams: TamsClient) -> None:
     flow = tams.make_flow()
     sent = segments_at(tams, flow["id"], "[10:0_20:0)", "[0:0_10:0)", "[20:0_30:0)")
-    answer = tams.post(f"/flows/{flow['id']}/segments", sent)
-    assert answer.status_code == 201
+    response = tams.post(f"/flows/{flow['id']}/segments", sent)
+    assert response.status_code == 201
     found = {each["timerange"]: each["object_id"] for each in tams.segments(flow["id"])}
     assert found == {each["timerange"]: each["object_id"] for each in sent}
 
@@ -36,9 +36,9 @@ def test_what_fails_is_told_and_the_rest_is_kept(tams: TamsClient, position: int
     flow = tams.make_flow()
     good = segments_at(tams, flow["id"], "[0:0_1:0)", "[1:0_2:0)", "[2:0_3:0)")
     bad = {"object_id": fresh_name("unknown"), "timerange": "[8:0_9:0)"}
-    answer = tams.post(f"/flows/{flow['id']}/segments", [*good[:position], bad, *good[position:]])
-    assert answer.status_code == 200
-    (failed,) = answer.json()["failed_segments"]
+    response = tams.post(f"/flows/{flow['id']}/segments", [*good[:position], bad, *good[position:]])
+    assert response.status_code == 200
+    (failed,) = response.json()["failed_segments"]
     assert failed["object_id"] == bad["object_id"]
     assert failed.get("timerange", bad["timerange"]) == bad["timerange"]
     assert failed.get("error", {"summary": "-"}).get("summary")
@@ -50,13 +50,13 @@ def test_what_fails_is_told_and_the_rest_is_kept(tams: TamsClient, position: int
 def test_overlaps_within_a_request_keep_the_first(tams: TamsClient, second: str) -> None:
     flow = tams.make_flow()
     sent = segments_at(tams, flow["id"], "[0:0_10:0)", second)
-    answer = tams.post(f"/flows/{flow['id']}/segments", sent)
-    if answer.status_code == 200:
-        assert [each["object_id"] for each in answer.json()["failed_segments"]] == [sent[1]["object_id"]]
+    response = tams.post(f"/flows/{flow['id']}/segments", sent)
+    if response.status_code == 200:
+        assert [each["object_id"] for each in response.json()["failed_segments"]] == [sent[1]["object_id"]]
         assert timeranges(tams, flow["id"]) == ["[0:0_10:0)"]
         assert object_status(tams, sent[1]["object_id"]) == 404
     else:
-        assert answer.status_code == 201, answer.text
+        assert response.status_code == 201, response.text
         assert len(timeranges(tams, flow["id"])) == 2
 
 
@@ -73,10 +73,10 @@ def test_an_item_that_is_no_segment_spoils_the_request(tams: TamsClient, bad: ob
 def test_when_all_fail_nothing_is_kept(tams: TamsClient) -> None:
     flow = tams.make_flow()
     sent = [{"object_id": fresh_name("unknown"), "timerange": f"[{n}:0_{n + 1}:0)"} for n in range(3)]
-    answer = tams.post(f"/flows/{flow['id']}/segments", sent)
-    assert answer.status_code in (200, 400)
-    if answer.status_code == 200:
-        listed = {each["object_id"] for each in answer.json()["failed_segments"]}
+    response = tams.post(f"/flows/{flow['id']}/segments", sent)
+    assert response.status_code in (200, 400)
+    if response.status_code == 200:
+        listed = {each["object_id"] for each in response.json()["failed_segments"]}
         assert listed == {each["object_id"] for each in sent}
     assert timeranges(tams, flow["id"]) == []
 
@@ -120,9 +120,9 @@ def test_a_further_use_that_changes_a_new_object_fails_alone(tams: TamsClient) -
         {"object_id": object_id, "timerange": "[10:0_20:0)", "ts_offset": "10:0", "key_frame_count": 5},
         {"object_id": object_id, "timerange": "[20:0_30:0)", "ts_offset": "20:0"},
     ]
-    answer = tams.post(f"/flows/{flow['id']}/segments", sent)
-    assert answer.status_code == 200
-    assert len(answer.json()["failed_segments"]) == 1
+    response = tams.post(f"/flows/{flow['id']}/segments", sent)
+    assert response.status_code == 200
+    assert len(response.json()["failed_segments"]) == 1
     assert timeranges(tams, flow["id"]) == ["[0:0_10:0)", "[20:0_30:0)"]
 
 
@@ -134,6 +134,6 @@ def test_hundreds_of_segments_are_registered_in_one_request(tams: TamsClient) ->
         ids += tams.make_objects(flow["id"], 300 - len(ids))
     placed = [f"[{n}:0_{n + 1}:0)" for n in range(300)]
     sent = [{"object_id": id_, "timerange": each} for id_, each in zip(ids, placed, strict=True)]
-    answer = tams.post(f"/flows/{flow['id']}/segments", sent[::-1])
-    assert answer.status_code == 201, answer.text
+    response = tams.post(f"/flows/{flow['id']}/segments", sent[::-1])
+    assert response.status_code == 201, response.text
     assert timeranges(tams, flow["id"]) == placed

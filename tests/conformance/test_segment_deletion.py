@@ -5,7 +5,7 @@ import pytest
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.deletions import delete_segments
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.segments import register, span, timeranges
+from tests.conformance.kit.segments import normalised, register_segment, timeranges
 
 FOUR = ["[0:0_10:0)", "[10:0_20:0)", "[20:0_30:0)", "[30:0_40:0)"]
 
@@ -69,9 +69,9 @@ def test_segments_wholly_inside_the_timerange_go(
 def test_an_object_is_taken_out_of_one_flow_only(tams: TamsClient, asked: str | None, left: list[str]) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
     tams.make_segments(flow["id"], ["[10:0_20:0)"])
-    object_id = register(tams, flow["id"], "[0:0_10:0)")
-    register(tams, flow["id"], "[20:0_30:0)", object_id=object_id, ts_offset="20:0")
-    register(tams, other["id"], object_id=object_id)
+    object_id = register_segment(tams, flow["id"], "[0:0_10:0)")
+    register_segment(tams, flow["id"], "[20:0_30:0)", object_id=object_id, ts_offset="20:0")
+    register_segment(tams, other["id"], object_id=object_id)
     delete_segments(tams, flow["id"], object_id=object_id, timerange=asked)
     assert timeranges(tams, flow["id"]) == left
     assert timeranges(tams, other["id"]) == ["[0:0_10:0)"]
@@ -133,7 +133,7 @@ def test_freed_time_can_be_written_again(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], FOUR)
     delete_segments(tams, flow["id"], timerange="[10:0_30:0)")
-    register(tams, flow["id"], "[10:0_30:0)")
+    register_segment(tams, flow["id"], "[10:0_30:0)")
     assert timeranges(tams, flow["id"]) == ["[0:0_10:0)", "[10:0_30:0)", "[30:0_40:0)"]
 
 
@@ -153,4 +153,4 @@ def test_the_timerange_of_the_flow_shrinks(tams: TamsClient) -> None:
     tams.make_segments(flow["id"], FOUR)
     delete_segments(tams, flow["id"], timerange="[20:0_40:0)")
     found = tams.get(f"/flows/{flow['id']}", include_timerange=True).json()["timerange"]
-    assert span(found) == span("[0:0_20:0)")
+    assert normalised(found) == normalised("[0:0_20:0)")

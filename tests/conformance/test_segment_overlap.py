@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conformance.kit.client import TamsClient
-from tests.conformance.kit.segments import post_segment, register, timeranges
+from tests.conformance.kit.segments import post_segment, register_segment, timeranges
 
 TAKEN = "[10:0_20:0)"
 
@@ -25,8 +25,8 @@ TAKEN = "[10:0_20:0)"
 )
 def test_segments_that_only_touch_both_stand(tams: TamsClient, first: str, second: str) -> None:
     flow = tams.make_flow()
-    register(tams, flow["id"], first)
-    register(tams, flow["id"], second)
+    register_segment(tams, flow["id"], first)
+    register_segment(tams, flow["id"], second)
     assert set(timeranges(tams, flow["id"])) == {first, second}
 
 
@@ -55,21 +55,21 @@ def test_a_refused_overlap_leaves_no_trace(tams: TamsClient, wanted: str, bulk: 
     before = timeranges(tams, flow["id"])
     (object_id,) = tams.make_objects(flow["id"], 1)
     segment = {"object_id": object_id, "timerange": wanted}
-    answer = tams.post(f"/flows/{flow['id']}/segments", [segment] if bulk else segment)
+    response = tams.post(f"/flows/{flow['id']}/segments", [segment] if bulk else segment)
     after = timeranges(tams, flow["id"])
-    if answer.status_code == 201:
+    if response.status_code == 201:
         assert sorted(after) == sorted([*before, wanted])
     else:
-        assert answer.status_code in ((200, 400) if bulk else (400,))
+        assert response.status_code in ((200, 400) if bulk else (400,))
         assert after == before
-        if answer.status_code == 200:
-            assert [each["object_id"] for each in answer.json()["failed_segments"]] == [object_id]
+        if response.status_code == 200:
+            assert [each["object_id"] for each in response.json()["failed_segments"]] == [object_id]
 
 
 @pytest.mark.behaviour("SEG-POST-24", "A40")
 def test_the_same_segment_twice_is_listed_once(tams: TamsClient) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"], TAKEN)
+    object_id = register_segment(tams, flow["id"], TAKEN)
     assert post_segment(tams, flow["id"], object_id, TAKEN).status_code in (201, 400)
     assert timeranges(tams, flow["id"]) == [TAKEN]
 
@@ -77,9 +77,9 @@ def test_the_same_segment_twice_is_listed_once(tams: TamsClient) -> None:
 @pytest.mark.behaviour("SEG-POST-23")
 def test_another_flow_may_have_the_same_times(tams: TamsClient) -> None:
     one, other = tams.make_flow(), tams.make_flow()
-    object_id = register(tams, one["id"], TAKEN)
-    register(tams, other["id"], TAKEN)
-    register(tams, tams.make_flow()["id"], TAKEN, object_id=object_id)
+    object_id = register_segment(tams, one["id"], TAKEN)
+    register_segment(tams, other["id"], TAKEN)
+    register_segment(tams, tams.make_flow()["id"], TAKEN, object_id=object_id)
     assert timeranges(tams, one["id"]) == timeranges(tams, other["id"]) == [TAKEN]
 
 
@@ -88,7 +88,7 @@ def test_another_flow_may_have_the_same_times(tams: TamsClient) -> None:
 def test_a_gap_is_filled_later(tams: TamsClient, gap: str) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[30:0_40:0)", "[0:0_5:0)", TAKEN])
-    register(tams, flow["id"], gap)
+    register_segment(tams, flow["id"], gap)
     assert sorted(timeranges(tams, flow["id"])) == sorted(["[0:0_5:0)", TAKEN, "[30:0_40:0)", gap])
 
 
@@ -96,9 +96,9 @@ def test_a_gap_is_filled_later(tams: TamsClient, gap: str) -> None:
 def test_a_corrected_segment_takes_the_place_of_a_deleted_one(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[0:0_10:0)"])
-    object_id = register(tams, flow["id"], TAKEN)
+    object_id = register_segment(tams, flow["id"], TAKEN)
     assert tams.delete(f"/flows/{flow['id']}/segments", object_id=object_id).status_code == 204
-    corrected = register(tams, flow["id"], "[11:0_19:0)")
+    corrected = register_segment(tams, flow["id"], "[11:0_19:0)")
     assert [(each["object_id"], each["timerange"]) for each in tams.segments(flow["id"], timerange=TAKEN)] == [
         (corrected, "[11:0_19:0)")
     ]

@@ -7,14 +7,14 @@ import pytest
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, Json
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.places import get_urls, home_backend
+from tests.conformance.kit.instances import default_backend, get_urls
 from tests.conformance.kit.segments import (
-    object_of,
+    normalised,
     object_status,
     post_segment,
-    register,
+    read_object,
     register_external,
-    span,
+    register_segment,
     timeranges,
 )
 from tests.conformance.kit.skips import not_implemented
@@ -25,8 +25,8 @@ from tests.conformance.kit.skips import not_implemented
 def test_an_uploaded_object_is_registered_and_listed(tams: TamsClient, format_: str) -> None:
     flow = tams.make_flow(format_=format_)
     (object_id,) = tams.make_objects(flow["id"], 1, b"some bytes")
-    answer = post_segment(tams, flow["id"], object_id, "[0:0_10:0)")
-    assert answer.status_code == 201
+    response = post_segment(tams, flow["id"], object_id, "[0:0_10:0)")
+    assert response.status_code == 201
     (found,) = tams.segments(flow["id"])
     assert (found["object_id"], found["timerange"]) == (object_id, "[0:0_10:0)")
 
@@ -63,8 +63,8 @@ def test_a_segment_that_is_not_one_is_refused(tams: TamsClient, changed: Json) -
 def test_a_body_that_is_no_segment_is_refused(tams: TamsClient, content: bytes) -> None:
     flow = tams.make_flow()
     headers = {"Content-Type": "application/json"}
-    answer = tams.request("POST", f"/flows/{flow['id']}/segments", content=content, headers=headers)
-    assert answer.status_code == 400
+    response = tams.request("POST", f"/flows/{flow['id']}/segments", content=content, headers=headers)
+    assert response.status_code == 400
 
 
 @pytest.mark.behaviour("SEG-POST-03", "SEG-POST-63", "GEN-01")
@@ -72,8 +72,8 @@ def test_a_body_that_is_no_segment_is_refused(tams: TamsClient, content: bytes) 
 @pytest.mark.parametrize("flow_id", [None, "not-a-uuid"], ids=["unknown", "malformed"])
 def test_an_unknown_flow_takes_no_segments(tams: TamsClient, flow_id: str | None, bulk: bool) -> None:
     segment = {"object_id": tams.make_objects(tams.make_flow()["id"], 1)[0], "timerange": "[0:0_10:0)"}
-    answer = tams.post(f"/flows/{flow_id or fresh()}/segments", [segment] if bulk else segment)
-    assert answer.status_code == 404
+    response = tams.post(f"/flows/{flow_id or fresh()}/segments", [segment] if bulk else segment)
+    assert response.status_code == 404
 
 
 @pytest.mark.behaviour("SEG-POST-04", "SEG-POST-63", "RO-08")
@@ -90,7 +90,7 @@ def test_a_read_only_flow_takes_no_segments(tams: TamsClient, bulk: bool) -> Non
 @pytest.mark.parametrize("bulk", [False, True], ids=["single", "bulk"])
 def test_a_flow_without_container_takes_no_segments(tams: TamsClient, bulk: bool) -> None:
     owner = tams.make_flow()
-    object_id = register(tams, owner["id"])
+    object_id = register_segment(tams, owner["id"])
     flow = tams.make_flow(format_=MULTI)
     segment = {"object_id": object_id, "timerange": "[0:0_10:0)"}
     assert tams.post(f"/flows/{flow['id']}/segments", [segment] if bulk else segment).status_code == 400
@@ -102,8 +102,8 @@ def test_the_flow_of_the_allocation_uses_an_object_first_and_any_flow_after_it(t
     (object_id,) = tams.make_objects(owner["id"], 1)
     assert post_segment(tams, other["id"], object_id, "[0:0_10:0)").status_code == 400
     assert tams.segments(other["id"]) == []
-    register(tams, owner["id"], object_id=object_id)
-    register(tams, other["id"], object_id=object_id)
+    register_segment(tams, owner["id"], object_id=object_id)
+    register_segment(tams, other["id"], object_id=object_id)
 
 
 @pytest.mark.behaviour("SEG-POST-08")
@@ -120,7 +120,7 @@ def test_an_object_from_outside_has_the_urls_of_the_client(tams: TamsClient) -> 
     (found,) = get_urls(tams, "segment", flow["id"], segment["object_id"], verbose_storage=True)
     sent = segment["get_urls"][0]
     assert (found["url"], found["label"], found["controlled"]) == (sent["url"], sent["label"], False)
-    register(tams, tams.make_flow()["id"], object_id=segment["object_id"])
+    register_segment(tams, tams.make_flow()["id"], object_id=segment["object_id"])
 
 
 @pytest.mark.behaviour("SEG-POST-14", "SEG-POST-15", "SEG-POST-18", "TR-14")
@@ -137,8 +137,8 @@ def test_an_object_from_outside_has_the_urls_of_the_client(tams: TamsClient) -> 
 )
 def test_timeranges_of_all_kinds_of_media_are_taken(tams: TamsClient, timerange: str) -> None:
     flow = tams.make_flow(format_=DATA)
-    register(tams, flow["id"], timerange)
-    assert [span(each) for each in timeranges(tams, flow["id"])] == [span(timerange)]
+    register_segment(tams, flow["id"], timerange)
+    assert [normalised(each) for each in timeranges(tams, flow["id"])] == [normalised(timerange)]
 
 
 @pytest.mark.behaviour("SEG-POST-26", "SEG-POST-27", "SEG-POST-28", "OBJ-08")
@@ -159,8 +159,8 @@ def test_an_object_has_the_timerange_that_its_first_segment_tells(
     tams: TamsClient, more: dict[str, Any], shown: str
 ) -> None:
     flow = tams.make_flow()
-    object_id = register(tams, flow["id"], "[10:0_12:0)", **more)
-    assert span(object_of(tams, object_id)["timerange"]) == span(shown)
+    object_id = register_segment(tams, flow["id"], "[10:0_12:0)", **more)
+    assert normalised(read_object(tams, object_id)["timerange"]) == normalised(shown)
 
 
 @pytest.mark.behaviour("SEG-POST-33", "SEG-POST-34", "SEG-POST-35")
@@ -178,11 +178,11 @@ def test_an_object_has_the_timerange_that_its_first_segment_tells(
 )
 def test_a_registered_object_is_used_again_as_it_is(tams: TamsClient, more: dict[str, Any]) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
-    object_id = register(tams, flow["id"], key_frame_count=3)
-    register(tams, other["id"], more.pop("timerange", "[0:0_10:0)"), object_id=object_id, **more)
+    object_id = register_segment(tams, flow["id"], key_frame_count=3)
+    register_segment(tams, other["id"], more.pop("timerange", "[0:0_10:0)"), object_id=object_id, **more)
     (found,) = tams.segments(other["id"], include_object_timerange=True)
     assert found["key_frame_count"] == 3
-    assert span(found["object_timerange"]) == span("[0:0_10:0)")
+    assert normalised(found["object_timerange"]) == normalised("[0:0_10:0)")
 
 
 @pytest.mark.behaviour("SEG-POST-30", "SEG-POST-31", "SEG-POST-34")
@@ -193,21 +193,21 @@ def test_a_registered_object_is_used_again_as_it_is(tams: TamsClient, more: dict
 )
 def test_what_an_object_is_does_not_change_with_its_further_use(tams: TamsClient, changed: dict[str, Any]) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
-    object_id = register(tams, flow["id"], key_frame_count=3)
-    before = object_of(tams, object_id)
+    object_id = register_segment(tams, flow["id"], key_frame_count=3)
+    before = read_object(tams, object_id)
     assert post_segment(tams, other["id"], object_id, "[0:0_10:0)", **changed).status_code == 400
-    after = object_of(tams, object_id)
+    after = read_object(tams, object_id)
     assert (after["timerange"], after["key_frame_count"]) == (before["timerange"], before["key_frame_count"])
     assert after["referenced_by_flows"] == [flow["id"]]
 
 
 @pytest.mark.behaviour("SEG-POST-42", "SEG-POST-43")
 def test_urls_of_the_client_stand_beside_those_of_the_service(tams: TamsClient) -> None:
-    home = home_backend(tams)
+    home = default_backend(tams)
     flow = tams.make_flow()
     label = fresh_name("copy")
     sent = {"url": "https://media.example.com/copy", "label": label, "controlled": True, "storage_id": home["id"]}
-    object_id = register(tams, flow["id"], get_urls=[sent])
+    object_id = register_segment(tams, flow["id"], get_urls=[sent])
     found = get_urls(tams, "segment", flow["id"], object_id, verbose_storage=True)
     assert {each.get("label") for each in found} == {label, home.get("label")}
     (mine,) = [each for each in found if each.get("label") == label]
@@ -217,7 +217,7 @@ def test_urls_of_the_client_stand_beside_those_of_the_service(tams: TamsClient) 
 
 @pytest.mark.behaviour("SEG-POST-40", "SB-USE-04")
 def test_the_label_of_a_backend_cannot_be_taken(tams: TamsClient) -> None:
-    home = home_backend(tams)
+    home = default_backend(tams)
     if "label" not in home:
         not_implemented("a label on the default storage backend")
     flow = tams.make_flow()
@@ -240,7 +240,7 @@ def test_two_urls_cannot_have_one_label(tams: TamsClient) -> None:
 def test_registering_moves_segments_updated_and_not_the_version_of_the_metadata(tams: TamsClient) -> None:
     flow = tams.make_flow()
     before = tams.get(f"/flows/{flow['id']}").json()
-    register(tams, flow["id"])
+    register_segment(tams, flow["id"])
     after = tams.get(f"/flows/{flow['id']}").json()
     assert after.get("segments_updated") not in (None, before.get("segments_updated"))
     assert after["metadata_version"] == before["metadata_version"]

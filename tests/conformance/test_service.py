@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from storage.timerange import NS, parse_timestamp
-from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.client import TamsClient, path_segment
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.service import offers_webhooks, service_of, turn_at_changing
+from tests.conformance.kit.service import exclusive_service_access, offers_webhooks, read_service
 from tests.conformance.kit.skips import not_implemented
 
 RESERVED = {"webhooks"}
@@ -20,7 +20,7 @@ HOOK = {"url": "https://receiver.example.com/", "events": ["flows/created"]}
 
 @pytest.fixture
 def service(tams: TamsClient) -> Json:
-    return service_of(tams)
+    return read_service(tams)
 
 
 @pytest.mark.behaviour("ROOT-01")
@@ -35,14 +35,14 @@ def test_the_root_names_the_top_level_paths(tams: TamsClient) -> None:
 @pytest.mark.behaviour("ROOT-01")
 def test_whatever_the_root_names_is_there(tams: TamsClient) -> None:
     # 403: the list of deletions may be for administrators only (SCOPE-07).
-    statuses = {name: tams.get(f"/{part(name.strip('/'))}").status_code for name in tams.get("/").json()}
+    statuses = {name: tams.get(f"/{path_segment(name.strip('/'))}").status_code for name in tams.get("/").json()}
     assert set(statuses.values()) <= {200, 403}, statuses
 
 
 @pytest.mark.behaviour("ROOT-02")
 def test_head_of_the_root_has_no_body(tams: TamsClient) -> None:
-    answer = tams.head("/")
-    assert (answer.status_code, answer.content) == (200, b"")
+    response = tams.head("/")
+    assert (response.status_code, response.content) == (200, b"")
 
 
 @pytest.mark.behaviour("SVC-GET-01")
@@ -53,8 +53,8 @@ def test_the_service_says_what_it_must(service: Json, member: str) -> None:
 
 @pytest.mark.behaviour("SVC-HEAD-01")
 def test_head_of_the_service_has_no_body(tams: TamsClient) -> None:
-    answer = tams.head("/service")
-    assert (answer.status_code, answer.content) == (200, b"")
+    response = tams.head("/service")
+    assert (response.status_code, response.content) == (200, b"")
 
 
 @pytest.mark.behaviour("SVC-GET-02")
@@ -130,38 +130,38 @@ def test_a_webhook_that_was_never_made_is_not_found(tams: TamsClient, method: st
 @pytest.mark.behaviour("SVC-POST-01")
 def test_the_service_is_renamed_and_nothing_else_changes(tams: TamsClient) -> None:
     new = {"name": fresh_name("name"), "description": fresh_name("description")}
-    with turn_at_changing(tams):
-        before = service_of(tams)
+    with exclusive_service_access(tams):
+        before = read_service(tams)
         assert tams.post("/service", new).status_code == 200
-        assert service_of(tams) == {**before, **new}
+        assert read_service(tams) == {**before, **new}
 
 
 @pytest.mark.behaviour("SVC-POST-02", "AMB-01")
 @pytest.mark.parametrize("given", [("name",), ("description",), ()], ids=["name", "description", "nothing"])
 def test_what_is_left_out_keeps_its_value(tams: TamsClient, given: tuple[str, ...]) -> None:
-    with turn_at_changing(tams):
+    with exclusive_service_access(tams):
         tams.post("/service", {"name": "A name", "description": "A description"})
-        before = service_of(tams)
+        before = read_service(tams)
         changes = {member: fresh_name(member) for member in given}
         assert tams.post("/service", changes).status_code == 200
-        assert service_of(tams) == {**before, **changes}
+        assert read_service(tams) == {**before, **changes}
 
 
 @pytest.mark.behaviour("SVC-POST-01", "AMB-01")
 @pytest.mark.parametrize("member", ["name", "description"])
 def test_an_empty_text_clears_what_was_there(tams: TamsClient, member: str) -> None:
-    with turn_at_changing(tams):
+    with exclusive_service_access(tams):
         tams.post("/service", {member: fresh_name()})
         assert tams.post("/service", {member: ""}).status_code == 200
-        assert service_of(tams).get(member, "") == ""
+        assert read_service(tams).get(member, "") == ""
 
 
 @pytest.mark.behaviour("SVC-POST-01")
 @pytest.mark.parametrize("text", ["Ünï ☃ \U0001f3ac", 'a "quoted" \\ name', "two\nlines", "x" * 5000])
 def test_any_text_may_be_a_name(tams: TamsClient, text: str) -> None:
-    with turn_at_changing(tams):
+    with exclusive_service_access(tams):
         assert tams.post("/service", {"name": text}).status_code == 200
-        assert service_of(tams)["name"] == text
+        assert read_service(tams)["name"] == text
 
 
 @pytest.mark.behaviour("SVC-POST-03", "SVC-GEN-04", "AMB-01")
@@ -171,10 +171,10 @@ def test_any_text_may_be_a_name(tams: TamsClient, text: str) -> None:
     ids=str,
 )
 def test_a_name_is_a_text_or_the_service_keeps_its_own(tams: TamsClient, body: Any) -> None:
-    with turn_at_changing(tams):
-        before = service_of(tams)
+    with exclusive_service_access(tams):
+        before = read_service(tams)
         assert tams.post("/service", body).status_code == 400
-        assert service_of(tams) == before
+        assert read_service(tams) == before
 
 
 @pytest.mark.behaviour("SVC-POST-05", "SVC-GEN-08")
@@ -192,8 +192,8 @@ def test_a_name_is_a_text_or_the_service_keeps_its_own(tams: TamsClient, body: A
     ids=lambda fixed: next(iter(fixed)),
 )
 def test_nothing_else_of_the_service_can_be_set(tams: TamsClient, fixed: Json) -> None:
-    with turn_at_changing(tams):
-        before = service_of(tams)
-        answer = tams.post("/service", {"name": "Renamed", **fixed})
-        assert answer.status_code in (200, 400)
-        assert service_of(tams) == ({**before, "name": "Renamed"} if answer.status_code == 200 else before)
+    with exclusive_service_access(tams):
+        before = read_service(tams)
+        response = tams.post("/service", {"name": "Renamed", **fixed})
+        assert response.status_code in (200, 400)
+        assert read_service(tams) == ({**before, "name": "Renamed"} if response.status_code == 200 else before)

@@ -12,7 +12,7 @@ from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.segments import timeranges
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.timelines import SEGMENTS, make_timeline
 
 LABELS = ["m", "a", None, "z", "b", "m", None, "c"]
@@ -55,7 +55,7 @@ def make_shelf(tams: TamsClient, kind: str) -> Shelf:
 @pytest.fixture(scope="module", params=["sources", "flows"])
 def shelf(request: pytest.FixtureRequest, http: httpx.Client) -> Iterator[Shelf]:
     """Sources or flows that no test changes."""
-    with lasting_client(http) as tams:
+    with shared_client(http) as tams:
         yield make_shelf(tams, request.param)
 
 

@@ -10,7 +10,7 @@ from tests.conformance.kit.deletions import delete_flow
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, VIDEO, Json, flow
 from tests.conformance.kit.flow_states import put_flow
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.profiles import linked_flow, make_profile
 
 CHANGES: list[tuple[str, str, Any]] = [
@@ -24,9 +24,9 @@ CHANGES: list[tuple[str, str, Any]] = [
 
 
 def read(tams: TamsClient, source_id: str) -> Json:
-    answer = tams.get(f"/sources/{source_id}")
-    assert answer.status_code == 200, answer.text
-    document: Json = answer.json()
+    response = tams.get(f"/sources/{source_id}")
+    assert response.status_code == 200, response.text
+    document: Json = response.json()
     return document
 
 
@@ -38,7 +38,7 @@ def describe(tams: TamsClient, source_id: str) -> Json:
 
 
 def wait_until_gone(tams: TamsClient, source_id: str) -> None:
-    until(lambda: tams.get(f"/sources/{source_id}").status_code == 404, f"source {source_id} is gone")
+    wait_until(lambda: tams.get(f"/sources/{source_id}").status_code == 404, f"source {source_id} is gone")
 
 
 # -- Coming and going
@@ -123,8 +123,8 @@ def test_a_flow_that_changes_its_source_leaves_none_without_flows(tams: TamsClie
 def test_a_change_moves_updated_and_never_created(tams: TamsClient, method: str, member: str, value: Any) -> None:
     source_id = tams.make_flow()["source_id"]
     before = describe(tams, source_id)
-    answer = tams.request(method, f"/sources/{source_id}/{member}", **({} if value is None else {"json": value}))
-    assert answer.status_code == 204
+    response = tams.request(method, f"/sources/{source_id}/{member}", **({} if value is None else {"json": value}))
+    assert response.status_code == 204
     after = read(tams, source_id)
     assert (after["created"], after.get("created_by")) == (before["created"], before.get("created_by"))
     assert datetime.fromisoformat(after["created"]) <= datetime.fromisoformat(before["updated"])
@@ -193,7 +193,7 @@ ENDS = [drop_member, empty_collection, put_without_collection, delete_collection
 def test_the_relation_of_sources_ends_with_the_collection_of_flows(tams: TamsClient, end: Any) -> None:
     member, collection = collected_pair(tams)
     end(tams, member, collection)
-    until(lambda: not read(tams, member["source_id"]).get("collected_by"), "the source is in no collection")
+    wait_until(lambda: not read(tams, member["source_id"]).get("collected_by"), "the source is in no collection")
     if end is not delete_collection:
         assert read(tams, collection["source_id"]).get("source_collection", []) == []
     assert tams.get("/sources", collected_by_ids=collection["source_id"]).json() == []
@@ -203,7 +203,7 @@ def test_the_relation_of_sources_ends_with_the_collection_of_flows(tams: TamsCli
 def test_the_relation_of_sources_ends_with_the_member(tams: TamsClient) -> None:
     member, collection = collected_pair(tams)
     delete_flow(tams, member["id"])
-    until(lambda: not read(tams, collection["source_id"]).get("source_collection"), "the collection is empty")
+    wait_until(lambda: not read(tams, collection["source_id"]).get("source_collection"), "the collection is empty")
 
 
 @pytest.mark.behaviour("SRC-LIFE-12", "SRC-LIFE-13")

@@ -11,7 +11,7 @@ from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, VIDEO, Json, flow
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.queries import Value, with_query
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.shared_client import shared_client
 
 FORMATS = [VIDEO, AUDIO, IMAGE, DATA, MULTI]
 MEMBERS = pytest.mark.parametrize("member", ["label", "description"])
@@ -27,14 +27,14 @@ class Family:
     def found(self, tams: TamsClient, **params: Value | None) -> set[str]:
         """The names of those that a listing gives."""
         names = {id_: name for name, id_ in self.ids.items()}
-        answer = tams.request("GET", with_query("/sources", {"label": self.label, **params}))
-        assert answer.status_code == 200, answer.text
-        return {names[source["id"]] for source in answer.json()}
+        response = tams.request("GET", with_query("/sources", {"label": self.label, **params}))
+        assert response.status_code == 200, response.text
+        return {names[source["id"]] for source in response.json()}
 
 
 @pytest.fixture(scope="module")
 def family(http: httpx.Client) -> Iterator[Family]:
-    with lasting_client(http) as tams:
+    with shared_client(http) as tams:
         label = fresh_name("label")
         made: dict[str, Json] = {}
         for name, members in {"a": "", "b": "", "lone": "", "one": "a", "two": "ab"}.items():
@@ -105,8 +105,8 @@ def test_sources_are_found_by_what_collects_them(
 @pytest.mark.behaviour("SRC-LIST-08")
 @pytest.mark.parametrize("ids", ["zzz", "{id},,{id}", ",{id}", "{id},", "{id},zzz", ","])
 def test_a_malformed_list_of_collectors_is_refused(tams: TamsClient, ids: str) -> None:
-    answer = tams.request("GET", f"/sources?collected_by_ids={ids.format(id=fresh())}")
-    assert answer.status_code == 400
+    response = tams.request("GET", f"/sources?collected_by_ids={ids.format(id=fresh())}")
+    assert response.status_code == 400
 
 
 @pytest.mark.behaviour("SRC-LIST-11")
@@ -138,10 +138,10 @@ def test_a_source_is_listed_as_it_is_read(tams: TamsClient, family: Family) -> N
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_source_has_the_format_of_its_flow(tams: TamsClient, format_: str) -> None:
     source_id = tams.make_flow(flow(format_))["source_id"]
-    answer = tams.get(f"/sources/{source_id}")
-    assert answer.status_code == 200
-    assert answer.json()["id"] == source_id
-    assert answer.json()["format"] == format_
+    response = tams.get(f"/sources/{source_id}")
+    assert response.status_code == 200
+    assert response.json()["id"] == source_id
+    assert response.json()["format"] == format_
 
 
 @pytest.mark.behaviour("SRC-GET-02", "SRC-GET-03")
@@ -157,8 +157,8 @@ def test_an_unknown_source_is_not_found(tams: TamsClient) -> None:
 @pytest.mark.parametrize("text", ["text", "", "ü 日本 🎬", 'a "quoted" \\ text', "two\nlines", "long " * 5000])
 def test_a_text_is_read_back_as_it_was_written(tams: TamsClient, source: str, member: str, text: str) -> None:
     assert tams.put(f"{source}/{member}", text).status_code == 204
-    answer = tams.get(f"{source}/{member}")
-    assert (answer.status_code, answer.json()) == (200, text)
+    response = tams.get(f"{source}/{member}")
+    assert (response.status_code, response.json()) == (200, text)
     assert tams.get(source).json()[member] == text
 
 
@@ -192,9 +192,9 @@ def test_a_deleted_text_is_gone(tams: TamsClient, source: str, member: str) -> N
     assert tams.put(f"{source}/{member}", "text").status_code == 204
     assert tams.delete(f"{source}/{member}").status_code == 204
     assert member not in tams.get(source).json()
-    answer = tams.get(f"{source}/{member}")
-    assert answer.status_code == 404 or (answer.status_code == 200 and answer.json() == "")
-    assert tams.head(f"{source}/{member}").status_code == answer.status_code
+    response = tams.get(f"{source}/{member}")
+    assert response.status_code == 404 or (response.status_code == 200 and response.json() == "")
+    assert tams.head(f"{source}/{member}").status_code == response.status_code
     assert tams.delete(f"{source}/{member}").status_code in (204, 404)
 
 
@@ -202,14 +202,14 @@ def test_a_deleted_text_is_gone(tams: TamsClient, source: str, member: str) -> N
 @MEMBERS
 def test_an_unknown_source_has_no_text_and_gets_none(tams: TamsClient, member: str) -> None:
     path = f"/sources/{fresh()}"
-    answers = [
+    responses = [
         tams.get(f"{path}/{member}"),
         tams.head(f"{path}/{member}"),
         tams.put(f"{path}/{member}", "text"),
         tams.delete(f"{path}/{member}"),
         tams.get(path),
     ]
-    assert [answer.status_code for answer in answers] == [404] * 5
+    assert [response.status_code for response in responses] == [404] * 5
 
 
 @pytest.mark.behaviour("SRC-DESC-10", "SRC-LIST-03")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.client import TamsClient, path_segment
 from tests.conformance.kit.documents import DATA, IMAGE, MULTI, Json, init_flow
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.places import backends, get_urls, home_backend
-from tests.conformance.kit.segments import register
+from tests.conformance.kit.instances import backends, default_backend, get_urls
+from tests.conformance.kit.segments import register_segment
 from tests.conformance.kit.skips import not_implemented
 
 
@@ -14,10 +14,10 @@ from tests.conformance.kit.skips import not_implemented
 @pytest.mark.parametrize("limit", [1, 2, 7])
 def test_as_many_objects_as_wanted_are_set_aside(tams: TamsClient, limit: int) -> None:
     flow = tams.make_flow()
-    answer = tams.post(f"/flows/{flow['id']}/storage", {"limit": limit})
-    assert answer.status_code == 201
-    assert set(answer.json()) == {"media_objects"}
-    items = answer.json()["media_objects"]
+    response = tams.post(f"/flows/{flow['id']}/storage", {"limit": limit})
+    assert response.status_code == 201
+    assert set(response.json()) == {"media_objects"}
+    items = response.json()["media_objects"]
     assert len(items) == limit
     assert len({each["object_id"] for each in items}) == limit
     assert len({each["put_url"]["url"] for each in items}) == limit
@@ -34,9 +34,9 @@ def test_every_request_gives_other_ids(tams: TamsClient) -> None:
 @pytest.mark.parametrize("options", [{}, {"json": {}}], ids=["no body", "empty object"])
 def test_without_a_limit_the_service_chooses_how_many(tams: TamsClient, options: Json) -> None:
     flow = tams.make_flow()
-    answer = tams.request("POST", f"/flows/{flow['id']}/storage", **options)
-    assert answer.status_code == 201
-    assert answer.json()["media_objects"]
+    response = tams.request("POST", f"/flows/{flow['id']}/storage", **options)
+    assert response.status_code == 201
+    assert response.json()["media_objects"]
 
 
 @pytest.mark.behaviour("STO-10", "A48")
@@ -58,10 +58,10 @@ def test_ids_in_use_are_refused_and_the_others_with_them(tams: TamsClient, regis
     flow, other = tams.make_flow(), tams.make_flow()
     (taken,) = tams.make_objects(flow["id"], 1)
     if registered:
-        register(tams, flow["id"], object_id=taken)
+        register_segment(tams, flow["id"], object_id=taken)
     free = fresh_name()
-    answer = tams.post(f"/flows/{other['id']}/storage", {"object_ids": [free, taken]})
-    assert answer.status_code == 400
+    response = tams.post(f"/flows/{other['id']}/storage", {"object_ids": [free, taken]})
+    assert response.status_code == 400
     tams.allocate(other["id"], object_ids=[free])
 
 
@@ -101,7 +101,7 @@ def test_each_backend_takes_objects(tams: TamsClient) -> None:
     flow = tams.make_flow()
     for n, backend in enumerate(backends(tams)):
         (item,) = tams.allocate(flow["id"], 1, storage_id=backend["id"])
-        register(tams, flow["id"], f"[{n}:0_{n + 1}:0)", object_id=item["object_id"])
+        register_segment(tams, flow["id"], f"[{n}:0_{n + 1}:0)", object_id=item["object_id"])
         urls = get_urls(tams, "object", flow["id"], item["object_id"], verbose_storage=True)
         assert {each["storage_id"] for each in urls} == {backend["id"]}
 
@@ -112,9 +112,9 @@ def test_without_a_backend_the_default_one_is_taken(tams: TamsClient) -> None:
     if not any(each.get("default_storage") for each in backends(tams)):
         assert tams.post(f"/flows/{flow['id']}/storage", {"limit": 1}).status_code == 400
         return
-    object_id = register(tams, flow["id"])
+    object_id = register_segment(tams, flow["id"])
     urls = get_urls(tams, "object", flow["id"], object_id, verbose_storage=True)
-    assert {each["storage_id"] for each in urls} == {home_backend(tams)["id"]}
+    assert {each["storage_id"] for each in urls} == {default_backend(tams)["id"]}
 
 
 @pytest.mark.behaviour("STO-15")
@@ -157,10 +157,10 @@ def test_init_objects_may_have_another_type(tams: TamsClient) -> None:
 def test_upload_urls_are_presigned_as_wanted_and_say_so(tams: TamsClient, wanted: bool | None) -> None:
     flow = tams.make_flow()
     body = {"limit": 2} if wanted is None else {"limit": 2, "presigned": wanted}
-    answer = tams.post(f"/flows/{flow['id']}/storage", body)
-    if answer.status_code == 400 and wanted is not None:
+    response = tams.post(f"/flows/{flow['id']}/storage", body)
+    if response.status_code == 400 and wanted is not None:
         not_implemented(f"upload URLs with presigned {wanted}")
-    items = answer.json()["media_objects"]
+    items = response.json()["media_objects"]
     assert all("presigned" not in each["put_url"] for each in items)
     if wanted is not None:
         assert [each.get("presigned", False) for each in items] == [wanted] * 2
@@ -182,7 +182,7 @@ def test_an_object_is_not_there_before_it_is_registered(
 ) -> None:
     flow = tams.make_flow()
     (object_id,) = tams.make_objects(flow["id"], 1, b"uploaded")
-    assert tams.request(method, f"/objects/{part(object_id)}{path}", **options).status_code == 404
+    assert tams.request(method, f"/objects/{path_segment(object_id)}{path}", **options).status_code == 404
 
 
 @pytest.mark.behaviour("STO-35", "T13")

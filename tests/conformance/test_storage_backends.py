@@ -9,9 +9,9 @@ import pytest
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.places import backends, home_backend, shown
+from tests.conformance.kit.instances import backends, default_backend, read_view
 from tests.conformance.kit.queries import with_query
-from tests.conformance.kit.segments import register
+from tests.conformance.kit.segments import register_segment
 from tests.conformance.kit.skips import not_implemented
 
 PATH = "/service/storage-backends"
@@ -50,10 +50,10 @@ def test_at_most_one_backend_is_the_default(listed: list[Json]) -> None:
 @pytest.mark.behaviour("SB-GET-04", "AMB-33")
 @pytest.mark.parametrize("params", [{}, {"reverse_order": False}], ids=str)
 def test_backends_are_in_the_order_of_their_labels(tams: TamsClient, listed: list[Json], params: Json) -> None:
-    answer = tams.get(PATH, **params)
-    assert answer.headers["X-Paging-Reverse-Order"] == "false"
+    response = tams.get(PATH, **params)
+    assert response.headers["X-Paging-Reverse-Order"] == "false"
     assert listed in (sorted(listed, key=by_label), sorted(listed, key=by_label_in_either_case))
-    assert answer.json() == listed[: len(answer.json())]
+    assert response.json() == listed[: len(response.json())]
 
 
 @pytest.mark.behaviour("SB-GET-05")
@@ -105,10 +105,10 @@ def test_no_backend_has_a_tag_that_nobody_gave_it(
     tams: TamsClient, listed: list[Json], condition: dict[str, Any], all_of_them: bool
 ) -> None:
     name = fresh_name("tag")
-    answer = tams.request("GET", with_query(PATH, {key.format(name): value for key, value in condition.items()}))
-    assert answer.json() == (listed[: len(answer.json())] if all_of_them else [])
-    assert answer.headers["X-Paging-Count"] == str(len(answer.json()))
-    assert bool(answer.json()) == all_of_them
+    response = tams.request("GET", with_query(PATH, {key.format(name): value for key, value in condition.items()}))
+    assert response.json() == (listed[: len(response.json())] if all_of_them else [])
+    assert response.headers["X-Paging-Count"] == str(len(response.json()))
+    assert bool(response.json()) == all_of_them
 
 
 @pytest.mark.behaviour("SB-GET-07", "TAG-02", "TAG-06")
@@ -146,10 +146,10 @@ def test_backends_cannot_be_changed(
 
 @pytest.mark.behaviour("SB-USE-01", "SB-USE-03")
 def test_media_go_to_the_default_backend_and_say_so(tams: TamsClient) -> None:
-    home = home_backend(tams)
+    home = default_backend(tams)
     flow_id = tams.make_flow()["id"]
-    object_id = register(tams, flow_id)
-    urls = shown(tams, "segment", flow_id, object_id, verbose_storage=True)["get_urls"]
+    object_id = register_segment(tams, flow_id)
+    urls = read_view(tams, "segment", flow_id, object_id, verbose_storage=True)["get_urls"]
     assert urls
     assert {url["storage_id"] for url in urls if url.get("controlled", True)} == {home["id"]}
     assert {url.get("label") for url in urls} == {home.get("label")}
@@ -168,8 +168,8 @@ def test_every_backend_can_be_named(tams: TamsClient, listed: list[Json]) -> Non
     flow_id = tams.make_flow()["id"]
     for number, backend in enumerate(listed):
         [media_object] = tams.allocate(flow_id, storage_id=backend["id"])
-        object_id = register(tams, flow_id, f"[{number}:0_{number + 1}:0)", object_id=media_object["object_id"])
-        [*urls] = shown(tams, "object", flow_id, object_id, verbose_storage=True)["get_urls"]
+        object_id = register_segment(tams, flow_id, f"[{number}:0_{number + 1}:0)", object_id=media_object["object_id"])
+        [*urls] = read_view(tams, "object", flow_id, object_id, verbose_storage=True)["get_urls"]
         assert {url["storage_id"] for url in urls} == {backend["id"]}
 
 
@@ -182,16 +182,16 @@ def test_a_backend_that_is_not_there_takes_nothing(tams: TamsClient, storage_id:
 
 @pytest.mark.behaviour("SB-USE-04")
 def test_the_label_of_a_backend_is_not_for_media_elsewhere(tams: TamsClient) -> None:
-    label = home_backend(tams).get("label")
+    label = default_backend(tams).get("label")
     if label is None:
         not_implemented("a label on the default storage backend")
     flow_id = tams.make_flow()["id"]
-    object_id = register(tams, flow_id)
-    before = {each["url"].partition("?")[0] for each in shown(tams, "object", flow_id, object_id)["get_urls"]}
+    object_id = register_segment(tams, flow_id)
+    before = {each["url"].partition("?")[0] for each in read_view(tams, "object", flow_id, object_id)["get_urls"]}
     url = {"url": "https://media.example.com/elsewhere", "label": label}
     assert tams.post(f"/objects/{object_id}/instances", url).status_code == 400
     segment = {"object_id": fresh_name("object"), "timerange": "[20:0_30:0)", "get_urls": [url]}
     assert tams.post(f"/flows/{flow_id}/segments", segment).status_code in (200, 400)
-    after = {each["url"].partition("?")[0] for each in shown(tams, "object", flow_id, object_id)["get_urls"]}
+    after = {each["url"].partition("?")[0] for each in read_view(tams, "object", flow_id, object_id)["get_urls"]}
     assert after == before
     assert tams.get(f"/objects/{segment['object_id']}").status_code == 404

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.client import TamsClient, path_segment
 from tests.conformance.kit.documents import AUDIO, flow
 from tests.conformance.kit.ids import fresh_name
-from tests.conformance.kit.places import backends
+from tests.conformance.kit.instances import backends
 from tests.conformance.kit.queries import Value, with_query
-from tests.conformance.kit.shared import lasting_client
-from tests.conformance.kit.tagged import KINDS, REFUSING, Tagged, Tags
+from tests.conformance.kit.shared_client import shared_client
+from tests.conformance.kit.tagged_resources import KINDS, REJECT_BAD_FILTERS, TaggedResources, Tags
 
 TAGS: list[Tags] = [
     {},
@@ -35,20 +35,20 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def tagged(http: httpx.Client, kind: str) -> Iterator[Tagged]:
-    with lasting_client(http) as tams:
+def tagged(http: httpx.Client, kind: str) -> Iterator[TaggedResources]:
+    with shared_client(http) as tams:
         yield KINDS[kind](tams, TAGS)
 
 
 @pytest.fixture(scope="module")
-def special(http: httpx.Client, kind: str) -> Iterator[Tagged]:
-    with lasting_client(http) as tams:
+def special(http: httpx.Client, kind: str) -> Iterator[TaggedResources]:
+    with shared_client(http) as tams:
         yield KINDS[kind](tams, SPECIAL_TAGS)
 
 
 @pytest.mark.behaviour("TAGQ-08", "TAG-03")
-def test_without_a_filter_all_are_found(tams: TamsClient, tagged: Tagged) -> None:
-    assert tagged.found(tams, {}) == set(range(len(TAGS)))
+def test_without_a_filter_all_are_found(tams: TamsClient, tagged: TaggedResources) -> None:
+    assert tagged.matching(tams, {}) == set(range(len(TAGS)))
 
 
 @pytest.mark.behaviour("TAGQ-01", "TAGQ-02", "TAGQ-03", "TAG-02", "TAG-06", "SRC-LIST-09", "FLOW-LIST-20")
@@ -66,22 +66,26 @@ def test_without_a_filter_all_are_found(tams: TamsClient, tagged: Tagged) -> Non
     ],
 )
 def test_a_value_is_found_alone_and_in_a_list(
-    tams: TamsClient, tagged: Tagged, wanted: list[str], passing: set[int]
+    tams: TamsClient, tagged: TaggedResources, wanted: list[str], passing: set[int]
 ) -> None:
-    assert tagged.found(tams, {"tag.genre": wanted}) == passing
+    assert tagged.matching(tams, {"tag.genre": wanted}) == passing
 
 
 @pytest.mark.behaviour("TAGQ-04", "TAG-02")
 @pytest.mark.parametrize("value", ["new", "ews", "NEWS", "n*", "news ", "%", "n_ws", "unheard-of"])
-def test_no_value_is_found_by_a_part_of_it_or_in_another_case(tams: TamsClient, tagged: Tagged, value: str) -> None:
-    assert tagged.found(tams, {"tag.genre": value}) == set()
+def test_no_value_is_found_by_a_part_of_it_or_in_another_case(
+    tams: TamsClient, tagged: TaggedResources, value: str
+) -> None:
+    assert tagged.matching(tams, {"tag.genre": value}) == set()
 
 
 @pytest.mark.behaviour("TAGQ-04", "TAG-02")
 @pytest.mark.parametrize("name", ["Genre", "genr", "GENRE", "genre "])
-def test_no_tag_is_found_by_a_part_of_its_name_or_in_another_case(tams: TamsClient, tagged: Tagged, name: str) -> None:
-    assert tagged.found(tams, {f"tag.{name}": "news"}) == set()
-    assert tagged.found(tams, {f"tag_exists.{name}": True}) == set()
+def test_no_tag_is_found_by_a_part_of_its_name_or_in_another_case(
+    tams: TamsClient, tagged: TaggedResources, name: str
+) -> None:
+    assert tagged.matching(tams, {f"tag.{name}": "news"}) == set()
+    assert tagged.matching(tams, {f"tag_exists.{name}": True}) == set()
 
 
 @pytest.mark.behaviour("TAGQ-06", "TAGQ-07", "TAG-03", "TAG-06")
@@ -97,9 +101,9 @@ def test_no_tag_is_found_by_a_part_of_its_name_or_in_another_case(tams: TamsClie
     ],
 )
 def test_whether_a_tag_is_there_counts_whatever_its_value(
-    tams: TamsClient, tagged: Tagged, name: str, present: bool, passing: set[int]
+    tams: TamsClient, tagged: TaggedResources, name: str, present: bool, passing: set[int]
 ) -> None:
-    assert tagged.found(tams, {f"tag_exists.{name}": present}) == passing
+    assert tagged.matching(tams, {f"tag_exists.{name}": present}) == passing
 
 
 @pytest.mark.behaviour("TAGQ-05", "TAG-05")
@@ -115,9 +119,9 @@ def test_whether_a_tag_is_there_counts_whatever_its_value(
     ],
 )
 def test_several_filters_must_all_pass(
-    tams: TamsClient, tagged: Tagged, query: dict[str, Value], passing: set[int]
+    tams: TamsClient, tagged: TaggedResources, query: dict[str, Value], passing: set[int]
 ) -> None:
-    assert tagged.found(tams, query) == passing
+    assert tagged.matching(tams, query) == passing
 
 
 @pytest.mark.behaviour("TAGQ-09", "TAGQ-11")
@@ -135,35 +139,37 @@ def test_several_filters_must_all_pass(
     ],
 )
 def test_a_filter_that_breaks_its_form_is_refused(
-    tams: TamsClient, kind: str, tagged: Tagged, name: str, value: str
+    tams: TamsClient, kind: str, tagged: TaggedResources, name: str, value: str
 ) -> None:
     # The commas are literal, as between values.
     status = tams.request("GET", f"{tagged.url({})}&{tagged.prefix}{name}={value}").status_code
     plain = tagged.prefix and name.startswith("tag.")
     # T02: the prefixed forms of `tag.` are published as any text.
-    assert status == 400 or ((kind not in REFUSING or plain) and status == 200)
+    assert status == 400 or ((kind not in REJECT_BAD_FILTERS or plain) and status == 200)
 
 
 @pytest.mark.behaviour("TAGQ-10", "TAG-04", "T01")
 @pytest.mark.parametrize("text", SPECIAL)
-def test_names_and_values_with_special_characters_are_found(tams: TamsClient, special: Tagged, text: str) -> None:
+def test_names_and_values_with_special_characters_are_found(
+    tams: TamsClient, special: TaggedResources, text: str
+) -> None:
     passing = {SPECIAL.index(text)}
-    assert special.found(tams, {f"tag.{text}": text}) == passing
-    assert special.found(tams, {f"tag.{text}": ["unheard-of", text]}) == passing
-    assert special.found(tams, {f"tag_exists.{text}": True}) == passing
+    assert special.matching(tams, {f"tag.{text}": text}) == passing
+    assert special.matching(tams, {f"tag.{text}": ["unheard-of", text]}) == passing
+    assert special.matching(tams, {f"tag_exists.{text}": True}) == passing
 
 
 @pytest.mark.behaviour("TAGQ-10", "TAG-04")
 @pytest.mark.parametrize("spelling", ["%67enre=%6Eews", "genre=n%65ws", "%67%65%6E%72%65=news"])
-def test_any_character_may_be_percent_encoded(tams: TamsClient, tagged: Tagged, spelling: str) -> None:
-    answer = tams.request("GET", f"{tagged.url({})}&{tagged.prefix}tag.{spelling}")
-    assert {tagged.ids.index(id_) for id_ in tagged.items(answer.json())} == {1, 3, 5}
+def test_any_character_may_be_percent_encoded(tams: TamsClient, tagged: TaggedResources, spelling: str) -> None:
+    response = tams.request("GET", f"{tagged.url({})}&{tagged.prefix}tag.{spelling}")
+    assert {tagged.ids.index(id_) for id_ in tagged.items(response.json())} == {1, 3, 5}
 
 
 @pytest.mark.behaviour("TAGQ-05", "PAGE-05", "PAGE-03", "TAGQ-10")
-def test_filters_hold_on_every_page(tams: TamsClient, special: Tagged, tagged: Tagged) -> None:
-    assert tagged.found(tams, {"tag.genre": ["news", "sport"]}, limit=1) == {1, 2, 3, 5}
-    assert special.found(tams, {"tag_exists.unheard of/&=": False}, limit=4) == set(range(len(SPECIAL)))
+def test_filters_hold_on_every_page(tams: TamsClient, special: TaggedResources, tagged: TaggedResources) -> None:
+    assert tagged.matching(tams, {"tag.genre": ["news", "sport"]}, limit=1) == {1, 2, 3, 5}
+    assert special.matching(tams, {"tag_exists.unheard of/&=": False}, limit=4) == set(range(len(SPECIAL)))
 
 
 # -- Filters beside those on tags
@@ -200,5 +206,7 @@ def test_storage_backends_are_found_by_their_tags(tams: TamsClient) -> None:
     for backend in everything:
         for name, value in backend.get("tags", {}).items():
             for text in [value] if isinstance(value, str) else value:
-                found = tams.request("GET", f"/service/storage-backends?tag.{part(name)}={part(text)}").json()
+                found = tams.request(
+                    "GET", f"/service/storage-backends?tag.{path_segment(name)}={path_segment(text)}"
+                ).json()
                 assert backend["id"] in [each["id"] for each in found]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.client import TamsClient, path_segment
 from tests.conformance.kit.flow_states import read_flow
 from tests.conformance.kit.ids import fresh
 
@@ -22,16 +22,16 @@ def owner(request: pytest.FixtureRequest, tams: TamsClient) -> str:
 
 @pytest.mark.behaviour("SRC-TAG-01")
 def test_without_tags_there_is_an_empty_object(tams: TamsClient, owner: str) -> None:
-    answer = tams.get(f"{owner}/tags")
-    assert (answer.status_code, answer.json()) == (200, {})
+    response = tams.get(f"{owner}/tags")
+    assert (response.status_code, response.json()) == (200, {})
 
 
 @pytest.mark.behaviour("SRC-TAG-05", "SRC-TAG-06", "SRC-TAG-03", "TAG-01", "TAG-07")
 @pytest.mark.parametrize("value", VALUES, ids=repr)
 def test_a_tag_is_read_back_as_it_was_written(tams: TamsClient, owner: str, value: str | list[str]) -> None:
     assert tams.put(f"{owner}/tags/genre", value).status_code == 204
-    answer = tams.get(f"{owner}/tags/genre")
-    assert (answer.status_code, answer.json()) == (200, value)
+    response = tams.get(f"{owner}/tags/genre")
+    assert (response.status_code, response.json()) == (200, value)
     assert tams.get(f"{owner}/tags").json() == {"genre": value}
     assert tams.get(owner).json()["tags"] == {"genre": value}
 
@@ -76,7 +76,7 @@ def test_other_tags_stay_as_they_are(tams: TamsClient, owner: str) -> None:
 @pytest.mark.behaviour("SRC-TAG-11", "SRC-TAG-04", "SRC-TAG-12", "TAG-04", "T31")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_with_special_characters_is_percent_encoded_in_the_path(tams: TamsClient, owner: str, name: str) -> None:
-    path = f"{owner}/tags/{part(name)}"
+    path = f"{owner}/tags/{path_segment(name)}"
     assert tams.put(path, "news").status_code == 204
     assert tams.get(f"{owner}/tags").json() == {name: "news"}
     assert tams.get(path).json() == "news"

@@ -8,10 +8,10 @@ import pytest
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.flow_states import read_flow
-from tests.conformance.kit.polling import until
-from tests.conformance.kit.segments import post_segment, span, timeranges
-from tests.conformance.kit.shared import lasting_client
-from tests.conformance.kit.timelines import EMPTY, HOLDS, HULL, MALFORMED, MEETS, SEGMENTS, make_timeline
+from tests.conformance.kit.polling import wait_until
+from tests.conformance.kit.segments import normalised, post_segment, timeranges
+from tests.conformance.kit.shared_client import shared_client
+from tests.conformance.kit.timelines import CONTAINED, EMPTY, EXTENT, MALFORMED, OVERLAPPING, SEGMENTS, make_timeline
 
 TEXTS = (
     "TR-02",
@@ -31,14 +31,14 @@ TAKING = ["/flows", "/flows/{id}", "/flows/{id}/segments"]
 @pytest.fixture(scope="module")
 def full(http: httpx.Client) -> Iterator[Json]:
     """A flow with all of SEGMENTS, which stays as it is."""
-    with lasting_client(http) as tams:
+    with shared_client(http) as tams:
         yield make_timeline(tams)
 
 
 @pytest.fixture(scope="module")
 def bare(http: httpx.Client) -> Iterator[Json]:
     """A flow without any segment."""
-    with lasting_client(http) as tams:
+    with shared_client(http) as tams:
         yield tams.make_flow()
 
 
@@ -50,7 +50,7 @@ def named(letters: str) -> list[str]:
 
 
 @pytest.mark.behaviour(*TEXTS, "SEG-GET-08")
-@pytest.mark.parametrize(("text", "letters"), MEETS.items())
+@pytest.mark.parametrize(("text", "letters"), OVERLAPPING.items())
 def test_segments_that_meet_a_timerange_are_listed(tams: TamsClient, full: Json, text: str, letters: str) -> None:
     assert timeranges(tams, full["id"], timerange=text) == named(letters)
 
@@ -64,15 +64,15 @@ def test_no_segment_meets_an_empty_timerange(tams: TamsClient, full: Json, text:
 @pytest.mark.behaviour("TR-16")
 @pytest.mark.parametrize("spelling", ["[0:0_1:0)", "%5B0:0_1:0%29", "%5B0%3A0%5F1%3A0%29", "[0%3A0_1:0%29"])
 def test_brackets_may_be_percent_encoded(tams: TamsClient, full: Json, spelling: str) -> None:
-    answer = tams.request("GET", f"/flows/{full['id']}/segments?timerange={spelling}")
-    assert [segment["timerange"] for segment in answer.json()] == named("C")
+    response = tams.request("GET", f"/flows/{full['id']}/segments?timerange={spelling}")
+    assert [segment["timerange"] for segment in response.json()] == named("C")
 
 
 # -- Finding flows
 
 
 @pytest.mark.behaviour(*TEXTS, "FLOW-LIST-15")
-@pytest.mark.parametrize(("text", "letters"), MEETS.items())
+@pytest.mark.parametrize(("text", "letters"), OVERLAPPING.items())
 def test_a_flow_is_found_by_a_timerange_that_meets_its_content(
     tams: TamsClient, full: Json, text: str, letters: str
 ) -> None:
@@ -94,7 +94,7 @@ def test_an_empty_timerange_finds_the_flows_without_content(
 
 
 @pytest.mark.behaviour(*TEXTS, "TR-17", "A20")
-@pytest.mark.parametrize(("text", "letters"), MEETS.items())
+@pytest.mark.parametrize(("text", "letters"), OVERLAPPING.items())
 def test_the_timerange_of_a_flow_is_worked_out_within_another(
     tams: TamsClient, full: Json, text: str, letters: str
 ) -> None:
@@ -102,8 +102,8 @@ def test_the_timerange_of_a_flow_is_worked_out_within_another(
     if not letters:
         assert shown == "()"
     else:
-        assert span(HULL).covers(span(shown))
-        assert not span(shown).intersection(span(text)).is_empty
+        assert normalised(EXTENT).covers(normalised(shown))
+        assert not normalised(shown).intersection(normalised(text)).is_empty
 
 
 @pytest.mark.behaviour("TR-05", "TR-11", "TR-12", "TR-17")
@@ -121,12 +121,12 @@ def test_the_timerange_of_a_flow_without_content_is_empty_and_not_missing(tams: 
 
 
 @pytest.mark.behaviour(*TEXTS, "SEG-DEL-02", "A13")
-@pytest.mark.parametrize(("text", "letters"), HOLDS.items())
+@pytest.mark.parametrize(("text", "letters"), CONTAINED.items())
 def test_segments_that_lie_in_a_timerange_are_deleted(tams: TamsClient, text: str, letters: str) -> None:
     id_ = make_timeline(tams)["id"]
     assert tams.delete(f"/flows/{id_}/segments", timerange=text).status_code in (202, 204)
     left = [each for letter, each in SEGMENTS.items() if letter not in letters]
-    until(lambda: timeranges(tams, id_) == left, f"only {left} are left")
+    wait_until(lambda: timeranges(tams, id_) == left, f"only {left} are left")
 
 
 @pytest.mark.behaviour("TR-05", "TR-11", "TR-12")
@@ -177,7 +177,7 @@ def test_the_sign_covers_the_whole_timestamp(tams: TamsClient) -> None:
 def test_a_segment_shows_the_timerange_that_it_was_given(tams: TamsClient, text: str) -> None:
     [shown] = timeranges(tams, make_timeline(tams, segments=[text])["id"])
     assert shown.startswith("[")
-    assert span(shown) == span(text)
+    assert normalised(shown) == normalised(text)
 
 
 @pytest.mark.behaviour("TR-14")

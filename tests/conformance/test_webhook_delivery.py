@@ -9,22 +9,22 @@ import pytest
 
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json
-from tests.conformance.kit.events import FLOW_UPDATED, SOURCE_UPDATED, distinct
+from tests.conformance.kit.events import FLOW_UPDATED, SOURCE_UPDATED, without_repeats
 from tests.conformance.kit.ids import fresh, fresh_name
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.receiver import HANG_UP, Delivery, Receiver, Reply
-from tests.conformance.kit.segments import post_segment, register
+from tests.conformance.kit.segments import post_segment, register_segment
 from tests.conformance.kit.server import Subject, free_port
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.webhooks import (
     Hook,
     Hooks,
-    each_hears,
     make_webhook,
-    mark,
     path_of,
     put_webhook,
     read_webhook,
+    wait_for_each,
+    wait_for_marker,
 )
 
 WITHOUT_KEY = ("authorization", "proxy-authorization", "cookie")
@@ -53,18 +53,20 @@ def flow(tams: TamsClient) -> Json:
 
 @pytest.mark.behaviour("DLV-01", "HOOK-ST-01", "HOOK-POST-06")
 def test_an_event_is_posted_as_json_and_starts_the_webhook(
-    tams: TamsClient, receiver: Receiver, patience: float, flow: Json
+    tams: TamsClient, receiver: Receiver, event_timeout: float, flow: Json
 ) -> None:
     """Does without the look at whether events arrive at all, which other tests need."""
-    hook = Hooks(tams, receiver, patience).make(FLOW_UPDATED, source_ids=[flow["source_id"]])
+    hook = Hooks(tams, receiver, event_timeout).make(FLOW_UPDATED, source_ids=[flow["source_id"]])
     assert hook.document["status"] in ("created", "started")
     label = relabel(tams, flow)
     event = hook.wait_for(FLOW_UPDATED, flow["id"], lambda event: event.body["flow"].get("label") == label)
     assert event.delivery.method == "POST"
     assert event.delivery.headers["Content-Type"].partition(";")[0] == "application/json"
     assert {"event_type", "event_timestamp", "event"} <= event.document.keys()
-    assert event.moment.tzinfo
-    until(lambda: read_webhook(tams, hook.document)["status"] == "started", "the webhook shows that it has started")
+    assert event.timestamp.tzinfo
+    wait_until(
+        lambda: read_webhook(tams, hook.document)["status"] == "started", "the webhook shows that it has started"
+    )
 
 
 @pytest.mark.behaviour("DLV-02", "HOOK-POST-14", "HOOK-LIST-06")
@@ -92,9 +94,9 @@ def test_without_a_key_no_credential_is_sent(tams: TamsClient, subject: Subject,
 
 @pytest.mark.behaviour("HOOK-PUT-09", "DLV-02")
 def test_a_new_key_is_used_from_the_next_event_on(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
-    key = {"api_key_name": "X-Key", "source_ids": [flow["source_id"]]}
+    key: Json = {"api_key_name": "X-Key", "source_ids": [flow["source_id"]]}
     hook = hooks.make(FLOW_UPDATED, SOURCE_UPDATED, **key, api_key_value="old")
-    mark(tams, flow["source_id"], hook)
+    wait_for_marker(tams, flow["source_id"], hook)
     assert put_webhook(tams, hook.document, api_key_value="new").status_code == 201
     label = relabel(tams, flow)
     event = hook.wait_for(FLOW_UPDATED, flow["id"], lambda event: event.body["flow"].get("label") == label)
@@ -104,12 +106,12 @@ def test_a_new_key_is_used_from_the_next_event_on(tams: TamsClient, hooks: Hooks
 @pytest.mark.behaviour("DLV-09", "DLV-04")
 def test_each_webhook_gets_an_event_once_though_they_share_a_url(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
     inbox = hooks.inbox()
-    options = {"source_ids": [flow["source_id"]], "api_key_name": "X-Key"}
+    options: Json = {"source_ids": [flow["source_id"]], "api_key_name": "X-Key"}
     sharing = [hooks.make(inbox=inbox, **options, api_key_value=key) for key in ("a", "b")]
     alone = hooks.make(**options, api_key_value="c")
     label = relabel(tams, flow)
-    mark(tams, flow["source_id"], alone)
-    assert sharing[0].gets(2, SOURCE_UPDATED, about=flow["source_id"]), sharing[0].told()
+    wait_for_marker(tams, flow["source_id"], alone)
+    assert sharing[0].receives(2, SOURCE_UPDATED, about=flow["source_id"]), sharing[0].summary()
     keys = [
         event.delivery.headers["X-Key"]
         for event in sharing[0].events(FLOW_UPDATED, about=flow["id"])
@@ -129,10 +131,10 @@ def test_what_an_event_tells_can_be_read_when_it_comes(
     def look(delivery: Delivery) -> None:
         read.append(http.get(f"/flows/{flow['id']}").json()["label"])
 
-    hook.inbox.react = look
+    hook.inbox.on_delivery = look
     label = relabel(tams, flow)
     hook.wait_for(FLOW_UPDATED, flow["id"], lambda event: event.body["flow"].get("label") == label)
-    until(lambda: label in read, "the flow was read")
+    wait_until(lambda: label in read, "the flow was read")
     assert read == [label]
 
 
@@ -151,11 +153,11 @@ def test_the_events_of_a_flow_come_in_their_order(tams: TamsClient, hooks: Hooks
 @pytest.mark.behaviour("DLV-13", "SVC-GEN-04", "DEL-07", "EVT-SA-02")
 def test_what_is_refused_raises_no_event(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
     source_id, path = flow["source_id"], f"/flows/{flow['id']}"
-    object_id = register(tams, flow["id"])
+    object_id = register_segment(tams, flow["id"])
     closed = tams.make_flow(source_id=source_id, read_only=True)
     hook = hooks.make(source_ids=[source_id])
-    mark(tams, source_id, hook)
-    before = len(hook.inbox.came())
+    wait_for_marker(tams, source_id, hook)
+    before = len(hook.inbox.deliveries())
     refused = [
         tams.put(path, {**flow, "label": 5}),
         tams.put(f"{path}/label", 5),
@@ -168,18 +170,18 @@ def test_what_is_refused_raises_no_event(tams: TamsClient, hooks: Hooks, flow: J
         post_segment(tams, flow["id"], object_id, "soon"),
         tams.put(f"/flows/{fresh()}", {**flow, "source_id": source_id}),
     ]
-    assert [answer.status_code // 100 for answer in refused] == [4] * len(refused)
-    mark(tams, source_id, hook)
+    assert [response.status_code // 100 for response in refused] == [4] * len(refused)
+    wait_for_marker(tams, source_id, hook)
     assert [str(event) for event in hook.events()[before:]] == [f"{SOURCE_UPDATED} of {source_id}"]
 
 
 @pytest.mark.behaviour("HOOK-DEL-01")
 def test_a_deleted_webhook_sends_nothing_more(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
     gone, other = (hooks.make(source_ids=[flow["source_id"]]) for _ in range(2))
-    mark(tams, flow["source_id"], gone, other)
+    wait_for_marker(tams, flow["source_id"], gone, other)
     assert tams.delete(path_of(gone.document)).status_code == 204
     label = relabel(tams, flow)
-    mark(tams, flow["source_id"], other)
+    wait_for_marker(tams, flow["source_id"], other)
     assert label in labels(other, flow)
     assert label not in labels(gone, flow)
 
@@ -196,15 +198,15 @@ class Retried:
 
 
 @pytest.fixture(scope="module")
-def retried(http: httpx.Client, receiver: Receiver, patience: float, reached: None) -> Iterator[Retried]:
-    with lasting_client(http) as tams:
-        hooks = Hooks(tams, receiver, patience)
+def retried(http: httpx.Client, receiver: Receiver, event_timeout: float, events_arrive: None) -> Iterator[Retried]:
+    with shared_client(http) as tams:
+        hooks = Hooks(tams, receiver, event_timeout)
         flow = tams.make_flow()
         made = {name: hooks.make(FLOW_UPDATED, source_ids=[flow["source_id"]]) for name in FAILURES}
         for name, hook in made.items():
             hook.inbox.reply(FAILURES[name])
         relabel(tams, flow)
-        each_hears((hook, partial(hook.has, 2)) for hook in made.values())
+        wait_for_each((hook, partial(hook.has_received, 2)) for hook in made.values())
         yield Retried(made, flow["id"])
 
 
@@ -213,9 +215,9 @@ def retried(http: httpx.Client, receiver: Receiver, patience: float, reached: No
 def test_what_did_not_arrive_is_sent_again(tams: TamsClient, retried: Retried, failure: str) -> None:
     hook = retried.hooks[failure]
     events = hook.events(FLOW_UPDATED, about=retried.flow_id)
-    assert len(events) >= 2, f"sent once, though the receiver failed. {hook.told()}"
-    assert len({event.moment for event in events}) == 1
-    assert len(distinct(events)) == 1
+    assert len(events) >= 2, f"sent once, though the receiver failed. {hook.summary()}"
+    assert len({event.timestamp for event in events}) == 1
+    assert len(without_repeats(events)) == 1
     assert read_webhook(tams, hook.document)["status"] != "error"
 
 
@@ -229,8 +231,8 @@ def test_redirects_are_not_followed(tams: TamsClient, hooks: Hooks, flow: Json) 
         made.append(hook)
     relabel(tams, flow)
     for hook in made:
-        assert hook.gets(2), f"no second try, and so no proof that the redirect was not followed. {hook.told()}"
-    assert elsewhere.came() == []
+        assert hook.receives(2), f"no second try, and so no proof that the redirect was not followed. {hook.summary()}"
+    assert elsewhere.deliveries() == []
 
 
 @pytest.mark.behaviour("DLV-10")
@@ -240,11 +242,11 @@ def test_a_receiver_that_does_not_answer_delays_nobody_else(
     slow, quick = (hooks.make(FLOW_UPDATED, source_ids=[flow["source_id"]]) for _ in range(2))
     nobody = httpx.URL(receiver.url).copy_with(port=free_port())
     make_webhook(tams, url=str(nobody), events=[FLOW_UPDATED], status="created", source_ids=[flow["source_id"]])
-    with slow.inbox.holding():
+    with slow.inbox.holding_responses():
         expected = [relabel(tams, flow) for _ in range(3)]
-        told = quick.hears(lambda: set(expected) <= set(labels(quick, flow)))
-        assert told, quick.told()
-        assert len(slow.inbox.came()) <= 1
+        told = quick.wait_until(lambda: set(expected) <= set(labels(quick, flow)))
+        assert told, quick.summary()
+        assert len(slow.inbox.deliveries()) <= 1
     slow.wait_for(FLOW_UPDATED, flow["id"], lambda event: event.body["flow"].get("label") == expected[-1])
 
 
@@ -254,9 +256,9 @@ def test_what_waits_for_a_deleted_webhook_is_dropped(tams: TamsClient, hooks: Ho
     for hook in (gone, other):
         hook.inbox.reply(*[Reply(503)] * 20)
     relabel(tams, flow)
-    assert gone.hears(lambda: gone.inbox.came()), gone.told()
+    assert gone.wait_until(lambda: gone.inbox.deliveries()), gone.summary()
     assert tams.delete(path_of(gone.document)).status_code == 204
-    tried = len(gone.inbox.came())
-    if not other.hears(lambda: len(other.inbox.came()) >= tried + 2):
-        pytest.skip(f"nothing is sent for the third time within {hooks.patience_s:g} s")
-    assert len(gone.inbox.came()) <= tried + 1
+    tried = len(gone.inbox.deliveries())
+    if not other.wait_until(lambda: len(other.inbox.deliveries()) >= tried + 2):
+        pytest.skip(f"nothing is sent for the third time within {hooks.timeout_s:g} s")
+    assert len(gone.inbox.deliveries()) <= tried + 1

@@ -10,8 +10,8 @@ from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.ids import fresh_name
 from tests.conformance.kit.queries import with_query
-from tests.conformance.kit.shared import lasting_client
-from tests.conformance.kit.webhooks import ELSEWHERE, LISTING, make_webhook, read_webhook
+from tests.conformance.kit.shared_client import shared_client
+from tests.conformance.kit.webhooks import LISTING, UNUSED_ORIGIN, make_webhook, read_webhook
 
 URLS = ("c", "a", "b", "B", "a/b", "a", "é", "a?b=c")
 """What the URLs end in, in the order in which they are registered; one of them comes twice."""
@@ -33,7 +33,7 @@ class Shelf:
 
     def __init__(self, tams: TamsClient) -> None:
         self.tag = fresh_name("tag")
-        base = f"{ELSEWHERE}/{self.tag}/"
+        base = f"{UNUSED_ORIGIN}/{self.tag}/"
         self.made = [
             make_webhook(tams, url=base + url, tags={**tags, "kit": self.tag})
             for url, tags in zip(URLS, TAGS, strict=True)
@@ -48,7 +48,7 @@ class Shelf:
 
 @pytest.fixture(scope="module")
 def shelf(http: httpx.Client) -> Iterator[Shelf]:
-    with lasting_client(http) as tams:
+    with shared_client(http) as tams:
         yield Shelf(tams)
 
 

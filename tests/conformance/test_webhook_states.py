@@ -10,9 +10,9 @@ from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.events import SOURCE_UPDATED
 from tests.conformance.kit.ids import fresh_name
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.receiver import Receiver, Reply
-from tests.conformance.kit.shared import lasting_client
+from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.webhooks import LISTING, Hook, Hooks, put_webhook, read_webhook
 
 ENDLESS = 1000
@@ -31,9 +31,13 @@ def labels(hook: Hook) -> list[str]:
     return [event.body["source"].get("label") for event in hook.events(SOURCE_UPDATED)]
 
 
-def hears(hook: Hook, label: str) -> bool:
-    """Wait for the change to this label; whether it was told."""
-    return hook.hears(lambda: label in labels(hook))
+def receives_label(hook: Hook, label: str) -> bool:
+    """Wait for the event of the change to this label, and return whether it was received."""
+    return hook.wait_until(lambda: label in labels(hook))
+
+
+def has_status(tams: TamsClient, hook: Hook, status: str) -> bool:
+    return bool(read_webhook(tams, hook.document)["status"] == status)
 
 
 # -- Stopped by a client
@@ -51,29 +55,31 @@ class Stopped:
 
 
 @pytest.fixture(scope="module")
-def stopped(http: httpx.Client, receiver: Receiver, patience: float, reached: None) -> Iterator[dict[str, Stopped]]:
+def stopped(
+    http: httpx.Client, receiver: Receiver, event_timeout: float, events_arrive: None
+) -> Iterator[dict[str, Stopped]]:
     """A webhook that was registered as disabled, and one that was disabled while it was sending."""
-    with lasting_client(http) as tams:
+    with shared_client(http) as tams:
         source_id = tams.make_flow()["source_id"]
-        hooks = Hooks(tams, receiver, patience)
-        options = {"source_ids": [source_id]}
+        hooks = Hooks(tams, receiver, event_timeout)
+        options: Json = {"source_ids": [source_id]}
         control, running, new = (hooks.make(SOURCE_UPDATED, **options) for _ in range(3))
         assert put_webhook(tams, new.document, status="disabled").status_code == 201
         first = relabel(tams, source_id)
-        hears(running, first)
+        receives_label(running, first)
         assert put_webhook(tams, running.document, status="disabled").status_code == 201
         made = {"after it sent": running, "before it sent": new}
         meanwhile = relabel(tams, source_id)
-        hears(control, meanwhile)
+        receives_label(control, meanwhile)
         # By the time that a second change has been told, the first would have been.
-        hears(control, relabel(tams, source_id))
+        receives_label(control, relabel(tams, source_id))
         silent = {name: meanwhile not in labels(hook) for name, hook in made.items()}
         for hook in made.values():
             assert put_webhook(tams, hook.document, status="created").status_code == 201
         later = relabel(tams, source_id)
         for hook in (control, *made.values()):
-            hears(hook, later)
-        assert {meanwhile, later} <= set(labels(control)), control.told()
+            receives_label(hook, later)
+        assert {meanwhile, later} <= set(labels(control)), control.summary()
         yield {name: Stopped(hook, meanwhile, later, silent[name]) for name, hook in made.items()}
 
 
@@ -90,8 +96,8 @@ def test_a_disabled_webhook_sends_nothing(stopped: dict[str, Stopped], moment: s
 @pytest.mark.behaviour("HOOK-ST-03", "AMB-16")
 def test_a_webhook_that_is_started_again_sends(tams: TamsClient, stopped: dict[str, Stopped], moment: str) -> None:
     each = stopped[moment]
-    assert each.later in labels(each.hook), each.hook.told()
-    until(lambda: read_webhook(tams, each.hook.document)["status"] == "started", "the webhook has started")
+    assert each.later in labels(each.hook), each.hook.summary()
+    wait_until(lambda: has_status(tams, each.hook, "started"), "the webhook to be started")
 
 
 @by_moment
@@ -122,36 +128,38 @@ class Failed:
 
 
 @pytest.fixture(scope="module")
-def failed(http: httpx.Client, receiver: Receiver, patience: float, reached: None) -> Iterator[Failed]:
+def failed(http: httpx.Client, receiver: Receiver, event_timeout: float, events_arrive: None) -> Iterator[Failed]:
     """Skips where the server does not give up in good time."""
-    with lasting_client(http) as tams:
+    with shared_client(http) as tams:
         source_id, tag = tams.make_flow()["source_id"], fresh_name("tag")
-        hooks = Hooks(tams, receiver, patience)
+        hooks = Hooks(tams, receiver, event_timeout)
         hook, control = (hooks.make(SOURCE_UPDATED, source_ids=[source_id], tags={"kit": tag}) for _ in range(2))
         hook.inbox.reply(*[Reply(410, {"Content-Type": "text/plain"}, BODY)] * ENDLESS)
         relabel(tams, source_id)
-        if not given_up(tams, hook, patience):
-            pytest.skip(f"no webhook comes to fail within {patience:g} s, though its receiver says that it is gone")
+        if not given_up(tams, hook, event_timeout):
+            pytest.skip(
+                f"no webhook comes to fail within {event_timeout:g} s, though its receiver says that it is gone"
+            )
         shown = read_webhook(tams, hook.document)
         listed = next(
             item for item in tams.get(LISTING, **{"tag.kit": tag}).json() if item["id"] == hook.document["id"]
         )
         disabling = put_webhook(tams, hook.document, status="disabled").status_code
         after_disabling = read_webhook(tams, hook.document)
-        tries = len(hook.inbox.came())
+        tries = len(hook.inbox.deliveries())
         for _ in range(2):
-            hears(control, relabel(tams, source_id))
-        tries_later = len(hook.inbox.came())
-        hook.inbox.forgive()
+            receives_label(control, relabel(tams, source_id))
+        tries_later = len(hook.inbox.deliveries())
+        hook.inbox.stop_failing()
         restarting = put_webhook(tams, hook.document, status="created")
         later = relabel(tams, source_id)
-        hears(hook, later)
+        receives_label(hook, later)
         yield Failed(hook, shown, listed, disabling, after_disabling, (tries, tries_later), restarting, later)
 
 
-def given_up(tams: TamsClient, hook: Hook, patience: float) -> bool:
+def given_up(tams: TamsClient, hook: Hook, event_timeout: float) -> bool:
     try:
-        return until(lambda: read_webhook(tams, hook.document)["status"] == "error", "a failed webhook", patience)
+        return wait_until(lambda: has_status(tams, hook, "error"), "the webhook to fail", event_timeout)
     except AssertionError:
         return False
 
@@ -186,6 +194,6 @@ def test_a_failed_webhook_is_not_disabled(failed: Failed) -> None:
 @pytest.mark.behaviour("HOOK-ST-03")
 def test_a_failed_webhook_is_started_again(tams: TamsClient, failed: Failed) -> None:
     assert failed.restarting.status_code == 201
-    assert failed.later in labels(failed.hook), failed.hook.told()
-    until(lambda: read_webhook(tams, failed.hook.document)["status"] == "started", "the webhook has started")
+    assert failed.later in labels(failed.hook), failed.hook.summary()
+    wait_until(lambda: has_status(tams, failed.hook, "started"), "the webhook to be started")
     assert "error" not in read_webhook(tams, failed.hook.document)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.server import Subject, free_port, own_server
 
 TOKEN = "a-token-of-this-test-0123456789"
@@ -66,7 +66,7 @@ class Running:
 
     def background(self) -> int:
         """The id of the background worker: the child that does not listen. It is there some time after a start."""
-        return until(lambda: next(iter(self._children(listening=False)), 0), "a background worker", _START_TIMEOUT_S)
+        return wait_until(lambda: next(iter(self._children(listening=False)), 0), "a background worker", _START_TIMEOUT_S)
 
     def answering(self) -> list[int]:
         """The ids of the processes that answer requests."""

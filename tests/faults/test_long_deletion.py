@@ -20,7 +20,7 @@ from storage.tables import open_engine
 from storage.timerange import NS, TimeRange, parse_timerange
 from tests.conformance.kit.documents import Json, flow
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.faults.history import EVENTS, distinct
 from tests.faults.receivers import Receiver
 from tests.faults.running import Running
@@ -172,7 +172,7 @@ def test_a_long_flow_is_deleted_to_the_last_byte(tmp_path: Path) -> None:
             print(f"{SEGMENTS} segments registered in {time.monotonic() - began:.0f} s")
 
             with _probing(server, busy) as before:
-                until(lambda: len(before.write) >= PROBES, "what requests cost otherwise", 60)
+                wait_until(lambda: len(before.write) >= PROBES, "what requests cost otherwise", 60)
             began = time.monotonic()
             answer = http.delete(doomed)
             took = time.monotonic() - began
@@ -190,24 +190,24 @@ def test_a_long_flow_is_deleted_to_the_last_byte(tmp_path: Path) -> None:
                 return SEGMENTS if left.start is None else 0 if left.is_empty else SEGMENTS - left.start // NS
 
             with _probing(server, busy) as during:
-                until(lambda: remaining() < SEGMENTS * 2 // 3, "a third of the deletion", _END_S)
+                wait_until(lambda: remaining() < SEGMENTS * 2 // 3, "a third of the deletion", _END_S)
                 os.kill(server.background(), signal.SIGKILL)
                 at_first_kill = remaining()
-                until(lambda: remaining() < at_first_kill, "its going on", _END_S)
-                until(lambda: remaining() < SEGMENTS // 3, "two thirds of the deletion", _END_S)
+                wait_until(lambda: remaining() < at_first_kill, "its going on", _END_S)
+                wait_until(lambda: remaining() < SEGMENTS // 3, "two thirds of the deletion", _END_S)
         server.kill()
         server.start()
         with server.client(120) as http:
             assert remaining() > 0, "killed half-way"
-            until(lambda: http.get(request).json()["status"] == "done", "the end of the deletion", _END_S)
+            wait_until(lambda: http.get(request).json()["status"] == "done", "the end of the deletion", _END_S)
             assert remaining() == 0
             deleted_in = time.monotonic() - began
-            until(lambda: _files(tmp_path) <= SHARED, "the removal of bytes", _END_S)
-            until(lambda: _idle(tmp_path), "the end of all work", _END_S)
+            wait_until(lambda: _files(tmp_path) <= SHARED, "the removal of bytes", _END_S)
+            wait_until(lambda: _idle(tmp_path), "the end of all work", _END_S)
             gone_in = time.monotonic() - began
             with _probing(server, busy) as after:
-                until(lambda: len(after.write) >= PROBES, "what requests cost again", 60)
-            until(lambda: _idle(tmp_path), "the end of all work", _END_S)
+                wait_until(lambda: len(after.write) >= PROBES, "what requests cost again", 60)
+            wait_until(lambda: _idle(tmp_path), "the end of all work", _END_S)
             _check_shared(http, other, shared)
             doomed_id = doomed.rpartition("/")[2]
         _check_rows(_left(tmp_path), doomed_id, {*shared, *_objects_of(server, busy)})

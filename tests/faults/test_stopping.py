@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.faults.running import Running
 
 Kept = tuple[Running, http.client.HTTPConnection]
@@ -30,7 +30,7 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
         connection.request("GET", "/healthz")
         assert b"alive" in connection.getresponse().read()
         server.process.send_signal(signal.SIGTERM)
-        until(lambda: _refuses(port), "no more listening", _STOP_S)
+        wait_until(lambda: _refuses(port), "no more listening", _STOP_S)
         yield server, connection
         connection.close()
 

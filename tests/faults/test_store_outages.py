@@ -18,7 +18,7 @@ import pytest
 from tams_server.deadline import PATIENCE_S
 from tests.conformance.kit.documents import Json, flow
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.faults.running import Running
 from tests.servers.postgres import PostgresServer
 from tests.servers.seaweed import SeaweedServer
@@ -194,7 +194,7 @@ def _second_backend(http: httpx.Client) -> str:
 
 
 def _until(clients: list[_Client], what: str, reached: Callable[[], bool]) -> None:
-    until(lambda: reached() or any(client.wrong for client in clients), what, _PHASE_S)
+    wait_until(lambda: reached() or any(client.wrong for client in clients), what, _PHASE_S)
     assert not [client.wrong for client in clients if client.wrong]
 
 
@@ -245,7 +245,7 @@ def test_ingest_goes_on_when_a_store_that_was_killed_is_back(outage: Outage, tmp
             assert httpx.get(stored[object_id]["get_urls"][0]["url"], timeout=30).content == content
         # The background worker is back too.
         request = http.delete(path).raise_for_status().headers["Location"]
-        until(lambda: http.get(request).raise_for_status().json()["status"] == "done", "the deletion", _PHASE_S)
+        wait_until(lambda: http.get(request).raise_for_status().json()["status"] == "done", "the deletion", _PHASE_S)
         assert http.get(path).status_code == 404
 
 
@@ -267,17 +267,17 @@ def test_processes_that_die_without_a_catalogue_are_replaced(outage: Outage, tmp
             except httpx.TransportError:  # Of a process that has just been killed.
                 return 0
 
-        until(lambda: before.isdisjoint({server.background(), *server.answering()}), "others", _PHASE_S)
-        until(lambda: status_of("/healthz") == 200, "an answer", _PHASE_S)
+        wait_until(lambda: before.isdisjoint({server.background(), *server.answering()}), "others", _PHASE_S)
+        wait_until(lambda: status_of("/healthz") == 200, "an answer", _PHASE_S)
         assert status_of(path) == 503
         outage.server.start()
-        until(lambda: status_of(path) == 200, "the flow", _PHASE_S)
+        wait_until(lambda: status_of(path) == 200, "the flow", _PHASE_S)
         assert server.process.poll() is None
         elsewhere = {"object_id": fresh(), "get_urls": [{"url": "https://media.example.com/1", "label": "there"}]}
         segment = {**elsewhere, "timerange": "[0:0_1:0)"}
         http.post(f"{path}/segments", json=segment).raise_for_status()
         request = http.delete(path).raise_for_status().headers["Location"]
-        until(lambda: http.get(request).raise_for_status().json()["status"] == "done", "the deletion", _PHASE_S)
+        wait_until(lambda: http.get(request).raise_for_status().json()["status"] == "done", "the deletion", _PHASE_S)
 
 
 @pytest.mark.parametrize("outage", [_postgresql, _vast], ids=["postgresql", "vast"], indirect=True)
@@ -286,7 +286,7 @@ def test_server_is_ready_only_while_its_catalogue_is_there(outage: Outage, tmp_p
     with Running(tmp_path / "server", settings) as server, server.client() as http:
         for change, status in ((outage.server.kill, 503), (outage.server.start, 200)):
             change()
-            until(lambda: http.get("/readyz").status_code == status, f"/readyz to answer {status}", _PHASE_S)  # noqa: B023
+            wait_until(lambda: http.get("/readyz").status_code == status, f"/readyz to answer {status}", _PHASE_S)  # noqa: B023
             assert http.get("/healthz").status_code == 200
 
 
@@ -301,11 +301,11 @@ def test_readiness_and_metrics_do_not_wait_for_a_database_that_hangs(tmp_path: P
             with ThreadPoolExecutor(12) as pool:
                 held = [pool.submit(http.get, "/flows") for _ in range(12)]
                 began = time.monotonic()
-                until(lambda: http.get("/readyz").status_code == 503, "the end of readiness", _PHASE_S)
+                wait_until(lambda: http.get("/readyz").status_code == 503, "the end of readiness", _PHASE_S)
                 assert "tams_catalogue_up 0.0" in http.get("/metrics").text
                 assert time.monotonic() - began < 2 * PATIENCE_S + 3
                 assert http.get("/healthz").status_code == 200
                 assert not any(each.done() for each in held)
                 vast.thaw()
-                until(lambda: http.get("/readyz").status_code == 200, "readiness", _PHASE_S)
+                wait_until(lambda: http.get("/readyz").status_code == 200, "readiness", _PHASE_S)
             assert {each.result().status_code for each in held} <= {200, 503}

@@ -15,7 +15,7 @@ import pytest
 from storage.tables import open_engine
 from storage.tables.conditions import equals
 from tests.conformance.kit.documents import flow
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.faults.history import DELIVERY_ID, distinct
 from tests.faults.receivers import Behaviour, Exchange, Received, Receiver, answer
 from tests.faults.running import Running, worker_beside
@@ -127,7 +127,7 @@ def test_two_workers_never_send_to_one_webhook_at_the_same_time(tmp_path: Path) 
             changed([f"{len(receiver.received)}"])
             return len(holders.seen) >= 2
 
-        until(shared, "work for two workers at least", 60)
+        wait_until(shared, "work for two workers at least", 60)
         came = changed(labels)
         holding.assert_never_two_at_once(came)
         assert len(distinct(came)) == len(came), "nothing is sent twice where nobody dies"
@@ -187,10 +187,10 @@ def test_a_worker_that_was_stopped_for_longer_than_its_lease_sends_nothing_more(
         stopped = holders.of(webhook_id)
         os.kill(stopped, signal.SIGSTOP)
         try:
-            until(lambda: holders.of(webhook_id) not in (0, stopped), "another worker that goes on", 10 * LEASE_S)
+            wait_until(lambda: holders.of(webhook_id) not in (0, stopped), "another worker that goes on", 10 * LEASE_S)
         finally:
             os.kill(stopped, signal.SIGCONT)
         came = receiver.wait_for(lambda came: _labels(came)[-1:] == labels[-1:], 30)
-        until(lambda: holders.of(webhook_id) == 0, "the end of the job", 10)
+        wait_until(lambda: holders.of(webhook_id) == 0, "the end of the job", 10)
         assert _labels(came) == labels
         holding.assert_never_two_at_once(receiver.received)

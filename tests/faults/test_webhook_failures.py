@@ -11,7 +11,7 @@ import pytest
 
 from tests.conformance.kit.documents import Json, flow
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.faults.history import DELIVERY_ID, distinct
 from tests.faults.receivers import (
     Behaviour,
@@ -112,14 +112,14 @@ def test_each_event_arrives_in_order_however_the_receiver_fails(tmp_path: Path) 
         for label in LABELS:
             http.put(f"{path}/label", json=label).raise_for_status()
             assert http.put(f"{path}/label", json=5).status_code == 400
-        until(lambda: f"webhook {ids['refuses connections']}: No connection" in server.log, "a failure", PATIENCE_S)
+        wait_until(lambda: f"webhook {ids['refuses connections']}: No connection" in server.log, "a failure", PATIENCE_S)
         closed.accept()
         deadline = time.monotonic() + PATIENCE_S
         for name, receiver in receivers.items():
             tries = 2 if name in refused else 1
             receiver.wait_for(lambda came, n=tries: len(came) >= n * len(LABELS), deadline - time.monotonic())
             assert _labels(distinct(receiver.received)) == LABELS, name
-        until(lambda: {_status(http, id_) for id_ in ids.values()} == {"started"}, "all webhooks working", 10)
+        wait_until(lambda: {_status(http, id_) for id_ in ids.values()} == {"started"}, "all webhooks working", 10)
         assert elsewhere.connections() == 0
         came = refused["answers 500"].received
         pauses = [later.at - earlier.at for earlier, later in zip(came[::2], came[1::2], strict=True)]

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.conformance.kit.documents import flow
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.faults.history import EVENTS, Author, History, distinct, told
 from tests.faults.receivers import (
     Behaviour,
@@ -123,7 +123,7 @@ def test_every_change_is_told_over_kills(tmp_path: Path) -> None:
             expected[last["source_id"]] = [("sources/created", None)]
             expected[last["id"]] = [("flows/created", None)]
             for receiver in (wild, calm):
-                until(lambda of=receiver: last["id"] in told(of.received[-50:]), "the last event", _DRAINED_S)
+                wait_until(lambda of=receiver: last["id"] in told(of.received[-50:]), "the last event", _DRAINED_S)
             for author in authors:
                 author.check_store(http)
             for hook in hooks:

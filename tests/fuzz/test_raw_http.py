@@ -114,8 +114,8 @@ HEADER_LINES = (
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_a_length_that_is_not_that_of_the_body(wire: Wire, length: str) -> None:
-    answers = _speak(wire, wire.request("POST", "/service", b"true", {"Content-Length": length.encode()}))
-    assert bool(answers) == (length not in LONGER)
+    responses = _speak(wire, wire.request("POST", "/service", b"true", {"Content-Length": length.encode()}))
+    assert bool(responses) == (length not in LONGER)
 
 
 @pytest.mark.parametrize("coding", CODINGS)
@@ -168,8 +168,8 @@ def test_pipelined_requests_are_answered_in_order(wire: Wire) -> None:
     """Right and wrong ones between one another."""
     paths = ["/service", "/nowhere", "/flows/none", "/sources?limit=1", "/flows?limit=none"] * 4
     requests = [wire.request("GET", path, None, {"Connection": "keep-alive"}) for path in paths[:-1]]
-    answers = wire.speak(b"".join(requests) + wire.request("GET", paths[-1]))
-    assert [answer.status for answer in answers] == [200, 404, 404, 200, 400] * 4
+    responses = wire.speak(b"".join(requests) + wire.request("GET", paths[-1]))
+    assert [response.status for response in responses] == [200, 404, 404, 200, 400] * 4
 
 
 def test_a_request_that_is_cut_off_is_given_up(wire: Wire) -> None:
@@ -179,7 +179,7 @@ def test_a_request_that_is_cut_off_is_given_up(wire: Wire) -> None:
 
 
 def _speak(wire: Wire, sent: bytes) -> list[Response]:
-    answers = wire.speak(sent, PATIENCE_S)
-    for answer in answers:
-        answer.check()
-    return answers
+    responses = wire.speak(sent, PATIENCE_S)
+    for response in responses:
+        response.check()
+    return responses

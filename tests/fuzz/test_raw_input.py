@@ -197,9 +197,9 @@ def test_bodies_of_nonsense(wire: Wire, spoiled: World, line: str) -> None:
     spoiled.restore()
     path, body = _body_that_is_taken(spoiled, line)
     for nonsense in (*BODIES, *with_literals(body)):
-        answer = wire.ask(*path.split(" "), nonsense)
-        answer.check()
-        if answer.status < 300:
+        response = wire.ask(*path.split(" "), nonsense)
+        response.check()
+        if response.status < 300:
             spoiled.unlock()
 
 
@@ -229,9 +229,9 @@ def test_page_keys_that_were_changed(wire: Wire, world: World, spoiled: World, d
     filters = data.draw(
         st.sampled_from(["", "&reverse_order=true", "&sort_by=label", "&label=x", "&format=x", "&timerange=()"])
     )
-    answer = wire.ask("GET", f"{other}?page={quote(bytes(key))}{filters}")
-    answer.check()
-    assert answer.status in (200, 400)
+    response = wire.ask("GET", f"{other}?page={quote(bytes(key))}{filters}")
+    response.check()
+    assert response.status in (200, 400)
 
 
 @pytest.mark.parametrize("timerange", TIMERANGES)
@@ -245,8 +245,8 @@ def test_timeranges_of_nonsense(wire: Wire, world: World, timerange: str) -> Non
 @pytest.fixture(scope="module")
 def media_url(world: World) -> str:
     """Path and query of an object of ten bytes in the server's own store."""
-    answer = world.client.post(f"/flows/{world.id('video')}/storage", json={"limit": 1})
-    [item] = answer.json()["media_objects"]
+    response = world.client.post(f"/flows/{world.id('video')}/storage", json={"limit": 1})
+    [item] = response.json()["media_objects"]
     put = item["put_url"]
     httpx.put(put["url"], content=b"0123456789", headers={"Content-Type": put["content-type"]}).raise_for_status()
     segment = {"object_id": item["object_id"], "timerange": "[700:0_710:0)"}
@@ -259,9 +259,9 @@ def media_url(world: World) -> str:
 
 @pytest.mark.parametrize("range_", RANGES, ids=range(len(RANGES)))
 def test_ranges_of_nonsense(wire: Wire, media_url: str, range_: str) -> None:
-    answer = wire.ask("GET", media_url, headers={"Range": range_.encode()})
-    assert answer.status in (200, 206, 400, 416), answer
-    assert answer.status >= 400 or answer.body in b"0123456789" or "multipart" in answer.headers["content-type"]
+    response = wire.ask("GET", media_url, headers={"Range": range_.encode()})
+    assert response.status in (200, 206, 400, 416), response
+    assert response.status >= 400 or response.body in b"0123456789" or "multipart" in response.headers["content-type"]
 
 
 @often

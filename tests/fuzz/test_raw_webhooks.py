@@ -240,39 +240,39 @@ def ask_both(wire: Wire, known: Json, members: Json) -> list[Response]:
 
 def send(wire: Wire, method: str, path: str, body: bytes) -> Response:
     """The answer, which neither fails nor shows the secret, also where it says what is there now."""
-    answer = wire.ask(method, path, body)
-    answer.check()
-    if answer.status == 201:
-        listed = wire.ask("GET", f"{LISTING}/{json.loads(answer.body)['id']}")
+    response = wire.ask(method, path, body)
+    response.check()
+    if response.status == 201:
+        listed = wire.ask("GET", f"{LISTING}/{json.loads(response.body)['id']}")
         assert listed.status == 200, listed
         assert SECRET not in str(listed)
-    assert SECRET not in str(answer), answer
-    return answer
+    assert SECRET not in str(response), response
+    return response
 
 
 @pytest.mark.parametrize("host", BAD_HOSTS, ids=ascii)
 def test_hosts_that_no_webhook_may_lead_to(wire: Wire, known: Json, host: str) -> None:
     for scheme in ("http", "HTTPS"):
-        for answer in ask_both(wire, known, {"url": f"{scheme}://{host}/a"}):
-            assert answer.status == (400), answer
+        for response in ask_both(wire, known, {"url": f"{scheme}://{host}/a"}):
+            assert response.status == (400), response
 
 
 @pytest.mark.parametrize("host", FAIR_HOSTS, ids=ascii)
 def test_hosts_of_this_machine_in_odd_spellings(wire: Wire, known: Json, host: str) -> None:
-    for answer in ask_both(wire, known, {"url": f"http://{host}:9/a"}):
-        assert answer.status in (201, 400), answer
+    for response in ask_both(wire, known, {"url": f"http://{host}:9/a"}):
+        assert response.status in (201, 400), response
 
 
 @pytest.mark.parametrize("port", BAD_PORTS, ids=lambda port: ascii(port)[:20])
 def test_ports_out_of_range(wire: Wire, known: Json, port: str) -> None:
-    for answer in ask_both(wire, known, {"url": f"http://127.0.0.1:{port}/a"}):
-        assert answer.status == 400, answer
+    for response in ask_both(wire, known, {"url": f"http://127.0.0.1:{port}/a"}):
+        assert response.status == 400, response
 
 
 @pytest.mark.parametrize("url", BAD_URLS, ids=lambda url: ascii(url)[:30])
 def test_what_is_no_url_to_call(wire: Wire, known: Json, url: str) -> None:
-    for answer in ask_both(wire, known, {"url": url}):
-        assert answer.status == 400, answer
+    for response in ask_both(wire, known, {"url": url}):
+        assert response.status == 400, response
 
 
 @pytest.mark.parametrize("member", MEMBERS)
@@ -283,14 +283,14 @@ def test_members_of_every_wrong_type(wire: Wire, known: Json, member: str) -> No
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=lambda name: ascii(name)[:30])
 def test_names_of_headers_that_must_not_be_sent(wire: Wire, known: Json, name: str) -> None:
-    for answer in ask_both(wire, known, {"api_key_name": name}):
-        assert answer.status == 400, answer
+    for response in ask_both(wire, known, {"api_key_name": name}):
+        assert response.status == 400, response
 
 
 @pytest.mark.parametrize("value", BAD_VALUES, ids=lambda value: ascii(value)[:40])
 def test_a_secret_that_is_no_header_is_refused_without_being_shown(wire: Wire, known: Json, value: str) -> None:
-    for answer in ask_both(wire, known, {"api_key_value": value}):
-        assert answer.status == 400, answer
+    for response in ask_both(wire, known, {"api_key_value": value}):
+        assert response.status == 400, response
 
 
 WHOLE = silent()
@@ -347,14 +347,14 @@ def test_a_secret_is_not_shown_whatever_is_wrong_around_it(wire: Wire, known: Js
     """However the whole body is written; also as that of what takes no secret."""
     for method, path in (("POST", LISTING), ("PUT", f"{LISTING}/{known['id']}"), ("PUT", f"{LISTING}/{fresh()}")):
         send(wire, method, path, body.encode())
-    answer = wire.ask("POST", "/service/nothing", body.encode())
-    assert SECRET not in str(answer)
+    response = wire.ask("POST", "/service/nothing", body.encode())
+    assert SECRET not in str(response)
 
 
 @pytest.mark.parametrize("value", WRAPPINGS.values(), ids=WRAPPINGS.keys())
 def test_a_secret_of_a_wrong_type_is_not_shown(wire: Wire, known: Json, value: Any) -> None:
-    for answer in ask_both(wire, known, {"api_key_value": value}):
-        assert answer.status == 400, answer
+    for response in ask_both(wire, known, {"api_key_value": value}):
+        assert response.status == 400, response
 
 
 @pytest.mark.parametrize("member", [member for member in MEMBERS if member != "api_key_value"])
@@ -373,16 +373,16 @@ def test_a_secret_is_not_shown_by_a_complaint_of_another_member(wire: Wire, know
     ):
         body = json.dumps(silent(**{"id": known["id"], member: value})).encode()
         for method, path in (("POST", LISTING), ("PUT", f"{LISTING}/{known['id']}")):
-            answer = wire.ask(method, path, body)
-            answer.check()
-            assert answer.status == 201 or SECRET not in str(answer), answer
+            response = wire.ask(method, path, body)
+            response.check()
+            assert response.status == 201 or SECRET not in str(response), response
 
 
 @pytest.mark.parametrize("number", ["9223372036854775808", "98765432109876543210", "9.8765432109876543210e30", "-9e99"])
 def test_a_secret_number_is_not_shown(wire: Wire, known: Json, number: str) -> None:
     body = TEXT.replace(f'"{SECRET}"', number)
     for method, path in (("POST", LISTING), ("PUT", f"{LISTING}/{known['id']}")):
-        answer = wire.ask(method, path, body.encode())
-        assert answer.status == 400
-        assert number[:8] not in str(answer), answer
-        assert str(int(float(number)))[:8] not in str(answer), answer
+        response = wire.ask(method, path, body.encode())
+        assert response.status == 400
+        assert number[:8] not in str(response), response
+        assert str(int(float(number)))[:8] not in str(response), response

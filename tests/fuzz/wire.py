@@ -48,8 +48,8 @@ class Wire:
         headers: Mapping[str, str | bytes] | None = None,
     ) -> Response:
         """The answer to one request. headers: replace those that would be sent; text is sent as Latin-1."""
-        (answer,) = self.speak(self.request(method, target, body, headers))
-        return answer
+        (response,) = self.speak(self.request(method, target, body, headers))
+        return response
 
     def request(
         self,
@@ -90,12 +90,12 @@ def _bytes(text: str | bytes) -> bytes:
 
 
 def _answers(received: bytes) -> list[Response]:
-    answers = []
+    responses = []
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         length = int(headers.get("content-length", len(rest)))
-        answers.append(Response(int(first.split(" ")[1]), headers, rest[:length]))
+        responses.append(Response(int(first.split(" ")[1]), headers, rest[:length]))
         received = rest[length:]
-    return answers
+    return responses

@@ -61,8 +61,8 @@ class World:
 
     def page_key(self, path: str, query: Json) -> str | None:
         """The key of the second page of a listing, where it has one."""
-        answer = self.client.get(path, params={**query, "limit": 1})
-        return answer.headers.get("X-Paging-NextKey")
+        response = self.client.get(path, params={**query, "limit": 1})
+        return response.headers.get("X-Paging-NextKey")
 
     def mend(self, path: str, parameters: Json) -> None:
         """Put back what a change at `path` may have taken away.
@@ -219,6 +219,6 @@ class World:
         return id_
 
     def _must(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        answer = self.client.request(method, path, json=body)
-        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer
+        response = self.client.request(method, path, json=body)
+        assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"
+        return response

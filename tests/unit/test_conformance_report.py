@@ -5,11 +5,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conformance.kit.exchange_log import ExchangeLog
 from tests.conformance.kit.report.document import DOCUMENT, document, static_part
 from tests.conformance.kit.report.page import write_page
 from tests.conformance.kit.report.results import Finding, Result, findings, headline
 from tests.conformance.kit.report.untested import NOT_RUN
-from tests.conformance.kit.trail import Trail
 
 REQUIRED, ADVICE = "GEN-01", "TR-11"
 
@@ -63,11 +63,11 @@ def test_the_headline_counts_what_was_put_to_the_test() -> None:
 
 
 def test_no_credential_is_shown() -> None:
-    trail = Trail()
+    log = ExchangeLog()
     headers = {"Authorization": "Bearer secret", "X-Kit": "it's"}
     request = httpx.Request("PUT", "http://tams.example/x?access_token=secret&limit=1", headers=headers, json="a")
-    trail.note(httpx.Response(204, request=request))
-    [shown] = trail.told()
+    log.record(httpx.Response(204, request=request))
+    [shown] = log.summaries()
     assert "secret" not in str(shown)
     assert shown["curl"].startswith("curl -i -X PUT 'http://tams.example/x?access_token=TOKEN&limit=1' -H ")
     assert shown["curl"].endswith("""--data-binary '"a"'""")

@@ -1,1 +1,1 @@
-"""What the tests of the kit are written with: a client that validates every answer, and builders of documents."""
+"""Building blocks of the kit's tests: a client that validates every response, builders of documents, a receiver."""

@@ -1,4 +1,4 @@
-"""Copies of documents with one member changed, for tests that say what a single member may and may not be."""
+"""Copies of documents with one member changed, for tests of what a single member may contain."""
 
 from copy import deepcopy
 from typing import Any, Final
@@ -6,23 +6,23 @@ from typing import Any, Final
 from tests.conformance.kit.documents import Json
 
 
-class _Gone:
+class _Omitted:
     def __repr__(self) -> str:
-        return "GONE"
+        return "OMITTED"
 
 
-GONE: Final = _Gone()
-"""Stands for a member that is left out."""
+OMITTED: Final = _Omitted()
+"""The value of a member that is to be left out."""
 
 
 def changed(document: Json, path: str, value: Any) -> Json:
-    """`document` with the member at `path` (dotted for nested ones) set to `value`, or left out where that is GONE."""
+    """Copy `document`, with the member at `path` (dotted if nested) set to `value`, or removed if that is OMITTED."""
     copy = deepcopy(document)
     *parents, name = path.split(".")
     owner = copy
     for parent in parents:
         owner = owner.setdefault(parent, {})
-    if value is GONE:
+    if value is OMITTED:
         del owner[name]
     else:
         owner[name] = value

@@ -1,4 +1,4 @@
-"""Holds answers and events against the specification with openapi-core, a second opinion beside the server's own."""
+"""Validation of responses and events against the specification by openapi-core, independent of the server's own."""
 
 import json
 from functools import cache, lru_cache
@@ -14,11 +14,11 @@ from openapi_core.exceptions import OpenAPIError
 from tams_server.specification.document import load_document
 
 API = Path(__file__).parents[3] / "api"
-_TOLD_CHARS = 300
+_SHOWN_CHARS = 300
 
 
 class _Request:
-    """A sent request as openapi-core wants to see it (its Request protocol)."""
+    """A request that was sent, as openapi-core's Request protocol."""
 
     def __init__(self, request: httpx.Request, base_path: str) -> None:
         self.host_url = f"{request.url.scheme}://{request.url.netloc.decode()}"
@@ -31,7 +31,7 @@ class _Request:
 
 
 class _Event:
-    """A request that brings an event, as openapi-core wants to see it (its WebhookRequest protocol)."""
+    """A request that delivers an event, as openapi-core's WebhookRequest protocol."""
 
     def __init__(self, name: str, method: str, content_type: str, body: bytes) -> None:
         self.name = name
@@ -42,13 +42,13 @@ class _Event:
 
 
 class _Response:
-    """An answer as openapi-core wants to see it (its Response protocol)."""
+    """A response, as openapi-core's Response protocol."""
 
-    def __init__(self, answer: httpx.Response) -> None:
-        self.status_code = answer.status_code
-        self.content_type = answer.headers.get("content-type", "").partition(";")[0]
-        self.headers: Any = dict(answer.headers)
-        self.data = answer.content
+    def __init__(self, response: httpx.Response) -> None:
+        self.status_code = response.status_code
+        self.content_type = response.headers.get("content-type", "").partition(";")[0]
+        self.headers: Any = dict(response.headers)
+        self.data = response.content
 
 
 @cache
@@ -59,36 +59,41 @@ def _specification() -> OpenAPI:
 
 
 class Checker:
-    """base_path: what of the server's URL comes before the paths of the specification."""
+    """Validates responses. base_path: the part of the server's URL before the specification's paths."""
 
     def __init__(self, base_path: str = "") -> None:
         self._base_path = base_path.rstrip("/")
 
-    def check(self, answer: httpx.Response) -> None:
-        """Fail where status, headers or body are not what the specification says of the operation."""
-        assert answer.status_code < 500, f"{answer.request.method} {answer.request.url}: {answer.text}"
-        if answer.request.method in ("HEAD", "OPTIONS") or answer.status_code >= 400:
+    def check(self, response: httpx.Response) -> None:
+        """Fail if status, headers or body do not match the specification of the operation, or on any 5xx.
+
+        Other errors, and responses to HEAD and OPTIONS, are not validated further.
+        """
+        assert response.status_code < 500, f"{response.request.method} {response.request.url}: {response.text}"
+        if response.request.method in ("HEAD", "OPTIONS") or response.status_code >= 400:
             return
         try:
-            _specification().validate_response(_Request(answer.request, self._base_path), _Response(answer))
+            _specification().validate_response(_Request(response.request, self._base_path), _Response(response))
         except (OpenAPIError, ValueError) as error:
-            what = f"{answer.request.method} {answer.request.url} answered {answer.status_code}"
-            raise AssertionError(f"{what}, not as the specification describes it: {_told(error)}") from error
+            what = f"{response.request.method} {response.request.url} returned {response.status_code}"
+            raise AssertionError(f"{what}, which does not match the specification: {_reason(error)}") from error
 
 
 @lru_cache(maxsize=4096)
 def check_event(method: str, content_type: str, body: bytes) -> None:
-    """Fail where a request that brings an event is not as the specification describes that type of event."""
-    shown = body[:_TOLD_CHARS].decode("utf-8", "replace")
+    """Fail if a request that delivers an event does not match the specification of that event type."""
+    shown = body[:_SHOWN_CHARS].decode("utf-8", "replace")
     try:
         name = json.loads(body)["event_type"]
         _specification().validate_webhook_request(_Event(name, method, content_type, body))
     except (OpenAPIError, ValueError, LookupError, TypeError) as error:
-        what = f"{method} of {content_type or 'no type'} brought {shown}"
-        raise AssertionError(f"{what}, not as the specification describes the event: {_told(error)}") from error
+        what = f"{method} with {content_type or 'no content type'} delivered {shown}"
+        raise AssertionError(
+            f"{what}, which does not match the specification of the event: {_reason(error)}"
+        ) from error
 
 
-def _told(error: Exception) -> str:
-    """What is wrong, and where in the body if that is known."""
+def _reason(error: Exception) -> str:
+    """What is wrong and, if known, where in the body."""
     found = best_match(getattr(error.__cause__, "schema_errors", ()))
-    return str(error)[:_TOLD_CHARS] if found is None else f"at {found.json_path}: {found.message[:_TOLD_CHARS]}"
+    return str(error)[:_SHOWN_CHARS] if found is None else f"at {found.json_path}: {found.message[:_SHOWN_CHARS]}"

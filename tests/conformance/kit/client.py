@@ -1,4 +1,4 @@
-"""A client that knows TAMS and nothing of any one server, and holds every answer against the specification."""
+"""A TAMS client that assumes nothing about the server and validates every response against the specification."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -9,39 +9,39 @@ import httpx
 
 from tests.conformance.kit.checker import Checker
 from tests.conformance.kit.documents import VIDEO, Json, flow
+from tests.conformance.kit.exchange_log import EXCHANGE_LOG
 from tests.conformance.kit.preparation import preparing
-from tests.conformance.kit.trail import TRAIL
 
 MEDIA_TIMEOUT = httpx.Timeout(60, connect=10)
-"""Seconds for reading and writing media, and for reaching their store."""
+"""Seconds to read and write media, and to connect to their store."""
 
 
-def part(text: str) -> str:
-    """`text` as one part of a path."""
+def path_segment(text: str) -> str:
+    """Percent-encode `text` as one segment of a path."""
     return quote(text, safe="")
 
 
 class TamsClient:
-    """Talks to one server with one credential. Remembers the flows it made, to delete them afterwards."""
+    """A client of one server with one credential. Keeps track of the flows it made, to delete them in `clean`."""
 
     def __init__(self, http: httpx.Client, checker: Checker) -> None:
         self.http = http
         self._checker = checker
-        self._made: list[str] = []
+        self._flow_ids: list[str] = []
         self._paths: list[str] = []
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send, and check the answer against the specification (of refusals only that they are no 5xx).
+        """Send a request, and check the response against the specification (errors only for not being a 5xx).
 
-        path: or a URL that the server gave; one that leads to another server is a failure, and gets no credential.
+        path: a path, or a URL given by the server. A URL of another server fails and is sent no credential.
         """
         there, own = httpx.URL(path), self.http.base_url
         if there.is_absolute_url:
             same = (there.scheme, there.netloc) == (own.scheme, own.netloc)
-            assert same, f"the server under test is {own}, and gave a URL of another one: {path}"
-        answer = self.http.request(method, path, **options)
-        self._checker.check(answer)
-        return answer
+            assert same, f"the server under test is {own}, but it returned a URL of another server: {path}"
+        response = self.http.request(method, path, **options)
+        self._checker.check(response)
+        return response
 
     def get(self, path: str, **params: Any) -> httpx.Response:
         return self.request("GET", path, params=_texts(params) if params else None)
@@ -59,88 +59,88 @@ class TamsClient:
         return self.request("DELETE", path, params=_texts(params) if params else None)
 
     def make_flow(self, document: Json | None = None, /, **members: Any) -> Json:
-        """Create a flow (a video flow unless given) and give its document as it was sent."""
+        """Create a flow (a video flow unless `document` is given) and return the document that was sent."""
         document = document or flow(members.pop("format_", VIDEO), **members)
-        self._made.append(document["id"])
+        self._flow_ids.append(document["id"])
         with preparing("a flow"):
-            answer = self.put(f"/flows/{document['id']}", document)
-            assert answer.status_code == 201, answer.text
+            response = self.put(f"/flows/{document['id']}", document)
+            assert response.status_code == 201, response.text
         return document
 
-    def remember(self, flow_id: str) -> None:
-        """Delete this flow too when the test is over."""
-        self._made.append(flow_id)
+    def delete_later(self, flow_id: str) -> None:
+        """Delete this flow as well when the test ends."""
+        self._flow_ids.append(flow_id)
 
-    def remember_at(self, path: str) -> None:
-        """Delete what is at this path, which is no flow, when the test is over."""
+    def delete_path_later(self, path: str) -> None:
+        """Delete the resource at this path, which is not a flow, when the test ends."""
         self._paths.append(path)
 
     def allocate(self, flow_id: str, count: int = 1, **members: Any) -> list[Json]:
-        """Set storage aside for `count` objects; the items of media_objects."""
+        """Allocate storage for `count` objects, and return the items of media_objects."""
         body = {"limit": count, **members} if "object_ids" not in members else members
-        answer = self.post(f"/flows/{flow_id}/storage", body)
-        assert answer.status_code == 201, answer.text
-        media_objects: list[Json] = answer.json()["media_objects"]
+        response = self.post(f"/flows/{flow_id}/storage", body)
+        assert response.status_code == 201, response.text
+        media_objects: list[Json] = response.json()["media_objects"]
         return media_objects
 
     def upload(self, media_object: Json, content: bytes) -> httpx.Response:
-        """PUT the bytes as the allocation says, without credentials."""
+        """PUT the bytes to the put_url of an allocation, without credentials."""
         put_url = media_object["put_url"]
         headers = {"Content-Type": put_url["content-type"], **put_url.get("headers", {})}
-        with httpx.Client(timeout=MEDIA_TIMEOUT, event_hooks={"response": [TRAIL.note]}) as client:
+        with httpx.Client(timeout=MEDIA_TIMEOUT, event_hooks={"response": [EXCHANGE_LOG.record]}) as client:
             return client.put(put_url["url"], content=content, headers=headers)
 
     def make_objects(self, flow_id: str, count: int, content: bytes | None = None) -> list[str]:
-        """Ids of `count` allocated objects, uploaded when `content` is given."""
+        """Allocate `count` objects, upload `content` to each if given, and return their ids."""
         with preparing(f"{count} objects"):
             items = self.allocate(flow_id, count)
             assert len(items) == count, f"{len(items)} objects for limit {count}"
             for item in items:
                 if content is not None:
-                    answer = self.upload(item, content)
-                    assert answer.is_success, f"PUT {answer.request.url}: {answer.status_code} {answer.text}"
+                    response = self.upload(item, content)
+                    assert response.is_success, f"PUT {response.request.url}: {response.status_code} {response.text}"
             return [item["object_id"] for item in items]
 
     def make_segments(self, flow_id: str, timeranges: Iterable[str]) -> list[Json]:
-        """Register a segment with an object of its own at each of the timeranges; what was sent."""
+        """Register a segment with a new object at each of the timeranges, and return what was sent."""
         timeranges = list(timeranges)
         ids = self.make_objects(flow_id, len(timeranges))
         segments = [{"object_id": id_, "timerange": each} for id_, each in zip(ids, timeranges, strict=True)]
         with preparing("segments"):
-            answer = self.post(f"/flows/{flow_id}/segments", segments)
-            assert answer.status_code == 201, answer.text
+            response = self.post(f"/flows/{flow_id}/segments", segments)
+            assert response.status_code == 201, response.text
         return segments
 
     def segments(self, flow_id: str, **params: Any) -> list[Json]:
-        """All segments that match, page by page."""
+        """All segments that match, read page by page."""
         return [item for page in self.pages(f"/flows/{flow_id}/segments", **params) for item in page.json()]
 
     def pages(self, path: str, **params: Any) -> Iterator[httpx.Response]:
         """Every page of a listing, by following the Link headers."""
-        answer = self.get(path, **params)
+        response = self.get(path, **params)
         seen = set()
         while True:
-            assert answer.status_code == 200, answer.text
-            yield answer
-            if "next" not in answer.links:
+            assert response.status_code == 200, response.text
+            yield response
+            if "next" not in response.links:
                 return
-            following = str(answer.request.url.join(answer.links["next"]["url"]))
-            assert following not in seen, f"the pages of {path} lead in a circle: {following}"
+            following = str(response.request.url.join(response.links["next"]["url"]))
+            assert following not in seen, f"the pages of {path} form a loop: {following}"
             seen.add(following)
-            answer = self.request("GET", following)
+            response = self.request("GET", following)
 
-    def clean(self) -> None:
-        """Delete what was made: the flows last, read-only ones too."""
+    def clean_up(self) -> None:
+        """Delete everything that was made. Flows come last, and read-only flows are unlocked first."""
         for path in reversed(self._paths):
             with suppress(httpx.TransportError):
                 self.http.delete(path)
         self._paths.clear()
-        for flow_id in reversed(self._made):
+        for flow_id in reversed(self._flow_ids):
             with suppress(httpx.TransportError):
                 if self.http.delete(f"/flows/{flow_id}").status_code == 403:
                     self.http.put(f"/flows/{flow_id}/read_only", json=False)
                     self.http.delete(f"/flows/{flow_id}")
-        self._made.clear()
+        self._flow_ids.clear()
 
 
 def _texts(params: dict[str, Any]) -> dict[str, Any]:

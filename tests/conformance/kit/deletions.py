@@ -1,4 +1,4 @@
-"""Deleting, whether a server does it at once or says where to watch it."""
+"""Deletion of flows and segments, whether immediate (204) or by a delete request (202)."""
 
 from typing import Any
 
@@ -6,30 +6,34 @@ import httpx
 
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import Json
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 
 
-def followed(tams: TamsClient, answer: httpx.Response) -> Json | None:
-    """Wait for a deletion that was answered with 202, and give its request as it ended; None where it was done."""
-    assert answer.status_code in (202, 204), answer.text
-    if answer.status_code == 204:
+def await_deletion(tams: TamsClient, response: httpx.Response) -> Json | None:
+    """Wait for a deletion to finish.
+
+    Returns the finished flow delete request after a 202, or None after a 204.
+    """
+    assert response.status_code in (202, 204), response.text
+    if response.status_code == 204:
         return None
-    location = str(answer.request.url.join(answer.headers["Location"]))
+    location = str(response.request.url.join(response.headers["Location"]))
 
     def finished() -> Json | None:
         request: Json = tams.request("GET", location).json()
         return request if request["status"] in ("done", "error") else None
 
-    request = until(finished, f"the end of flow delete request {answer.json()['id']}")
+    request = wait_until(finished, f"flow delete request {response.json()['id']} to finish")
+    assert request is not None
     assert request["status"] == "done", request
     return request
 
 
 def delete_segments(tams: TamsClient, flow_id: str, **params: Any) -> Json | None:
-    """Delete segments of a flow, and wait until they are gone."""
-    return followed(tams, tams.delete(f"/flows/{flow_id}/segments", **params))
+    """Delete segments of a flow, and wait until the deletion has finished."""
+    return await_deletion(tams, tams.delete(f"/flows/{flow_id}/segments", **params))
 
 
 def delete_flow(tams: TamsClient, flow_id: str) -> Json | None:
-    """Delete a flow, and wait until all of it is gone."""
-    return followed(tams, tams.delete(f"/flows/{flow_id}"))
+    """Delete a flow, and wait until the deletion has finished."""
+    return await_deletion(tams, tams.delete(f"/flows/{flow_id}"))

@@ -1,4 +1,4 @@
-"""Flow documents that are valid, each with fresh ids, to be changed at will by keyword."""
+"""Valid flow documents with fresh ids, whose members can be overridden by keyword."""
 
 from typing import Any
 
@@ -40,11 +40,11 @@ TECHNICAL: dict[str, Json] = {
     DATA: {"format": DATA, "codec": "text/plain", "container": "text/plain", "essence_parameters": {}},
     MULTI: {"format": MULTI},
 }
-"""The technical part of a flow by format: what a profile could hold."""
+"""The technical metadata of a flow by format: what a profile could contain."""
 
 
 def flow(format_: str = VIDEO, /, **members: Any) -> Json:
-    """A flow of this format with a fresh id and source; a member given as None is left out."""
+    """A flow of this format with a fresh id and source_id. Members given as None are left out."""
     document = {"id": fresh(), "source_id": fresh(), **TECHNICAL[format_], **members}
     return {name: value for name, value in document.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""Events as they arrive: each held against the specification's `webhooks`, and what it is about."""
+"""Received events: their validation against the specification's `webhooks`, and their subjects."""
 
 import json
 from collections.abc import Sequence
@@ -20,24 +20,24 @@ SOURCE_UPDATED = "sources/updated"
 SOURCE_DELETED = "sources/deleted"
 
 OF_FLOWS = (FLOW_CREATED, FLOW_UPDATED, FLOW_DELETED, SEGMENTS_ADDED, SEGMENTS_DELETED)
-"""The events of flows, and of their segments."""
+"""Event types of flows and their segments."""
 OF_SOURCES = (SOURCE_CREATED, SOURCE_UPDATED, SOURCE_DELETED)
 ALL = OF_FLOWS + OF_SOURCES
 
 
 @dataclass(frozen=True)
 class Event:
-    """delivery: the request that brought it. What is missing or malformed is empty here, and found by `check`."""
+    """An event and the request that delivered it. Missing or malformed members read as empty; `check` reports them."""
 
     delivery: Delivery
 
     def check(self) -> None:
-        """Fail where the request is not as the specification describes it."""
+        """Fail if the request does not match the specification of the event."""
         check_event(self.delivery.method, self.delivery.headers.get("content-type", ""), self.delivery.body)
 
     @cached_property
     def document(self) -> Json:
-        """The whole body."""
+        """The whole request body."""
         try:
             document = json.loads(self.delivery.body)
         except ValueError:
@@ -54,12 +54,12 @@ class Event:
         return body if isinstance(body, dict) else {}
 
     @property
-    def moment(self) -> datetime:
+    def timestamp(self) -> datetime:
         return datetime.fromisoformat(self.document["event_timestamp"])
 
     @property
     def about(self) -> str:
-        """The id of the flow, or of the source."""
+        """The id of the flow or source that the event is about."""
         kind = self.type.partition("s/")[0]
         whole = self.body.get(kind)
         return str(whole.get("id", "") if isinstance(whole, dict) else self.body.get(f"{kind}_id", ""))
@@ -68,12 +68,12 @@ class Event:
         return f"{self.type} of {self.about}"
 
 
-def distinct(events: Sequence[Event]) -> list[Event]:
-    """Without those that came again: a server may send what it does not know to have arrived (DLV-11)."""
+def without_repeats(events: Sequence[Event]) -> list[Event]:
+    """Drop redeliveries: a server may repeat an event that it does not know to have arrived (DLV-11)."""
     return list({event.delivery.body: event for event in events}.values())
 
 
-def only(events: Sequence[Event]) -> Event:
-    """The one event that there is. Fails where there is none, or another one."""
-    assert len(events) == 1, f"{len(events)} events instead of one: {', '.join(map(str, events))}"
+def single_event(events: Sequence[Event]) -> Event:
+    """The only event in the list. Fails if there is none, or more than one."""
+    assert len(events) == 1, f"expected one event, got {len(events)}: {', '.join(map(str, events))}"
     return events[0]

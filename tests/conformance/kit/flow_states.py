@@ -1,4 +1,4 @@
-"""What tests of one flow do again and again: put it, read it, see whether it is there."""
+"""Common steps in tests of one flow: put it, read it, check whether it exists."""
 
 import httpx
 
@@ -8,20 +8,20 @@ from tests.conformance.kit.documents import Json
 
 def read_flow(tams: TamsClient, flow_id: str, /, **params: str | bool) -> Json:
     """The flow's document."""
-    answer = tams.get(f"/flows/{flow_id}", **params)
-    assert answer.status_code == 200, answer.text
-    document: Json = answer.json()
+    response = tams.get(f"/flows/{flow_id}", **params)
+    assert response.status_code == 200, response.text
+    document: Json = response.json()
     return document
 
 
-def is_there(tams: TamsClient, flow_id: str) -> bool:
-    """Whether the server knows the flow."""
+def flow_exists(tams: TamsClient, flow_id: str) -> bool:
+    """Whether the flow exists on the server."""
     status = tams.get(f"/flows/{flow_id}").status_code
     assert status in (200, 404)
     return status == 200
 
 
 def put_flow(tams: TamsClient, document: Json) -> httpx.Response:
-    """PUT the document under its own id; if that creates a flow, it is deleted when the test is over."""
-    tams.remember(document["id"])
+    """PUT the document under its own id. A flow created this way is deleted when the test ends."""
+    tams.delete_later(document["id"])
     return tams.put(f"/flows/{document['id']}", document)

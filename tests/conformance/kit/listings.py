@@ -1,4 +1,4 @@
-"""Every listing that comes in pages, each with a few items of a test's own and the parameters that find just these."""
+"""Every paged listing, each with items made by the test and the parameters that select only these."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from typing import Any
 
 import httpx
 
-from tests.conformance.kit.client import TamsClient, part
+from tests.conformance.kit.client import TamsClient, path_segment
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.profiles import make_profile
 from tests.conformance.kit.queries import with_query
-from tests.conformance.kit.segments import post_segment, register
+from tests.conformance.kit.segments import post_segment, register_segment
 from tests.conformance.kit.webhooks import LISTING as WEBHOOKS
-from tests.conformance.kit.webhooks import make_webhook, need_webhooks
+from tests.conformance.kit.webhooks import make_webhook, require_webhooks
 
 Params = Mapping[str, Any]
 
@@ -24,9 +24,10 @@ def _identity(item: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """path and params: where a test's items, and no others, are listed.
+    """A paged listing. path, params: the request that lists the test's items and no others.
 
-    add: makes one more item and gives its id; remove: takes one away by its id, None where nothing can.
+    add: makes another item and returns its id. remove: removes an item by id; None if items cannot be removed.
+    items: the items in the body of a page. identity: the id of an item.
     """
 
     path: str
@@ -39,17 +40,17 @@ class Listing:
     def url(self, **params: Any) -> str:
         return with_query(self.path, {**self.params, **params})
 
-    def ids(self, answer: httpx.Response) -> list[str]:
-        """The ids of the items on this page, in its order."""
-        assert answer.status_code == 200, answer.text
-        return [self.identity(item) for item in self.items(answer.json())]
+    def ids(self, response: httpx.Response) -> list[str]:
+        """The ids of the items on this page, in order."""
+        assert response.status_code == 200, response.text
+        return [self.identity(item) for item in self.items(response.json())]
 
     def read(self, tams: TamsClient, **params: Any) -> list[str]:
-        """The ids on all pages."""
+        """The ids on all pages, in order."""
         return [id_ for page in self.walk(tams, **params) for id_ in page]
 
     def walk(self, tams: TamsClient, **params: Any) -> list[list[str]]:
-        """The ids of each page."""
+        """The ids on each page."""
         return [self.ids(page) for page in tams.pages(self.url(**params))]
 
 
@@ -83,9 +84,9 @@ def segments(tams: TamsClient) -> Listing:
     made: list[str] = []
 
     def add() -> str:
-        # Each new one comes before, between and after those that are there.
+        # New segments fall before, between and after the existing ones.
         made.append(f"[{7 * len(made) % 11}:0_{7 * len(made) % 11 + 1}:0)")
-        register(tams, flow_id, made[-1])
+        register_segment(tams, flow_id, made[-1])
         return made[-1]
 
     return Listing(
@@ -98,8 +99,8 @@ def segments(tams: TamsClient) -> Listing:
 
 
 def references(tams: TamsClient) -> Listing:
-    """The flows that use one object; the first of them is there from the start, in no listing of a test's own."""
-    object_id = register(tams, tams.make_flow()["id"])
+    """The flows that reference one object. The flow that first used it is not tagged, and so not listed."""
+    object_id = register_segment(tams, tams.make_flow()["id"])
 
     def add() -> str:
         flow_id: str = tams.make_flow()["id"]
@@ -108,7 +109,7 @@ def references(tams: TamsClient) -> Listing:
         return flow_id
 
     return Listing(
-        f"/objects/{part(object_id)}",
+        f"/objects/{path_segment(object_id)}",
         {"flow_tag.kit": "used", "accept_get_urls": ""},
         add,
         lambda flow_id: _deleted(tams, f"/flows/{flow_id}"),
@@ -123,9 +124,9 @@ def profiles(tams: TamsClient) -> Listing:
 
 
 def webhooks(tams: TamsClient) -> Listing:
-    """Webhooks that send nothing; skips where the server has none."""
+    """Disabled webhooks. Skips if the server has no webhooks."""
     tags = {"kit": fresh_name("tag")}
-    need_webhooks(tams)
+    require_webhooks(tams)
     return Listing(
         WEBHOOKS,
         {"tag.kit": tags["kit"]},
@@ -143,9 +144,9 @@ KINDS: dict[str, Callable[[TamsClient], Listing]] = {
     "webhooks": webhooks,
 }
 COUNTED = ("sources", "flows", "segments", "webhooks")
-"""Those that say how many items a page has, and whether the order is reversed (PAGE-10 to -12)."""
-REFUSING = ("sources", "flows", "segments", "references", "profiles")
-"""Those for which a refusal of bad parameters is documented."""
+"""Listings with headers for the number of items on a page and for reverse order (PAGE-10 to PAGE-12)."""
+REJECT_BAD_QUERIES = ("sources", "flows", "segments", "references", "profiles")
+"""Listings that document a 400 for bad parameters."""
 
 
 def _deleted(tams: TamsClient, path: str, **params: str) -> None:

@@ -1,4 +1,4 @@
-"""The operations of the specification as a table, for rules that hold for every one of them."""
+"""A table of the specification's operations, for rules that apply to all of them."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from functools import cache
 
 from tams_server.specification.document import METHODS, load_document
 from tests.conformance.kit.checker import API
-from tests.conformance.kit.client import part
+from tests.conformance.kit.client import path_segment
 
 _NAME = re.compile(r"{([^}]+)}")
 
@@ -16,8 +16,8 @@ _NAME = re.compile(r"{([^}]+)}")
 class Operation:
     """One method on one path.
 
-    uuids: the path parameters that are UUIDs. query: type by name of query parameter ("boolean", "integer", or
-    "" for what is not a plain type). body: "required", "optional" or "" for none. statuses: those documented.
+    uuids: the path parameters that are UUIDs. query: the type of each query parameter ("boolean", "integer", or ""
+    if it is not a plain type), by name. body: "required", "optional" or "" for none. statuses: the documented ones.
     """
 
     id: str
@@ -32,13 +32,13 @@ class Operation:
         return self.id
 
     def url(self, values: Mapping[str, str]) -> str:
-        """The path with the parameters' values in it."""
-        return filled(self.path, values)
+        """The path with its parameters filled in."""
+        return fill_path(self.path, values)
 
 
-def filled(path: str, values: Mapping[str, str]) -> str:
-    """A path of the specification with the parameters' values in it."""
-    return _NAME.sub(lambda match: part(values[match[1]]), path)
+def fill_path(path: str, values: Mapping[str, str]) -> str:
+    """Fill in the parameters of a path of the specification."""
+    return _NAME.sub(lambda match: path_segment(values[match[1]]), path)
 
 
 @cache

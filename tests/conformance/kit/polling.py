@@ -1,4 +1,4 @@
-"""Waiting for what a server may do a little later than its answer."""
+"""Polling for effects that a server may apply shortly after its response."""
 
 import time
 from collections.abc import Callable
@@ -8,10 +8,10 @@ _INTERVAL_S = 0.02
 Found = TypeVar("Found")
 
 
-def until(look: Callable[[], Found], what: str, timeout_s: float = 10) -> Found:
-    """Call `look` until it gives something true, and give that. Fails after the timeout, naming `what` was awaited."""
+def wait_until(look: Callable[[], Found], what: str, timeout_s: float = 10) -> Found:
+    """Call `look` until it returns a true value, and return that. Fails after the timeout, naming `what`."""
     deadline = time.monotonic() + timeout_s
     while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        assert time.monotonic() < deadline, f"timed out after {timeout_s} s waiting for: {what}"
         time.sleep(_INTERVAL_S)
     return found

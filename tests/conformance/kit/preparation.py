@@ -1,4 +1,4 @@
-"""Telling what a test looks at from what it needs first: a failure of the latter says nothing about the former."""
+"""Separation of a test's preparation from what it tests: if preparation fails, the behaviour is not tested."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 import httpx
 
 
-class NotPrepared(AssertionError):
-    """What a test needs could not be made, so that it could not test."""
+class PreparationError(AssertionError):
+    """A resource that the test needs could not be made."""
 
 
 @contextmanager
 def preparing(what: str) -> Iterator[None]:
-    """Whatever fails in the block, `what` could not be made. Raises NotPrepared."""
+    """Convert any failure in the block into a PreparationError that says that `what` could not be made."""
     try:
         yield
     except (AssertionError, LookupError, ValueError, httpx.HTTPError) as error:
-        raise NotPrepared(f"{what} could not be made: {error or type(error).__name__}") from error
+        raise PreparationError(f"{what} could not be made: {error or type(error).__name__}") from error

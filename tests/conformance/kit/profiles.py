@@ -1,4 +1,4 @@
-"""Profile documents, each with a fresh id. No operation deletes a profile: those that tests make stay behind."""
+"""Profile documents with fresh ids. No operation deletes a profile, so those made by tests remain."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ def profile(format_: str = VIDEO, /, **members: Any) -> Json:
 
 
 def make_profile(tams: TamsClient, format_: str = VIDEO, /, **members: Any) -> Json:
-    """Create a profile, and give its document as it was sent."""
+    """Create a profile, and return the document that was sent."""
     document = profile(format_, **members)
     with preparing("a profile"):
-        answer = tams.post(f"/service/profiles/{document['id']}", document)
-        assert answer.status_code == 201, answer.text
+        response = tams.post(f"/service/profiles/{document['id']}", document)
+        assert response.status_code == 201, response.text
     return document
 
 

@@ -1,4 +1,4 @@
-"""Query strings as TAMS wants its lists: the commas between values literal, those inside a value encoded."""
+"""Query strings with lists as TAMS defines them: literal commas between values, encoded commas within them."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
@@ -7,7 +7,7 @@ Value = str | int | bool | Sequence[str]
 
 
 def with_query(path: str, params: Mapping[str, Value | None]) -> str:
-    """`path` with these parameters; a list becomes one value with commas, None leaves the parameter out."""
+    """Append parameters to `path`. A list becomes one comma-separated value; parameters given as None are left out."""
     pairs = [f"{quote(name, safe='')}={_text(value)}" for name, value in params.items() if value is not None]
     return f"{path}?{'&'.join(pairs)}" if pairs else path
 

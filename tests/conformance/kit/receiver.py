@@ -1,4 +1,4 @@
-"""An HTTP server of the kit's own, for webhooks to send to: it keeps what comes, path by path, and answers as told."""
+"""An HTTP server for webhooks to send to. It records the requests to each path and responds as configured."""
 
 import ipaddress
 import socket
@@ -17,14 +17,14 @@ from tests.conformance.kit.ids import fresh
 
 _IDLE_S = 60
 _HELD_S = 60
-"""For how long a connection may be idle, and an answer held back."""
+"""Seconds that a connection may be idle, and that a response may be held back."""
 
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One request as it came. arrived: by the monotonic clock, in seconds."""
+    """A request as it was received. arrived: seconds of the monotonic clock."""
 
     method: str
     headers: httpx.Headers
@@ -34,7 +34,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a sender is told. status: 0 closes the connection without a word."""
+    """A response to a sender. Status 0 closes the connection without a response."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -45,80 +45,80 @@ HANG_UP = Reply(0)
 
 
 class Inbox:
-    """All that comes to one path. react: called with each delivery before it is answered, in the sender's time."""
+    """The deliveries to one path. on_delivery: called with each before the response, while the sender waits."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.react: Callable[[Delivery], None] | None = None
-        self._came: list[Delivery] = []
+        self.on_delivery: Callable[[Delivery], None] | None = None
+        self._deliveries: list[Delivery] = []
         self._replies: deque[Reply] = deque()
         self._change = threading.Condition()
         self._open = threading.Event()
         self._open.set()
 
     def reply(self, *replies: Reply) -> None:
-        """Response the next requests with these, one each, and those after them with 200."""
+        """Respond to the next requests with these, one each, and to later ones with 200."""
         self._replies.extend(replies)
 
-    def forgive(self) -> None:
-        """Response all further requests with 200."""
+    def stop_failing(self) -> None:
+        """Respond to all further requests with 200."""
         self._replies.clear()
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
-        """Response nobody until the block ends."""
+    def holding_responses(self) -> Iterator[None]:
+        """Hold back all responses until the block ends."""
         self._open.clear()
         try:
             yield
         finally:
             self._open.set()
 
-    def came(self) -> list[Delivery]:
-        """Everything so far, the oldest first."""
+    def deliveries(self) -> list[Delivery]:
+        """All deliveries so far, oldest first."""
         with self._change:
-            return list(self._came)
+            return list(self._deliveries)
 
-    def hears(self, look: Callable[[Sequence[Delivery]], Found], timeout_s: float) -> Found:
-        """Call `look` with everything so far whenever something comes, until it gives something true or time is up;
-        what it gave last."""
+    def wait_until(self, look: Callable[[Sequence[Delivery]], Found], timeout_s: float) -> Found:
+        """Call `look` with all deliveries so far, again after each new one, until it returns a true value or the
+        timeout expires. Returns its last result."""
         deadline = time.monotonic() + timeout_s
         while True:
-            came = self.came()
+            deliveries = self.deliveries()
             left = deadline - time.monotonic()
-            if (found := look(came)) or left <= 0:
+            if (found := look(deliveries)) or left <= 0:
                 return found
             with self._change:
-                if len(self._came) == len(came):
+                if len(self._deliveries) == len(deliveries):
                     self._change.wait(left)
 
-    def take(self, delivery: Delivery) -> Reply:
-        """Keep this one, and say how to answer it."""
+    def receive(self, delivery: Delivery) -> Reply:
+        """Record a delivery, and return the reply to it."""
         with self._change:
-            self._came.append(delivery)
+            self._deliveries.append(delivery)
             reply = self._replies.popleft() if self._replies else Reply()
             self._change.notify_all()
-        if self.react is not None:
-            self.react(delivery)
+        if self.on_delivery is not None:
+            self.on_delivery(delivery)
         self._open.wait(_HELD_S)
         return reply
 
 
 class Receiver:
-    """url: where the server under test reaches it. Paths that are no inbox answer 410."""
+    """Inboxes by path. url: where the server under test reaches it. Other paths return 410."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._inboxes: dict[str, Inbox] = {}
 
     def inbox(self) -> Inbox:
-        """A new path, and what comes to it."""
+        """A new inbox at a path of its own."""
         path = f"/{fresh()}"
         self._inboxes[path] = Inbox(self.url + path)
         return self._inboxes[path]
 
-    def take(self, path: str, delivery: Delivery) -> Reply:
+    def receive(self, path: str, delivery: Delivery) -> Reply:
         inbox = self._inboxes.get(path.partition("?")[0])
-        return inbox.take(delivery) if inbox else Reply(410)
+        return inbox.receive(delivery) if inbox else Reply(410)
 
 
 Kind = TypeVar("Kind", bound=Receiver)
@@ -130,7 +130,7 @@ class _Listener(ThreadingHTTPServer):
     receiver: Receiver
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Senders may break off as they like."""
+        """Ignore errors: senders may close connections at any time."""
 
 
 class _Listener6(_Listener):
@@ -142,9 +142,9 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_S
     server: _Listener
 
-    def _take(self) -> None:
+    def _receive(self) -> None:
         delivery = Delivery(self.command, httpx.Headers(self.headers.items()), self._body(), time.monotonic())
-        reply = self.server.receiver.take(self.path, delivery)
+        reply = self.server.receiver.receive(self.path, delivery)
         if reply.status == 0:
             self.close_connection = True
             return
@@ -165,17 +165,18 @@ class _Handler(BaseHTTPRequestHandler):
             pass
         return b"".join(chunks)
 
-    do_POST = do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _take
+    do_POST = do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _receive
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the tests look at what came."""
+        """Log nothing: the tests look at the deliveries."""
 
 
 @contextmanager
-def receiver_at(host: str, kind: type[Kind] = Receiver) -> Iterator[Kind]:
-    """Listen on a free port until the block ends. host: name or address under which the server finds this machine.
+def receiver_at(host: str, kind: type[Kind]) -> Iterator[Kind]:
+    """Listen on a free port until the block ends. host: name or address at which the server reaches this machine.
+    kind: the class of receiver.
 
-    A loopback address is listened on alone, any other means all interfaces.
+    Listens on that address only if it is a loopback address, else on all interfaces.
     """
     address = _address(host)
     local = address is not None and address.is_loopback

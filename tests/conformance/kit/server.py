@@ -1,4 +1,4 @@
-"""The project's own server as a subject: started on a free port over a folder of its own."""
+"""The server under test, and how to start the project's own on a free port with its own data folder."""
 
 import os
 import secrets
@@ -14,14 +14,14 @@ from pathlib import Path
 
 import httpx
 
-ALLOWED = "127.0.0.0/8,::1/128"
-"""Networks that the server may send events to although they are not public: those of this machine."""
+ALLOWED_NETWORKS = "127.0.0.0/8,::1/128"
+"""Networks that the server may send events to although they are not public: this machine's loopback."""
 _START_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A server to be tested. url: without a closing slash. process: leads a process group of its own."""
+    """A server under test. url: without a trailing slash. process: the leader of its own process group."""
 
     url: str
     token: str = ""
@@ -30,7 +30,7 @@ class Subject:
 
     @property
     def credential(self) -> dict[str, str]:
-        """The header that lets the kit in: of the token, else of `basic` ("user:password"), else none."""
+        """The Authorization header: from the token, else from `basic` ("user:password"), else none."""
         if self.token:
             return {"Authorization": f"Bearer {self.token}"}
         return {"Authorization": f"Basic {b64encode(self.basic.encode()).decode()}"} if self.basic else {}
@@ -45,14 +45,14 @@ def free_port() -> int:
 
 @contextmanager
 def own_server(folder: Path, settings: Mapping[str, str] | None = None, port: int | None = None) -> Iterator[Subject]:
-    """Run `tams-server serve` over `folder` until the block ends. settings: TAMS_* variables to add."""
+    """Run `tams-server serve` with its data in `folder` until the block ends. settings: TAMS_* variables to add."""
     port = port or free_port()
     token = (settings or {}).get("TAMS_BOOTSTRAP_TOKEN") or secrets.token_urlsafe(32)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("TAMS_")},
         "TAMS_BOOTSTRAP_TOKEN": token,
         "TAMS_FAIL_ON_BAD_ANSWER": "true",
-        "TAMS_WEBHOOK_ALLOW": ALLOWED,
+        "TAMS_WEBHOOK_ALLOW": ALLOWED_NETWORKS,
         **(settings or {}),
     }
     command = [sys.executable, "-m", "tams_server", "serve", "--host", "127.0.0.1", "--port", str(port)]
@@ -79,11 +79,11 @@ def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"the server ended with {process.returncode}:\n{log.read_text()[-4000:]}")
+            raise RuntimeError(f"the server exited with status {process.returncode}:\n{log.read_text()[-4000:]}")
         try:
             if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
                 return
         except httpx.TransportError:
             pass
         time.sleep(0.05)
-    raise RuntimeError(f"the server was not ready in {_START_TIMEOUT_S} s:\n{log.read_text()[-4000:]}")
+    raise RuntimeError(f"the server was not ready within {_START_TIMEOUT_S} s:\n{log.read_text()[-4000:]}")

@@ -1,4 +1,4 @@
-"""The service document, and a turn at changing it: there is one for all tests, and for whoever else uses the server."""
+"""The service document, and exclusive access to it: all tests, and other users of the server, share one."""
 
 import fcntl
 import hashlib
@@ -14,26 +14,26 @@ WEBHOOKS = "webhooks"
 _CHANGEABLE = ("name", "description")
 
 
-def service_of(tams: TamsClient) -> Json:
+def read_service(tams: TamsClient) -> Json:
     """The service document."""
-    answer = tams.get("/service")
-    assert answer.status_code == 200, answer.text
-    document: Json = answer.json()
+    response = tams.get("/service")
+    assert response.status_code == 200, response.text
+    document: Json = response.json()
     return document
 
 
 def offers_webhooks(tams: TamsClient) -> bool:
-    """Whether the service says that it has webhooks."""
-    return WEBHOOKS in {each["name"] for each in service_of(tams).get("event_stream_mechanisms", [])}
+    """Whether the service document lists webhooks among its event mechanisms."""
+    return WEBHOOKS in {each["name"] for each in read_service(tams).get("event_stream_mechanisms", [])}
 
 
 @contextmanager
-def turn_at_changing(tams: TamsClient) -> Iterator[None]:
-    """Keeps other tests from changing the service until the block ends, and gives it its old name back."""
+def exclusive_service_access(tams: TamsClient) -> Iterator[None]:
+    """Hold a lock against other tests that change the service document, and restore its name and description."""
     key = hashlib.sha256(str(tams.http.base_url).encode()).hexdigest()[:16]
     with (Path(tempfile.gettempdir()) / f"tams-kit-{key}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        before = service_of(tams)
+        before = read_service(tams)
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""Leaving a test out because the server does not offer what it is about."""
+"""Skipping of tests of optional features that the server lacks."""
 
 from typing import NoReturn
 
@@ -8,5 +8,5 @@ from tests.conformance.kit.report.results import NOT_IMPLEMENTED
 
 
 def not_implemented(what: str) -> NoReturn:
-    """Skip the test; its behaviours count as optional ones that the server lacks. what: for the report."""
+    """Skip the test, and report its behaviours as Not Implemented. what: the missing feature."""
     pytest.skip(NOT_IMPLEMENTED + what)

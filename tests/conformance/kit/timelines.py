@@ -1,7 +1,7 @@
-"""A flow whose timeline is full from -10 s to 3 s, and which of its segments a timerange meets or holds.
+"""A flow with segments from -10 s to 3 s, and which of them overlap or lie within a given timerange.
 
-There is no gap in it, since what a filter on flows does inside a gap is left open (A18). The last segment includes
-its end.
+The segments have no gap, because the specification does not say whether a filter on flows matches inside one (A18).
+The last segment includes its end.
 """
 
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ SEGMENTS = {
     "D": "[1:0_2:0)",
     "E": "[2:0_3:0]",
 }
-HULL = "[-10:0_3:0]"
+EXTENT = "[-10:0_3:0]"
 
-MEETS = {
+OVERLAPPING = {
     "[0:0_1:0)": "C",
     "[0:0_1:0]": "CD",
     "(0:0_1:0)": "C",
@@ -62,12 +62,12 @@ MEETS = {
     "_100000000000000000000000000000000:0)": "ABCDE",
     "_-100000000000000000000000000000000:0)": "",
 }
-"""The segments that have an instant in each timerange."""
+"""The segments that overlap each timerange."""
 
 EMPTY = ("()", "[10:0_0:0]", "[1:0_0:0)", "[1:0_1:0)", "(1:0_1:0]", "(1:0_1:0)", "(1:0)", "(2:0_-2:0)")
-"""Texts of the timerange without any instant."""
+"""Spellings of the empty timerange."""
 
-HOLDS = {
+CONTAINED = {
     "[0:0_1:0)": "C",
     "(0:0_1:0)": "",
     "[0:0_1:0]": "C",
@@ -87,7 +87,7 @@ HOLDS = {
     "[-281474976710655:0_281474976710655:999999999]": "ABCDE",
     "[100000000000000000000000000000000:0_": "",
 }
-"""The segments that lie in each timerange from start to end."""
+"""The segments that lie wholly within each timerange."""
 
 MALFORMED = (
     "0:0 _1:0",
@@ -107,11 +107,11 @@ MALFORMED = (
     "[[0:0_1:0)",
     "__",
 )
-"""What the pattern refuses."""
+"""Texts that the pattern for timeranges rejects."""
 
 
 def make_timeline(tams: TamsClient, document: Json | None = None, segments: Iterable[str] = SEGMENTS.values()) -> Json:
-    """A flow with these segments."""
+    """Make a flow with these segments."""
     made = tams.make_flow(document or flow())
     tams.make_segments(made["id"], segments)
     return made

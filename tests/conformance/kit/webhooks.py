@@ -1,4 +1,4 @@
-"""Webhooks: registered for the sake of their documents, or with an inbox of the kit's receiver to send to."""
+"""Webhooks: disabled ones for tests of their documents, and ones that send to the kit's receiver."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -16,15 +16,15 @@ from tests.conformance.kit.receiver import Found, Inbox, Receiver
 from tests.conformance.kit.skips import not_implemented
 
 LISTING = "/service/webhooks"
-ELSEWHERE = "https://example.com"
-"""Where webhooks lead that send nothing: a name with a public address, as far as names can be looked up."""
+UNUSED_ORIGIN = "https://example.com"
+"""The origin of webhooks that send nothing: a public name, for servers that resolve it at registration."""
 READ_ONLY = ("error",)
 """Members of a webhook's document that a client does not send back."""
 
 
 def webhook(**members: Any) -> Json:
-    """What to register: a webhook that sends nothing, with a fresh URL; a member given as None is left out."""
-    document = {"url": f"{ELSEWHERE}/{fresh_name()}", "events": ["flows/created"], "status": "disabled", **members}
+    """The document of a disabled webhook with a fresh URL. Members given as None are left out."""
+    document = {"url": f"{UNUSED_ORIGIN}/{fresh_name()}", "events": ["flows/created"], "status": "disabled", **members}
     return {name: value for name, value in document.items() if value is not None}
 
 
@@ -32,41 +32,41 @@ def path_of(document: Json) -> str:
     return f"{LISTING}/{document['id']}"
 
 
-def need_webhooks(tams: TamsClient) -> None:
-    """Skip where the server has none."""
+def require_webhooks(tams: TamsClient) -> None:
+    """Skip if the server has no webhooks."""
     if tams.get(LISTING).status_code == 404:
         not_implemented("webhooks")
 
 
 def post_webhook(tams: TamsClient, body: Any) -> httpx.Response:
-    """Try to register a webhook, deleted when the test is over; skips where the server has none."""
-    answer = tams.post(LISTING, body)
-    if answer.status_code == 404:
+    """Try to register a webhook, which is deleted when the test ends. Skips if the server has no webhooks."""
+    response = tams.post(LISTING, body)
+    if response.status_code == 404:
         not_implemented("webhooks")
-    if answer.status_code == 201:
-        tams.remember_at(path_of(answer.json()))
-    return answer
+    if response.status_code == 201:
+        tams.delete_path_later(path_of(response.json()))
+    return response
 
 
 def make_webhook(tams: TamsClient, **members: Any) -> Json:
-    """Register a webhook (one that sends nothing, unless told otherwise); what the server answers."""
+    """Register a webhook (disabled by default), and return the document from the server."""
     with preparing("a webhook"):
-        answer = post_webhook(tams, webhook(**members))
-        assert answer.status_code == 201, answer.text
-        document: Json = answer.json()
+        response = post_webhook(tams, webhook(**members))
+        assert response.status_code == 201, response.text
+        document: Json = response.json()
     return document
 
 
 def read_webhook(tams: TamsClient, document: Json) -> Json:
-    """The webhook as it is now."""
-    answer = tams.get(path_of(document))
-    assert answer.status_code == 200, answer.text
-    found: Json = answer.json()
+    """The current document of the webhook."""
+    response = tams.get(path_of(document))
+    assert response.status_code == 200, response.text
+    found: Json = response.json()
     return found
 
 
 def put_webhook(tams: TamsClient, document: Json, **members: Any) -> httpx.Response:
-    """Try to replace a webhook by what it was with other members, those given as None left out."""
+    """Try to replace a webhook by its document with some members changed, or left out if given as None."""
     status = "disabled" if document["status"] == "disabled" else "created"
     changed = {**document, "status": status, **members}
     body = {name: value for name, value in changed.items() if value is not None and name not in READ_ONLY}
@@ -75,92 +75,97 @@ def put_webhook(tams: TamsClient, document: Json, **members: Any) -> httpx.Respo
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A webhook that sends to `inbox`. document: as the server answered it; patience_s: how long to wait for events."""
+    """A webhook that sends to `inbox`. document: as returned by the server. timeout_s: seconds to wait for events."""
 
     document: Json
     inbox: Inbox
-    patience_s: float
+    timeout_s: float
     _known: dict[int, Event] = field(default_factory=dict)
 
     def events(self, *types: str, about: str | None = None) -> list[Event]:
-        """What has come, of these types (any, where none are named) and about this flow or source (or any). Fails where
-        one of them is not as the specification describes it."""
+        """The events received so far, optionally only those of these types, or about this flow or source.
+
+        Fails if one of them does not match the specification.
+        """
         found = self._found(types, about)
         for event in found:
             event.check()
         return found
 
-    def seen(self) -> list[tuple[str, str]]:
-        """Type and subject of everything that has come, whatever else is in it."""
+    def received(self) -> list[tuple[str, str]]:
+        """The type and subject of each event received so far, without validating it."""
         return [(event.type, event.about) for event in self._found((), None)]
 
-    def hears(self, look: Callable[[], Found], timeout_s: float | None = None) -> Found:
-        """Call `look` whenever an event comes, until it gives something true or patience ends; what it gave last."""
-        return self.inbox.hears(lambda _: look(), self.patience_s if timeout_s is None else timeout_s)
+    def wait_until(self, look: Callable[[], Found], timeout_s: float | None = None) -> Found:
+        """Call `look` after each event until it returns a true value or the timeout expires, and return its result."""
+        return self.inbox.wait_until(lambda _: look(), self.timeout_s if timeout_s is None else timeout_s)
 
-    def has(self, count: int, *types: str, about: str | None = None) -> bool:
-        """Whether so many events of these types about this flow or source have come."""
+    def has_received(self, count: int, *types: str, about: str | None = None) -> bool:
+        """Whether at least `count` such events have been received."""
         return len(self._found(types, about)) >= count
 
-    def gets(self, count: int, *types: str, about: str | None = None) -> bool:
-        """Wait for that many events of these types about this flow or source; whether they came."""
-        return self.hears(lambda: self.has(count, *types, about=about))
+    def receives(self, count: int, *types: str, about: str | None = None) -> bool:
+        """Wait for `count` such events. Returns whether they were received within the timeout."""
+        return self.wait_until(lambda: self.has_received(count, *types, about=about))
 
     def wait_for(self, type_: str, about: str, holds: Callable[[Event], bool] = lambda _: True) -> Event:
-        """The first event of this type, about this flow or source, of which something holds. Fails without one."""
-        found = self.hears(lambda: next(filter(holds, self.events(type_, about=about)), None))
-        assert found, f"not within {self.patience_s:g} s: {type_} of {about} as expected. {self.told()}"
+        """Wait for the first event of this type about this flow or source for which `holds` is true, and return it."""
+        found = self.wait_until(lambda: next(filter(holds, self.events(type_, about=about)), None))
+        assert found, f"no matching {type_} of {about} within {self.timeout_s:g} s. {self.summary()}"
         return found
 
-    def told(self) -> str:
-        """What has come, for the message of a failure."""
-        came = self.inbox.came()
-        return f"{len(came)} events came" + "".join(f"\n{each.body[:500].decode(errors='replace')}" for each in came)
+    def summary(self) -> str:
+        """What has been received, for the message of a failure."""
+        deliveries = self.inbox.deliveries()
+        return f"{len(deliveries)} events were received" + "".join(
+            f"\n{each.body[:500].decode(errors='replace')}" for each in deliveries
+        )
 
     def _found(self, types: Sequence[str], about: str | None) -> list[Event]:
-        events = (self._known.setdefault(number, Event(each)) for number, each in enumerate(self.inbox.came()))
+        events = (self._known.setdefault(number, Event(each)) for number, each in enumerate(self.inbox.deliveries()))
         return [each for each in events if (not types or each.type in types) and about in (None, each.about)]
 
 
 class Hooks:
-    """Makes webhooks that send to a receiver."""
+    """A factory of webhooks that send to a receiver."""
 
-    def __init__(self, tams: TamsClient, receiver: Receiver, patience_s: float) -> None:
+    def __init__(self, tams: TamsClient, receiver: Receiver, timeout_s: float) -> None:
         self._tams = tams
         self._receiver = receiver
-        self.patience_s = patience_s
+        self.timeout_s = timeout_s
 
     def make(self, *events: str, inbox: Inbox | None = None, **options: Any) -> Hook:
-        """Register one for these events (for all of them, where none are named), to an inbox of its own."""
+        """Register a webhook for these event types (all of them if none are named), by default with a new inbox."""
         inbox = inbox or self._receiver.inbox()
         document = make_webhook(self._tams, url=inbox.url, events=list(events or ALL), status=None, **options)
-        return Hook(document, inbox, self.patience_s)
+        return Hook(document, inbox, self.timeout_s)
 
-    def try_to_make(self, events: Sequence[str], **options: Any) -> Hook | None:
-        """The same for exactly these events; None where the server refuses the options, as it may (HOOK-POST-04)."""
+    def make_if_supported(self, events: Sequence[str], **options: Any) -> Hook | None:
+        """Register a webhook for exactly these event types. Returns None if the server rejects the options, as it may
+        (HOOK-POST-04)."""
         inbox = self._receiver.inbox()
-        answer = post_webhook(self._tams, webhook(url=inbox.url, events=list(events), status=None, **options))
-        if answer.status_code == 400:
+        response = post_webhook(self._tams, webhook(url=inbox.url, events=list(events), status=None, **options))
+        if response.status_code == 400:
             return None
         with preparing("a webhook"):
-            assert answer.status_code == 201, answer.text
-        return Hook(answer.json(), inbox, self.patience_s)
+            assert response.status_code == 201, response.text
+        return Hook(response.json(), inbox, self.timeout_s)
 
     def inbox(self) -> Inbox:
         return self._receiver.inbox()
 
 
-def each_hears(looks: Iterable[tuple[Hook, Callable[[], object]]]) -> None:
-    """Wait until the look of each webhook gives something true, or patience ends, which begins for all of them now."""
+def wait_for_each(looks: Iterable[tuple[Hook, Callable[[], object]]]) -> None:
+    """Wait until the `look` of each webhook returns a true value. The timeout starts for all of them now."""
     began = time.monotonic()
     for hook, look in looks:
-        hook.hears(look, began + hook.patience_s - time.monotonic())
+        hook.wait_until(look, began + hook.timeout_s - time.monotonic())
 
 
-def mark(tams: TamsClient, source_id: str, *hooks: Hook) -> None:
-    """Change the source, and wait until each of the webhooks has told of that: by then it has sent what came before.
+def wait_for_marker(tams: TamsClient, source_id: str, *hooks: Hook) -> None:
+    """Change the source, and wait until each webhook has sent that event: all earlier events have then been sent.
 
-    Each must be one for "sources/updated" of this source.
+    Each webhook must be registered for "sources/updated" of this source.
     """
     label = fresh_name("mark")
     with preparing("a change of a source"):

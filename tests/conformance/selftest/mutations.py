@@ -60,22 +60,22 @@ def sending(methods: str, path: str, change: Callable[[Request, Any], Any]) -> B
 
 def answering(methods: str, path: str, change: After) -> After:
     matches = at(methods, path)
-    return lambda request, answer: change(request, answer) if matches(request) else answer
+    return lambda request, response: change(request, response) if matches(request) else response
 
 
 def telling(methods: str, path: str, change: Callable[[Any], Any]) -> After:
     """Another JSON body where there is one."""
-    return answering(methods, path, lambda _, answer: answer.telling(change))
+    return answering(methods, path, lambda _, response: response.telling(change))
 
 
 def lacking(methods: str, path: str, *names: str) -> After:
     """Headers left out."""
-    return answering(methods, path, lambda _, answer: answer.without(*names))
+    return answering(methods, path, lambda _, response: response.without(*names))
 
 
 def header(methods: str, path: str, name: str, value: str) -> After:
     """Another value of a header that is there."""
-    return answering(methods, path, lambda _, answer: answer.setting(name, value))
+    return answering(methods, path, lambda _, response: response.setting(name, value))
 
 
 def status(methods: str, path: str, changes: dict[int, int], document: Any = None) -> After:
@@ -83,54 +83,56 @@ def status(methods: str, path: str, changes: dict[int, int], document: Any = Non
     return answering(
         methods,
         path,
-        lambda _, answer: answer.saying(changes[answer.status], document) if answer.status in changes else answer,
+        lambda _, response: (
+            response.saying(changes[response.status], document) if response.status in changes else response
+        ),
     )
 
 
 # -- Faults that need more words
 
 
-def leading_on(request: Request, answer: Response) -> Response:
+def leading_on(request: Request, response: Response) -> Response:
     """After the last page there seems to be another one."""
-    if answer.status != 200 or answer.header("link"):
-        return answer
-    return answer.adding("Link", f'<{request.path}?page=more>; rel="next"').adding("X-Paging-NextKey", "more")
+    if response.status != 200 or response.header("link"):
+        return response
+    return response.adding("Link", f'<{request.path}?page=more>; rel="next"').adding("X-Paging-NextKey", "more")
 
 
 def forgetting(*names: str) -> After:
     """The link to the next page has lost parameters."""
 
-    def change(_: Request, answer: Response) -> Response:
+    def change(_: Request, response: Response) -> Response:
         pattern = rf"(?<=[?&])(?:{'|'.join(map(re.escape, names))})=[^&>]*&?"
-        return answer.setting("Link", re.sub(pattern, "", answer.header("link") or ""))
+        return response.setting("Link", re.sub(pattern, "", response.header("link") or ""))
 
     return change
 
 
-def skipping(request: Request, answer: Response) -> Response:
+def skipping(request: Request, response: Response) -> Response:
     """Each page but the first lacks its first item."""
-    return answer.telling(lambda items: items[1:]) if request.has("page") else answer
+    return response.telling(lambda items: items[1:]) if request.has("page") else response
 
 
-def clipping(request: Request, answer: Response) -> Response:
+def clipping(request: Request, response: Response) -> Response:
     """Segments seem to be as long as what was asked for."""
     asked = request.parameter("timerange")
-    return answer.telling(lambda items: [{**item, "timerange": asked} for item in items]) if asked else answer
+    return response.telling(lambda items: [{**item, "timerange": asked} for item in items]) if asked else response
 
 
-def absent_when_empty(_: Request, answer: Response) -> Response:
+def absent_when_empty(_: Request, response: Response) -> Response:
     """An empty listing is said not to be there."""
-    return answer.saying(404) if answer.body == b"[]" else answer
+    return response.saying(404) if response.body == b"[]" else response
 
 
-def echoing(request: Request, answer: Response) -> Response:
+def echoing(request: Request, response: Response) -> Response:
     """A refused creation is taken for a success."""
-    return answer.saying(201, json.loads(request.body)) if answer.status == 400 else answer
+    return response.saying(201, json.loads(request.body)) if response.status == 400 else response
 
 
-def forgotten_page(request: Request, answer: Response) -> Response:
+def forgotten_page(request: Request, response: Response) -> Response:
     """An unknown page is an empty one."""
-    return answer.saying(200, []) if answer.status == 400 and request.has("page") else answer
+    return response.saying(200, []) if response.status == 400 and request.has("page") else response
 
 
 def own_id(request: Request, document: Any) -> Any:
@@ -180,6 +182,6 @@ def only_reading(request: Request) -> Request:
     return replace(request, method="GET")
 
 
-def spoilt_media(request: Request, answer: Response) -> Response:
+def spoilt_media(request: Request, response: Response) -> Response:
     """Bytes that are not those that went up."""
-    return replace(answer, body=answer.body[::-1]) if at("GET", "/media/{}/{}")(request) else answer
+    return replace(response, body=response.body[::-1]) if at("GET", "/media/{}/{}")(request) else response

@@ -29,7 +29,7 @@ class Relay(Receiver):
         super().__init__(url)
         self._client = httpx.Client(timeout=60, trust_env=False)
 
-    def take(self, path: str, delivery: Delivery) -> Reply:
+    def receive(self, path: str, delivery: Delivery) -> Reply:
         url = unquote(path.lstrip("/"))
         if self.fault is None:
             return self._forward(url, delivery)
@@ -38,11 +38,11 @@ class Relay(Receiver):
     def _forward(self, url: str, delivery: Delivery) -> Reply:
         headers = [(name, value) for name, value in delivery.headers.multi_items() if name not in _HOP]
         try:
-            answer = self._client.request(delivery.method, url, content=delivery.body, headers=headers)
+            response = self._client.request(delivery.method, url, content=delivery.body, headers=headers)
         except httpx.HTTPError:
             return HANG_UP
-        kept = {name: value for name, value in answer.headers.items() if name not in _HOP}
-        return Reply(answer.status_code, kept, answer.content)
+        kept = {name: value for name, value in response.headers.items() if name not in _HOP}
+        return Reply(response.status_code, kept, response.content)
 
     def before(self, request: Request) -> Request:
         """With a URL of this relay instead of the receiver's."""
@@ -57,9 +57,9 @@ class Relay(Receiver):
             return request
         return replace(request, body=json.dumps({**document, "url": self._detour(url)}).encode())
 
-    def after(self, request: Request, answer: Response) -> Response:
+    def after(self, request: Request, response: Response) -> Response:
         """With the receiver's URLs again."""
-        return answer.telling(self._undone) if _of_webhooks(request) else answer
+        return response.telling(self._undone) if _of_webhooks(request) else response
 
     def _detour(self, url: str) -> str:
         return f"{self.url}/{quote(url, safe='')}"

@@ -14,9 +14,9 @@ import uvicorn
 from tams_server.app import create_app
 from tams_server.settings import Settings
 from tams_server.wiring import prepare
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.receiver import receiver_at
-from tests.conformance.kit.server import ALLOWED, Subject, free_port
+from tests.conformance.kit.server import ALLOWED_NETWORKS, Subject, free_port
 from tests.conformance.selftest.faults import Fault
 from tests.conformance.selftest.relay import Relay
 from tests.conformance.selftest.wrapper import FaultyApplication
@@ -43,7 +43,7 @@ class FaultySubject:
 @contextmanager
 def faulty_server(folder: Path) -> Iterator[FaultySubject]:
     """Serve from `folder` until the block ends, at first without a fault."""
-    settings = Settings(data_dir=folder, bootstrap_token=_TOKEN, webhook_allow=ALLOWED)
+    settings = Settings(data_dir=folder, bootstrap_token=_TOKEN, webhook_allow=ALLOWED_NETWORKS)
     prepare(settings)
     port = free_port()
     with receiver_at("127.0.0.1", Relay) as relay, _worker(folder):
@@ -56,7 +56,7 @@ def faulty_server(folder: Path) -> Iterator[FaultySubject]:
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         try:
-            until(lambda: server.started or not thread.is_alive(), "the server to start", timeout_s=30)
+            wait_until(lambda: server.started or not thread.is_alive(), "the server to start", timeout_s=30)
             assert server.started
             yield FaultySubject(Subject(f"http://127.0.0.1:{port}", _TOKEN), app, relay)
         finally:
@@ -67,7 +67,7 @@ def faulty_server(folder: Path) -> Iterator[FaultySubject]:
 @contextmanager
 def _worker(folder: Path) -> Iterator[None]:
     """A worker over the same folder, in a process of its own."""
-    settings = {"TAMS_WEBHOOK_ALLOW": ALLOWED, "TAMS_WORKER_INTERVAL": "0.05"}
+    settings = {"TAMS_WEBHOOK_ALLOW": ALLOWED_NETWORKS, "TAMS_WORKER_INTERVAL": "0.05"}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TAMS_")}
     command = [sys.executable, "-m", "tams_server", "worker", "--data-dir", str(folder)]
     with (folder / "worker.log").open("ab") as log:

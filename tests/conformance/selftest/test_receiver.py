@@ -7,24 +7,24 @@ import httpx
 import pytest
 
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.receiver import HANG_UP, Delivery, Receiver, Reply, receiver_at
 
 
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
-    with receiver_at("127.0.0.1") as listening:
+    with receiver_at("127.0.0.1", Receiver) as listening:
         yield listening
 
 
 @pytest.mark.parametrize("content", [b"content", iter([b"con", b"", b"tent"])], ids=["whole", "in chunks"])
 def test_what_comes_is_kept_path_by_path(receiver: Receiver, content: bytes | Iterator[bytes]) -> None:
     inbox, other = receiver.inbox(), receiver.inbox()
-    answer = httpx.post(inbox.url, content=content, headers={"X-Key": "a"})
-    assert (answer.status_code, answer.content) == (200, b"")
-    (delivery,) = inbox.came()
+    response = httpx.post(inbox.url, content=content, headers={"X-Key": "a"})
+    assert (response.status_code, response.content) == (200, b"")
+    (delivery,) = inbox.deliveries()
     assert (delivery.method, delivery.headers["x-key"], delivery.body) == ("POST", "a", b"content")
-    assert other.came() == []
+    assert other.deliveries() == []
 
 
 def test_a_path_that_is_no_inbox_is_gone(receiver: Receiver) -> None:
@@ -40,33 +40,33 @@ def test_answers_come_in_turn_and_then_are_good(receiver: Receiver) -> None:
         with pytest.raises(httpx.RemoteProtocolError):
             client.post(inbox.url)
         assert client.post(inbox.url).status_code == 200
-    assert len(inbox.came()) == 3
+    assert len(inbox.deliveries()) == 3
 
 
 def test_waiting_ends_as_soon_as_something_holds(receiver: Receiver) -> None:
     inbox = receiver.inbox()
     sender = Thread(target=lambda: [httpx.post(inbox.url, content=str(number)) for number in range(3)])
     sender.start()
-    assert inbox.hears(lambda came: [each.body for each in came] == [b"0", b"1", b"2"], timeout_s=30)
-    assert not inbox.hears(lambda came: len(came) > 3, timeout_s=0)
+    assert inbox.wait_until(lambda came: [each.body for each in came] == [b"0", b"1", b"2"], timeout_s=30)
+    assert not inbox.wait_until(lambda came: len(came) > 3, timeout_s=0)
     sender.join()
 
 
 def test_an_answer_is_held_back(receiver: Receiver) -> None:
     inbox = receiver.inbox()
-    answers: list[int] = []
-    sender = Thread(target=lambda: answers.append(httpx.post(inbox.url, timeout=30).status_code))
-    with inbox.holding():
+    responses: list[int] = []
+    sender = Thread(target=lambda: responses.append(httpx.post(inbox.url, timeout=30).status_code))
+    with inbox.holding_responses():
         sender.start()
-        assert inbox.hears(list, timeout_s=30)
-        assert answers == []
-    until(lambda: answers, "the answer")
-    assert answers == [200]
+        assert inbox.wait_until(list, timeout_s=30)
+        assert responses == []
+    wait_until(lambda: responses, "the answer")
+    assert responses == [200]
 
 
 def test_something_can_be_done_before_the_answer(receiver: Receiver) -> None:
     inbox = receiver.inbox()
     seen: list[Delivery] = []
-    inbox.react = seen.append
+    inbox.on_delivery = seen.append
     httpx.post(inbox.url)
-    assert seen == inbox.came()
+    assert seen == inbox.deliveries()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conformance.kit.report.behaviours import behaviours
 from tests.conformance.selftest.faults import FAULTS, Fault
-from tests.conformance.selftest.kit_runs import Outcome, run_kit
+from tests.conformance.selftest.kit_runner import Outcome, run_kit
 from tests.conformance.selftest.subject import FaultySubject, faulty_server
 
 

@@ -26,9 +26,9 @@ class FaultyApplication:
         request = Request(
             scope["method"], scope["path"], scope["query_string"].decode("latin-1"), await _whole_body(receive)
         )
-        answer = await self._answer(scope, receive, self._relay.before(fault.before(request) if fault else request))
-        answer = self._relay.after(request, answer)
-        await _send(fault.after(request, answer) if fault else answer, request.method, send)
+        response = await self._answer(scope, receive, self._relay.before(fault.before(request) if fault else request))
+        response = self._relay.after(request, response)
+        await _send(fault.after(request, response) if fault else response, request.method, send)
 
     async def _answer(self, scope: Scope, receive_more: Receive, request: Request) -> Response:
         received = False
@@ -71,13 +71,13 @@ def _scope(scope: Scope, request: Request) -> dict[str, Any]:
     return {**scope, "method": request.method, "query_string": request.query.encode("latin-1"), "headers": headers}
 
 
-async def _send(answer: Response, method: str, send: Send) -> None:
+async def _send(response: Response, method: str, send: Send) -> None:
     if method == "HEAD":
-        answer = replace(answer, body=b"")
+        response = replace(response, body=b"")
     else:
-        answer = answer.without("content-length")
-        if answer.status != 204:
-            answer = answer.adding("content-length", str(len(answer.body)))
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+        response = response.without("content-length")
+        if response.status != 204:
+            response = response.adding("content-length", str(len(response.body)))
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

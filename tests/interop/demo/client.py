@@ -71,10 +71,10 @@ class Tams:
         slots: list[Slot] = []
         while len(slots) < count:
             request = {"limit": count - len(slots), "presigned": True}
-            answer = _expect(self._api.post(f"/flows/{flow_id}/storage", json=request), 201)
-            media_objects = answer.json().get("media_objects", [])
+            response = _expect(self._api.post(f"/flows/{flow_id}/storage", json=request), 201)
+            media_objects = response.json().get("media_objects", [])
             if not media_objects:
-                raise Refused(f"{_line(answer)}: no storage was allocated")
+                raise Refused(f"{_line(response)}: no storage was allocated")
             slots += [_slot(media_object) for media_object in media_objects]
         return slots
 
@@ -84,9 +84,9 @@ class Tams:
 
     def register(self, flow_id: str, segments: Sequence[Mapping[str, Any]]) -> None:
         """Registers many segments of a flow in one request."""
-        answer = _expect(self._api.post(f"/flows/{flow_id}/segments", json=list(segments)), 200, 201)
-        if answer.status_code == 200:
-            raise Refused(f"{_line(answer)}: not all segments were registered: {answer.text}")
+        response = _expect(self._api.post(f"/flows/{flow_id}/segments", json=list(segments)), 200, 201)
+        if response.status_code == 200:
+            raise Refused(f"{_line(response)}: not all segments were registered: {response.text}")
 
     def pages(self, flow_id: str, timerange: str, limit: int) -> Iterator[list[dict[str, Any]]]:
         """The segments of a flow that a timerange touches, page by page as the server links them."""
@@ -96,13 +96,13 @@ class Tams:
             "presigned": "true",
             "include_object_timerange": "true",
         }
-        answer = self._api.get(f"/flows/{flow_id}/segments", params=parameters)
+        response = self._api.get(f"/flows/{flow_id}/segments", params=parameters)
         while True:
-            yield _expect(answer, 200).json()
-            following = answer.links.get("next")
+            yield _expect(response, 200).json()
+            following = response.links.get("next")
             if not following:
                 return
-            answer = self._api.get(answer.url.join(following["url"]))
+            response = self._api.get(response.url.join(following["url"]))
 
     def download(self, segment: Mapping[str, Any]) -> bytes:
         """The bytes of a segment's object, from the first URL that the server gives."""
@@ -138,13 +138,13 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _expect(answer: httpx.Response, *statuses: int) -> httpx.Response:
-    if answer.status_code not in statuses:
+def _expect(response: httpx.Response, *statuses: int) -> httpx.Response:
+    if response.status_code not in statuses:
         expected = " or ".join(map(str, statuses))
-        raise Refused(f"{_line(answer)} instead of {expected}: {answer.text[:2000]}")
-    return answer
+        raise Refused(f"{_line(response)} instead of {expected}: {response.text[:2000]}")
+    return response
 
 
-def _line(answer: httpx.Response) -> str:
+def _line(response: httpx.Response) -> str:
     # The query of a media URL holds a signature, which is nothing for a log.
-    return f"{answer.request.method} {answer.url.copy_with(query=None)} answered {answer.status_code}"
+    return f"{response.request.method} {response.url.copy_with(query=None)} answered {response.status_code}"

@@ -18,7 +18,7 @@ from storage.tables import open_engine
 from tams_server.processes.webhook_courier import DELIVERY_ID
 from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import flow
-from tests.conformance.kit.polling import until
+from tests.conformance.kit.polling import wait_until
 from tests.faults.receivers import Exchange, Received, Receiver, answer, hang, refusing_url
 from tests.unit.catalogs import Elsewhere, World, open_world
 from tests.unit.workers import RunningWorker, working
@@ -53,7 +53,7 @@ def told(requests: list[Received]) -> list[str]:
 
 def idle(world: World) -> None:
     """Wait until nothing is left to be done."""
-    until(lambda: not world.rows("jobs") and not world.rows("events"), "the end of all work", PATIENCE_S)
+    wait_until(lambda: not world.rows("jobs") and not world.rows("events"), "the end of all work", PATIENCE_S)
 
 
 @pytest.mark.behaviour("DLV-01", "DLV-02", "DLV-04", "DLV-11", "AMB-41", "HOOK-ST-01")
@@ -119,7 +119,7 @@ def test_a_receiver_that_is_gone_is_not_tried_again(world: World, specification:
         webhook = listen(world, receiver)
         world.make_flow()
         with working(world.catalog, specification.webhooks):
-            until(lambda: world.webhook(webhook)["status"] == "error", "the error", PATIENCE_S)
+            wait_until(lambda: world.webhook(webhook)["status"] == "error", "the error", PATIENCE_S)
             idle(world)
         assert len(receiver.received) == 1
         assert "410" in world.webhook(webhook)["error"]["summary"]
@@ -168,7 +168,7 @@ def test_a_worker_that_is_stopped_ends_what_it_is_sending_and_gives_the_rest_bac
         assert sent < 5
         assert world.jobs() == [(DELIVERY, "waiting")]
         assert len(world.rows("deliveries")) == 5 - sent
-        (job,) = world.catalog.jobs.listed()
+        (job,) = world.catalog.jobs.list_jobs()
         assert (job["worker"], job["attempts"]) == (None, 0)
         with working(world.catalog, specification.webhooks):
             idle(world)
@@ -181,7 +181,7 @@ def test_a_worker_that_is_stopped_gives_a_long_deletion_back(world: World, speci
     made = world.delete_segments(flow_id)
     assert made is not None
     with RunningWorker(world.catalog, specification.webhooks):
-        until(lambda: len(world.timeranges(flow_id)) < 100, "the first step", PATIENCE_S)
+        wait_until(lambda: len(world.timeranges(flow_id)) < 100, "the first step", PATIENCE_S)
     left = len(world.timeranges(flow_id))
     assert world.jobs() == ([(FLOW_DELETION, "waiting")] if left else [])
     with working(world.catalog, specification.webhooks):
@@ -205,7 +205,7 @@ def test_a_worker_removes_the_bytes_of_what_was_deleted(world: World, specificat
     flow_id = filled(world, 20)
     with working(world.catalog, specification.webhooks):
         assert world.delete_segments(flow_id) is not None
-        until(lambda: not world.has_bytes("o"), "the removal of the bytes", PATIENCE_S)
+        wait_until(lambda: not world.has_bytes("o"), "the removal of the bytes", PATIENCE_S)
         idle(world)
     assert world.timeranges(flow_id) == []
 
@@ -221,8 +221,8 @@ def test_a_deletion_that_fails_for_good_says_so(
     assert made is not None
     monkeypatch.setattr(world.catalog.deletions, "_advance", fail)
     with working(world.catalog, specification.webhooks):
-        until(lambda: world.jobs() == [(FLOW_DELETION, "failed")], "the failure", PATIENCE_S)
-        shown = until(lambda: world.catalog.deletions.get(made["id"]).get("error"), "the error", PATIENCE_S)
+        wait_until(lambda: world.jobs() == [(FLOW_DELETION, "failed")], "the failure", PATIENCE_S)
+        shown = wait_until(lambda: world.catalog.deletions.get(made["id"]).get("error"), "the error", PATIENCE_S)
     assert "the catalogue is away" in shown["summary"]
     assert world.catalog.deletions.get(made["id"])["status"] == "error"
 
@@ -268,12 +268,12 @@ def test_a_worker_looks_for_work_without_claiming_any_where_there_is_none(
 ) -> None:
     """So that those who wait for work write nothing."""
     catalog, asked = world.catalog, Counter[str]()
-    look, claim, forget = catalog.look, catalog.jobs.claim, catalog.forget_expired
+    look, claim, forget = catalog.pending_work, catalog.jobs.claim, catalog.remove_expired
     monkeypatch.setattr(catalog, "look", lambda *args: (asked.update(["look"]), look(*args))[1])
     monkeypatch.setattr(catalog, "forget_expired", lambda *args: (asked.update(["forget"]), forget(*args))[1])
     monkeypatch.setattr(catalog.jobs, "claim", lambda *args: (asked.update(["claim"]), claim(*args))[1])
     with Receiver() as receiver, working(catalog, specification.webhooks):
-        until(lambda: asked["forget"] >= 2, "a second look for what has expired", PATIENCE_S)
+        wait_until(lambda: asked["forget"] >= 2, "a second look for what has expired", PATIENCE_S)
         assert asked["look"] >= 10
         assert asked["claim"] == 0
         listen(world, receiver)
@@ -306,6 +306,6 @@ def test_an_event_that_breaks_the_specification_is_not_sent(world: World, specif
         bodies["flows/created"] = bodies["flows/deleted"]
         world.make_flow()
         with working(world.catalog, bodies):
-            failed = until(lambda: [row["error"] for row in world.rows("jobs") if row["error"]], "it fails", PATIENCE_S)
+            failed = wait_until(lambda: [row["error"] for row in world.rows("jobs") if row["error"]], "it fails", PATIENCE_S)
         assert "InvalidEvent" in failed[0]
         assert receiver.received == []

@@ -161,5 +161,5 @@ def _failure(test: Result) -> str:
 
 def _exchange(exchange: Mapping[str, Any]) -> str:
     headers = "\n".join(f"{name}: {value}" for name, value in exchange["headers"].items())
-    answer = f"HTTP {exchange['status']}\n{headers}\n\n{exchange['body']}"
-    return f"<pre>{escape(exchange['curl'])}\n\n{escape(answer)}</pre>"
+    response = f"HTTP {exchange['status']}\n{headers}\n\n{exchange['body']}"
+    return f"<pre>{escape(exchange['curl'])}\n\n{escape(response)}</pre>"

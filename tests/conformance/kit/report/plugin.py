@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.kit.preparation import NotPrepared
+from tests.conformance.kit.exchange_log import EXCHANGE_LOG
+from tests.conformance.kit.preparation import PreparationError
 from tests.conformance.kit.report.page import write_page
 from tests.conformance.kit.report.results import FAILURES_SHOWN, NOT_GOOD, Result, findings, headline
-from tests.conformance.kit.trail import TRAIL
 
 _BEHAVIOURS = "behaviours"
 _EXCHANGES = "exchanges"
@@ -38,7 +38,7 @@ class ReportPlugin:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "call" and report.passed:
             return
-        properties: dict[str, Any] = dict(report.user_properties)  # type: ignore[arg-type]
+        properties: dict[str, Any] = dict(report.user_properties)
         if properties.get(_BEHAVIOURS):
             self._results[report.nodeid] = Result(
                 report.nodeid,
@@ -85,7 +85,7 @@ class ReportPlugin:
         terminalreporter.line(f"report: {self._folder / 'index.html'}")
 
 
-class TrailPlugin:
+class ExchangeLogPlugin:
     """Runs where the tests run: notes the behaviours of each, and the exchanges of those that fail."""
 
     @pytest.hookimpl(wrapper=True)
@@ -96,13 +96,13 @@ class TrailPlugin:
         named = [str(id_) for mark in item.iter_markers("behaviour") for id_ in mark.args]
         report.user_properties.append((_BEHAVIOURS, named))
         if report.failed:
-            report.user_properties.append((_EXCHANGES, TRAIL.told()))
-            if report.when == "setup" or (call.excinfo and isinstance(call.excinfo.value, NotPrepared)):
+            report.user_properties.append((_EXCHANGES, EXCHANGE_LOG.summaries()))
+            if report.when == "setup" or (call.excinfo and isinstance(call.excinfo.value, PreparationError)):
                 report.user_properties.append((_OUTCOME, "unprepared"))
         return report
 
     def pytest_runtest_setup(self) -> None:
-        TRAIL.clear()
+        EXCHANGE_LOG.clear()
 
 
 def _message(report: pytest.TestReport) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.conformance.selftest.detours import OnTheWay, straight_on
+from tests.conformance.selftest.delivery_faults import OnTheWay, straight_on
 from tests.conformance.selftest.exchange import Request, Response
 from tests.conformance.selftest.mutations import After, Before
 
@@ -11,8 +11,8 @@ def _request_as_it_is(request: Request) -> Request:
     return request
 
 
-def _answer_as_it_is(_: Request, answer: Response) -> Response:
-    return answer
+def _answer_as_it_is(_: Request, response: Response) -> Response:
+    return response
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from tests.conformance.kit.events import (
     SOURCE_DELETED,
     SOURCE_UPDATED,
 )
-from tests.conformance.selftest import detours as d
+from tests.conformance.selftest import delivery_faults as d
 from tests.conformance.selftest import mutations as m
 from tests.conformance.selftest.exchange import Request, Response
 from tests.conformance.selftest.faults.fault import fault
@@ -39,9 +39,9 @@ def without(*names: str) -> m.Before:
     return m.sending("POST PUT", HOOKS, lambda _, document: m.lacking_members(*names)(document))
 
 
-def with_its_key(request: Request, answer: Response) -> Response:
+def with_its_key(request: Request, response: Response) -> Response:
     key = json.loads(request.body).get("api_key_value", "")
-    return answer.telling(lambda document: {**document, "api_key_value": key})
+    return response.telling(lambda document: {**document, "api_key_value": key})
 
 
 def known_events(_: Request, document: Any) -> Any:
@@ -113,7 +113,7 @@ OF_WEBHOOKS = (
         "a-changed-webhook-answered-with-200",
         "HOOK-PUT-01",
         f"{CHANGED}test_a_webhook_is_replaced",
-        after=m.answering("PUT", HOOK, lambda _, answer: replace(answer, status=200)),
+        after=m.answering("PUT", HOOK, lambda _, response: replace(response, status=200)),
     ),
     fault(
         "a-webhook-made-by-put",

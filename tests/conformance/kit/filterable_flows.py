@@ -1,4 +1,4 @@
-"""Flows of every kind under one label, by name, to be found by one filter or another."""
+"""Named flows of every kind with a common label, for tests of the filters of /flows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ HD = {**TECHNICAL[VIDEO]["essence_parameters"], "frame_width": 1920, "frame_heig
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """label: what all of them are called. ids: of the flows by name. known: further ids that filters may use."""
+class FilterableFlows:
+    """Flows with a common label. ids: their ids by name. related_ids: ids of other resources to filter by, by name."""
 
     label: str
     ids: Mapping[str, str]
-    known: Mapping[str, str]
+    related_ids: Mapping[str, str]
 
-    def found(self, tams: TamsClient, params: Mapping[str, Value | None], limit: int | None = None) -> set[str]:
-        """The names of the flows that a listing gives, each once."""
+    def matching(self, tams: TamsClient, params: Mapping[str, Value | None], limit: int | None = None) -> set[str]:
+        """The names of the flows that a filtered listing returns. Fails if one is listed twice, or a stranger is."""
         names = {id_: name for name, id_ in self.ids.items()}
         url = with_query("/flows", {"label": self.label, **params, "limit": limit})
         listed = [item["id"] for page in tams.pages(url) for item in page.json()]
         assert len(listed) == len(set(listed))
-        assert set(listed) <= set(names), "the listing holds what the filters leave out"
+        assert set(listed) <= set(names), "the listing contains flows that the filters exclude"
         return {names[id_] for id_ in listed}
 
 
-def make_shelf(tams: TamsClient) -> Shelf:
-    """Flows with and without each property that /flows filters by."""
+def make_filterable_flows(tams: TamsClient) -> FilterableFlows:
+    """Make flows with and without each property that /flows can filter by."""
     label = fresh_name("label")
     profile = make_profile(tams)["id"]
     other_profile = make_profile(tams, AUDIO)["id"]
@@ -63,4 +63,4 @@ def make_shelf(tams: TamsClient) -> Shelf:
         collected = [{"id": documents[member]["id"]} for member in members]
         documents[name] = tams.make_flow(flow(MULTI, **plain, flow_collection=collected))
     ids = {name: document["id"] for name, document in documents.items()}
-    return Shelf(label, ids, {"source": source, "profile": profile, "other_profile": other_profile})
+    return FilterableFlows(label, ids, {"source": source, "profile": profile, "other_profile": other_profile})

@@ -1,4 +1,4 @@
-"""One of everything that has a path of its own, with every member set, to try each operation on."""
+"""One resource of each kind, with every member set, on which any operation can be tried."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any
 from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.documents import AUDIO, Json, flow
 from tests.conformance.kit.ids import fresh
-from tests.conformance.kit.operations import Operation, filled
+from tests.conformance.kit.operations import Operation, fill_path
 from tests.conformance.kit.profiles import make_profile, profile
 from tests.conformance.kit.service import offers_webhooks
 from tests.conformance.kit.webhooks import make_webhook, webhook
 
 TAG = "kit"
-_WATCHED = (
+_STATE_PATHS = (
     "/service",
     "/service/profiles/{profileId}",
     "/sources/{sourceId}",
@@ -24,9 +24,11 @@ _WATCHED = (
 
 
 @dataclass(frozen=True, slots=True)
-class OneOfEach:
-    """values: what to put into the paths of operations; there is no delete request by that id, and no webhook where the
-    server has none."""
+class SampleResources:
+    """One resource of each kind. values: the path parameters of operations, by name.
+
+    The id of the delete request names none; so does that of the webhook if the server has no webhooks.
+    """
 
     values: Mapping[str, str]
     flow: Json
@@ -35,7 +37,7 @@ class OneOfEach:
         return operation.url(self.values)
 
     def body(self, operation: Operation) -> Any:
-        """A body that the operation would take; for a new profile, one with a fresh id."""
+        """A valid body for the operation, or None if it takes no body."""
         name = operation.path.rpartition("/")[2]
         bodies: dict[str, Any] = {
             "{name}": "news",
@@ -57,14 +59,14 @@ class OneOfEach:
         return bodies[name] if operation.body else None
 
     def state(self, tams: TamsClient) -> list[Any]:
-        """All of it as the server shows it now, to be compared with later."""
-        answers = [tams.get(filled(path, self.values)) for path in _WATCHED]
-        assert [answer.status_code for answer in answers] == [200] * len(answers)
-        return [answer.json() for answer in answers]
+        """The current documents of the resources, for comparison with a later state."""
+        responses = [tams.get(fill_path(path, self.values)) for path in _STATE_PATHS]
+        assert [response.status_code for response in responses] == [200] * len(responses)
+        return [response.json() for response in responses]
 
 
-def make_one_of_each(tams: TamsClient) -> OneOfEach:
-    """A flow that collects another, with its source, a segment, an object and tags; a profile; and a webhook."""
+def make_sample_resources(tams: TamsClient) -> SampleResources:
+    """Make a flow that collects another, its source, a segment, an object, tags, a profile and a webhook."""
     texts = {"label": "a label", "description": "a description", "tags": {TAG: "news"}}
     members = [{"id": tams.make_flow(flow(AUDIO))["id"], "role": "sound"}]
     made = tams.make_flow(flow(**texts, read_only=False, max_bit_rate=6000, flow_collection=members))
@@ -81,4 +83,4 @@ def make_one_of_each(tams: TamsClient) -> OneOfEach:
         "request-id": fresh(),
         "name": TAG,
     }
-    return OneOfEach(values, made)
+    return SampleResources(values, made)

@@ -1,4 +1,4 @@
-"""The last requests that were sent and what came back, kept so that a failure can show them as curl commands."""
+"""A log of the last requests and responses, from which a failure is reported with curl commands."""
 
 import re
 import shlex
@@ -14,26 +14,28 @@ _TOKEN_IN_URL = re.compile(r"(?<=[?&])(access_token=)[^&#]+")
 _LEFT_OUT = ("accept", "accept-encoding", "connection", "host", "user-agent", "content-length")
 
 
-class Trail:
+class ExchangeLog:
+    """The last few exchanges of the running test."""
+
     def __init__(self) -> None:
         self._exchanges: deque[httpx.Response] = deque(maxlen=_KEPT)
 
     def clear(self) -> None:
         self._exchanges.clear()
 
-    def note(self, answer: httpx.Response) -> None:
-        self._exchanges.append(answer)
+    def record(self, response: httpx.Response) -> None:
+        self._exchanges.append(response)
 
-    def told(self) -> list[dict[str, Any]]:
-        """Each exchange, oldest first, the credential left out."""
+    def summaries(self) -> list[dict[str, Any]]:
+        """Each exchange, oldest first, without credentials."""
         return [
             {
-                "curl": _curl(answer.request),
-                "status": answer.status_code,
-                "headers": {name: _cut(value, _HEADER_CHARS) for name, value in answer.headers.items()},
-                "body": _text(answer),
+                "curl": _curl(response.request),
+                "status": response.status_code,
+                "headers": {name: _cut(value, _HEADER_CHARS) for name, value in response.headers.items()},
+                "body": _text(response),
             }
-            for answer in self._exchanges
+            for response in self._exchanges
         ]
 
 
@@ -55,9 +57,9 @@ def _curl(request: httpx.Request) -> str:
     return " ".join(parts)
 
 
-def _text(answer: httpx.Response) -> str:
+def _text(response: httpx.Response) -> str:
     try:
-        return _cut(answer.text, _SHOWN_CHARS)
+        return _cut(response.text, _SHOWN_CHARS)
     except httpx.ResponseNotRead:
         return "(streamed)"
 
@@ -66,4 +68,4 @@ def _cut(text: str, chars: int) -> str:
     return text if len(text) <= chars else f"{text[:chars]}..."
 
 
-TRAIL = Trail()
+EXCHANGE_LOG = ExchangeLog()

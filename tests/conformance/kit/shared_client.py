@@ -1,4 +1,4 @@
-"""A client for what several tests of a module look at and none changes: made once, deleted after the last of them."""
+"""A client for resources that several tests share and none changes, deleted after the last of them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from tests.conformance.kit.client import TamsClient
 
 
 @contextmanager
-def lasting_client(http: httpx.Client) -> Iterator[TamsClient]:
-    """As the fixture `tams`, for a fixture of wider scope: cleans up when the block ends."""
+def shared_client(http: httpx.Client) -> Iterator[TamsClient]:
+    """A client like the fixture `tams`, for fixtures of wider scope. Cleans up when the block ends."""
     client = TamsClient(http, Checker(http.base_url.path))
     try:
         yield client
     finally:
-        client.clean()
+        client.clean_up()

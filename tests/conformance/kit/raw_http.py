@@ -1,4 +1,4 @@
-"""One request as bytes, and everything that comes back: for what an HTTP client would mend or hide."""
+"""Raw HTTP exchanges, for details that an HTTP client would correct or hide."""
 
 import socket
 import ssl
@@ -7,8 +7,11 @@ from urllib.parse import urlsplit
 _TIMEOUT_S = 30
 
 
-def talk(url: str, method: str, headers: dict[str, str], body: bytes = b"") -> tuple[bytes, bytes]:
-    """Send to `url` on a connection of its own; the head and the rest of all that the server sends until it closes."""
+def raw_request(url: str, method: str, headers: dict[str, str], body: bytes = b"") -> tuple[bytes, bytes]:
+    """Send a request on a new connection, and read until the server closes it.
+
+    Returns the head of the response and all bytes after it.
+    """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}", "Connection: close"]

@@ -1,4 +1,4 @@
-"""Requests that are sent at the same moment, as by several clients."""
+"""Concurrent requests, as from several clients."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +8,8 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def together(calls: Sequence[Callable[[], Result]]) -> list[Result]:
-    """Run all of these at once, none before the last is ready; their results in the same order."""
+def run_concurrently(calls: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Start all calls at the same moment, each in its own thread, and return their results in order."""
     barrier = Barrier(len(calls))
 
     def run(call: Callable[[], Result]) -> Result:
