@@ -10,7 +10,7 @@ import orjson
 import sqlalchemy as sa
 
 from storage.tables.conditions import Compare, Condition, Exists, In, Overlaps
-from storage.tables.engine import Row
+from storage.tables.engine import Row, Writer
 from storage.tables.schema import TABLES
 
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
@@ -74,15 +74,11 @@ def remake_after_fork(forget: Callable[[], None]) -> None:
     os.register_at_fork(after_in_child=call)
 
 
-class SqlTransaction:
+class SqlTransaction(Writer):
     """Reader and Writer over one connection; what databases say in different ways is left to their own classes."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-
-    def get(self, table: str, **key: Any) -> Row | None:
-        rows = self.select(table, [Compare(column, "==", value) for column, value in key.items()], limit=1)
-        return rows[0] if rows else None
 
     def select(
         self,
@@ -94,12 +90,12 @@ class SqlTransaction:
         after: Sequence[Any] | None = None,
         limit: int | None = None,
         columns: Sequence[str] | None = None,
-    ) -> list[Row]:
+    ) -> list[Any]:
         return self._rows(self._query(table, where, order, descending, after, limit, columns))
 
     def select_unlocked(
         self, table: str, where: Sequence[Condition], *, order: Sequence[str] = (), limit: int | None = None
-    ) -> list[Row]:
+    ) -> list[Any]:
         return self._rows(self._to_change(self._query(table, where, order, limit=limit)))
 
     def _query(
@@ -129,9 +125,6 @@ class SqlTransaction:
         result = self._connection.execute(query)
         names = tuple(result.keys())
         return [dict(zip(names, row, strict=True)) for row in result]
-
-    def lock(self, *names: str) -> None:
-        raise NotImplementedError
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> None:
         """`fresh` saves nothing here: the database looks in any case."""
