@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pyarrow as pa
@@ -97,7 +97,8 @@ def _read(engine: Engine, table: Table, file: Path, progress: Progress) -> int:
             raise Invalid(f"{file.name} has other columns than the table {table.name}: export with this version")
         for batch in source.iter_batches(batch_size=_ROWS_AT_ONCE):
             with engine.write() as tx:
-                tx.insert(table.name, _unpacked(table, batch), fresh=True)
+                # The schema of the file was compared above, but no type says which table this is.
+                cast(Any, tx).insert(table.name, _unpacked(table, batch), fresh=True)
             done += batch.num_rows
             progress(table.name, done)
     return done
