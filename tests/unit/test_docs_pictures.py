@@ -1,6 +1,7 @@
 """The pictures of docs/pictures match their descriptions, and the architecture picture shows the real imports."""
 
 import importlib.util
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,13 @@ def load_draw_script() -> Any:
 def test_committed_picture_is_what_its_description_gives(source: Path) -> None:
     drawn = load_draw_script().draw(tomllib.loads(source.read_text()))
     assert source.with_suffix(".svg").read_text() == drawn, "run: python docs/pictures/draw.py"
+
+
+@pytest.mark.parametrize("source", sorted(FOLDER.glob("*.toml")), ids=lambda source: source.stem)
+def test_files_in_a_picture_exist(source: Path) -> None:
+    words = " ".join(line for box in tomllib.loads(source.read_text())["box"] for line in box.get("lines", ()))
+    files = re.findall(r"(?:tams_server|handlers|storage)/[\w/]*(?:\.py)?", words)
+    assert [file for file in files if not (FOLDER.parents[1] / file).exists()] == []
 
 
 @pytest.fixture(scope="module")
