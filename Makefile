@@ -1,12 +1,13 @@
+# `make help` lists the targets that have a `##` text.
 # make install is quick when nothing has changed: a stamp in the virtual environment remembers what it was made from.
 
 PYTHON ?= python3
 VENV   := .venv
 STAMP  := $(VENV)/.installed
 
-.PHONY: install run test conformance fuzz lint demo bench
+.PHONY: help install run test conformance fuzz lint demo bench
 
-install: $(STAMP)
+install: $(STAMP) ## install into .venv
 
 $(STAMP): setup.cfg pyproject.toml requirements.lock requirements-test.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
@@ -15,9 +16,12 @@ $(STAMP): setup.cfg pyproject.toml requirements.lock requirements-test.lock
 	PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $(STAMP)
 
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
 # STORE=postgresql or STORE=vast-emulated: to try the server over a PostgreSQL, or an emulated VAST Database, that is
 # started for it and keeps its data in the data folder.
-run: $(STAMP)
+run: $(STAMP) ## serve on port 4010 from ./tams-data; STORE=postgresql or vast-emulated starts that store too
 	$(VENV)/bin/$(if $(STORE),python -m tests.servers $(STORE),tams-server serve)
 
 # Then the kit over the other stores, in short. Left out: modules whose requests come to no store; and of the two ways in
@@ -31,7 +35,7 @@ WRITE_ALONE := flow_collections flow_members flow_metadata flow_put flow_sources
 KIT         := $(VENV)/bin/python -m pytest tests/conformance -n auto --dist worksteal -q -r NfE --webhook-patience 30
 without      = $(patsubst %,--ignore tests/conformance/%,selftest $(patsubst %,test_%.py,$(HTTP_ALONE) $(1)))
 
-test: $(STAMP)
+test: $(STAMP) ## run every test, then the conformance kit over the other stores
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal
 	@echo "The kit over postgresql and s3"
 	@$(KIT) --store postgresql --media s3 $(call without)
@@ -46,7 +50,7 @@ test: $(STAMP)
 API_VERSION ?= 8.2
 REPORT      ?= conformance-report
 # STORE and MEDIA: what this project's own server keeps its catalogue and media in (docs/testing.md).
-conformance: $(STAMP)
+conformance: $(STAMP) ## test a TAMS server: URL=... and TOKEN=..., or USER=... PASSWORD=...; without URL this one
 	$(VENV)/bin/python -m pytest tests/conformance --ignore tests/conformance/selftest -n auto --dist worksteal \
 	  --report "$(REPORT)" --junitxml "$(REPORT)/junit.xml" --api-version $(API_VERSION) \
 	  $(if $(STORE),--store $(STORE)) $(if $(MEDIA),--media $(MEDIA)) \
@@ -56,17 +60,20 @@ conformance: $(STAMP)
 
 # Over 20,000 random cases, others each time; FUZZ_SEED repeats a run.
 FUZZ_EXAMPLES ?= 200
-fuzz: $(STAMP)
+fuzz: $(STAMP) ## send random requests to every operation; FUZZ_EXAMPLES=200, FUZZ_SEED=... repeats a run
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} \
 	  $(VENV)/bin/python -m pytest tests/fuzz/test_operations.py -n auto --dist worksteal
 
-lint: $(STAMP)
+# codespell: common misspellings, and words that have a better one in docs/glossary.md. Its options are in setup.cfg.
+SPELT := README.md Makefile setup.cfg api docs handlers storage tams_server tests
+lint: $(STAMP) ## check style, types and terms: ruff, mypy, codespell
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy storage handlers tams_server
+	$(VENV)/bin/codespell -D - -D docs/terms.txt $(SPELT)
 
-demo: $(STAMP)
+demo: $(STAMP) ## ingest a clip and read exact frames back
 	$(VENV)/bin/python -m tests.interop.demo
 
-bench: $(STAMP)
+bench: $(STAMP) ## measure speed side by side with baselines
 	$(VENV)/bin/python -m tests.benchmarks
