@@ -1,42 +1,27 @@
-"""Builds what the server works with, from its settings: the engine, the stores and the catalogue over them."""
+"""Builds the parts of the server from its settings: the engine, the stores and the catalogue over them."""
 
-import logging
-import secrets
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from storage.catalog import Catalog, Limits
 from storage.catalog.caller import SCOPES
+from storage.catalog.service import Identity, load_identity
 from storage.errors import Unavailable
 from storage.media.filesystem import FileStore
 from storage.media.object_store import Backend, ObjectStore
 from storage.tables import open_engine
 from storage.tables.engine import Engine
 from storage.tables.import_marker import check_whole
-from tams_server import storage_backends
 from tams_server.outbound.address_rules import AddressRules
 from tams_server.outbound.gateway import Gateway
 from tams_server.settings import Settings
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What an installation has made up for itself once, the same in every process and at every start.
-
-    media_url_secret: hexadecimal. default_backend_id: of the embedded file store.
-    """
-
-    media_url_secret: str
-    default_backend_id: str
+from tams_server.storage_backends import log_unavailable_backends, open_stores, unavailable_backends
+from tams_server.storage_backends_file import UrlTimeouts, read_backends
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """stores: by backend id, the default first."""
+    """The parts that every process of the server works with. stores: by storage backend id, the default first."""
 
     settings: Settings
     identity: Identity
@@ -46,17 +31,16 @@ class Parts:
 
     @property
     def folders(self) -> dict[str, FileStore]:
-        """The stores whose URLs this server answers itself."""
+        """The stores whose URLs this server serves itself."""
         return {id_: store for id_, store in self.stores.items() if isinstance(store, FileStore)}
 
     def check_writable(self) -> dict[str, str]:
-        """The storage backends that are out of order, with what there is to say of each.
+        """Return the problem of each storage backend that is unavailable, by id.
 
-        Raises Unavailable where the catalogue cannot be written, or no backend can be used.
+        Raises: Unavailable if the catalogue cannot be written, or if all storage backends are unavailable.
         """
-        with self.engine.write() as tx:
-            tx.get("service", key="media_url_secret")  # an engine may ask nothing of its database before it has to
-        problems = storage_backends.unavailable(self.stores)
+        self.catalog.service.check_writable()
+        problems = unavailable_backends(self.stores)
         if len(problems) == len(self.stores):
             raise Unavailable("; ".join(problems.values()))
         return problems
@@ -66,32 +50,31 @@ class Parts:
 
 
 def open_tables(settings: Settings) -> Engine:
-    """The engine of these settings. Nothing is read or created yet."""
+    """Return the engine for the database in the settings. Does not contact the database yet."""
     return open_engine(settings.catalog_url, vast_secret=settings.vast_secret)
 
 
 def open_parts(settings: Settings, identity: Identity | None = None) -> Parts:
-    """Open the catalogue and the stores, which `prepare` has made. With the identity that it has told, nothing is
-    asked of the database, which may be away.
+    """Open the catalogue and the stores, which `prepare` has created.
 
-    Raises storage.errors.Unavailable, and SettingsError for a file of storage backends that cannot be used.
+    identity: as `prepare` returned it. With it the database is not contacted, so that a process can start while the
+    database is unavailable.
+    Raises: Unavailable; SettingsError for an invalid file of storage backends.
     """
     engine = open_tables(settings)
-    identity = identity or _identify(engine)
+    identity = identity or load_identity(engine)
     secret = bytes.fromhex(identity.media_url_secret)
     if settings.storage_backends is not None:
-        times = _url_times(settings)
-        stores = storage_backends.open_stores(
-            storage_backends.read_backends(settings.storage_backends, times), times, secret
-        )
+        timeouts = _url_timeouts(settings)
+        stores = open_stores(read_backends(settings.storage_backends, timeouts), timeouts, secret)
     else:
-        stores = _embedded(settings, identity.default_backend_id, secret)
-    gateway = Gateway(address_rules(settings), most_bytes=settings.max_upload_bytes)
+        stores = _embedded_store(settings, identity.default_backend_id, secret)
+    gateway = Gateway(address_rules(settings), max_bytes=settings.max_upload_bytes)
     return Parts(settings, identity, engine, Catalog(engine, stores, _limits(settings), outbound=gateway), stores)
 
 
-def _embedded(settings: Settings, id_: str, secret: bytes) -> dict[str, ObjectStore]:
-    """The one store of a server that is told of none: a folder of its own."""
+def _embedded_store(settings: Settings, id_: str, secret: bytes) -> dict[str, ObjectStore]:
+    """Return the only store of a server without a file of storage backends: a folder in the data folder."""
     backend = Backend(
         id=id_,
         label=settings.backend_label,
@@ -110,60 +93,53 @@ def _embedded(settings: Settings, id_: str, secret: bytes) -> dict[str, ObjectSt
     return {id_: store}
 
 
-def _url_times(settings: Settings) -> storage_backends.UrlTimes:
-    return storage_backends.UrlTimes(
-        least=settings.min_presigned_url_timeout,
-        most_upload=settings.min_object_timeout + settings.object_grace,
+def _url_timeouts(settings: Settings) -> UrlTimeouts:
+    return UrlTimeouts(
+        minimum=settings.min_presigned_url_timeout,
+        max_upload=settings.min_object_timeout + settings.object_grace,
         upload=settings.upload_url_timeout,
         download=settings.download_url_timeout,
     )
 
 
 def address_rules(settings: Settings) -> AddressRules:
-    """Which addresses this server may connect to by itself."""
+    """Return the rules for the addresses that this server may connect to."""
     return AddressRules(settings.webhook_networks)
 
 
 def prepare(settings: Settings) -> tuple[Identity, str | None]:
-    """Make tables, identity and the credentials of the settings, where they are not there yet.
+    """Create the tables, the identity and the credentials in the settings where they are missing.
 
-    Returns the identity, and a new token with all rights where nobody could come in otherwise. Safe to call at every
-    start.
+    Safe to call at every start. Returns the identity, and a new token with all scopes if there are no credentials yet.
+    Raises: as `prepare_tables` and `open_parts`.
     """
     prepare_tables(settings)
     parts = open_parts(settings)
     try:
-        storage_backends.warn_of_unavailable(parts.stores)
+        log_unavailable_backends(parts.stores)
         return parts.identity, _bootstrap(parts)
     finally:
         parts.close()
 
 
 def prepare_tables(settings: Settings) -> None:
-    """Make the data folder and the tables, where they are not there yet.
+    """Create the data folder and the tables where they are missing.
 
-    Raises storage.errors.Invalid for a catalogue whose import was interrupted, and Unavailable.
+    Raises: Invalid for a catalogue whose import was interrupted; Unavailable.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     engine = open_tables(settings)
     try:
         engine.create()
         check_whole(engine)
-        if settings.enable_table_projections and settings.catalog_url.startswith("vast"):
-            _enable_projections(engine)
+        if settings.enable_table_projections:
+            engine.enable_projections()
     finally:
         engine.close()
 
 
-def _enable_projections(engine: Engine) -> None:
-    from storage.tables.vast.engine import VastEngine
-    from storage.tables.vast.projections import enable_projections
-
-    if isinstance(engine, VastEngine):
-        enable_projections(engine)
-
-
 def _bootstrap(parts: Parts) -> str | None:
+    """Store the service name and credentials in the settings. Returns a new token if there are no credentials."""
     settings, catalog = parts.settings, parts.catalog
     if settings.service_name and "name" not in catalog.service.get():
         catalog.service.update({"name": settings.service_name})
@@ -173,29 +149,6 @@ def _bootstrap(parts: Parts) -> str | None:
         user, _, password = settings.bootstrap_basic.partition(":")
         catalog.credentials.add_password(user, password, SCOPES)
     return catalog.credentials.add_token("first-start", SCOPES) if catalog.credentials.empty() else None
-
-
-def _identify(engine: Engine) -> Identity:
-    """The identity of this installation, made up if it has none."""
-    return Identity(
-        media_url_secret=_fact(engine, "media_url_secret", lambda: secrets.token_hex(32)),
-        default_backend_id=_fact(engine, "default_backend_id", lambda: str(uuid.uuid4())),
-    )
-
-
-def _fact(engine: Engine, key: str, make: Callable[[], str]) -> Any:
-    with engine.read() as tx:
-        row = tx.get("service", key=key)
-    if row is not None:
-        return row["value"]
-    with engine.write() as tx:
-        tx.lock("service")
-        row = tx.get("service", key=key)
-        if row is None:
-            row = {"key": key, "value": make()}
-            tx.insert("service", [row])
-            _log.info("made %s", key)
-    return row["value"]
 
 
 def _limits(settings: Settings) -> Limits:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tams_server.cli.main import main
-from tams_server.http.request_bodies import STALL_S
+from tams_server.http.request_bodies import STALL_TIMEOUT_S
 from tams_server.media.media_plane import media_plane
 from tams_server.processes.gunicorn_server import GRACE_S, KEEPALIVE_S, WATCHDOG_S
 from tams_server.settings import PREFIX, Settings, load_settings
-from tams_server.storage_backends import UrlTimes, read_backends
+from tams_server.storage_backends_file import UrlTimeouts, read_backends
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "deployment.md").read_text()
@@ -74,13 +74,13 @@ def test_environment_for_postgresql_can_be_used(tmp_path: Path) -> None:
 def test_backends_can_be_used(tmp_path: Path) -> None:
     file = tmp_path / "backends.yaml"
     file.write_text(_block("backends"))
-    [entry] = read_backends(file, UrlTimes(least=300, most_upload=660, upload=600, download=3600))
+    [entry] = read_backends(file, UrlTimeouts(minimum=300, max_upload=660, upload=600, download=3600))
     assert entry["label"] == "media"
 
 
 def test_limits_of_nginx_are_those_of_the_server() -> None:
     assert _directive("client_max_body_size") == f"{Settings().max_body_bytes // 2**20}m"
-    assert _seconds("client_body_timeout") == STALL_S
+    assert _seconds("client_body_timeout") == STALL_TIMEOUT_S
     assert Settings().max_upload_bytes is None
     assert _directive("client_max_body_size", "/media/") == "0"
     stall_s = inspect.signature(media_plane).parameters["stall_timeout_s"].default

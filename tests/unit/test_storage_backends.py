@@ -1,4 +1,4 @@
-"""The file of storage backends: what it gives, and everything that is wrong with it told at once."""
+"""The storage backends file: the stores it describes, and its errors, all reported together."""
 
 import copy
 import os
@@ -14,9 +14,10 @@ from storage.errors import Unavailable
 from storage.media.filesystem import FileStore
 from storage.media.s3 import GRACE_S, SHARED_S, S3Store
 from tams_server.settings import SettingsError
-from tams_server.storage_backends import UrlTimes, open_stores, read_backends, unavailable, warn_of_unavailable
+from tams_server.storage_backends import log_unavailable_backends, open_stores, unavailable_backends
+from tams_server.storage_backends_file import UrlTimeouts, read_backends
 
-TIMES = UrlTimes(least=300, most_upload=660, upload=600, download=3600)
+TIMEOUTS = UrlTimeouts(minimum=300, max_upload=660, upload=600, download=3600)
 SECRET = b"0123456789abcdef"
 S3: dict[str, Any] = {
     "id": "11111111-1111-4111-8111-111111111111",
@@ -49,28 +50,28 @@ def write(path: Path, *entries: Any) -> Path:
 
 
 def errors_of(path: Path, *entries: Any) -> list[str]:
-    """What is said of these entries, without the name of the file."""
-    with pytest.raises(SettingsError) as refusal:
-        read_backends(write(path, *entries), TIMES)
-    assert all(error.startswith(f"{path}: ") for error in refusal.value.errors)
-    return [error.removeprefix(f"{path}: ") for error in refusal.value.errors]
+    """The errors reported for these entries, without the file name."""
+    with pytest.raises(SettingsError) as caught:
+        read_backends(write(path, *entries), TIMEOUTS)
+    assert all(error.startswith(f"{path}: ") for error in caught.value.errors)
+    return [error.removeprefix(f"{path}: ") for error in caught.value.errors]
 
 
 def changed(entry: dict[str, Any], **members: Any) -> dict[str, Any]:
-    """A copy with these members; None leaves one out."""
+    """A copy with these members; None removes a member."""
     members = copy.deepcopy(entry) | members
     return {name: value for name, value in members.items() if value is not None}
 
 
-def test_example_of_the_documentation_can_be_used(path: Path, tmp_path: Path) -> None:
+def test_the_example_in_the_documentation_is_valid(path: Path, tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "storage.md").read_text()
     path.write_text(page.partition("```yaml\n")[2].partition("```")[0])
-    stores = open_stores(read_backends(path, TIMES), TIMES, SECRET)
+    stores = open_stores(read_backends(path, TIMEOUTS), TIMEOUTS, SECRET)
     assert [store.backend.label for store in stores.values()] == ["cloud", "archive", "disc"]
     assert [store.backend.default_storage for store in stores.values()] == [True, False, False]
 
 
-def test_everything_that_may_be_said(path: Path) -> None:
+def test_every_member_is_used(path: Path) -> None:
     whole = S3 | {
         "availability_zone": "eu-west-1b",
         "tags": {"tier": "hot", "sites": ["London", "Salford"]},
@@ -82,15 +83,15 @@ def test_everything_that_may_be_said(path: Path) -> None:
         "upload_url_timeout": 400,
         "download_url_timeout": 7200,
     }
-    entries = read_backends(write(path, FILES, whole), TIMES)
-    store, files = open_stores(entries, TIMES, SECRET).values()
+    entries = read_backends(write(path, FILES, whole), TIMEOUTS)
+    store, files = open_stores(entries, TIMEOUTS, SECRET).values()
     assert isinstance(store, S3Store) and isinstance(files, FileStore)
-    assert files.backend.described() == {
+    assert files.backend.technical_description() == {
         "store_type": "http_object_store",
         "provider": "tams-server",
         "store_product": "embedded file store",
     }
-    assert store.backend.described() == {
+    assert store.backend.technical_description() == {
         "store_type": "http_object_store",
         "provider": "AWS",
         "store_product": "S3",
@@ -98,17 +99,17 @@ def test_everything_that_may_be_said(path: Path) -> None:
         "availability_zone": "eu-west-1b",
         "tags": {"tier": "hot", "sites": ["London", "Salford"]},
     }
-    upload = urlsplit(store.upload("object", "video/mp4", presigned=True, base_url="").url)
+    upload = urlsplit(store.upload_request("object", "video/mp4", presigned=True, base_url="").url)
     assert (upload.netloc, upload.path) == ("media.media.example", "/tams/one/object")
     assert parse_qs(upload.query)["X-Amz-Expires"] == [str(400 + GRACE_S + SHARED_S)]
-    signed, plain = store.downloads("object", presigned=None, base_url="")
+    signed, plain = store.download_urls("object", presigned=None, base_url="")
     assert parse_qs(urlsplit(signed.url).query)["X-Amz-Expires"] == [str(7200 + GRACE_S + SHARED_S)]
     assert plain.url == "https://media.media.example/tams/one/object"
 
 
-def test_times_of_the_settings_hold_where_the_file_says_nothing(path: Path) -> None:
-    (store,) = open_stores(read_backends(write(path, S3), TIMES), TIMES, SECRET).values()
-    url = store.upload("object", "video/mp4", presigned=True, base_url="").url
+def test_settings_give_the_default_timeouts(path: Path) -> None:
+    (store,) = open_stores(read_backends(write(path, S3), TIMEOUTS), TIMEOUTS, SECRET).values()
+    url = store.upload_request("object", "video/mp4", presigned=True, base_url="").url
     assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == [str(600 + GRACE_S + SHARED_S)]
 
 
@@ -147,9 +148,9 @@ def test_times_of_the_settings_hold_where_the_file_says_nothing(path: Path) -> N
         ({"credentials": {"file": "x", "key": "y"}}, "backend 1 (cloud): credentials: Additional properties are not"),
     ],
 )
-def test_wrong_member_is_named(path: Path, members: dict[str, Any], error: str) -> None:
-    (said,) = errors_of(path, changed(S3, **members))
-    assert said.startswith(error)
+def test_errors_name_the_member(path: Path, members: dict[str, Any], error: str) -> None:
+    (reported,) = errors_of(path, changed(S3, **members))
+    assert reported.startswith(error)
 
 
 @pytest.mark.parametrize("credentials", ["a secret", {"file": ["a secret"]}, {"access_key_env": {"a secret": 1}}])
@@ -157,34 +158,34 @@ def test_values_of_credentials_are_never_shown(path: Path, credentials: Any) -> 
     assert "a secret" not in "\n".join(errors_of(path, S3 | {"credentials": credentials}))
 
 
-def test_all_errors_are_told_at_once(path: Path) -> None:
-    said = errors_of(path, changed(S3, bucket=None, region=None, upload_url_timeout=1), FILES | {"folder": 7}, "text")
-    assert len(said) == 5
-    assert [error[:9] for error in said] == ["backend 1"] * 3 + ["backend 2", "backend 3"]
+def test_all_errors_are_reported_together(path: Path) -> None:
+    errors = errors_of(path, changed(S3, bucket=None, region=None, upload_url_timeout=1), FILES | {"folder": 7}, "text")
+    assert len(errors) == 5
+    assert [error[:9] for error in errors] == ["backend 1"] * 3 + ["backend 2", "backend 3"]
 
 
 def test_conflicts_between_entries(path: Path) -> None:
-    said = errors_of(path, S3 | {"default": True}, S3 | {"default": True, "prefix": "inner/"})
-    assert [error.partition(":")[0] for error in said] == ["id", "label", "default", "bucket"]
+    errors = errors_of(path, S3 | {"default": True}, S3 | {"default": True, "prefix": "inner/"})
+    assert [error.partition(":")[0] for error in errors] == ["id", "label", "default", "bucket"]
     other = FILES | {"id": "33333333-3333-4333-8333-333333333333"}
     assert [error.partition(":")[0] for error in errors_of(path, FILES, other)] == ["bucket"]
     apart = S3 | {"id": other["id"], "label": "second", "prefix": "b/"}
-    assert len(read_backends(write(path, S3 | {"prefix": "a/"}, apart), TIMES)) == 2
+    assert len(read_backends(write(path, S3 | {"prefix": "a/"}, apart), TIMEOUTS)) == 2
 
 
 @pytest.mark.parametrize("text", ["", "backends: []", "[]", "backends: {}", "backends: [x]\nmore: 1", "a: [", "\t"])
-def test_no_list_of_backends(path: Path, text: str) -> None:
+def test_a_file_without_a_list_of_backends_is_rejected(path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(SettingsError, match=r"backends\.yaml"):
-        read_backends(path, TIMES)
+        read_backends(path, TIMEOUTS)
 
 
-def test_no_file(path: Path) -> None:
+def test_a_missing_file_is_rejected(path: Path) -> None:
     with pytest.raises(SettingsError, match="TAMS_STORAGE_BACKENDS"):
-        read_backends(path, TIMES)
+        read_backends(path, TIMEOUTS)
 
 
-def test_a_backend_that_is_down_is_named_and_stops_nothing(
+def test_an_unavailable_backend_is_reported_and_does_not_stop_the_server(
     path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     here = tmp_path / "here"
@@ -196,11 +197,11 @@ def test_a_backend_that_is_down_is_named_and_stops_nothing(
         FILES | {"id": ids[1], "folder": str(away)},
         S3 | {"id": ids[2], "endpoint": "http://127.0.0.1:9"},
     ]
-    stores = open_stores(read_backends(write(path, *entries), TIMES), TIMES, SECRET)
+    stores = open_stores(read_backends(write(path, *entries), TIMEOUTS), TIMEOUTS, SECRET)
     started = time.monotonic()
-    assert unavailable(stores).keys() == {ids[1], ids[2]}
+    assert unavailable_backends(stores).keys() == {ids[1], ids[2]}
     assert time.monotonic() - started < 10
-    warn_of_unavailable(stores)
+    log_unavailable_backends(stores)
     assert all((id_ in caplog.text) == (id_ != ids[0]) for id_ in ids)
     stores[ids[0]].write("object", "video/mp4", iter([b"x"]))
     for call in (lambda: stores[ids[1]].stat("object"), lambda: list(stores[ids[1]].object_ids())):
@@ -211,4 +212,4 @@ def test_a_backend_that_is_down_is_named_and_stops_nothing(
     assert not away.exists()
     os.mkdir(away)
     stores[ids[1]].write("object", "video/mp4", iter([b"x"]))
-    assert unavailable(stores).keys() == {ids[2]}
+    assert unavailable_backends(stores).keys() == {ids[2]}
