@@ -1,1 +1,1 @@
-"""The API document as the server uses it: loaded, mended by the overlay, and turned into operations and validators."""
+"""The API document: loading, the overlay, and the operations and validators compiled from it."""

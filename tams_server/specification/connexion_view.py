@@ -1,15 +1,15 @@
-"""The OpenAPI 3.0 view of the document that Connexion is given: what it routes and resolves by, and nothing else.
+"""The OpenAPI 3.0 view of the document for Connexion, reduced to what routing and security need.
 
-Connexion reads OpenAPI 3.0 and JSON Schema Draft 4, the document is OpenAPI 3.1 and JSON Schema 2020-12; so the view
-has the operations, their parameters' names and types and the security, while schemas are checked by our own validators.
-HEAD operations are left out, since HEAD is GET without a body.
+Connexion reads OpenAPI 3.0 and JSON Schema Draft 4; the document is OpenAPI 3.1 with JSON Schema 2020-12. The view
+therefore keeps operations, parameter names and security, and leaves validation to our own validators. It has no HEAD
+operations: HEAD is served as GET without a body.
 """
 
 from tams_server.specification.document import METHODS, Json
 
 
 def connexion_view(document: Json) -> Json:
-    """An OpenAPI 3.0 document with the operations of `document`, routed from "/"."""
+    """Return an OpenAPI 3.0 document with the operations of `document`, whose paths start at "/"."""
     info = document["info"]
     return {
         "openapi": "3.0.3",

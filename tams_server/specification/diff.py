@@ -1,7 +1,7 @@
-"""Structural differences between two copies of the specification: what a client or a server would have to change for.
+"""Structural differences between two copies of the specification, that is, those that affect clients or servers.
 
-Texts, titles, descriptions and examples do not count. A schema that both copies refer to by the same name is compared
-once, under that name; where only one of them refers, what it refers to is compared in place.
+Titles, descriptions and examples are ignored. A schema that both copies reference by the same name is compared once,
+under that name. If only one copy uses a reference, its target is compared in place.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,15 +12,15 @@ from typing import Any
 from tams_server.specification.document import METHODS, Json, load_document
 
 _ANNOTATIONS = {"title", "description", "summary", "example", "examples", "externalDocs", "$comment", "xml"}
-_NAMED = {"properties", "patternProperties", "$defs", "dependentSchemas"}
-_UNORDERED = {"required", "enum", "type"}
+_KEYWORDS_BY_NAME = {"properties", "patternProperties", "$defs", "dependentSchemas"}
+_UNORDERED_KEYWORDS = {"required", "enum", "type"}
 _SCHEMAS = "#/components/schemas/"
-_SHOWN_CHARS = 100
+_MAX_VALUE_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """counts: how many operations, webhooks and schemas the first copy has."""
+    """The differences, one line each, and the numbers of operations, webhooks and schemas in the first copy."""
 
     differences: list[str]
     operations: int
@@ -29,7 +29,7 @@ class Comparison:
 
 
 def compare(our_folder: Path, their_folder: Path) -> Comparison:
-    """Compare the API folders, without any overlay. Raises SpecificationError where one cannot be read."""
+    """Compare two API folders, without overlays. Raises SpecificationError if one cannot be read."""
     ours, theirs = _Copy(our_folder), _Copy(their_folder)
     return Comparison(
         differences=list(_Differ(ours, theirs).differences()),
@@ -40,7 +40,7 @@ def compare(our_folder: Path, their_folder: Path) -> Comparison:
 
 
 class _Copy:
-    """schemas: those with a file of their own; what else a document shares under `components` is its own affair."""
+    """One copy. schemas: those in files. Other shared components are compared where they are used."""
 
     def __init__(self, folder: Path) -> None:
         self.document = load_document(folder)
@@ -58,22 +58,22 @@ class _Differ:
         ours, theirs = self._ours, self._theirs
         yield from self._values("version", str(ours["info"].get("version")), str(theirs["info"].get("version")))
         yield from self._values("security", ours.get("security"), theirs.get("security"))
-        schemes = [_without(d["components"].get("securitySchemes", {}), _ANNOTATIONS) for d in (ours, theirs)]
+        schemes = [_strip(d["components"].get("securitySchemes", {}), _ANNOTATIONS) for d in (ours, theirs)]
         yield from self._values("securitySchemes", schemes[0], schemes[1])
-        yield from self._named("", _operations(ours["paths"]), _operations(theirs["paths"]), self._operation)
+        yield from self._by_name("", _operations(ours["paths"]), _operations(theirs["paths"]), self._operation)
         hooks = [_operations(d.get("webhooks", {})) for d in (ours, theirs)]
-        yield from self._named("webhook ", hooks[0], hooks[1], self._operation)
-        yield from self._named("schema ", self._schemas[0], self._schemas[1], self._schema)
+        yield from self._by_name("webhook ", hooks[0], hooks[1], self._operation)
+        yield from self._by_name("schema ", self._schemas[0], self._schemas[1], self._schema)
 
     def _operation(self, place: str, ours: Json, theirs: Json) -> Iterator[str]:
         for key in ("operationId", "security"):
             yield from self._values(f"{place} > {key}", ours.get(key), theirs.get(key))
         yield from self._values(f"{place} > tags", sorted(ours.get("tags", [])), sorted(theirs.get("tags", [])))
         parameters = [{f"{p['in']} {p['name']}": p for p in o.get("parameters", [])} for o in (ours, theirs)]
-        yield from self._named(f"{place} > ", parameters[0], parameters[1], self._parameter)
+        yield from self._by_name(f"{place} > ", parameters[0], parameters[1], self._parameter)
         yield from self._body(f"{place} > request body", ours.get("requestBody"), theirs.get("requestBody"))
-        answers = [{str(s): a for s, a in o.get("responses", {}).items()} for o in (ours, theirs)]
-        yield from self._named(f"{place} > status ", answers[0], answers[1], self._answer)
+        responses = [{str(s): a for s, a in o.get("responses", {}).items()} for o in (ours, theirs)]
+        yield from self._by_name(f"{place} > status ", responses[0], responses[1], self._response)
 
     def _parameter(self, place: str, ours: Json, theirs: Json) -> Iterator[str]:
         yield from self._values(f"{place} > required", bool(ours.get("required")), bool(theirs.get("required")))
@@ -88,20 +88,20 @@ class _Differ:
         yield from self._values(f"{place} > required", bool(ours.get("required")), bool(theirs.get("required")))
         yield from self._content(place, ours, theirs)
 
-    def _answer(self, place: str, ours: Json, theirs: Json) -> Iterator[str]:
+    def _response(self, place: str, ours: Json, theirs: Json) -> Iterator[str]:
         headers = [{name.lower(): h for name, h in a.get("headers", {}).items()} for a in (ours, theirs)]
-        yield from self._named(f"{place} > header ", headers[0], headers[1], self._parameter)
+        yield from self._by_name(f"{place} > header ", headers[0], headers[1], self._parameter)
         yield from self._content(place, ours, theirs)
 
     def _content(self, place: str, ours: Json, theirs: Json) -> Iterator[str]:
         contents = [{m: c.get("schema", {}) for m, c in node.get("content", {}).items()} for node in (ours, theirs)]
-        yield from self._named(f"{place} > ", contents[0], contents[1], self._schema)
+        yield from self._by_name(f"{place} > ", contents[0], contents[1], self._schema)
 
     def _schema(self, place: str, ours: Any, theirs: Any) -> Iterator[str]:
         if isinstance(ours, dict) and isinstance(theirs, dict):
             if ours.get("$ref") != theirs.get("$ref"):
-                ours, theirs = _followed(ours, self._ours), _followed(theirs, self._theirs)
-            mine, others = _structure(ours), _structure(theirs)
+                ours, theirs = _resolve(ours, self._ours), _resolve(theirs, self._theirs)
+            mine, others = _without_annotations(ours), _without_annotations(theirs)
             for key in sorted(mine.keys() | others.keys()):
                 yield from self._keyword(f"{place} > {key}", key, mine.get(key), others.get(key))
         elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
@@ -111,9 +111,9 @@ class _Differ:
             yield from self._values(place, ours, theirs)
 
     def _keyword(self, place: str, key: str, ours: Any, theirs: Any) -> Iterator[str]:
-        if key in _NAMED and isinstance(ours, dict) and isinstance(theirs, dict):
-            yield from self._named(f"{place} > ", ours, theirs, self._schema)
-        elif key in _UNORDERED and isinstance(ours, list) and isinstance(theirs, list):
+        if key in _KEYWORDS_BY_NAME and isinstance(ours, dict) and isinstance(theirs, dict):
+            yield from self._by_name(f"{place} > ", ours, theirs, self._schema)
+        elif key in _UNORDERED_KEYWORDS and isinstance(ours, list) and isinstance(theirs, list):
             yield from self._values(place, sorted(ours, key=str), sorted(theirs, key=str))
         elif key in ("const", "default"):
             yield from self._values(place, ours, theirs)
@@ -121,7 +121,7 @@ class _Differ:
             yield from self._schema(place, ours, theirs)
 
     @staticmethod
-    def _named(place: str, ours: Mapping[str, Any], theirs: Mapping[str, Any], inner: Any) -> Iterator[str]:
+    def _by_name(place: str, ours: Mapping[str, Any], theirs: Mapping[str, Any], inner: Any) -> Iterator[str]:
         for name in sorted(ours.keys() | theirs.keys()):
             if name not in ours:
                 yield f"{place}{name}: missing here"
@@ -133,15 +133,15 @@ class _Differ:
     @staticmethod
     def _values(place: str, ours: Any, theirs: Any) -> Iterator[str]:
         if ours != theirs or isinstance(ours, bool) != isinstance(theirs, bool):
-            yield f"{place}: {_shown(ours)} here, {_shown(theirs)} there"
+            yield f"{place}: {_format(ours)} here, {_format(theirs)} there"
 
 
 def _operations(paths: Json) -> dict[str, Json]:
     return {f"{m.upper()} {path}": item[m] for path, item in paths.items() for m in METHODS if m in item}
 
 
-def _followed(schema: Json, document: Json) -> Json:
-    """The schema with what it refers to in place of the reference, siblings kept."""
+def _resolve(schema: Json, document: Json) -> Json:
+    """Replace a reference by its target, overridden by the members beside the reference."""
     while isinstance(schema.get("$ref"), str):
         target: Any = document["components"]["schemas"]
         for part in schema["$ref"].removeprefix(_SCHEMAS).split("/"):
@@ -150,16 +150,16 @@ def _followed(schema: Json, document: Json) -> Json:
     return schema
 
 
-def _structure(schema: Json) -> Json:
+def _without_annotations(schema: Json) -> Json:
     return {k: v for k, v in schema.items() if k not in _ANNOTATIONS and not k.startswith("x-")}
 
 
-def _without(node: Any, names: set[str]) -> Any:
+def _strip(node: Any, names: set[str]) -> Any:
     if isinstance(node, dict):
-        return {key: _without(value, names) for key, value in node.items() if key not in names}
+        return {key: _strip(value, names) for key, value in node.items() if key not in names}
     return node
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     text = "nothing" if value is None else str(value)
-    return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 3] + "..."
+    return text if len(text) <= _MAX_VALUE_CHARS else text[: _MAX_VALUE_CHARS - 3] + "..."

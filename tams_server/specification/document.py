@@ -1,8 +1,8 @@
-"""Reads the API folder into one self-contained OpenAPI 3.1 document.
+"""Reads an API folder into one self-contained OpenAPI 3.1 document.
 
-Schema files become `components.schemas`, references to them stay references (to there); every other reference
-(parameters, answers, headers, examples) is replaced by what it points at, its siblings kept on top. So an overlay and
-every later step meet the same shape whether the folder shares parts under `components` or repeats them in place.
+Schema files become `components.schemas`, and references to them point there. Every other reference (to a parameter,
+response, header or example) is replaced by its target, overridden by the members beside the reference. The overlay and
+all later steps therefore see the same structure, whether or not the folder shares parts under `components`.
 """
 
 import json
@@ -18,11 +18,11 @@ Json = dict[str, Any]
 
 
 class SpecificationError(Exception):
-    """The API folder cannot be used as it is; the message says where and why."""
+    """The API folder or its overlay is invalid. The message says where and why."""
 
 
 def load_document(folder: Path) -> Json:
-    """The OpenAPI document of `folder`, self-contained. Raises SpecificationError."""
+    """Return the self-contained OpenAPI document of `folder`. Raises SpecificationError."""
     return _Bundler(folder).bundle()
 
 
@@ -39,18 +39,18 @@ class _Bundler:
             raise SpecificationError(f"{root}: not an OpenAPI 3.1 document")
         components = source.get("components", {})
         bundled: Json = {
-            key: self._follow(value, root) for key, value in source.items() if key not in ("components", "paths")
+            key: self._resolve(value, root) for key, value in source.items() if key not in ("components", "paths")
         }
         bundled["paths"] = {path: self._path_item(item, root) for path, item in source.get("paths", {}).items()}
         bundled["components"] = {
             "schemas": self._schemas(components, root),
-            "securitySchemes": self._follow(components.get("securitySchemes", {}), root),
+            "securitySchemes": self._resolve(components.get("securitySchemes", {}), root),
         }
         return bundled
 
     def _path_item(self, item: Json, file: Path) -> Json:
-        """A path item whose shared parameters stand in each of its operations."""
-        item = self._follow(item, file)
+        """Resolve a path item and copy its shared parameters into each of its operations."""
+        item = self._resolve(item, file)
         shared = item.pop("parameters", [])
         for method in METHODS:
             if method in item:
@@ -65,45 +65,45 @@ class _Bundler:
         schemas = {name: self._schema(schema, root) for name, schema in components.get("schemas", {}).items()}
         for file in sorted((self._folder / "schemas").glob("*.json")):
             if file.stem in schemas:
-                raise SpecificationError(f"{file}: components.schemas of {DOCUMENT} has the same name")
+                raise SpecificationError(f"{file}: {DOCUMENT} already has a schema of this name in components.schemas")
             schema = {key: value for key, value in self._read(file).items() if key not in ("$id", "$schema")}
             schemas[file.stem] = self._schema(schema, file)
         return schemas
 
-    def _follow(self, node: Any, file: Path) -> Any:
-        """`node` of the OpenAPI part with references replaced; schemas keep theirs, re-targeted."""
+    def _resolve(self, node: Any, file: Path) -> Any:
+        """Copy `node`, replacing references by their targets; within schemas, references are only redirected."""
         if isinstance(node, list):
-            return [self._follow(item, file) for item in node]
+            return [self._resolve(item, file) for item in node]
         if not isinstance(node, dict):
             return node
         if isinstance(node.get("$ref"), str):
-            return self._replaced(node, file)
+            return self._resolve_reference(node, file)
         if isinstance(node.get("externalValue"), str):
             rest = {key: value for key, value in node.items() if key != "externalValue"}
-            return {**self._follow(rest, file), "value": _copy(self._read(file.parent / node["externalValue"]))}
-        followed = {}
+            return {**self._resolve(rest, file), "value": _copy(self._read(file.parent / node["externalValue"]))}
+        resolved = {}
         for key, value in node.items():
             if key == "schema":
-                followed[key] = self._schema(value, file)
+                resolved[key] = self._schema(value, file)
             elif key in ("example", "value"):
-                followed[key] = self._data(value, file)
+                resolved[key] = self._data(value, file)
             else:
-                followed[key] = self._follow(value, file)
-        return followed
+                resolved[key] = self._resolve(value, file)
+        return resolved
 
-    def _replaced(self, node: Json, file: Path) -> Any:
+    def _resolve_reference(self, node: Json, file: Path) -> Any:
         reference = node["$ref"]
         target_file, target = self._target(reference, file)
         if (target_file, reference) in self._trail:
             raise SpecificationError(f"{file}: circular $ref {reference}")
         self._trail.append((target_file, reference))
-        followed = self._follow(target, target_file)
+        resolved = self._resolve(target, target_file)
         self._trail.pop()
-        siblings = self._follow({key: value for key, value in node.items() if key != "$ref"}, file)
-        return {**followed, **siblings} if isinstance(followed, dict) else followed
+        siblings = self._resolve({key: value for key, value in node.items() if key != "$ref"}, file)
+        return {**resolved, **siblings} if isinstance(resolved, dict) else resolved
 
     def _data(self, node: Any, file: Path) -> Any:
-        """An example. One that is nothing but a reference to a file is replaced by that file's content."""
+        """Copy an example. If it consists only of a reference, copy the target instead."""
         if isinstance(node, dict) and set(node) == {"$ref"} and isinstance(node["$ref"], str):
             return _copy(self._target(node["$ref"], file)[1])
         return _copy(node)
@@ -141,7 +141,7 @@ class _Bundler:
             try:
                 node = node[part.replace("~1", "/").replace("~0", "~")]
             except (KeyError, TypeError):
-                raise SpecificationError(f"{file}: nothing at $ref {reference}") from None
+                raise SpecificationError(f"{file}: $ref {reference} does not exist") from None
         return target_file, node
 
     def _read(self, file: Path) -> Any:
@@ -156,7 +156,7 @@ class _Bundler:
 
 
 def _copy(node: Any) -> Any:
-    """A deep copy of JSON data (several times faster than copy.deepcopy)."""
+    """Copy JSON data deeply, several times faster than copy.deepcopy."""
     if isinstance(node, dict):
         return {key: _copy(value) for key, value in node.items()}
     if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""The specification in force: the document of an API folder with the overlay applied, and its operations."""
+"""Loads the specification: the document of an API folder with the overlay applied, and its operations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,16 +12,23 @@ from tams_server.specification.validators import Validator
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """document: OpenAPI 3.1, self-contained, as served at /openapi.json. webhooks: the validator of each event type's
-    message."""
+    """The API that the server serves.
+
+    document: self-contained OpenAPI 3.1, as served at /openapi.json. webhooks: validator of the message, by event type.
+    """
 
     document: Json
     operations: tuple[Operation, ...]
     webhooks: Mapping[str, Validator]
 
+    @property
+    def api_version(self) -> str:
+        """The version of the TAMS API that the document describes, such as "8.2"."""
+        return str(self.document["info"]["version"])
+
 
 def load_specification(api_folder: Path, overlay_file: Path) -> Specification:
-    """Read `api_folder`, apply the overlay and compile every validator. Raises SpecificationError."""
+    """Read `api_folder`, apply the overlay and compile all validators. Raises SpecificationError."""
     document = load_document(api_folder)
     apply_overlay(document, overlay_file)
     return Specification(document, tuple(read_operations(document)), read_webhooks(document))

@@ -1,4 +1,4 @@
-"""Operations of the document in the form that requests are served by: compiled once, read on every request."""
+"""The operations of the document, compiled at start for fast use by every request."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,20 +6,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tams_server.specification.document import METHODS, Json, SpecificationError
-from tams_server.specification.validators import Validator, Validators
+from tams_server.specification.validators import SchemaValidators, Validator
 
 Kind = Literal["string", "integer", "boolean", "list"]
 
 LIST_MARK = "x-comma-separated"
-"""On a query parameter: "literal" (an encoded comma is part of a value) or "any" (it separates too)."""
+"""Extension of a query parameter that is a list. "literal": %2C is part of a value; "any": %2C separates values too."""
 SCOPE_MARK = "x-scopes"
-"""On an operation: the scopes any one of which suffices, space separated."""
+"""Extension of an operation: space-separated scopes, any one of which grants access."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueryParameter:
-    """prefix: for a templated name such as `tag.{name}`, what comes before the brace ("tag."), else None.
-    key: the name under which handlers find it ("tag" for "tag.")."""
+    """A declared query parameter.
+
+    key: the name by which handlers read it. prefix: for a templated name such as `tag.{name}`, the part before the
+    brace ("tag."; the key is then "tag"); otherwise None.
+    """
 
     name: str
     key: str
@@ -31,7 +34,7 @@ class QueryParameter:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What an operation takes. validators: by lower-case media type."""
+    """The declared request body of an operation. validators: by lower-case media type."""
 
     required: bool
     validators: Mapping[str, Validator]
@@ -39,7 +42,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredResponse:
-    """What an operation may give with one status. body: None where none is documented."""
+    """The declared response for one status. body: None if no JSON body is declared. headers: by lower-case name."""
 
     body: Validator | None
     headers: Mapping[str, tuple[Kind, Validator]]
@@ -47,6 +50,8 @@ class DeclaredResponse:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
+    """A declared operation. query: by name; templated: the query parameters with a templated name."""
+
     id: str
     method: str
     path: str
@@ -60,13 +65,13 @@ class Operation:
 
 
 def read_operations(document: Json) -> list[Operation]:
-    """Every operation except HEAD, which is GET without a body. Raises SpecificationError."""
+    """Compile every operation except HEAD, which is served as GET without a body. Raises SpecificationError."""
     reader = _Reader(document)
     return [reader.operation(path, method, item[method]) for path, method, item in _each(document) if method != "head"]
 
 
 def read_webhooks(document: Json) -> dict[str, Validator]:
-    """The validator of each event type's message, by event type. Raises SpecificationError."""
+    """Compile the validator of each webhook message, by event type. Raises SpecificationError."""
     reader = _Reader(document)
     return {name: reader.message(name, item["post"]) for name, item in document.get("webhooks", {}).items()}
 
@@ -81,10 +86,10 @@ def _each(document: Json) -> Iterator[tuple[str, str, Json]]:
 class _Reader:
     def __init__(self, document: Json) -> None:
         self._document = document
-        self._validator = Validators(document).validator
+        self._validator = SchemaValidators(document).validator
 
     def operation(self, path: str, method: str, source: Json) -> Operation:
-        """One operation. Raises SpecificationError naming it."""
+        """Compile one operation. Raises SpecificationError that names the operation."""
         try:
             return self._operation(path, method, source)
         except KeyError as error:
@@ -93,7 +98,7 @@ class _Reader:
             raise SpecificationError(f"{method.upper()} {path}: {error}") from error
 
     def message(self, name: str, source: Json) -> Validator:
-        """What is sent for one type of event. Raises SpecificationError naming it."""
+        """Compile the message of one event type. Raises SpecificationError that names the event type."""
         try:
             return self._validator(source["requestBody"]["content"]["application/json"]["schema"])
         except (KeyError, ValueError) as error:
@@ -133,12 +138,12 @@ class _Reader:
         if source is None:
             return None
         content = source["content"].items()
-        by_type = {media.lower(): self._validator(given.get("schema", {})) for media, given in content}
+        by_type = {media.lower(): self._validator(part.get("schema", {})) for media, part in content}
         return Body(bool(source.get("required")), by_type)
 
     def _response(self, source: Json) -> DeclaredResponse:
         content: Json = source.get("content", {})
-        body = next((given for media, given in content.items() if media.lower().endswith("json")), None)
+        body = next((part for media, part in content.items() if media.lower().endswith("json")), None)
         schemas = {name.lower(): header.get("schema", {}) for name, header in source.get("headers", {}).items()}
         return DeclaredResponse(
             body=self._validator(body.get("schema", {})) if body is not None else None,

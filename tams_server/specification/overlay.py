@@ -1,4 +1,4 @@
-"""Applies an OpenAPI Overlay 1.0 document: what this server adds to the published interface, and what it must mend."""
+"""Applies an OpenAPI Overlay 1.0 document: the server's additions and corrections to the published API."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from tams_server.specification.document import Json, SpecificationError
 
 
 def apply_overlay(document: Json, overlay_file: Path) -> None:
-    """Change `document` in place by the actions of `overlay_file`, in their order.
+    """Apply the actions of `overlay_file`, in order, to `document` in place.
 
-    An action whose target selects nothing is a SpecificationError: it would silently leave out a mend or a scope.
+    Raises SpecificationError, also for an action whose target selects nothing: a correction or a scope would be lost
+    silently.
     """
     try:
         overlay = yaml.load(overlay_file.read_text(encoding="utf-8"), yaml.CSafeLoader)
@@ -35,7 +36,7 @@ def _apply(document: Json, action: Json) -> None:
     if action.get("remove"):
         for match in reversed(matches):
             if match.parent is None:
-                raise SpecificationError("the document itself cannot be removed")
+                raise SpecificationError("the document root cannot be removed")
             del match.parent.obj[match.parts[-1]]  # type: ignore[attr-defined]
         return
     for match in matches:
@@ -43,27 +44,27 @@ def _apply(document: Json, action: Json) -> None:
         if isinstance(match.obj, dict) and isinstance(update, dict):
             merge(match.obj, update)
         elif isinstance(match.obj, list):
-            match.obj.append(_fresh(update))
+            match.obj.append(_copy(update))
         else:
             raise SpecificationError(f"target {target} selects neither an object nor an array")
 
 
 def merge(node: Json, update: Json) -> None:
-    """Merge `update` into `node` as Overlay 1.0 asks: objects recursively, arrays joined, all else replaced."""
+    """Merge `update` into `node` by the rules of Overlay 1.0: merge objects, append arrays, replace anything else."""
     for key, value in update.items():
         present = node.get(key)
         if isinstance(present, dict) and isinstance(value, dict):
             merge(present, value)
         elif isinstance(present, list) and isinstance(value, list):
-            present.extend(_fresh(value))
+            present.extend(_copy(value))
         else:
-            node[key] = _fresh(value)
+            node[key] = _copy(value)
 
 
-def _fresh(value: Any) -> Any:
-    """A copy, so that two targets of one action never share a part."""
+def _copy(value: Any) -> Any:
+    """Copy `value`, so that the targets of one action share nothing."""
     if isinstance(value, dict):
-        return {key: _fresh(item) for key, item in value.items()}
+        return {key: _copy(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_fresh(item) for item in value]
+        return [_copy(item) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""What `tams-server spec diff` tells of two copies of the specification."""
+"""Comparing two copies of the specification with `tams-server spec diff`."""
 
 import json
 import shutil
@@ -31,20 +31,20 @@ def differences(copy: Path) -> list[str]:
     return compare(API, copy).differences
 
 
-def test_a_copy_is_the_same(copy: Path) -> None:
+def test_identical_copies_have_no_differences(copy: Path) -> None:
     comparison = compare(API, copy)
     assert comparison.differences == []
     assert (comparison.operations, comparison.webhooks, comparison.schemas) == (85, 8, 47)
 
 
-def test_texts_do_not_count(copy: Path) -> None:
+def test_titles_descriptions_and_examples_are_ignored(copy: Path) -> None:
     edit(copy / "schemas" / "uuid.json", lambda s: s.update(description="else", title="else", examples=[1]))
     edit(copy / "TimeAddressableMediaStore.yaml", lambda d: d["paths"]["/"]["get"].update(summary="else"))
     assert differences(copy) == []
 
 
-def test_what_is_shared_does_not_count(copy: Path) -> None:
-    """A copy that repeats in place what ours shares under `components` says the same."""
+def test_inlined_components_are_no_difference(copy: Path) -> None:
+    """A copy may repeat parts in place that ours shares under `components`."""
 
     def inline(document: dict[str, Any]) -> None:
         for item in document["paths"].values():
@@ -118,7 +118,7 @@ def test_statuses_and_headers_are_compared(copy: Path) -> None:
     ]
 
 
-def test_the_command_exits_by_what_it_finds(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exit_status_shows_whether_copies_differ(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["spec", "diff", str(copy)]) == 0
     assert capsys.readouterr().out == "85 operations, 8 webhooks, 47 schemas: 0 differences\n"
     edit(copy / "schemas" / "uuid.json", lambda s: s.update(pattern="x"))

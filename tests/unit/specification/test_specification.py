@@ -1,4 +1,4 @@
-"""Loading: references, overlay, operations; the same from our own folder and from any other of the same shape."""
+"""Loading the specification: references, the overlay and operations, from our own folder or another copy."""
 
 import json
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_schema_files_become_components(tmp_path: Path) -> None:
 
 
 @pytest.mark.behaviour("T03", "T07")
-def test_other_references_are_replaced_and_siblings_stay(tmp_path: Path) -> None:
+def test_other_references_are_replaced_by_their_targets_and_siblings_kept(tmp_path: Path) -> None:
     answers = {
         "200": {"$ref": "#/components/responses/ok", "headers": {"Link": {"schema": {"type": "string"}}}},
         "201": {"description": "", "content": {"application/json": {"example": {"$ref": "examples/e.json"}}}},
@@ -85,12 +85,12 @@ def test_other_references_are_replaced_and_siblings_stay(tmp_path: Path) -> None
         {"paths": {"/": {"$ref": "#/paths/~1"}}},
     ],
 )
-def test_folders_that_cannot_be_used_are_refused(tmp_path: Path, document: dict[str, Any]) -> None:
+def test_invalid_folders_are_rejected(tmp_path: Path, document: dict[str, Any]) -> None:
     with pytest.raises(SpecificationError):
         load_document(write_api(tmp_path, document))
 
 
-def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+def test_a_missing_folder_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(SpecificationError, match="No such file"):
         load_document(tmp_path)
 
@@ -125,12 +125,12 @@ def test_targets_of_one_action_share_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["$.nothing", "$[", "$.text"])
-def test_actions_that_cannot_be_done_stop_the_server(tmp_path: Path, target: str) -> None:
+def test_invalid_overlay_actions_are_rejected(tmp_path: Path, target: str) -> None:
     with pytest.raises(SpecificationError, match="action 1"):
         apply_overlay({"text": "x"}, overlay(tmp_path, {"target": target, "update": {"x": 1}}))
 
 
-def test_every_action_of_our_overlay_gives_its_reason() -> None:
+def test_every_action_of_our_overlay_has_a_description() -> None:
     file = Path(__file__).parents[3] / "api" / "overlay.yaml"
     for action in yaml.safe_load(file.read_text())["actions"]:
         assert len(action["description"]) > 20, action["target"]
@@ -160,7 +160,7 @@ def test_operation_ids_name_functions() -> None:
     assert function_name("DELETE_flows-flowId-read-only") == "delete_flows_flowid_read_only"
 
 
-def test_missing_and_spare_handlers_are_all_told(specification: Specification) -> None:
+def test_missing_and_superfluous_handlers_are_all_reported(specification: Specification) -> None:
     stub = StubHandlers(specification.operations, "handlers_with_faults")
     try:
         flows = stub.modules["handlers_with_faults.flows"]
@@ -182,7 +182,7 @@ def test_the_projects_own_handlers_match(specification: Specification) -> None:
     assert len(find_handlers(specification.operations)) == 58
 
 
-def test_other_ways_to_authenticate_stop_the_server() -> None:
+def test_unsupported_security_schemes_are_rejected() -> None:
     schemes = {"oauth": {"type": "oauth2", "flows": {}}}
     document = {"security": [{"oauth": []}], "components": {"securitySchemes": schemes}}
     with pytest.raises(SpecificationError, match="oauth"):
@@ -192,9 +192,9 @@ def test_other_ways_to_authenticate_stop_the_server() -> None:
 PUBLISHED = Path(__file__).parents[4] / "shared" / "spec" / "upstream"
 
 
-@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="no copy of the published specification is there")
-def test_the_published_files_serve_as_our_own_do(specification: Specification) -> None:
-    """TAMS_API_DIR: the same operations, scopes and parameters, whichever copy they are read from."""
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="needs a copy of the published specification")
+def test_the_published_files_load_like_our_own(specification: Specification) -> None:
+    """TAMS_API_DIR: both copies give the same operations, scopes and parameters."""
     published = read_specification(Settings(api_dir=PUBLISHED))
 
     def outline(operation: Operation) -> Any:
