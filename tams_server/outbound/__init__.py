@@ -1,1 +1,1 @@
-"""What the server sends by itself (webhook deliveries, downloads for copies), and where it may go (HOOK-POST-08)."""
+"""Requests that the server makes itself (webhook deliveries, downloads for copies) and the addresses they may reach."""

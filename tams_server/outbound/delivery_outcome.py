@@ -1,4 +1,4 @@
-"""What came of one delivery, in words that tell nothing of the receiver's answer but its status."""
+"""The outcome of one delivery. Of the response, it reveals the status only."""
 
 import email.utils
 import time
@@ -6,27 +6,31 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
 
-LONGEST_RETRY_AFTER_S = 86_400.0
+MAX_RETRY_AFTER_S = 86_400.0
+"""Upper limit of the back-off that a receiver may request by Retry-After."""
+_MAX_DIGITS = 9
+"""Digits of Retry-After that are read; any number this long exceeds the limit."""
 
 Problem = Literal[
-    "timeout",  # the exchange did not end in time
-    "refused_url",  # no URL to call
-    "refused_address",  # at an address that is not permitted
-    "lookup",  # the name has no address now
-    "connection",  # no connection, or one that broke before the answer
-    "tls",  # no secure connection: mostly the certificate
-    "bad_answer",  # what came is not HTTP
-    "header",  # a header of the delivery cannot be sent
-    "redirect",  # 3xx, which is not followed
-    "status",  # any other status but 2xx; 410 is told by `status`
+    "timeout",  # no response in time
+    "refused_url",  # not a valid http(s) URL
+    "refused_address",  # the address is not allowed
+    "lookup",  # the name has no address
+    "connection",  # no connection, or it broke before the response
+    "tls",  # TLS failed, usually because of the certificate
+    "bad_answer",  # the response is not HTTP
+    "header",  # a request header is invalid
+    "redirect",  # 3xx; redirects are not followed
+    "status",  # any other status except 2xx
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """delivered: the receiver answered 2xx. status: of its answer, if one came. summary: one sentence for people.
+    """The outcome of one delivery.
 
-    retry_after_s: how long the receiver asks to be left alone, at most a day.
+    delivered: the status is 2xx. status: of the response, or None if there was none. summary: one sentence for people.
+    retry_after_s: the back-off requested by the receiver in seconds, at most MAX_RETRY_AFTER_S.
     """
 
     delivered: bool
@@ -36,31 +40,34 @@ class Outcome:
     retry_after_s: float | None = None
 
 
-def failed(problem: Problem, summary: str) -> Outcome:
-    """An outcome without an answer."""
+def no_response(problem: Problem, summary: str) -> Outcome:
+    """Return the outcome of a delivery that got no response."""
     return Outcome(False, None, problem, summary)
 
 
-def answered(status: int, retry_after: str | None) -> Outcome:
-    """The outcome of an answer with `status`; retry_after: the value of that header."""
-    told = f"{status} {_PHRASES[status]}" if status in _PHRASES else str(status)
+def outcome_of_response(status: int, retry_after: str | None) -> Outcome:
+    """Return the outcome of a response. retry_after: value of the Retry-After header."""
+    reply = f"{status} {_PHRASES[status]}" if status in _PHRASES else str(status)
     if 200 <= status < 300:
-        return Outcome(True, status, None, f"The receiver answered {told}.")
+        return Outcome(True, status, None, f"The receiver responded with {reply}.")
     wait_s = None if retry_after is None else retry_after_s(retry_after)
     if 300 <= status < 400:
-        return Outcome(False, status, "redirect", f"The receiver answered {told}; redirects are not followed.", wait_s)
-    return Outcome(False, status, "status", f"The receiver answered {told}.", wait_s)
+        summary = f"The receiver responded with {reply}; redirects are not followed."
+        return Outcome(False, status, "redirect", summary, wait_s)
+    return Outcome(False, status, "status", f"The receiver responded with {reply}.", wait_s)
 
 
 def retry_after_s(value: str) -> float | None:
-    """Seconds from now that a Retry-After header asks for (RFC 9110, 10.2.3), within a day; None if it is neither
-    seconds nor a date."""
+    """Return the back-off that a Retry-After header requests (RFC 9110, 10.2.3), in seconds from now.
+
+    At most MAX_RETRY_AFTER_S; None if the value is neither a number of seconds nor a date.
+    """
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return min(float(value[:9]), LONGEST_RETRY_AFTER_S)
+        return min(float(value[:_MAX_DIGITS]), MAX_RETRY_AFTER_S)
     try:
         moment = email.utils.parsedate_to_datetime(value)
-        return min(max(moment.timestamp() - time.time(), 0.0), LONGEST_RETRY_AFTER_S)
+        return min(max(moment.timestamp() - time.time(), 0.0), MAX_RETRY_AFTER_S)
     except (ValueError, TypeError, OverflowError):
         return None
 

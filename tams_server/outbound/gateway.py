@@ -13,31 +13,31 @@ if TYPE_CHECKING:
 
 
 class Gateway:
-    """most_bytes: the largest download; None for no limit."""
+    """Checks and makes requests to other servers. max_bytes: size limit of a download; None: unlimited."""
 
-    def __init__(self, rules: AddressRules, *, most_bytes: int | None = None) -> None:
+    def __init__(self, rules: AddressRules, *, max_bytes: int | None = None) -> None:
         self._rules = rules
-        self._most_bytes = most_bytes
-        self._making = threading.Lock()
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
         self._fetcher: Fetcher | None = None
 
     def check_url(self, url: str, field: str) -> None:
-        """Raises storage.errors.Invalid for a URL that must not be reached (HOOK-POST-08)."""
+        """Raise storage.errors.Invalid for a URL that must not be called (HOOK-POST-08)."""
         self._rules.check_url(url, field)
 
     def check_header(self, name: str, value: str) -> None:
-        """Raises storage.errors.Invalid for a header that must not be sent (HOOK-POST-14)."""
+        """Raise storage.errors.Invalid for a header that must not be sent (HOOK-POST-14)."""
         check_header(name, value)
 
     @contextmanager
     def open(self, url: str) -> "Iterator[Download]":
-        """Get what is at `url`. Raises storage.errors.Invalid or Unavailable."""
-        with self._client().open(url, most_bytes=self._most_bytes) as download:
+        """Download `url`. Raises storage.errors.Invalid or Unavailable."""
+        with self._client().open(url, max_bytes=self._max_bytes) as download:
             yield download
 
     def _client(self) -> "Fetcher":
-        """Made with the first download, since few servers ever make one and its library takes long to load."""
-        with self._making:
+        """Create the client at the first download: few servers make one, and importing its library is slow."""
+        with self._lock:
             if self._fetcher is None:
                 from tams_server.outbound.fetcher import Fetcher
 

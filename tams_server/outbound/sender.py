@@ -1,4 +1,4 @@
-"""Sends deliveries to webhooks: one POST each, within a time, and tells what came of it (DLV-01 to -08)."""
+"""Sends deliveries to webhooks, one POST each with a timeout, and reports the outcome (DLV-01 to DLV-08)."""
 
 import asyncio
 import ssl
@@ -6,22 +6,23 @@ from collections.abc import Mapping
 
 import httpx
 
-from tams_server.outbound.address_rules import AddressRules, RefusedAddress
-from tams_server.outbound.delivery_outcome import Outcome, answered, failed
+from tams_server.outbound.address_rules import AddressNotAllowed, AddressRules
+from tams_server.outbound.connections import HostNotFound
+from tams_server.outbound.delivery_outcome import Outcome, no_response, outcome_of_response
 from tams_server.outbound.header_rules import is_header_name, is_header_value
-from tams_server.outbound.target_url import BadUrl, read_target
-from tams_server.outbound.transport import NotResolved, async_client
+from tams_server.outbound.target_url import InvalidUrl, read_target
+from tams_server.outbound.transport import async_client, closed_without_response
 
-MOST_ANSWER = 4096  # bytes of an answer that are read, so that its connection can be used again; longer ones are cut
-ANSWER_S = 1.0  # how long the rest of an answer is waited for once its status is known
-IDLE_S = 4.0  # shorter than servers keep idle connections, most of them for 5 seconds or more
+MAX_RESPONSE_BYTES = 4096  # read so that the connection can be reused; a longer response closes it
+RESPONSE_BODY_S = 1.0  # timeout for the body once the status is known
+IDLE_S = 4.0  # less than servers keep idle connections open: usually 5 seconds or more
 
 
 class Sender:
-    """Posts to receivers. For one event loop; any number of posts at once, of which `connections` have a connection.
+    """Posts to receivers, within one event loop.
 
-    Connections to a receiver are kept for its next delivery. connections: the most, over all receivers; whoever
-    calls keeps fewer posts under way, since the others wait, and that counts as their time.
+    Connections are kept open for the next delivery. connections: maximum over all receivers. Callers should have fewer
+    posts in progress: the time that a post waits for a connection counts towards its timeout.
     """
 
     def __init__(
@@ -30,26 +31,26 @@ class Sender:
         self._client = async_client(rules, connections=connections, idle_s=IDLE_S, ssl_context=ssl_context)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float) -> Outcome:
-        """Send `body` with `headers` as they are, Content-Type among them. Never raises for what the receiver does.
+        """Send `body` with `headers`, which must include Content-Type. Never raises for a failure of the receiver.
 
-        timeout_s: seconds for everything, from the lookup to the status of the answer.
+        timeout_s: for the whole exchange in seconds, from the DNS lookup to the status of the response.
         """
         try:
-            return await self._exchange(read_target(url).url, _raw(headers), body, timeout_s)
-        except (BadUrl, httpx.InvalidURL):
-            return failed("refused_url", "The URL is not one that deliveries are sent to.")
-        except RefusedAddress:
-            return failed("refused_address", "The receiver is at an address or port that deliveries are not sent to.")
-        except _BadHeader:
-            return failed("header", "A header of the delivery cannot be sent.")
+            return await self._exchange(read_target(url).url, _encode(headers), body, timeout_s)
+        except (InvalidUrl, httpx.InvalidURL):
+            return no_response("refused_url", "The URL is not a valid http or https URL.")
+        except AddressNotAllowed:
+            return no_response("refused_address", "The address or port of the receiver is not allowed.")
+        except _InvalidHeader:
+            return no_response("header", "A header of the delivery is invalid.")
         except (TimeoutError, httpx.TimeoutException):
-            return failed("timeout", f"The receiver did not answer within {timeout_s:g} seconds.")
-        except NotResolved:
-            return failed("lookup", "The receiver's name has no address at the moment.")
+            return no_response("timeout", f"The receiver did not respond within {timeout_s:g} seconds.")
+        except HostNotFound:
+            return no_response("lookup", "The name of the receiver has no address at present.")
         except httpx.RemoteProtocolError as error:
-            return _broken_answer(error)
+            return _protocol_failure(error)
         except httpx.TransportError as error:
-            return _no_connection(error)
+            return _connection_failure(error)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -62,47 +63,49 @@ class Sender:
             asyncio.timeout_at(started + timeout_s) as limit,
             self._client.stream("POST", url, headers=headers, content=body, timeout=connecting) as response,
         ):
-            outcome = answered(response.status_code, response.headers.get("Retry-After"))
-            limit.reschedule(None)  # what was answered stands, however the rest comes
+            outcome = outcome_of_response(response.status_code, response.headers.get("Retry-After"))
+            limit.reschedule(None)  # the status decides, whatever happens to the body
             try:
-                async with asyncio.timeout_at(min(asyncio.get_running_loop().time() + ANSWER_S, started + timeout_s)):
-                    await _drop(response)
+                async with asyncio.timeout_at(
+                    min(asyncio.get_running_loop().time() + RESPONSE_BODY_S, started + timeout_s)
+                ):
+                    await _read_short_body(response)
             except (TimeoutError, httpx.TransportError):
-                pass  # the connection is not used again
+                pass  # the connection is not reused
             return outcome
 
 
-async def _drop(response: httpx.Response) -> None:
-    """Read an answer to its end, if that is near."""
+async def _read_short_body(response: httpx.Response) -> None:
+    """Read a short response to its end."""
     size = 0
     async for part in response.aiter_raw():
         size += len(part)
-        if size > MOST_ANSWER:
+        if size > MAX_RESPONSE_BYTES:
             return
 
 
-class _BadHeader(Exception):
-    """A header that HTTP/1.1 cannot carry. Without its value, which may be secret."""
+class _InvalidHeader(Exception):
+    """A header that HTTP/1.1 cannot carry. Does not contain its value, which may be secret."""
 
 
-def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def _encode(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     if not all(is_header_name(name) and is_header_value(value) for name, value in headers.items()):
-        raise _BadHeader
+        raise _InvalidHeader
     return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
 
 
-def _broken_answer(error: httpx.RemoteProtocolError) -> Outcome:
-    if "disconnected" in str(error):
-        return failed("connection", "The receiver closed the connection before it answered.")
-    return failed("bad_answer", "The receiver's answer was not HTTP.")
+def _protocol_failure(error: httpx.RemoteProtocolError) -> Outcome:
+    if closed_without_response(error):
+        return no_response("connection", "The receiver closed the connection without a response.")
+    return no_response("bad_answer", "The response of the receiver was not HTTP.")
 
 
-def _no_connection(error: BaseException) -> Outcome:
+def _connection_failure(error: BaseException) -> Outcome:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
-            return failed("tls", "No secure connection to the receiver could be made.")
+            return no_response("tls", "No secure connection to the receiver could be established.")
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.ConnectError):
-        return failed("connection", "No connection to the receiver could be made.")
-    return failed("connection", "The connection to the receiver broke.")
+        return no_response("connection", "No connection to the receiver could be established.")
+    return no_response("connection", "The connection to the receiver broke.")

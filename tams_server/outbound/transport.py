@@ -1,31 +1,22 @@
-"""HTTP clients that connect to permitted addresses only: what is checked is what is connected to (DLV-06, DLV-07).
+"""HTTP clients that connect to allowed addresses only (DLV-06, DLV-07).
 
-Each connection looks its host up once, checks every address and connects to one of these as a number, so that no second
-lookup can tell something else. The Host header, the name told to TLS and the certificate's check keep the name. The
-clients follow no redirect, keep no cookie, send no credential of their own, and read no setting of proxies or netrc.
+They follow no redirects, keep no cookies, and ignore proxy settings and netrc.
 """
 
 import contextlib
 import ssl
-import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
 
 import httpcore
 import httpx
 
 from tams_server.outbound.address_rules import AddressRules
-from tams_server.outbound.dns_lookups import Unresolved
+from tams_server.outbound.connections import CONNECT_S, AsyncCheckedBackend, CheckedBackend, MinimumRate
 
 USER_AGENT = "tams-server"
-CONNECT_S = 10.0  # where the caller sets no other limit
-_MOST_DOWNLOADS = 64  # at once
-_MOST_ADDRESSES = 4  # tried for one connection
-
-
-class NotResolved(httpx.ConnectError):
-    """The name has no address now."""
+_MAX_DOWNLOADS = 64  # at once
+_DISCONNECTED = "disconnected"  # in the message of httpcore for a connection closed before any response
 
 
 def sync_client(
@@ -33,27 +24,27 @@ def sync_client(
     *,
     timeout: httpx.Timeout,
     ssl_context: ssl.SSLContext | None = None,
-    slowest: "Pace | None" = None,
+    min_rate: MinimumRate | None = None,
 ) -> httpx.Client:
-    """A client for downloads, one connection each. slowest: how slowly answers may come."""
-    backend = CheckedBackend(rules, slowest)
+    """Return a client for downloads, with one connection each."""
+    backend = CheckedBackend(rules, min_rate)
     pool = httpcore.ConnectionPool(
         ssl_context=ssl_context or httpx.create_ssl_context(),
-        max_connections=_MOST_DOWNLOADS,
+        max_connections=_MAX_DOWNLOADS,
         max_keepalive_connections=0,
         network_backend=backend,
     )
     return httpx.Client(
-        transport=_Transport(pool), timeout=timeout, headers=_headers(), cookies=_no_cookies(), trust_env=False
+        transport=_Transport(pool), timeout=timeout, headers=_default_headers(), cookies=_no_cookies(), trust_env=False
     )
 
 
 def async_client(
     rules: AddressRules, *, connections: int, idle_s: float, ssl_context: ssl.SSLContext | None = None
 ) -> httpx.AsyncClient:
-    """A client for many short requests, without timeouts but for connecting.
+    """Return a client for many short requests, with a timeout for connecting only.
 
-    connections: at most so many at once, idle ones included; idle_s: an idle one is kept for so long.
+    connections: maximum, including idle ones. idle_s: seconds for which an idle connection is kept.
     """
     pool = httpcore.AsyncConnectionPool(
         ssl_context=ssl_context or httpx.create_ssl_context(),
@@ -65,13 +56,13 @@ def async_client(
     return httpx.AsyncClient(
         transport=_AsyncTransport(pool),
         timeout=httpx.Timeout(None, connect=CONNECT_S),
-        headers=_headers(),
+        headers=_default_headers(),
         cookies=_no_cookies(),
         trust_env=False,
     )
 
 
-def _headers() -> dict[str, str]:
+def _default_headers() -> dict[str, str]:
     return {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -79,135 +70,9 @@ def _no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
-class Pace:
-    """The least that a sender must send: `rate` bytes a second on average, once `grace_s` seconds were waited for."""
-
-    def __init__(self, rate: float, grace_s: float) -> None:
-        self.rate = rate
-        self.grace_s = grace_s
-
-
-class CheckedBackend(httpcore.NetworkBackend):
-    """Connections of the synchronous client."""
-
-    def __init__(self, rules: AddressRules, slowest: Pace | None = None) -> None:
-        self._rules = rules
-        self._slowest = slowest
-        self._sockets = httpcore.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Connect within `timeout` seconds, lookup included. Raises RefusedAddress, NotResolved, and httpcore's."""
-        until = _deadline(timeout)
-        try:
-            addresses = self._rules.permitted(host, port, _left(until))[:_MOST_ADDRESSES]
-        except Unresolved as error:
-            raise NotResolved(str(error)) from None
-        for others, address in zip(range(len(addresses) - 1, -1, -1), addresses, strict=True):
-            share = _left(until) / (others + 1)
-            try:
-                stream = self._sockets.connect_tcp(str(address), port, share, local_address, socket_options)
-                return PacedStream(stream, self._slowest) if self._slowest else stream
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if not others:
-                    raise
-        raise httpcore.ConnectError("no address")
-
-    def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
-    ) -> httpcore.NetworkStream:
-        raise httpcore.UnsupportedProtocol("sockets of this machine are not connected to")
-
-
-class AsyncCheckedBackend(httpcore.AsyncNetworkBackend):
-    """Connections of the asynchronous client."""
-
-    def __init__(self, rules: AddressRules) -> None:
-        self._rules = rules
-        self._sockets = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """As that of CheckedBackend."""
-        until = _deadline(timeout)
-        try:
-            addresses = (await self._rules.permitted_async(host, port, _left(until)))[:_MOST_ADDRESSES]
-        except Unresolved as error:
-            raise NotResolved(str(error)) from None
-        for others, address in zip(range(len(addresses) - 1, -1, -1), addresses, strict=True):
-            share = _left(until) / (others + 1)
-            try:
-                return await self._sockets.connect_tcp(str(address), port, share, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if not others:
-                    raise
-        raise httpcore.ConnectError("no address")
-
-    async def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        raise httpcore.UnsupportedProtocol("sockets of this machine are not connected to")
-
-    async def sleep(self, seconds: float) -> None:
-        await self._sockets.sleep(seconds)
-
-
-def _deadline(timeout: float | None) -> float:
-    return time.monotonic() + (CONNECT_S if timeout is None else timeout)
-
-
-def _left(deadline: float) -> float:
-    return max(deadline - time.monotonic(), 0.001)
-
-
-class PacedStream(httpcore.NetworkStream):
-    """A connection that fails as timed out when less comes than its pace asks for, a few bytes at a time or not."""
-
-    def __init__(self, stream: httpcore.NetworkStream, pace: Pace) -> None:
-        self._stream = stream
-        self._pace = pace
-        self._waited_s = 0.0
-        self._received = 0
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        started = time.monotonic()
-        data = self._stream.read(max_bytes, timeout)
-        self._waited_s += time.monotonic() - started
-        self._received += len(data)
-        if data and self._waited_s > self._pace.grace_s and self._received < self._pace.rate * self._waited_s:
-            raise httpcore.ReadTimeout("too slow")
-        return data
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, timeout)
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        return PacedStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._pace)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
 @contextlib.contextmanager
-def _errors_of_httpx() -> Iterator[None]:
-    """httpx has an exception of the same name for each of httpcore."""
+def _httpx_errors() -> Iterator[None]:
+    """Convert exceptions of httpcore to those of httpx, which have the same names."""
     try:
         yield
     except (
@@ -230,9 +95,14 @@ def _to_httpcore(request: httpx.Request) -> httpcore.Request:
     )
 
 
-def _kept(answer: httpcore.Response) -> list[tuple[bytes, bytes]]:
-    """The headers without Location, so that nothing can follow it, nor stumble over what it says."""
-    return [(name, value) for name, value in answer.headers if name.lower() != b"location"]
+def _headers_without_location(response: httpcore.Response) -> list[tuple[bytes, bytes]]:
+    """Drop Location: redirects are not followed, and httpx would fail on an invalid one."""
+    return [(name, value) for name, value in response.headers if name.lower() != b"location"]
+
+
+def closed_without_response(error: httpx.RemoteProtocolError) -> bool:
+    """Return whether the server closed the connection before any response, rather than sent something invalid."""
+    return _DISCONNECTED in str(error)
 
 
 class _Body(httpx.SyncByteStream):
@@ -240,7 +110,7 @@ class _Body(httpx.SyncByteStream):
         self._response = response
 
     def __iter__(self) -> Iterator[bytes]:
-        with _errors_of_httpx():
+        with _httpx_errors():
             yield from self._response.iter_stream()
 
     def close(self) -> None:
@@ -252,7 +122,7 @@ class _AsyncBody(httpx.AsyncByteStream):
         self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _errors_of_httpx():
+        with _httpx_errors():
             async for part in self._response.aiter_stream():
                 yield part
 
@@ -265,9 +135,9 @@ class _Transport(httpx.BaseTransport):
         self._pool = pool
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        with _errors_of_httpx():
-            answer = self._pool.handle_request(_to_httpcore(request))
-        return httpx.Response(answer.status, headers=_kept(answer), stream=_Body(answer))
+        with _httpx_errors():
+            response = self._pool.handle_request(_to_httpcore(request))
+        return httpx.Response(response.status, headers=_headers_without_location(response), stream=_Body(response))
 
     def close(self) -> None:
         self._pool.close()
@@ -278,9 +148,9 @@ class _AsyncTransport(httpx.AsyncBaseTransport):
         self._pool = pool
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        with _errors_of_httpx():
-            answer = await self._pool.handle_async_request(_to_httpcore(request))
-        return httpx.Response(answer.status, headers=_kept(answer), stream=_AsyncBody(answer))
+        with _httpx_errors():
+            response = await self._pool.handle_async_request(_to_httpcore(request))
+        return httpx.Response(response.status, headers=_headers_without_location(response), stream=_AsyncBody(response))
 
     async def aclose(self) -> None:
         await self._pool.aclose()

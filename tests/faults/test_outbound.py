@@ -90,7 +90,7 @@ class TestDelivery:
     def test_request_arrives_as_it_was_given(self) -> None:
         with Receiver() as receiver:
             outcome = post(f"{receiver.url}?a=b#c")
-            assert outcome == Outcome(True, 200, None, "The receiver answered 200 OK.")
+            assert outcome == Outcome(True, 200, None, "The receiver responded with 200 OK.")
             (request,) = receiver.received
             assert (request.method, request.target, request.body) == ("POST", "/hook?a=b", BODY)
             assert request.headers == {
@@ -274,7 +274,7 @@ class TestMisbehaviour:
         with Receiver([drip_body(500)]) as receiver:
             started = time.monotonic()
             assert post(receiver.url, timeout_s=60).status == 500
-            assert time.monotonic() - started < sender_module.ANSWER_S + 5
+            assert time.monotonic() - started < sender_module.RESPONSE_BODY_S + 5
 
     @pytest.mark.behaviour("DLV-08")
     def test_huge_answer_is_not_read(self) -> None:

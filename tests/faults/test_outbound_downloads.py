@@ -1,4 +1,4 @@
-"""Downloads from sources that misbehave, over real connections."""
+"""Downloads from misbehaving sources, over real connections."""
 
 import contextlib
 import time
@@ -35,16 +35,16 @@ def loopback_rules() -> AddressRules:
     return AddressRules(["127.0.0.0/8"])
 
 
-def fetch(url: str, rules: AddressRules | None = None, *, idle_s: float = 10.0, most_bytes: int | None = None) -> bytes:
+def fetch(url: str, rules: AddressRules | None = None, *, idle_s: float = 10.0, max_bytes: int | None = None) -> bytes:
     fetcher = Fetcher(rules or loopback_rules(), idle_s=idle_s)
     try:
-        with fetcher.open(url, most_bytes=most_bytes) as download:
+        with fetcher.open(url, max_bytes=max_bytes) as download:
             return b"".join(download.chunks())
     finally:
         fetcher.close()
 
 
-def test_bytes_and_what_is_told_of_them() -> None:
+def test_download_has_the_declared_size_and_content_type() -> None:
     media = bytes(range(256)) * 1000
     with Receiver([answer(headers={"Content-Type": "video/mp2t"}, body=media)]) as source:
         fetcher = Fetcher(loopback_rules())
@@ -57,7 +57,7 @@ def test_bytes_and_what_is_told_of_them() -> None:
         assert not {"authorization", "cookie"} & request.headers.keys()
 
 
-def test_length_may_be_unknown() -> None:
+def test_size_may_be_unknown() -> None:
     with Receiver([chunked(b"abc", b"def")]) as source, Fetcher(loopback_rules()).open(source.url) as download:
         assert download.size is None
         assert b"".join(download.chunks()) == b"abcdef"
@@ -87,15 +87,15 @@ def test_large_download_is_streamed() -> None:
         pytest.param(drip_body(), id="drip-body"),
     ],
 )
-def test_what_may_pass_is_unavailable(behaviour: Behaviour) -> None:
+def test_temporary_failures_are_unavailable(behaviour: Behaviour) -> None:
     with Receiver([behaviour]) as source:
         started = time.monotonic()
-        with pytest.raises(Unavailable) as refused:
+        with pytest.raises(Unavailable) as caught:
             fetch(f"{source.url}?signature=s3cr3t", idle_s=0.5)
         assert time.monotonic() - started < 5
-        assert refused.value.field == "url"
-        assert source.url in refused.value.message
-        assert "s3cr3t" not in refused.value.message
+        assert caught.value.field == "url"
+        assert source.url in caught.value.message
+        assert "s3cr3t" not in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -106,23 +106,23 @@ def test_what_may_pass_is_unavailable(behaviour: Behaviour) -> None:
         pytest.param(answer(204), "204", id="204"),
         pytest.param(answer(206, body=b"x"), "206", id="206"),
         pytest.param(redirect("http://127.0.0.1/"), "redirects are not followed", id="redirect"),
-        pytest.param(answer(headers={"Content-Encoding": "gzip"}, body=b"x"), "encoded", id="encoded"),
+        pytest.param(answer(headers={"Content-Encoding": "gzip"}, body=b"x"), "content encoding", id="encoded"),
     ],
 )
-def test_what_will_not_pass_is_invalid(behaviour: Behaviour, words: str) -> None:
+def test_permanent_failures_are_invalid(behaviour: Behaviour, words: str) -> None:
     with Receiver([behaviour]) as source, pytest.raises(Invalid, match=words):
         fetch(source.url)
 
 
 @pytest.mark.parametrize("behaviour", [answer(body=b"x" * 101), chunked(b"x" * 50, b"x" * 51)])
-def test_more_bytes_than_asked_for(behaviour: Behaviour) -> None:
+def test_too_many_bytes_are_rejected(behaviour: Behaviour) -> None:
     with Receiver([behaviour]) as source:
         with pytest.raises(Invalid, match="more than 100 bytes"):
-            fetch(source.url, most_bytes=100)
-        assert len(fetch(source.url, most_bytes=101)) == 101
+            fetch(source.url, max_bytes=100)
+        assert len(fetch(source.url, max_bytes=101)) == 101
 
 
-def test_source_that_refuses_or_has_no_address() -> None:
+def test_source_without_connection_or_address_is_unavailable() -> None:
     with refusing_url() as url, pytest.raises(Unavailable, match="no connection"):
         fetch(url)
     with pytest.raises(Unavailable, match="no address"):
@@ -130,21 +130,23 @@ def test_source_that_refuses_or_has_no_address() -> None:
 
 
 @pytest.mark.parametrize("unreachable", [unaccepting_url, silent_url])
-def test_nobody_accepts(unreachable: Callable[[], contextlib.AbstractContextManager[str]]) -> None:
+def test_connection_that_is_not_accepted_is_unavailable(
+    unreachable: Callable[[], contextlib.AbstractContextManager[str]],
+) -> None:
     with unreachable() as url, pytest.raises(Unavailable):
         fetch(url, idle_s=0.3)
 
 
 @pytest.mark.behaviour("HOOK-POST-08")
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "[::ffff:127.0.0.1]", "rebinding.example"])
-def test_refused_address_connects_nowhere(host: str) -> None:
-    with Listener() as listener, pytest.raises(Invalid, match="not at a public address"):
+def test_disallowed_address_is_not_connected_to(host: str) -> None:
+    with Listener() as listener, pytest.raises(Invalid, match="not public"):
         fetch(f"http://{host}:{listener.port}/", AddressRules(resolver=lambda _: ["127.0.0.1"]))
     with pytest.raises(Invalid, match="http://"):
         fetch("file:///etc/passwd")
 
 
-def test_what_fails_inside_is_not_taken_for_the_source() -> None:
+def test_errors_of_the_caller_are_not_attributed_to_the_source() -> None:
     with (
         Receiver([answer(body=b"media")]) as source,
         pytest.raises(httpx.ConnectError, match="of the store"),

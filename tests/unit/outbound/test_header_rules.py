@@ -1,4 +1,4 @@
-"""The header that a webhook may ask for, what Retry-After says, and what outcomes tell."""
+"""The header that a webhook may add, Retry-After, and delivery outcomes."""
 
 import email.utils
 import sys
@@ -7,8 +7,8 @@ import time
 import pytest
 
 from storage.errors import Invalid
-from tams_server.outbound.delivery_outcome import LONGEST_RETRY_AFTER_S, answered, retry_after_s
-from tams_server.outbound.header_rules import LONGEST_NAME, LONGEST_VALUE, check_header
+from tams_server.outbound.delivery_outcome import MAX_RETRY_AFTER_S, outcome_of_response, retry_after_s
+from tams_server.outbound.header_rules import MAX_NAME_CHARS, MAX_VALUE_CHARS, check_header
 
 SECRET = "s3cr3t-value"
 
@@ -25,7 +25,7 @@ SECRET = "s3cr3t-value"
         "X\x00Key",
         "X-Schlüssel",
         "(key)",
-        "a" * (LONGEST_NAME + 1),
+        "a" * (MAX_NAME_CHARS + 1),
         "Host",
         "host",
         "Content-Length",
@@ -43,11 +43,11 @@ SECRET = "s3cr3t-value"
         "HTTP2-Settings",
     ],
 )
-def test_name_is_refused(name: str) -> None:
-    with pytest.raises(Invalid) as refused:
+def test_name_is_rejected(name: str) -> None:
+    with pytest.raises(Invalid) as caught:
         check_header(name, SECRET)
-    assert (refused.value.field, refused.value.behaviour) == ("api_key_name", "HOOK-POST-14")
-    assert SECRET not in refused.value.message
+    assert (caught.value.field, caught.value.behaviour) == ("api_key_name", "HOOK-POST-14")
+    assert SECRET not in caught.value.message
 
 
 @pytest.mark.behaviour("HOOK-POST-14", "HOOK-LIST-06")
@@ -67,14 +67,14 @@ def test_name_is_refused(name: str) -> None:
         f"{SECRET}\u2028",
         f"{SECRET}€",
         f"{SECRET}\ud800",
-        SECRET + "x" * LONGEST_VALUE,
+        SECRET + "x" * MAX_VALUE_CHARS,
     ],
 )
-def test_value_is_refused_and_not_shown(value: str) -> None:
-    with pytest.raises(Invalid) as refused:
+def test_value_is_rejected_and_not_shown(value: str) -> None:
+    with pytest.raises(Invalid) as caught:
         check_header("X-Api-Key", value)
-    assert (refused.value.field, refused.value.behaviour) == ("api_key_value", "HOOK-POST-14")
-    assert SECRET not in refused.value.message
+    assert (caught.value.field, caught.value.behaviour) == ("api_key_value", "HOOK-POST-14")
+    assert SECRET not in caught.value.message
 
 
 @pytest.mark.behaviour("HOOK-POST-14")
@@ -87,7 +87,7 @@ def test_value_is_refused_and_not_shown(value: str) -> None:
         ("Cookie", "session=1; a=b"),
         ("X-Key", "schlüssel"),
         ("X-Key", ""),
-        ("X-Key", "x" * LONGEST_VALUE),
+        ("X-Key", "x" * MAX_VALUE_CHARS),
     ],
 )
 def test_header_is_accepted(name: str, value: str) -> None:
@@ -99,9 +99,9 @@ def test_header_is_accepted(name: str, value: str) -> None:
     [
         ("0", 0.0),
         (" 120 ", 120.0),
-        ("99999999999999999999", LONGEST_RETRY_AFTER_S),
+        ("99999999999999999999", MAX_RETRY_AFTER_S),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER_S),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_RETRY_AFTER_S),
         ("-1", None),
         ("1.5", None),
         ("soon", None),
@@ -136,15 +136,15 @@ def test_retry_after_a_date_is_seconds_from_now() -> None:
         (799, False, "status"),
     ],
 )
-def test_status_decides(status: int, delivered: bool, problem: str | None) -> None:
-    outcome = answered(status, "7")
+def test_outcome_depends_on_the_status(status: int, delivered: bool, problem: str | None) -> None:
+    outcome = outcome_of_response(status, "7")
     assert (outcome.delivered, outcome.status, outcome.problem) == (delivered, status, problem)
     assert str(status) in outcome.summary
     assert outcome.retry_after_s == (None if delivered else 7.0)
 
 
-def test_rules_need_no_http_client() -> None:
-    """The processes that serve the API check webhooks without the cost of loading a client."""
+def test_rules_do_not_import_an_http_client() -> None:
+    """The processes that serve the API check webhooks, and should not pay for loading a client."""
     modules = "tams_server.outbound.address_rules, tams_server.outbound.header_rules"
     code = f"import sys, {modules}; print('httpx' in sys.modules)"
     import subprocess
