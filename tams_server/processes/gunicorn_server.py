@@ -1,6 +1,9 @@
-"""Runs the server: gunicorn with uvicorn workers, and one background worker beside them.
+"""The server: gunicorn with uvicorn workers, plus one background worker.
 
-Everything that can be is loaded in the master before it forks, so that workers start at once and share that memory.
+The master loads the application before it forks, so that workers start quickly and share its memory.
+
+Undocumented members of gunicorn and uvicorn are used in this module only, and checked by
+tests/unit/processes/test_gunicorn_contract.py.
 """
 
 import ctypes
@@ -20,30 +23,39 @@ from gunicorn.glogging import Logger
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
 
+from storage.catalog.service import Identity
 from tams_server.app import Application, create_app
-from tams_server.metrics.counters import process_ended
+from tams_server.metrics.counters import forget_process
 from tams_server.processes.worker import run_worker
 from tams_server.settings import Settings
-from tams_server.wiring import Identity, open_parts
+from tams_server.wiring import open_parts
 
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 GRACE_S = 30
+"""Time that requests in progress have to finish when the server stops."""
 WATCHDOG_S = 120
+"""Time after which gunicorn kills a worker whose event loop is blocked."""
 KEEPALIVE_S = 75
+"""Time for which an idle connection is kept open."""
 _LAST_REQUEST_S = 1.0
-"""How long a connection that is kept alive stays open for a request that may be on its way when the server stops."""
-_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""Time for which idle connections stay open when the server stops, for requests that are already on their way."""
+_RESTART_INTERVAL_S = 1.0
+"""Minimum time between two starts of the background worker."""
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def serve(settings: Settings, identity: Identity) -> None:
-    """Serve until told to stop; ends the process. identity: of the prepared data (tams_server.wiring.prepare), so that
-    processes can take the place of others while the database is away."""
+    """Serve until a signal stops the server, then exit the process.
+
+    identity: of the prepared data (tams_server.wiring.prepare). With it, processes can be replaced even while the
+    database is unavailable.
+    """
     _Gunicorn(settings, identity, create_app(settings, parts=partial(open_parts, settings, identity))).run()
 
 
 class _Gunicorn(BaseApplication):
-    """gunicorn, configured by our settings alone."""
+    """The gunicorn application, configured by our settings only."""
 
     def __init__(self, settings: Settings, identity: Identity, app: Application) -> None:
         self.settings = settings
@@ -64,9 +76,9 @@ class _Gunicorn(BaseApplication):
             "timeout": WATCHDOG_S,
             "keepalive": KEEPALIVE_S,
             "control_socket_disable": True,
-            "child_exit": lambda _arbiter, worker: process_ended(worker.pid),
+            "child_exit": lambda _arbiter, worker: forget_process(worker.pid),
             "post_fork": lambda _arbiter, _worker: _die_with_parent(),
-            "when_ready": _tell,
+            "when_ready": _log_addresses,
         }
         for name, value in options.items():
             self.cfg.set(name, value)
@@ -79,7 +91,10 @@ class _Gunicorn(BaseApplication):
 
 
 class _Connection(HttpToolsProtocol):
-    """One that does not close on a request that is coming in, of which a proxy could not tell what became of it."""
+    """A connection that, when the server stops, still serves a request that is on its way.
+
+    If it were closed at once, a proxy could not know whether the request had been processed.
+    """
 
     _stopping = False
 
@@ -89,7 +104,7 @@ class _Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
-        """Response what is under way, or one more request; then close, and say so in the answer."""
+        """Finish the request in progress, or serve one more, then close. The last response has Connection: close."""
         if self.cycle is None or self.cycle.response_complete:
             self._stopping = True
             self.loop.call_later(_LAST_REQUEST_S, super().shutdown)
@@ -116,11 +131,11 @@ class _Worker(UvicornWorker):
 
     def init_signals(self) -> None:
         super().init_signals()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
 
 class _Logger(Logger):
-    """Leaves the writing to the handlers of the root logger, so that all lines look alike."""
+    """Passes log records to the root logger, so that all lines have the same format."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -131,7 +146,7 @@ class _Logger(Logger):
 
 
 class _Arbiter(Arbiter):
-    """gunicorn's master, which also keeps one background worker alive."""
+    """The gunicorn master, which also keeps one background worker running."""
 
     def __init__(self, app: _Gunicorn) -> None:
         self._settings = app.settings
@@ -143,74 +158,76 @@ class _Arbiter(Arbiter):
         super().__init__(app)
 
     def spawn_worker(self) -> Any:
-        with _signals_held():
+        with _stop_signals_blocked():
             return super().spawn_worker()
 
     def manage_workers(self) -> None:
         super().manage_workers()
-        if not _alive(self._background) and time.monotonic() - self._started_at >= 1:
+        if not _is_running(self._background) and time.monotonic() - self._started_at >= _RESTART_INTERVAL_S:
             if self._background:
-                _log.error("the background worker (%d) has died; starting another", self._background)
+                _log.error("background worker %d ended unexpectedly; starting another", self._background)
             self._started_at = time.monotonic()
             self._background = self._spawn_background()
 
     def stop(self, graceful: bool = True) -> None:
         background, self._background = self._background, 0
-        if _alive(background):
+        if _is_running(background):
             os.kill(background, signal.SIGTERM)
-        super().stop()  # always gracefully: a uvicorn worker does not end at SIGQUIT, which gunicorn would send else
+        super().stop()  # always graceful: otherwise gunicorn sends SIGQUIT, which does not stop a uvicorn worker
         deadline = time.monotonic() + GRACE_S
-        while _alive(background) and time.monotonic() < deadline:
+        while _is_running(background) and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def _spawn_background(self) -> int:
-        with _signals_held():
+        with _stop_signals_blocked():
             pid = os.fork()
             if not pid:
-                self._be_background()
+                self._run_background()
         return pid
 
-    def _be_background(self) -> NoReturn:
+    def _run_background(self) -> NoReturn:
         status = 1
         try:
             for listener in self.LISTENERS:
                 listener.sock.close()
-            _be_child_of_gunicorn(self.SIGNALS)
+            _reset_signals(self.SIGNALS)
             run_worker(self._settings, self._specification, identity=self._identity, metrics=self._metrics)
             status = 0
         except Exception:
-            _log.exception("the background worker failed")
+            _log.exception("background worker failed")
         finally:
             sys.stderr.flush()
             os._exit(status)
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
-    """Around a fork: a signal that comes before the child has its own handlers would only reach gunicorn's, which it
-    inherits and which lead nowhere there. The child lets signals in itself."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+def _stop_signals_blocked() -> Iterator[None]:
+    """Block stop signals around a fork, until the child has installed handlers and unblocks them.
+
+    Until then it has the handlers of the master, which would swallow the signal.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _be_child_of_gunicorn(inherited: list[int]) -> None:
-    """Take back the handlers of signals that were inherited, and end with the parent."""
-    for number in (*inherited, signal.SIGCHLD):
+def _reset_signals(handled: list[int]) -> None:
+    """Restore the default handlers of signals that the master handles, and end with the master."""
+    for number in (*handled, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
     _die_with_parent()
 
 
-def _tell(arbiter: Arbiter) -> None:
+def _log_addresses(arbiter: Arbiter) -> None:
     addresses = ", ".join(map(str, arbiter.LISTENERS))
     _log.info("serving at %s with %d workers", addresses, arbiter.num_workers)
 
 
-def _alive(pid: int) -> bool:
-    """Whether a child is there; one that has ended is taken from the process table."""
+def _is_running(pid: int) -> bool:
+    """Return whether a child is running; reap it if it has ended. pid: 0 if there is none."""
     if not pid:
         return False
     try:
@@ -220,6 +237,6 @@ def _alive(pid: int) -> bool:
 
 
 def _die_with_parent() -> None:
-    """Have Linux end this process when its parent ends, however that ends."""
+    """Make Linux stop this process when its parent ends for whatever reason."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
