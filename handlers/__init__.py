@@ -1,2 +1,4 @@
-"""One module per tag of the specification, one function per operation: each turns a validated call into one call of
-storage, and its result into an answer."""
+"""One module per tag of the specification, one function per operation.
+
+A handler translates a validated call into a call of the catalogue, and its result into a response.
+"""

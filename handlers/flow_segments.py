@@ -1,10 +1,10 @@
-"""Segments of a flow."""
+"""Flow segments."""
 
 from handlers.shared.call import Call, Result
 from handlers.shared.deletion_result import deletion_result
 from handlers.shared.filters import timerange, url_filter
 from handlers.shared.paging import page_request, page_result
-from storage.catalog.segments.segments import SegmentFilter
+from storage.catalog.segments.segment_filter import SegmentFilter
 
 
 def get_flows_flowid_segments(call: Call) -> Result:
@@ -21,7 +21,7 @@ def get_flows_flowid_segments(call: Call) -> Result:
 
 
 def post_flows_flowid_segments(call: Call) -> Result:
-    """201 where all are registered, 200 with those that are not; a single one that is not is refused (SEG-POST-62)."""
+    """201 if all segments are registered, 200 with those that are not. One segment alone is an error (SEG-POST-62)."""
     single = isinstance(call.body, dict)
     items = [call.body] if single else call.body
     failed = call.catalog.segments.register(call.caller, call.path["flowId"], items)
@@ -30,7 +30,7 @@ def post_flows_flowid_segments(call: Call) -> Result:
     if single:
         raise failed[0][1]
     segments = call.catalog.segments
-    return Result(200, {"failed_segments": [segments.failure(item, refusal) for item, refusal in failed]})
+    return Result(200, {"failed_segments": [segments.failed_segment(item, refusal) for item, refusal in failed]})
 
 
 def delete_flows_flowid_segments(call: Call) -> Result:

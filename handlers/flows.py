@@ -1,4 +1,4 @@
-"""Flows, and their members one by one."""
+"""Flows, and their single members."""
 
 from handlers.shared.call import Call, Result
 from handlers.shared.deletion_result import deletion_result
@@ -8,7 +8,7 @@ from handlers.shared.paging import page_request, page_result
 from storage.catalog.flows.flow_filter import FlowFilter
 
 _members = Members(lambda catalog: catalog.flows, "flowId")
-_COLUMNS = (
+_FILTERS = (
     "source_id",
     "format",
     "codec",
@@ -24,7 +24,7 @@ _COLUMNS = (
 def get_flows(call: Call) -> Result:
     query = call.query
     filters = FlowFilter(
-        columns={name: query[name] for name in _COLUMNS if name in query},
+        columns={name: query[name] for name in _FILTERS if name in query},
         collected_by_ids=query.get("collected_by_ids"),
         timerange=timerange(call),
         tags=tag_filter(call),
@@ -34,9 +34,9 @@ def get_flows(call: Call) -> Result:
 
 
 def get_flows_flowid(call: Call) -> Result:
-    within = timerange(call)
-    shown = within if call.query.get("include_timerange") else None
-    return Result(200, call.catalog.flows.get(call.caller, call.path["flowId"], shown))
+    requested = timerange(call)
+    included = requested if call.query.get("include_timerange") else None
+    return Result(200, call.catalog.flows.get(call.caller, call.path["flowId"], included))
 
 
 def put_flows_flowid(call: Call) -> Result:

@@ -1,9 +1,9 @@
-"""Storage for objects to come."""
+"""Allocation of media objects."""
 
 from handlers.shared.call import Call, Result
 
 
 def post_flows_flowid_storage(call: Call) -> Result:
-    """201 with upload requests; no body asks for what `{}` does (STO-02)."""
+    """201 with the upload requests. A missing body means the same as `{}` (STO-02)."""
     allocation = call.catalog.allocation
     return Result(201, allocation.allocate(call.caller, call.path["flowId"], call.body or {}, call.base_url))

@@ -14,11 +14,15 @@ def get_objects(call: Call) -> Result:
 
 
 def post_objects_instances(call: Call) -> Result:
-    """A copy on another backend, or an uncontrolled URL, but not both in one (A53)."""
+    """201 with a copy on another storage backend, or with an uncontrolled URL; not both in one request (A53)."""
     body, objects = call.body, call.catalog.objects
     objects.require(call.path["objectId"])
     if "storage_id" in body and ("url" in body or "label" in body):
-        raise Invalid("give storage_id, or url and label, not both", field="storage_id", behaviour="OBJ-INST-POST-11")
+        raise Invalid(
+            "storage_id must not be given together with url or label",
+            field="storage_id",
+            behaviour="OBJ-INST-POST-11",
+        )
     if "storage_id" in body:
         call.catalog.copies.copy(call.path["objectId"], body["storage_id"])
     else:

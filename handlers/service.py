@@ -4,15 +4,16 @@ from handlers.shared.call import Call, Result
 from handlers.shared.filters import tag_filter
 from handlers.shared.paging import page_request, page_result
 
-_ROOTS = ["service", "flows", "sources", "flow-delete-requests"]
+_ROOT_PATHS = ["service", "flows", "sources", "flow-delete-requests"]
 
 
 def get_root(call: Call) -> Result:
-    return Result(200, _ROOTS)
+    return Result(200, _ROOT_PATHS)
 
 
 def get_service(call: Call) -> Result:
-    return Result(200, call.catalog.service.get())
+    versions = {"api_version": call.api_version, "service_version": call.software_version}
+    return Result(200, call.catalog.service.get() | versions)
 
 
 def post_service(call: Call) -> Result:

@@ -1,4 +1,4 @@
-"""Sources, and their tags, descriptions and labels."""
+"""Sources, and their single members."""
 
 from handlers.shared.call import Call, Result
 from handlers.shared.filters import tag_filter

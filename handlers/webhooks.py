@@ -1,4 +1,4 @@
-"""Webhooks: registered, listed, changed and deleted."""
+"""Webhooks."""
 
 from handlers.shared.call import Call, Result
 from handlers.shared.filters import tag_filter
@@ -18,8 +18,8 @@ def get_webhooks_webhookid(call: Call) -> Result:
 
 
 def put_webhooks(call: Call) -> Result:
-    found = call.catalog.webhooks.replace(call.caller, call.path["webhookId"], call.body, call.base_url)
-    return Result(201, found)
+    replaced = call.catalog.webhooks.replace(call.caller, call.path["webhookId"], call.body, call.base_url)
+    return Result(201, replaced)
 
 
 def delete_webhooks_webhookid(call: Call) -> Result:

@@ -1,4 +1,4 @@
-"""For those who must have an answer soon, be it that there is none: readiness, and metrics."""
+"""Calls with a deadline: a slow call is reported as unavailable. Used for readiness and metrics."""
 
 import threading
 import time
@@ -8,44 +8,47 @@ from typing import Generic, TypeVar
 
 from storage.errors import Unavailable
 
-PATIENCE_S = 8.0
-"""Longer than storage backends are given to answer, shorter than Prometheus waits."""
-_KEPT_S = 1.0
+DEADLINE_S = 8.0
+"""More than a storage backend is given to respond, less than Prometheus waits for a scrape (10 s)."""
+_CACHED_S = 1.0
 
 T = TypeVar("T")
 
 
 class CallWithDeadline(Generic[T]):
-    """The outcome of a call that may hang, asked for by any number of threads: at most one call at a time, kept for a
-    second, and waited for only so long from its start on."""
+    """A call that may hang, shared by any number of threads.
 
-    def __init__(self, call: Callable[[], T], patience_s: float = PATIENCE_S) -> None:
+    At most one call runs at a time. Its outcome, whether a result or an exception, is cached for one second.
+    """
+
+    def __init__(self, call: Callable[[], T], deadline_s: float = DEADLINE_S) -> None:
+        """deadline_s: the longest that any thread waits, counted from the start of the call."""
         self._call = call
-        self._patience_s = patience_s
+        self._deadline_s = deadline_s
         self._lock = threading.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="impatient")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="call-with-deadline")
         self._future: Future[T] | None = None
-        self._began = 0.0
+        self._started = 0.0
         self._ended = 0.0
 
     def get(self) -> T:
-        """Raises what the call raises, and Unavailable where it takes too long."""
-        future, began = self._current()
+        """Return the result of the call. Raises what the call raises, or Unavailable at the deadline."""
+        future, started = self._current_call()
         if not future.done():
             try:
-                future.exception(max(0.0, began + self._patience_s - time.monotonic()))
+                future.exception(max(0.0, started + self._deadline_s - time.monotonic()))
             except TimeoutError:
-                raise Unavailable("the catalogue does not answer at the moment") from None
+                raise Unavailable("the catalogue is not responding") from None
         return future.result()
 
-    def _current(self) -> tuple["Future[T]", float]:
+    def _current_call(self) -> tuple["Future[T]", float]:
         with self._lock:
-            if self._future is None or (self._future.done() and time.monotonic() - self._ended >= _KEPT_S):
-                self._began = time.monotonic()
-                self._future = self._thread.submit(self._timed)
-            return self._future, self._began
+            if self._future is None or (self._future.done() and time.monotonic() - self._ended >= _CACHED_S):
+                self._started = time.monotonic()
+                self._future = self._thread.submit(self._timed_call)
+            return self._future, self._started
 
-    def _timed(self) -> T:
+    def _timed_call(self) -> T:
         try:
             return self._call()
         finally:

@@ -1,6 +1,6 @@
-"""Refusals and failures as HTTP answers: the one place where an exception becomes a status and a problem document.
+"""Errors of HTTP, and the one place where an exception becomes a status and a problem document.
 
-Problem documents follow RFC 9457 and are valid as the specification's error.json too (A61).
+Problem documents follow RFC 9457, and are also valid as the error.json of the specification (A61).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ RETRY_AFTER_S = 5
 
 
 class HttpError(TamsError):
-    """A refusal that only HTTP knows. headers: to be sent with it."""
+    """An error of the HTTP layer. headers: to be sent with the response."""
 
     status = HTTPStatus.BAD_REQUEST
 
@@ -27,33 +27,35 @@ class HttpError(TamsError):
 
 
 class Unauthorized(HttpError):
-    """No credential, or one that is not valid (AUTH-01, AUTH-05)."""
+    """The request has no credential, or an invalid one (AUTH-01, AUTH-05)."""
 
     code = "unauthorized"
     status = HTTPStatus.UNAUTHORIZED
 
 
 class NoSuchPath(HttpError):
+    """This server has no such path."""
+
     code = "not_found"
     status = HTTPStatus.NOT_FOUND
 
 
 class MethodNotAllowed(HttpError):
-    """headers holds Allow (GEN-06)."""
+    """The path does not support the method. headers must have Allow (GEN-06)."""
 
     code = "method_not_allowed"
     status = HTTPStatus.METHOD_NOT_ALLOWED
 
 
 class TooLarge(HttpError):
-    """The body has more bytes than are read. The connection is closed, since the rest of it is not."""
+    """The body exceeds the maximum size. The connection is closed, because the rest of the body is not read."""
 
     code = "too_large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class TooSlow(HttpError):
-    """The body stopped coming. The connection is closed, since the rest of it may still come."""
+    """The client stopped sending the body. The connection is closed, because the rest may still arrive."""
 
     code = "too_slow"
     status = HTTPStatus.REQUEST_TIMEOUT
@@ -64,8 +66,12 @@ class UnsupportedMediaType(HttpError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
+class ClientDisconnected(Exception):
+    """The client disconnected before its request was complete, so that there is nobody to respond to."""
+
+
 class InvalidResponse(Exception):
-    """This server was about to break its own specification; raised only where the settings ask for it (tests)."""
+    """A response of this server violates the specification. Raised only if the settings ask for it, for tests."""
 
 
 _STATUS: tuple[tuple[type[TamsError], HTTPStatus], ...] = (
@@ -79,7 +85,7 @@ _STATUS: tuple[tuple[type[TamsError], HTTPStatus], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An answer that tells of a refusal or a failure. headers: without Content-Type and Content-Length."""
+    """An error response. headers: besides Content-Type and Content-Length."""
 
     status: int
     body: bytes
@@ -87,12 +93,13 @@ class Problem:
 
 
 def problem(error: Exception, path: str, request_id: str) -> Problem:
-    """The answer to `error`. path: of the request, without its query, which may hold a token.
+    """Return the response to `error`.
 
-    What is no TamsError becomes a 500 that says nothing of its cause.
+    path: of the request, without its query, which may contain an access token.
+    Any exception other than a TamsError becomes a 500 that does not reveal its cause.
     """
     if not isinstance(error, TamsError):
-        error = TamsError("the server failed at this request; its log tells more under the request id")
+        error = TamsError(f"internal server error; see the server's log for request id {request_id}")
         return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", error, path, request_id, {})
     if isinstance(error, HttpError):
         return _problem(error.status, error.code, error, path, request_id, error.headers)
@@ -118,13 +125,13 @@ def _problem(
         "behaviour": error.behaviour,
         "request_id": request_id,
     }
-    told = {name: value for name, value in document.items() if value is not None}
-    return Problem(status.value, _encoded(told), headers)
+    given = {name: value for name, value in document.items() if value is not None}
+    return Problem(status.value, _encode(given), headers)
 
 
-def _encoded(document: Mapping[str, object]) -> bytes:
+def _encode(document: Mapping[str, object]) -> bytes:
     try:
         return orjson.dumps(document)
-    except orjson.JSONEncodeError:  # text of the client that is not valid Unicode
+    except orjson.JSONEncodeError:  # text sent by the client that is not valid Unicode
         safe = {k: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for k, v in document.items()}
         return orjson.dumps(safe)

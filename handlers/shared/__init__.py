@@ -1,1 +1,1 @@
-"""What several handlers share; no module here belongs to a tag of the specification."""
+"""Code that several handlers share. No module here belongs to a tag of the specification."""

@@ -1,6 +1,6 @@
-"""What the application hands to a handler, and what it gets back."""
+"""The input and the output of a handler: a validated call, and its result."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,20 +17,21 @@ class _Absent:
 
 
 ABSENT: Final = _Absent()
-"""No body at all, which differs from the JSON value null."""
+"""No body, which differs from the JSON value null."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that passed authentication and validation.
+    """A request that has passed authentication, scope checks and validation.
 
     path: path parameters by name, percent-decoded.
-    query: parameters that were given, by name, as int, bool, str or (comma-separated ones) list[str]; a parameter that
-        was not given is not in it, and one that was given empty is "" or []. Those with a templated name come as one
-        dict under their prefix: {"tag": {"genre": ["news"]}, "tag_exists": {"shot": True}}.
+    query: the parameters given, by name, as int, bool, str or, if comma-separated, list[str]. A parameter given empty
+        is "" or []. Parameters with a templated name are collected in one dict under their prefix:
+        {"tag": {"genre": ["news"]}, "tag_exists": {"shot": True}}.
     body: the parsed JSON document, or ABSENT.
-    base_url: public origin and base path of this server, without a closing slash.
-    target: the path with its query string as the client sent it, from the first slash on, for links to other pages.
+    base_url: public origin and base path of this server, without a trailing slash.
+    target: path and query string as the client sent them, below the base path and without an access token.
+    api_version: version of the specification in force. software_version: version of this server.
     """
 
     catalog: Catalog
@@ -40,12 +41,17 @@ class Call:
     body: Any
     base_url: str
     target: str
+    api_version: str
+    software_version: str
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """status, a JSON document (ABSENT: no body) and headers besides Content-Type and Content-Length."""
+    """The response to a call. body: a JSON document, or ABSENT. headers: besides Content-Type and Content-Length."""
 
     status: int
     body: Any = ABSENT
     headers: dict[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call], Result]

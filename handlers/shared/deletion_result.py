@@ -1,4 +1,4 @@
-"""The answer to a deletion: done, or under way as a flow delete request (DEL-01)."""
+"""The response to a deletion: complete, or in progress as a flow delete request (DEL-01)."""
 
 from typing import Any
 
@@ -6,7 +6,10 @@ from handlers.shared.call import Call, Result
 
 
 def deletion_result(call: Call, request: dict[str, Any] | None) -> Result:
-    """204, or 202 with the request's document and where to watch it (FLOW-DEL-02, AMB-28)."""
+    """Return 204, or 202 with the flow delete request and its location (FLOW-DEL-02, AMB-28).
+
+    request: the document of the flow delete request, or None if the deletion is complete.
+    """
     if request is None:
         return Result(204)
     return Result(202, request, {"Location": f"{call.base_url}/flow-delete-requests/{request['id']}"})

@@ -1,20 +1,20 @@
-"""Query parameters that several operations share, as the filters of storage."""
+"""From query parameters that several operations share to filters of the catalogue."""
 
 from handlers.shared.call import Call
-from storage.catalog.objects.get_urls import UrlFilter
+from storage.catalog.objects.get_urls import GetUrlFilter
 from storage.catalog.tags import TagFilter
 from storage.timerange import ETERNITY, TimeRange, parse_timerange
 
 
 def tag_filter(call: Call, prefix: str = "tag") -> TagFilter:
-    """`tag.{name}` and `tag_exists.{name}`, or those of another prefix (TAGQ-01 to -08)."""
+    """Return the filter of `tag.{name}` and `tag_exists.{name}`, or of another prefix (TAGQ-01 to -08)."""
     return TagFilter(call.query.get(prefix, {}), call.query.get(f"{prefix}_exists", {}))
 
 
-def url_filter(call: Call) -> UrlFilter:
-    """Everything that chooses among get_urls (SEG-GET-22 to -34)."""
+def url_filter(call: Call) -> GetUrlFilter:
+    """Return the filter of get_urls (SEG-GET-22 to -34)."""
     query = call.query
-    return UrlFilter(
+    return GetUrlFilter(
         labels=query.get("accept_get_urls"),
         storage_ids=query.get("accept_storage_ids"),
         presigned=query.get("presigned"),
@@ -24,6 +24,6 @@ def url_filter(call: Call) -> UrlFilter:
 
 
 def timerange(call: Call) -> TimeRange:
-    """The `timerange` parameter; all time where it is absent. Raises storage.errors.Invalid (TR-16)."""
+    """Return the `timerange` parameter, or ETERNITY if it is absent. Raises storage.errors.Invalid (TR-16)."""
     text = call.query.get("timerange")
     return ETERNITY if text is None else parse_timerange(text)

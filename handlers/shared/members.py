@@ -1,17 +1,15 @@
-"""Handlers for one member of a resource at a time (its label, a tag, ...), made for sources and flows alike."""
+"""Handlers for single members of a resource (its label, one tag, ...), shared by sources and flows."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from handlers.shared.call import Call, Result
+from handlers.shared.call import Call, Handler, Result
 from storage.catalog import Catalog
 from storage.catalog.caller import Caller
 
-Handler = Callable[[Call], Result]
-
 
 class Owner(Protocol):
-    """The part of storage.catalog.Sources and Flows that these handlers need."""
+    """What these handlers need of storage.catalog's Sources and Flows."""
 
     def member(self, caller: Caller, id_: str, name: str, /) -> Any: ...
     def set_member(self, caller: Caller, id_: str, name: str, value: Any, /) -> None: ...
@@ -21,14 +19,17 @@ class Owner(Protocol):
 
 
 class Members:
-    """Makes the handlers of one kind of resource. owner: picks it from the catalogue; parameter: names its id."""
+    """Makes the handlers of one kind of resource.
+
+    owner: selects it in the catalogue. parameter: name of the path parameter that holds its id.
+    """
 
     def __init__(self, owner: Callable[[Catalog], Owner], parameter: str) -> None:
         self._owner = owner
         self._parameter = parameter
 
     def get(self, name: str) -> Handler:
-        """GET of the member: 200 with its bare value."""
+        """Return the handler for GET of a member: 200 with its bare value."""
 
         def handler(call: Call) -> Result:
             return Result(200, self._owner(call.catalog).member(call.caller, call.path[self._parameter], name))
@@ -36,7 +37,7 @@ class Members:
         return handler
 
     def put(self, name: str) -> Handler:
-        """PUT of the member: 204."""
+        """Return the handler for PUT of a member: 204."""
 
         def handler(call: Call) -> Result:
             self._owner(call.catalog).set_member(call.caller, call.path[self._parameter], name, call.body)
@@ -45,7 +46,7 @@ class Members:
         return handler
 
     def delete(self, name: str) -> Handler:
-        """DELETE of the member: 204, also where it was not set (A15)."""
+        """Return the handler for DELETE of a member: 204, even if it was not set (A15)."""
 
         def handler(call: Call) -> Result:
             self._owner(call.catalog).set_member(call.caller, call.path[self._parameter], name, None)

@@ -1,4 +1,4 @@
-"""Pages in HTTP: what a request asks for, and the headers that lead to the next page (PAGE-*)."""
+"""Paging in HTTP: the page that a request asks for, and the paging headers of a response (PAGE-*)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ def page_request(call: Call) -> PageRequest:
 
 
 def page_result(call: Call, page: Page, headers: dict[str, str] | None = None) -> Result:
-    """A page with all paging headers (PAGE-01, -02, -07, -10, -11)."""
+    """Return a page with all paging headers (PAGE-01, -02, -07, -10, -11)."""
     counted = {
         "X-Paging-Count": str(len(page.items)),
         "X-Paging-Reverse-Order": "true" if page.reverse else "false",
@@ -23,7 +23,7 @@ def page_result(call: Call, page: Page, headers: dict[str, str] | None = None) -
 
 
 def next_headers(call: Call, limit: int, next_key: str | None) -> dict[str, str]:
-    """The limit in force, and where the next page is if there is one."""
+    """Return the headers with the limit in force and, if there is a next page, its key and link."""
     headers = {"X-Paging-Limit": str(limit)}
     if next_key is not None:
         headers["X-Paging-NextKey"] = next_key
@@ -32,10 +32,10 @@ def next_headers(call: Call, limit: int, next_key: str | None) -> dict[str, str]
 
 
 def _next_url(call: Call, next_key: str) -> str:
-    """The same request for the next page: all that was asked, without the access token (PAGE-05, T26).
+    """Return the URL of the same request for the next page, without the access token (PAGE-05, AUTH-08).
 
-    Built from the parameters as they were understood, with a list's values one by one, so that it holds no comma
-    and no semicolon: some clients split a Link at these.
+    It is built from the parsed parameters, with one parameter for each item of a list, so that it contains neither
+    comma nor semicolon: some clients split the Link header at these.
     """
     pairs = [*_pairs({name: value for name, value in call.query.items() if name != "page"}), ("page", next_key)]
     query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)

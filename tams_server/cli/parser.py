@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser. Parsed options have the function to run in `command`."""
     parser = argparse.ArgumentParser(
         prog="tams-server",
-        description="A Time-addressable Media Store (TAMS) server, API version 8.2.",
+        description="A Time-addressable Media Store (TAMS) server.",
         epilog="Settings are read from TAMS_* environment variables; 'tams-server config' lists them. "
         "'tams-server COMMAND --help' explains a command.",
     )

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from tams_server.metrics.shared_counters import counters_shared
+from tams_server.metrics.shared_counters import share_counters
 from tams_server.settings import Loaded, Settings, shown_settings
 
 _log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ def serve(loaded: Loaded, _options: argparse.Namespace) -> int:
     identity, token = prepare(loaded.settings)
     if token is not None:
         _print_first_token(token, loaded.settings)
-    with counters_shared():
+    with share_counters():
         from tams_server.processes.gunicorn_server import serve as serve_api
 
         serve_api(loaded.settings, identity)

@@ -1,1 +1,1 @@
-"""From an HTTP request to a handler's call, and from the handler's result to an HTTP response."""
+"""The HTTP side of the API: from a request to the call of a handler, and from its result to a response."""

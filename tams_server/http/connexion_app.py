@@ -1,11 +1,13 @@
-"""The Connexion application: its FlaskApp over the 3.0 view, with our routing, security and validation as middlewares.
+"""The Connexion application of the API. The only module that uses Connexion and its internals.
 
-Connexion checks the view, resolves operations to handlers and builds the Flask application. What it would do anew on
-every request (schemas, validators, decorators around each handler, three hops between threads for each answer) is
-done once at start, or in one hop.
+Connexion checks its OpenAPI 3.0 view of the document, resolves each operation to its handler and registers it with
+Flask. Routing, authentication, validation and responses are this server's own, so that schemas, validators and
+decorators are prepared once at start instead of on every request, and each request takes one hop into a thread.
+
+tests/unit/http/test_connexion_contract.py checks the internals of Connexion that this module relies on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,16 +19,15 @@ from connexion.resolver import Resolver
 from connexion.spec import Specification as ConnexionSpecification
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from storage.errors import Invalid
-from tams_server.http.connexion_middlewares import Security, Validation
+from handlers.shared.call import Handler
 from tams_server.http.exchange import Exchange, exchange_of
-from tams_server.http.operation_handlers import Addressed, Handler
 from tams_server.http.responses import ResponseWriter
-from tams_server.http.routing import PathTable, Routing
-from tams_server.http.runtime import Runtime
+from tams_server.http.serving_process import ServingProcess
 from tams_server.specification.connexion_view import connexion_view
 from tams_server.specification.load import Specification
 from tams_server.specification.operations import Operation
+
+Middleware = Callable[[ASGIApp], ASGIApp]
 
 _EXCHANGE = "tams_server.exchange"
 
@@ -34,40 +35,35 @@ _EXCHANGE = "tams_server.exchange"
 def connexion_app(
     specification: Specification,
     handlers: Mapping[str, Handler],
-    addressed: Addressed,
-    runtime: Runtime,
-    table: PathTable,
-    answerer: ResponseWriter,
+    middlewares: Sequence[Middleware],
+    process: ServingProcess,
+    responses: ResponseWriter,
 ) -> ASGIApp:
-    """The ASGI application for all paths of the specification. Fills `table`.
+    """Return the ASGI application that calls the handlers.
 
-    handlers: by operationId. Requests need an exchange in their scope (tams_server.front).
+    handlers: by operationId.
+    middlewares: the outermost first. They must set the operation and the call of the exchange.
     """
-    operations = {operation.id: operation for operation in specification.operations}
     app = FlaskApp(
         __name__,
-        middlewares=[
-            partial(Routing, table=table, operations=operations),
-            partial(Security, runtime=runtime, table=table),
-            partial(Validation, runtime=runtime, addressed=addressed),
-        ],
+        middlewares=list(middlewares),
         server_args={"static_folder": None},
         resolver=Resolver(handlers.__getitem__),
     )
-    make_view = partial(_view, answerer=answerer, operations=operations, addressed=addressed)
-    app.middleware.app = _FlaskASGIApp(runtime, make_view)
+    operations = {operation.id: operation for operation in specification.operations}
+    app.middleware.app = _FlaskASGIApp(process, partial(_view, operations=operations, responses=responses))
     app.add_api(connexion_view(specification.document), base_path="")
-    # Connexion would build the stack with the first request; built now, faults show at start.
+    # Connexion builds the stack on the first request. Built here, errors in it stop the server from starting.
     stack: ASGIApp = app.middleware._build_middleware_stack()[0]
     return stack
 
 
 class _FlaskASGIApp(FlaskASGIApp):
-    """Connexion's Flask application, entered and left with one hop into a thread and back."""
+    """Connexion's Flask application, with one hop into a thread for each request."""
 
-    def __init__(self, runtime: Runtime, make_view: Callable[[AbstractOperation], Any]) -> None:
+    def __init__(self, process: ServingProcess, make_view: Callable[[AbstractOperation], Any]) -> None:
         super().__init__(__name__, {"static_folder": None})
-        self._runtime = runtime
+        self._process = process
         self._make_view = make_view
 
     def add_api(self, specification: ConnexionSpecification, *, name: str | None = None, **kwargs: Any) -> FlaskApi:
@@ -76,12 +72,15 @@ class _FlaskASGIApp(FlaskASGIApp):
         return api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status, headers, body = await self._runtime.in_thread(self._answer, exchange_of(scope))
+        status, headers, body = await self._process.in_thread(self._run_flask, exchange_of(scope))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _answer(self, exchange: Exchange) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        """Run the WSGI application. The path it sees has placeholders for parameters, which the exchange holds."""
+    def _run_flask(self, exchange: Exchange) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Run the WSGI application and return status, headers and body.
+
+        Its path holds the names of the path parameters in place of their values, which are in the exchange.
+        """
         operation = exchange.operation
         assert operation is not None
         environ = {
@@ -125,21 +124,14 @@ class _FlaskApi(FlaskApi):
 
 
 def _view(
-    source: AbstractOperation, *, answerer: ResponseWriter, operations: Mapping[str, Operation], addressed: Addressed
+    source: AbstractOperation, *, operations: Mapping[str, Operation], responses: ResponseWriter
 ) -> Callable[..., flask.Response]:
     handler: Handler = source.function
     operation = operations[source.operation_id]
 
     def view(**_placeholders: str) -> flask.Response:
         exchange: Exchange = flask.request.environ[_EXCHANGE]
-        call = exchange.call
-        assert call is not None
-        try:
-            answer = handler(call)
-        except Invalid:
-            # What only a handler can see to be wrong comes after what is wrong with the resource too (A33).
-            addressed(call, operation.id)
-            raise
-        return answerer.respond(operation, answer)
+        assert exchange.call is not None
+        return responses.respond(operation, handler(exchange.call))
 
     return view

@@ -1,5 +1,6 @@
-"""What the parts of the application know of one request while it passes through them, kept in the ASGI scope."""
+"""The state of one request and its response, shared by the parts of the application through the ASGI scope."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from starlette.types import Scope
@@ -13,11 +14,16 @@ _KEY = "tams_server"
 
 @dataclass(slots=True)
 class Exchange:
-    """raw_path: as the client sent it, percent-encoded, below the base path of the server.
+    """Set by OuterMiddleware:
+    raw_path: the path as the client sent it, percent-encoded, below the base path of the server.
     query_string: as the client sent it.
-    label: what the request counts as in metrics: an operationId, or the name of a part outside the API.
-    operation, raw_parameters: set by routing; raw_parameters are path parameters still percent-encoded.
-    caller: set by security. call: set by validation.
+    base_url: public origin and base path of this server, without a trailing slash.
+
+    Set on the way through the application:
+    label: what the request is counted under in metrics: an operationId, or the label of a path outside the API.
+    operation, raw_parameters: by routing. raw_parameters: path parameters, still percent-encoded.
+    caller: by authentication.
+    path_parameters, call: by validation. path_parameters: percent-decoded.
     """
 
     request_id: str
@@ -28,14 +34,15 @@ class Exchange:
     operation: Operation | None = None
     raw_parameters: dict[str, str] = field(default_factory=dict)
     caller: Caller | None = None
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
     call: Call | None = None
-
-
-def exchange_of(scope: Scope) -> Exchange:
-    """The exchange of a request that came through the front (tams_server.front)."""
-    exchange: Exchange = scope[_KEY]
-    return exchange
 
 
 def start_exchange(scope: Scope, exchange: Exchange) -> None:
     scope[_KEY] = exchange
+
+
+def exchange_of(scope: Scope) -> Exchange:
+    """Return the exchange of a request. Raises KeyError if it did not come through OuterMiddleware."""
+    exchange: Exchange = scope[_KEY]
+    return exchange

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, CORS, HEAD without a body, problem documents for refusals, the access log."""
+"""What every request passes through: request id, CORS, HEAD without a body, problem documents, access log, metrics."""
 
 import logging
 import re
@@ -11,10 +11,10 @@ from urllib.parse import quote, unquote, urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storage.errors import TamsError
-from tams_server.errors import PROBLEM_TYPE, InvalidResponse, problem
-from tams_server.http.authentication import without_token
+from tams_server.errors import PROBLEM_TYPE, ClientDisconnected, InvalidResponse, problem
+from tams_server.http.authentication import strip_access_token
 from tams_server.http.exchange import Exchange, start_exchange
-from tams_server.http.request_bodies import ClientDisconnected, header
+from tams_server.http.headers import header
 from tams_server.logs import request_id_var
 from tams_server.metrics.counters import Metrics
 from tams_server.settings import Settings
@@ -22,22 +22,23 @@ from tams_server.settings import Settings
 _log = logging.getLogger(__name__)
 _access_log = logging.getLogger("tams_server.access")
 
-_SANE_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
-_SANE_HOST = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
-_SANE_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
-_EXPOSED = (
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
+_HOST = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+_PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+_EXPOSED_HEADERS = (
     "Allow, Content-Range, ETag, Accept-Ranges, Last-Modified, Link, Location, Retry-After, WWW-Authenticate, "
     "X-Paging-Count, X-Paging-Limit, X-Paging-NextKey, X-Paging-Reverse-Order, X-Paging-Timerange, X-Request-Id"
 )
 _METHODS = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
-_CORS = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", _EXPOSED.encode()))
+_CORS_HEADERS = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", _EXPOSED_HEADERS.encode()))
 _PREFLIGHT_AGE_S = 7200
+_CLIENT_CLOSED_REQUEST = 499  # nginx uses it for this as well; it only appears in the log and the metrics
 
 
 class OuterMiddleware:
     """The outermost ASGI application.
 
-    allowed: the methods at a raw path of the API as Allow lists them, or None; for OPTIONS.
+    allowed: returns the methods of a raw API path as the Allow header lists them, or None if there is no such path.
     """
 
     def __init__(
@@ -55,27 +56,28 @@ class OuterMiddleware:
         exchange = self._exchange(scope)
         start_exchange(scope, exchange)
         token = request_id_var.set(exchange.request_id)
-        reply = _Reply(send, scope["method"], exchange)
-        self._metrics.request_began()
+        sender = _ResponseSender(send, scope["method"], exchange)
+        self._metrics.start_request()
         try:
-            if scope["method"] == "OPTIONS" and await self._options(scope, exchange, reply):
+            if scope["method"] == "OPTIONS" and await self._respond_to_options(scope, exchange, sender):
                 return
-            await self._app(scope, receive, reply)
+            await self._app(scope, receive, sender)
         except ClientDisconnected:
-            reply.status = 499
+            sender.status = _CLIENT_CLOSED_REQUEST
         except InvalidResponse:
             raise
         except Exception as error:
             if not isinstance(error, TamsError):
                 _log.exception("%s %s failed", scope["method"], exchange.raw_path)
-            if reply.started:
+            if sender.started:
                 raise
-            await self._refuse(error, exchange, reply)
+            response = problem(error, exchange.raw_path, exchange.request_id)
+            await sender.send_all(response.status, {**response.headers, "Content-Type": PROBLEM_TYPE}, response.body)
         finally:
             seconds = time.perf_counter() - started
-            self._metrics.request_ended(exchange.label, scope["method"], reply.status, seconds)
+            self._metrics.end_request(exchange.label, scope["method"], sender.status, seconds)
             if _access_log.isEnabledFor(logging.INFO):
-                _log_access(scope, exchange, reply, seconds)
+                _log_access(scope, exchange, sender, seconds)
             request_id_var.reset(token)
 
     def _exchange(self, scope: Scope) -> Exchange:
@@ -88,7 +90,7 @@ class OuterMiddleware:
                 scope["root_path"] = unquote(prefix)
                 break
         given = header(scope, b"x-request-id")
-        request_id = given if given and _SANE_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         query = scope["query_string"].decode("latin-1")
         return Exchange(request_id, raw_path, query, self._base_url(scope, root_path))
 
@@ -98,15 +100,15 @@ class OuterMiddleware:
         scheme, host = scope.get("scheme", "http"), header(scope, b"host")
         if self._settings.trust_proxy:
             scheme = _first(header(scope, b"x-forwarded-proto"), re.compile("https?")) or scheme
-            host = _first(header(scope, b"x-forwarded-host"), _SANE_HOST) or host
-            root_path = _first(header(scope, b"x-forwarded-prefix"), _SANE_PREFIX) or root_path
-        if host is None or not _SANE_HOST.fullmatch(host):
+            host = _first(header(scope, b"x-forwarded-host"), _HOST) or host
+            root_path = _first(header(scope, b"x-forwarded-prefix"), _PATH_PREFIX) or root_path
+        if host is None or not _HOST.fullmatch(host):
             name, port = scope.get("server") or ("localhost", None)
             host = f"{name}:{port}" if port else name
         return f"{scheme}://{host}{root_path.rstrip('/')}"
 
-    async def _options(self, scope: Scope, exchange: Exchange, reply: "_Reply") -> bool:
-        """Response a preflight (for any path), or OPTIONS of a path of the API. False where neither applies."""
+    async def _respond_to_options(self, scope: Scope, exchange: Exchange, sender: "_ResponseSender") -> bool:
+        """Respond to a CORS preflight for any path, or to OPTIONS for a path of the API. Return whether it was one."""
         allowed = self._allowed(exchange.raw_path)
         preflight = header(scope, b"origin") is not None
         if allowed is None and not preflight:
@@ -120,22 +122,18 @@ class OuterMiddleware:
                 "Access-Control-Max-Age": str(_PREFLIGHT_AGE_S),
                 "Vary": "Access-Control-Request-Headers",
             }
-        await reply.whole(204, headers)
+        await sender.send_all(204, headers)
         return True
 
-    async def _refuse(self, error: Exception, exchange: Exchange, reply: "_Reply") -> None:
-        told = problem(error, exchange.raw_path, exchange.request_id)
-        await reply.whole(told.status, {**told.headers, "Content-Type": PROBLEM_TYPE}, told.body)
 
-
-class _Reply:
-    """The `send` that the application gets: adds the headers that every answer has, and keeps bodies from HEAD."""
+class _ResponseSender:
+    """The `send` passed to the application: adds the common headers, and drops the body of responses to HEAD."""
 
     def __init__(self, send: Send, method: str, exchange: Exchange) -> None:
         self._send = send
-        self._head = method == "HEAD"
+        self._is_head = method == "HEAD"
         self._exchange = exchange
-        self._secret = without_token(exchange.query_string) != exchange.query_string
+        self._has_token_in_url = strip_access_token(exchange.query_string) != exchange.query_string
         self.status = 0
         self.size = 0
         self.started = False
@@ -144,52 +142,52 @@ class _Reply:
         if message["type"] == "http.response.start":
             self.started = True
             self.status = message["status"]
-            message = {**message, "headers": self._completed(message.get("headers", ()))}
+            message = {**message, "headers": self._with_common_headers(message.get("headers", ()))}
         elif message["type"] == "http.response.body":
             self.size += len(message.get("body", b""))
-            if self._head:
+            if self._is_head:
                 message = {**message, "body": b""}
         await self._send(message)
 
-    async def whole(self, status: int, headers: MutableMapping[str, str], body: bytes = b"") -> None:
-        """Send a complete answer."""
+    async def send_all(self, status: int, headers: MutableMapping[str, str], body: bytes = b"") -> None:
+        """Send a complete response."""
         if status != 204:
             headers["Content-Length"] = str(len(body))
-        encoded = [(name.lower().encode("latin-1"), _latin(value)) for name, value in headers.items()]
+        encoded = [(name.lower().encode("latin-1"), _encode_value(value)) for name, value in headers.items()]
         await self({"type": "http.response.start", "status": status, "headers": encoded})
         await self({"type": "http.response.body", "body": body})
 
-    def _completed(self, given: Any) -> list[tuple[bytes, bytes]]:
+    def _with_common_headers(self, given: Any) -> list[tuple[bytes, bytes]]:
         headers = list(given)
         present = {name for name, _ in headers}
-        headers += [pair for pair in _CORS if pair[0] not in present]
+        headers += [pair for pair in _CORS_HEADERS if pair[0] not in present]
         headers.append((b"x-request-id", self._exchange.request_id.encode()))
-        if self._secret and b"cache-control" not in present:
+        if self._has_token_in_url and b"cache-control" not in present:
             headers.append((b"cache-control", b"no-store"))
         return headers
 
 
-def _first(value: str | None, sane: re.Pattern[str]) -> str | None:
-    """The first of a comma-separated list (that of the outermost proxy), where it is what it should be."""
+def _first(value: str | None, pattern: re.Pattern[str]) -> str | None:
+    """Return the first item of a comma-separated list, set by the outermost proxy, if it matches `pattern`."""
     first = value.partition(",")[0].strip() if value else None
-    return first if first and sane.fullmatch(first) else None
+    return first if first and pattern.fullmatch(first) else None
 
 
-def _latin(value: str) -> bytes:
-    """A header value that cannot break the answer, whatever a client put into what it repeats."""
+def _encode_value(value: str) -> bytes:
+    """Encode a header value, which may contain any text sent by a client, so that it cannot end the header."""
     return value.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace")
 
 
-def _log_access(scope: Scope, exchange: Exchange, reply: _Reply, seconds: float) -> None:
-    query = without_token(exchange.query_string)
+def _log_access(scope: Scope, exchange: Exchange, sender: _ResponseSender, seconds: float) -> None:
+    query = strip_access_token(exchange.query_string)
     shown = "" if exchange.raw_path.startswith("/media/") or not query else f"?{query}"
     _access_log.info(
         "%s %s%s %d %d bytes %.1f ms %s",
         scope["method"],
         exchange.raw_path,
         shown,
-        reply.status,
-        reply.size,
+        sender.status,
+        sender.size,
         seconds * 1000,
         exchange.caller.name if exchange.caller else "-",
     )

@@ -1,4 +1,4 @@
-"""From the answer of a handler to a Flask response: checked against the specification, then encoded once."""
+"""From the result of a handler to a Flask response: checked against the specification, then encoded."""
 
 import logging
 import re
@@ -17,52 +17,53 @@ _INTEGER = re.compile(r"-?[0-9]+")
 
 
 class ResponseWriter:
-    """Makes responses. violations: how many answers broke the specification so far, in this process.
-
-    on_violation: told the operationId of each of them.
-    """
+    """violations: how many responses of this process have violated the specification so far."""
 
     def __init__(
-        self, *, fail_on_bad_answer: bool, on_violation: Callable[[str], None] = lambda _operation: None
+        self, *, fail_on_violation: bool, on_violation: Callable[[str], None] = lambda _operation_id: None
     ) -> None:
-        self._fail = fail_on_bad_answer
+        """fail_on_violation: raise instead of sending the response. on_violation: called with the operationId."""
+        self._fail_on_violation = fail_on_violation
         self._on_violation = on_violation
         self.violations = 0
 
-    def respond(self, operation: Operation, answer: Result) -> Response:
-        """The response for an answer. One that breaks the specification is logged and counted, and goes out all the
-        same; where the settings ask for it, InvalidResponse is raised instead."""
-        fault = _fault(operation, answer)
-        if fault is not None:
+    def respond(self, operation: Operation, result: Result) -> Response:
+        """Return the response for a result.
+
+        A response that violates the specification is logged, counted and returned all the same; with
+        fail_on_violation, InvalidResponse is raised instead.
+        """
+        violation = _violation(operation, result)
+        if violation is not None:
             self.violations += 1
             self._on_violation(operation.id)
-            _log.error("answer of %s breaks the specification: %s", operation.id, fault)
-            if self._fail:
-                raise InvalidResponse(f"{operation.id}: {fault}")
-        if answer.body is ABSENT:
-            response = Response(b"", answer.status, answer.headers)
+            _log.error("response of %s violates the specification: %s", operation.id, violation)
+            if self._fail_on_violation:
+                raise InvalidResponse(f"{operation.id}: {violation}")
+        if result.body is ABSENT:
+            response = Response(b"", result.status, result.headers)
             del response.headers["Content-Type"]
             return response
-        return Response(orjson.dumps(answer.body), answer.status, answer.headers, content_type="application/json")
+        return Response(orjson.dumps(result.body), result.status, result.headers, content_type="application/json")
 
 
-def _fault(operation: Operation, answer: Result) -> str | None:
-    """What in `answer` the specification does not allow. Its bodies are checked as objects, before they are encoded."""
-    documented = operation.responses.get(str(answer.status))
-    if documented is None:
-        return f"status {answer.status} is not documented"
-    if documented.body is None:
-        if answer.body is not ABSENT:
-            return f"status {answer.status} is documented without a body"
-    elif answer.body is ABSENT:
-        return f"status {answer.status} is documented with a body"
-    elif not documented.body.is_valid(answer.body):
-        complaint = documented.body.complaint(answer.body)
-        return f"{complaint.field or 'body'}: {complaint.text}" if complaint else "body is invalid"
-    for name, value in answer.headers.items():
-        known = documented.headers.get(name.lower())
-        if known is not None and not known[1].is_valid(_header_value(known[0], value)):
-            return f"header {name}: {value!r} does not meet its schema"
+def _violation(operation: Operation, result: Result) -> str | None:
+    """Return how `result` violates the specification, or None. The body is checked before it is encoded."""
+    declared = operation.responses.get(str(result.status))
+    if declared is None:
+        return f"status {result.status} is not documented"
+    if declared.body is None:
+        if result.body is not ABSENT:
+            return f"status {result.status} is documented without a body"
+    elif result.body is ABSENT:
+        return f"status {result.status} is documented with a body"
+    elif not declared.body.is_valid(result.body):
+        violation = declared.body.violation(result.body)
+        return f"{violation.field or 'body'}: {violation.text}" if violation else "body is invalid"
+    for name, value in result.headers.items():
+        header = declared.headers.get(name.lower())
+        if header is not None and not header[1].is_valid(_header_value(header[0], value)):
+            return f"header {name}: {value!r} does not match its schema"
     return None
 
 

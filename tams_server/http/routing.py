@@ -1,24 +1,20 @@
-"""Finds the operation of a request by its raw path, so that an encoded slash stays inside its part (T31)."""
+"""Routing of API requests to operations, by the raw path: an encoded slash (%2F) is part of a path parameter."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
-from connexion.middleware.abstract import AbstractRoutingAPI, SpecMiddleware
-from connexion.operations import AbstractOperation
-from connexion.spec import Specification
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tams_server.errors import MethodNotAllowed, NoSuchPath
 from tams_server.http.exchange import exchange_of
-from tams_server.http.parameters import decoded
+from tams_server.http.parameters import percent_decode
 from tams_server.specification.operations import Operation
 
 
 @dataclass
 class _Node:
-    """One part of a path: what may follow it, and what can be done there."""
+    """One part of a path: the parts that may follow it, and the operations on the path that ends here, by method."""
 
     parts: dict[str, "_Node"] = field(default_factory=dict)
     parameter: "tuple[str, _Node] | None" = None
@@ -26,18 +22,20 @@ class _Node:
 
     @cached_property
     def allowed(self) -> str:
-        """The value of Allow."""
+        """The value of the Allow header."""
         heads = ["HEAD"] if "GET" in self.operations else []
         return ", ".join([*self.operations, *heads, "OPTIONS"])
 
 
 class PathTable:
-    """All paths of the document, part by part."""
+    """The paths of all operations, as a tree of their parts."""
 
-    def __init__(self) -> None:
+    def __init__(self, operations: Iterable[Operation]) -> None:
         self._root = _Node()
+        for operation in operations:
+            self._add(operation)
 
-    def add(self, operation: Operation) -> None:
+    def _add(self, operation: Operation) -> None:
         node = self._root
         for part in operation.path.split("/")[1:]:
             if part.startswith("{"):
@@ -49,12 +47,12 @@ class PathTable:
         node.operations[operation.method] = operation
 
     def find(self, raw_path: str) -> tuple[_Node, dict[str, str]] | None:
-        """What is at a percent-encoded path, and its parameters as they stand there; None where nothing is."""
+        """Return the node of a percent-encoded path and its path parameters, still encoded; None if there is none."""
         node, parameters = self._root, {}
         for raw in raw_path.split("/")[1:]:
-            known = node.parts.get(raw) or node.parts.get(decoded(raw) or raw)
-            if known is not None:
-                node = known
+            fixed = node.parts.get(raw) or node.parts.get(percent_decode(raw) or raw)
+            if fixed is not None:
+                node = fixed
             elif node.parameter is not None and raw:
                 name, node = node.parameter
                 parameters[name] = raw
@@ -63,28 +61,24 @@ class PathTable:
         return (node, parameters) if node.operations else None
 
     def allowed(self, raw_path: str) -> str | None:
-        """The methods at a path as Allow lists them, or None where nothing is there."""
+        """Return the methods of a path as the Allow header lists them, or None if there is no such path."""
         found = self.find(raw_path)
         return found[0].allowed if found else None
 
-    def refusal(self, raw_path: str, method: str) -> NoSuchPath | MethodNotAllowed:
-        """Why a request has no operation."""
+    def no_operation_error(self, raw_path: str, method: str) -> NoSuchPath | MethodNotAllowed:
+        """Return the error for a request that has no operation."""
         allowed = self.allowed(raw_path)
         if allowed is None:
-            return NoSuchPath(f"there is nothing at {raw_path[:200]}")
-        return MethodNotAllowed(f"{method} is not possible here, only {allowed}", headers={"Allow": allowed})
+            return NoSuchPath(f"the API has no path {raw_path[:200]}")
+        return MethodNotAllowed(f"method {method} is not allowed here, only {allowed}", headers={"Allow": allowed})
 
 
-class Routing(SpecMiddleware):
-    """Connexion middleware: sets the operation of the exchange, or leaves it None where nothing matches."""
+class OperationRouting:
+    """Middleware that sets the operation of the exchange, or leaves it None if path and method match none."""
 
-    def __init__(self, app: ASGIApp, *, table: PathTable, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, app: ASGIApp, *, table: PathTable) -> None:
         self._app = app
         self._table = table
-        self._operations = operations
-
-    def add_api(self, specification: Specification, **kwargs: Any) -> "_RoutingAPI":
-        return _RoutingAPI(specification, table=self._table, by_id=self._operations, **kwargs)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
@@ -95,22 +89,3 @@ class Routing(SpecMiddleware):
             if exchange.operation is not None:
                 exchange.label = exchange.operation.id
         await self._app(scope, receive, send)
-
-
-class _RoutingAPI(AbstractRoutingAPI[Operation]):
-    """Fills the table from the operations that Connexion reads in its view of the document."""
-
-    def __init__(self, *args: Any, table: PathTable, by_id: Mapping[str, Operation], **kwargs: Any) -> None:
-        self._table = table
-        self._by_id = by_id
-        super().__init__(*args, **kwargs)
-
-    def make_operation(self, operation: AbstractOperation) -> Operation:
-        return self._by_id[operation.operation_id]
-
-    @staticmethod
-    def _framework_path_and_name(operation: AbstractOperation, path: str) -> tuple[str, str]:
-        return path, path
-
-    def _add_operation_internal(self, method: str, path: str, operation: Operation, name: str | None = None) -> None:
-        self._table.add(operation)

@@ -1,1 +1,1 @@
-"""The HTTP side of the embedded media store, under /media/."""
+"""The media plane: the HTTP side of the file store, under /media/."""

@@ -1,4 +1,4 @@
-"""Checksums that a client sends with an upload, so that bytes damaged on the way are refused (INT-01, INT-02)."""
+"""Checksums that a client sends with an upload, so that bytes damaged in transit are rejected (INT-01, INT-02)."""
 
 import base64
 import binascii
@@ -38,45 +38,43 @@ _LENGTHS = {_MD5: 16, "x-amz-checksum-sha256": 32, "x-amz-checksum-sha1": 20, "x
 
 
 class Checksums:
-    """The checksums given in `headers` (by lower-case name): Content-MD5, x-amz-checksum-sha256, -sha1 and -crc32.
+    """The checksums in the headers of an upload: Content-MD5, x-amz-checksum-sha256, -sha1 and -crc32.
 
-    Headers of other algorithms are ignored. Raises storage.errors.Invalid for a value that is not base64 of the
-    algorithm's length.
+    Headers of other algorithms are ignored.
     """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        self._wanted = {name: _decoded(name, headers[name]) for name in _LENGTHS if name in headers}
-        self._hashes = {name: make() for name, make in _HASHES.items() if name in self._wanted}
+        """headers: by lower-case name. Raises storage.errors.Invalid for a value that is not valid base64."""
+        self._expected = {name: _decode(name, headers[name]) for name in _LENGTHS if name in headers}
+        self._hashes = {name: make() for name, make in _HASHES.items() if name in self._expected}
 
     def update(self, data: bytes) -> None:
-        """Take in the next bytes."""
-        for running in self._hashes.values():
-            running.update(data)
+        """Add the next bytes of the upload."""
+        for hash_ in self._hashes.values():
+            hash_.update(data)
 
     def verify(self, md5: str) -> None:
-        """Raises storage.errors.Invalid unless every checksum given is that of the bytes, whose MD5 (hex) is `md5`."""
-        found = {_MD5: bytes.fromhex(md5)} | {name: running.digest() for name, running in self._hashes.items()}
-        for name, wanted in self._wanted.items():
-            if found[name] != wanted:
+        """Raises storage.errors.Invalid if a checksum does not match the uploaded bytes. md5: of these, in hex."""
+        actual = {_MD5: bytes.fromhex(md5)} | {name: hash_.digest() for name, hash_ in self._hashes.items()}
+        for name, expected in self._expected.items():
+            if actual[name] != expected:
                 raise Invalid(
-                    f"{name} is {_encoded(wanted)}, and that of the bytes received is {_encoded(found[name])}; "
+                    f"{name} {_encode(expected)} does not match the bytes received ({_encode(actual[name])}); "
                     "nothing was stored",
                     field=name,
                     behaviour="INT-02",
                 )
 
 
-def _decoded(name: str, text: str) -> bytes:
+def _decode(name: str, text: str) -> bytes:
     try:
         value = base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, ValueError):
         value = b""
     if len(value) != _LENGTHS[name]:
-        raise Invalid(
-            f"{name} is {text!r}; it must be {_LENGTHS[name]} bytes in base64", field=name, behaviour="INT-02"
-        )
+        raise Invalid(f"{name} must be {_LENGTHS[name]} bytes in base64, not {text!r}", field=name, behaviour="INT-02")
     return value
 
 
-def _encoded(value: bytes) -> str:
+def _encode(value: bytes) -> str:
     return base64.b64encode(value).decode()

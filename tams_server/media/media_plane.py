@@ -1,7 +1,7 @@
-"""The HTTP side of the embedded media store: PUT, GET and HEAD of objects under /media/, with the manners of S3.
+"""The media plane: PUT, GET and HEAD of the objects of file stores under /media/, with the behaviour of S3.
 
-A presigned URL needs no credentials; a plain one takes those of the API (AUTH-11). Bodies are streamed both ways.
-Several ranges in one request are answered with the whole object.
+A presigned URL needs no credentials; a plain one needs those of the API (AUTH-11). Bodies are streamed in both
+directions. A request for several ranges gets the whole object.
 """
 
 import logging
@@ -18,10 +18,19 @@ from storage.errors import Forbidden, NotFound, TamsError
 from storage.media.filesystem import FileStore
 from storage.media.object_file import ObjectFile
 from storage.media.signing import is_signed, parse_media_path
-from tams_server.errors import MethodNotAllowed
-from tams_server.media.download import READ_BYTES, read
-from tams_server.media.messages import CORS, METHODS, Reply, Request, headers_of, preflight, raw_path_of, refusal
-from tams_server.media.upload import Disconnected, Uploader
+from tams_server.errors import ClientDisconnected, MethodNotAllowed
+from tams_server.http.headers import all_headers
+from tams_server.media.download import READ_BYTES, read_object
+from tams_server.media.messages import (
+    CORS_HEADERS,
+    METHODS,
+    MediaRequest,
+    MediaResponse,
+    error_response,
+    preflight_response,
+    raw_path_of,
+)
+from tams_server.media.upload import Uploader
 
 _log = logging.getLogger(__name__)
 
@@ -38,12 +47,14 @@ def media_plane(
     max_upload_bytes: int | None = None,
     stall_timeout_s: float = 60.0,
 ) -> ASGIApp:
-    """The ASGI application for /media/....
+    """Return the ASGI application for /media/....
 
-    stores: by backend id.
-    authenticate: the caller of a plain URL, or raises tams_server.errors.Unauthorized; runs in a thread.
-    content_type_of: that of an object which the catalogue knows, else None; runs in a thread, for plain uploads only.
-    max_upload_bytes: larger uploads get 413. stall_timeout_s: an upload that sends nothing for so long gets 408.
+    stores: by storage backend id.
+    authenticate: returns the caller of a plain URL, or raises tams_server.errors.Unauthorized. Runs in a thread.
+    content_type_of: returns the content type of an object by id, or None if it is unknown. Runs in a thread, for
+        uploads to plain URLs only.
+    max_upload_bytes: the maximum size of an upload, beyond which it gets 413; None for no limit.
+    stall_timeout_s: the time without any bytes after which an upload gets 408.
     """
     return _MediaPlane(stores, authenticate, content_type_of, max_upload_bytes, stall_timeout_s)
 
@@ -61,47 +72,47 @@ class _MediaPlane:
         self._authenticate = authenticate
         self._content_type_of = content_type_of
         self._uploader = Uploader(self._in_thread, max_upload_bytes, stall_timeout_s)
-        # Threads of its own, so that slow discs do not take those of the API.
+        # Threads of its own, so that slow disks do not exhaust those of the API.
         self._threads = anyio.CapacityLimiter(_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            reply = await self._answer(scope, receive)
-        except Disconnected:
+            response = await self._respond(scope, receive)
+        except ClientDisconnected:
             return
         except TamsError as error:
-            reply = refusal(error, scope)
+            response = error_response(error, scope)
         except Exception as error:
             _log.exception("the media plane failed at %s %s", scope["method"], scope["path"])
-            reply = refusal(error, scope)
-        await self._send(reply, scope["method"], receive, send)
+            response = error_response(error, scope)
+        await self._send(response, scope["method"], receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Reply:
+    async def _respond(self, scope: Scope, receive: Receive) -> MediaResponse:
         method = scope["method"]
-        headers = headers_of(scope)
+        headers = all_headers(scope)
         if method == "OPTIONS":
-            return preflight(headers)
+            return preflight_response(headers)
         if method not in ("GET", "HEAD", "PUT"):
-            raise MethodNotAllowed(f"method {method} is not one of {METHODS}", headers={"Allow": METHODS})
+            raise MethodNotAllowed(f"method {method} is not allowed here, only {METHODS}", headers={"Allow": METHODS})
         backend_id, object_id = parse_media_path(raw_path_of(scope))
         if backend_id not in self._stores:
-            raise NotFound(f"storage backend {backend_id!r} is not one whose media are here")
+            raise NotFound(f"storage backend {backend_id!r} does not exist or is not served from here")
         query = scope["query_string"].decode("latin-1")
-        request = Request(method, headers, query, self._stores[backend_id], object_id)
+        request = MediaRequest(method, headers, query, self._stores[backend_id], object_id)
         if method == "PUT":
-            content_type = await self._permit_writing(request, scope)
+            content_type = await self._authorize_write(request, scope)
             return await self._uploader.put(request, content_type, receive)
-        await self._permit_reading(request, scope)
-        return await self._in_thread(partial(read, request))
+        await self._authorize_read(request, scope)
+        return await self._in_thread(partial(read_object, request))
 
-    async def _permit_reading(self, request: Request, scope: Scope) -> None:
+    async def _authorize_read(self, request: MediaRequest, scope: Scope) -> None:
         if is_signed(request.query):
             request.store.check_signature("GET", request.object_id, request.query)
         else:
             await self._require_scope("read", scope)
 
-    async def _permit_writing(self, request: Request, scope: Scope) -> str:
-        """The content type that the object is to have."""
+    async def _authorize_write(self, request: MediaRequest, scope: Scope) -> str:
+        """Return the content type that the object must have."""
         if is_signed(request.query):
             return request.store.check_signature("PUT", request.object_id, request.query)
         await self._require_scope("write", scope)
@@ -113,29 +124,29 @@ class _MediaPlane:
     async def _require_scope(self, needed: Literal["read", "write"], scope: Scope) -> None:
         caller = await self._in_thread(partial(self._authenticate, scope))
         if not caller.may((needed,)):
-            raise Forbidden(f"{caller.name} lacks the scope tams-api/{needed}")
+            raise Forbidden(f"{caller.name} does not have the scope tams-api/{needed}")
 
-    async def _send(self, reply: Reply, method: str, receive: Receive, send: Send) -> None:
-        headers = reply.headers | CORS
+    async def _send(self, response: MediaResponse, method: str, receive: Receive, send: Send) -> None:
+        headers = response.headers | CORS_HEADERS
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         try:
-            await send({"type": "http.response.start", "status": reply.status, "headers": raw})
-            body = b"" if method == "HEAD" else reply.body
-            await send({"type": "http.response.body", "body": body, "more_body": reply.remaining > 0})
-            if reply.file is not None and reply.remaining:
-                await self._send_rest(reply.file, reply.remaining, receive, send)
+            await send({"type": "http.response.start", "status": response.status, "headers": raw})
+            body = b"" if method == "HEAD" else response.body
+            await send({"type": "http.response.body", "body": body, "more_body": response.remaining > 0})
+            if response.file is not None and response.remaining:
+                await self._send_rest(response.file, response.remaining, receive, send)
         finally:
-            if reply.file is not None:
-                reply.file.close()
+            if response.file is not None:
+                response.file.close()
 
     async def _send_rest(self, file: ObjectFile, remaining: int, receive: Receive, send: Send) -> None:
-        """Sends what follows in `file`, and stops reading it when the client goes away."""
+        """Send the next `remaining` bytes of `file`. Stop reading it if the client disconnects."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
             while remaining:
                 chunk = await self._in_thread(partial(file.read, min(READ_BYTES, remaining)))
                 if not chunk:
-                    raise OSError("the file of an object has become shorter")
+                    raise OSError("the file of an object was truncated while it was being read")
                 remaining -= len(chunk)
                 await send({"type": "http.response.body", "body": chunk, "more_body": remaining > 0})
             tasks.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""Requests, answers and refusals of the media plane, as its modules pass them to each other."""
+"""Requests, responses and errors of the media plane."""
 
 import uuid
 from collections.abc import Mapping
@@ -16,32 +16,32 @@ from tams_server.http.exchange import Exchange, exchange_of
 
 METHODS: Final = "GET, HEAD, PUT, OPTIONS"
 
-CORS: Final = {
+CORS_HEADERS: Final = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "ETag, Content-Length, Content-Range, Accept-Ranges, Last-Modified",
 }
-"""On every answer, refusals included."""
+"""Sent with every response, errors included."""
 
 _PREFLIGHT_AGE_S: Final = 7200
 
 
 class PreconditionFailed(HttpError):
-    """The object is not in the state that the conditions of the request ask for."""
+    """The state of the object does not meet the conditions of the request."""
 
     code = "precondition_failed"
     status = HTTPStatus.PRECONDITION_FAILED
 
 
 class RangeNotSatisfiable(HttpError):
-    """headers holds Content-Range, with the size of the object."""
+    """The requested range is outside the object. headers must have Content-Range, with the size of the object."""
 
     code = "range_not_satisfiable"
     status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A request for one object. headers: by lower-case name; query: as the client sent it."""
+class MediaRequest:
+    """A request for one object. headers: by lower-case name. query: as the client sent it."""
 
     method: str
     headers: Mapping[str, str]
@@ -51,8 +51,11 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """body: its first bytes; the other `remaining` bytes follow from `file`, which is closed after that."""
+class MediaResponse:
+    """A response. headers: by lower-case name.
+
+    body: the whole body, or its first bytes if `remaining` more bytes follow from `file`, which the sender closes.
+    """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -61,39 +64,30 @@ class Reply:
     remaining: int = 0
 
 
-def refusal(error: Exception, scope: Scope) -> Reply:
-    """The answer of application/problem+json to an error."""
-    told = problem(error, scope["path"], request_id_of(scope))
-    headers = {name.lower(): value for name, value in told.headers.items()}
-    fixed = {"content-type": PROBLEM_TYPE, "content-length": str(len(told.body)), "cache-control": "no-store"}
-    return Reply(told.status, headers | fixed, told.body)
+def error_response(error: Exception, scope: Scope) -> MediaResponse:
+    """Return the problem document of an error."""
+    document = problem(error, scope["path"], request_id_of(scope))
+    headers = {name.lower(): value for name, value in document.headers.items()}
+    fixed = {"content-type": PROBLEM_TYPE, "content-length": str(len(document.body)), "cache-control": "no-store"}
+    return MediaResponse(document.status, headers | fixed, document.body)
 
 
-def preflight(headers: Mapping[str, str]) -> Reply:
-    """The answer to OPTIONS: every origin may send every method with every header."""
-    answer = {
+def preflight_response(headers: Mapping[str, str]) -> MediaResponse:
+    """Return the response to OPTIONS: any origin may use any supported method, with any header."""
+    allowed = {
         "allow": METHODS,
         "access-control-allow-methods": METHODS,
         "access-control-max-age": str(_PREFLIGHT_AGE_S),
         "vary": "Access-Control-Request-Headers",
     }
-    asked = headers.get("access-control-request-headers")
-    if asked:
-        answer["access-control-allow-headers"] = asked
-    return Reply(204, answer)
-
-
-def headers_of(scope: Scope) -> dict[str, str]:
-    """By lower-case name; what was sent in several lines is joined by commas."""
-    joined: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return joined
+    requested = headers.get("access-control-request-headers")
+    if requested:
+        allowed["access-control-allow-headers"] = requested
+    return MediaResponse(204, allowed)
 
 
 def raw_path_of(scope: Scope) -> str:
-    """The path as the client sent it (percent-encoded), below the base path of the server."""
+    """Return the percent-encoded path as the client sent it, below the base path of the server."""
     exchange = _exchange_of(scope)
     if exchange is not None:
         return exchange.raw_path
@@ -103,7 +97,7 @@ def raw_path_of(scope: Scope) -> str:
 
 
 def request_id_of(scope: Scope) -> str:
-    """The request id that the front gave, or a new one where there is no front."""
+    """Return the request id set by OuterMiddleware, or a new one without it."""
     exchange = _exchange_of(scope)
     return exchange.request_id if exchange is not None else uuid.uuid4().hex
 

@@ -1,117 +1,121 @@
-"""What one process counts, for Prometheus: requests, answers that break the specification, deliveries, jobs.
+"""Prometheus counters of one process: requests, invalid responses, webhook deliveries and jobs.
 
-Labels have few values, known beforehand: operations by operationId, never by path.
+Every label has a small, fixed set of values: requests are labelled with their operationId, never with their path.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, multiprocess
 
-from tams_server.metrics.shared_counters import are_shared
+from tams_server.metrics.shared_counters import counters_are_shared
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _METHODS = frozenset(("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"))
-_REQUEST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_DELIVERY_S = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0)
+_REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_DELIVERY_BUCKETS_S = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0)
 
 
 class Metrics:
-    """registry: what this process has counted; see `shared` for all processes of a server."""
+    """The counters of this process, in `registry`. `shared` gives those of all processes of a server."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "tams_http_requests",
-            "Requests answered.",
+            "HTTP requests completed.",
             ["operation", "method", "status"],
             registry=self.registry,
         )
         self._seconds = Histogram(
             "tams_http_request_seconds",
-            "Time from a request to the end of its answer.",
+            "Time from receiving a request to the end of its response.",
             ["operation"],
-            buckets=_REQUEST_S,
+            buckets=_REQUEST_BUCKETS_S,
             registry=self.registry,
         )
         self._in_flight = Gauge(
             "tams_http_requests_in_flight",
-            "Requests being answered.",
+            "HTTP requests in progress.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )
-        self._violations = Counter(
+        self._invalid_responses = Counter(
             "tams_answers_breaking_specification",
-            "Answers that broke the specification.",
+            "Responses that do not conform to the API specification.",
             ["operation"],
             registry=self.registry,
         )
         self._deliveries = Counter(
             "tams_deliveries",
-            "Events sent to webhooks, each try counted: delivered or failed.",
+            "Attempts to deliver an event to a webhook, by outcome: delivered or failed.",
             ["event_type", "outcome"],
             registry=self.registry,
         )
         self._dropped = Counter(
             "tams_deliveries_dropped",
-            "Events that were not sent since their webhook had been stopped, changed or deleted.",
+            "Events not delivered because their webhook was disabled, changed or deleted.",
             registry=self.registry,
         )
         self._delivery_seconds = Histogram(
             "tams_delivery_seconds",
-            "Time that receivers took for an event, or to fail.",
-            buckets=_DELIVERY_S,
+            "Duration of an attempt to deliver an event, successful or not.",
+            buckets=_DELIVERY_BUCKETS_S,
             registry=self.registry,
         )
         self._job_runs = Counter(
             "tams_job_runs",
-            "Jobs that were done, failed (to be tried again) or given_up; of deliveries, failures of this server only.",
+            "Job runs by outcome: done, failed (will be retried) or given_up. Deliveries count here only when this "
+            "server is at fault.",
             ["kind", "outcome"],
             registry=self.registry,
         )
-        self._requests_of: dict[tuple[str, str, int], Counter] = {}
-        self._seconds_of: dict[str, Histogram] = {}
+        self._requests_by_labels: dict[tuple[str, str, int], Counter] = {}
+        self._seconds_by_operation: dict[str, Histogram] = {}
 
-    def request_began(self) -> None:
+    def start_request(self) -> None:
         self._in_flight.inc()
 
-    def request_ended(self, operation: str, method: str, status: int, seconds: float) -> None:
-        """operation: the operationId, or a name for what is outside the API. status: 0 where none was sent, which
-        clients see as 500."""
+    def end_request(self, operation: str, method: str, status: int, seconds: float) -> None:
+        """Count a completed request.
+
+        operation: the operationId, or a fixed name for paths outside the API.
+        status: 0 if no response was sent, which counts as 500 because that is what the client receives.
+        """
         self._in_flight.dec()
         method = method if method in _METHODS else "other"
         key = operation, method, status or 500
-        counter = self._requests_of.get(key)
+        counter = self._requests_by_labels.get(key)
         if counter is None:
-            counter = self._requests_of[key] = self._requests.labels(operation, method, str(status or 500))
+            counter = self._requests_by_labels[key] = self._requests.labels(operation, method, str(status or 500))
         counter.inc()
-        histogram = self._seconds_of.get(operation)
+        histogram = self._seconds_by_operation.get(operation)
         if histogram is None:
-            histogram = self._seconds_of[operation] = self._seconds.labels(operation)
+            histogram = self._seconds_by_operation[operation] = self._seconds.labels(operation)
         histogram.observe(seconds)
 
-    def response_violated_specification(self, operation_id: str) -> None:
-        self._violations.labels(operation_id).inc()
+    def count_invalid_response(self, operation_id: str) -> None:
+        self._invalid_responses.labels(operation_id).inc()
 
-    def delivery(self, event_type: str, *, delivered: bool, seconds: float) -> None:
+    def count_delivery_attempt(self, event_type: str, *, delivered: bool, seconds: float) -> None:
         self._deliveries.labels(event_type, "delivered" if delivered else "failed").inc()
         self._delivery_seconds.observe(seconds)
 
-    def delivery_dropped(self) -> None:
+    def count_dropped_delivery(self) -> None:
         self._dropped.inc()
 
-    def job_ran(self, kind: str, outcome: str) -> None:
+    def count_job_run(self, kind: str, outcome: str) -> None:
         """outcome: "done", "failed" or "given_up"."""
         self._job_runs.labels(kind, outcome).inc()
 
     def shared(self) -> CollectorRegistry:
-        """What all processes that count together have counted; without others, this one."""
-        if not are_shared():
+        """Return the counters of all processes that share them, or those of this process if it shares none."""
+        if not counters_are_shared():
             return self.registry
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return registry
 
 
-def process_ended(pid: int) -> None:
-    """Forget what requests a process that has ended was answering; what it has counted stays."""
-    if are_shared():
+def forget_process(pid: int) -> None:
+    """Drop the in-flight requests of a process that has ended; its other counts are kept."""
+    if counters_are_shared():
         multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -1,6 +1,6 @@
-"""Has all processes of one server count together: prometheus_client then keeps its numbers in files that they share.
+"""Sharing of counters between the processes of a server, through files that prometheus_client keeps.
 
-Apart from tams_server.metrics, since it must be done before prometheus_client is imported anywhere.
+A module of its own because `share_counters` must be entered before prometheus_client is imported anywhere.
 """
 
 import fcntl
@@ -17,34 +17,35 @@ _LOCK = "in-use"
 
 
 @contextmanager
-def counters_shared() -> Iterator[None]:
-    """Share numbers between this process and those that it forks, in a folder that is removed at the end."""
-    _remove_abandoned()
-    folder = _make_folder()
+def share_counters() -> Iterator[None]:
+    """Share the counters of this process and of the processes it forks, in a folder that is removed at the end."""
+    _remove_abandoned_folders()
+    folder = _make_locked_folder()
     owner = os.getpid()
     os.environ[_VARIABLE] = str(folder)
     try:
         yield
     finally:
-        # Forked processes leave this block too, on their way out.
+        # Forked processes leave this block as well when they exit.
         if os.getpid() == owner:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def are_shared() -> bool:
+def counters_are_shared() -> bool:
     return _VARIABLE in os.environ
 
 
-def _make_folder() -> Path:
-    """A folder that is locked as long as this process, or one forked off it, lives."""
+def _make_locked_folder() -> Path:
+    """Make a folder that stays locked while this process, or any process forked from it, is alive."""
     made = Path(tempfile.mkdtemp(prefix="." + _PREFIX))
     lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
+    # Renamed only once it is locked, so that no other server takes it for abandoned.
     return made.rename(made.with_name(made.name[1:]))
 
 
-def _remove_abandoned() -> None:
-    """Remove the folders of servers that were killed, whose locks nobody holds any more."""
+def _remove_abandoned_folders() -> None:
+    """Remove the folders of servers that were killed: those whose lock nobody holds."""
     for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)

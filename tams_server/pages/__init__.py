@@ -1,1 +1,1 @@
-"""The pages that are no operation of TAMS: health, API documentation and metrics."""
+"""Pages outside the API: health, API documentation and metrics. They need no credentials."""

@@ -71,7 +71,7 @@ def serving(folder: Path, parts: Callable[[Settings], Parts] | None = None, **se
         assert server.started
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30) as client:
-            yield Running(url, client, app.runtime.parts.catalog, app.specification)
+            yield Running(url, client, app.process.parts.catalog, app.specification)
     finally:
         server.should_exit = True
         thread.join(30)

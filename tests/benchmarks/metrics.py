@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tams_server.metrics.shared_counters import counters_shared
+from tams_server.metrics.shared_counters import share_counters
 
 _ROUNDS = 15
 _REQUESTS = 100
@@ -21,7 +21,7 @@ _TOKEN = b"a-token-of-the-benchmark"
 
 def main() -> None:
     logging.disable(logging.INFO)
-    with tempfile.TemporaryDirectory() as folder, counters_shared():
+    with tempfile.TemporaryDirectory() as folder, share_counters():
         whole, counting = asyncio.run(_measured(Path(folder)))
     print(f"a request {whole * 1e6:.0f} us, counting it {counting * 1e6:.1f} us: {counting / whole:.2%}")
 
@@ -49,15 +49,15 @@ async def _measured(folder: Path) -> tuple[float, float]:
         assert statuses == [200, 200]
 
     async def count() -> None:
-        app.metrics.request_began()
-        app.metrics.request_ended(exchange.label, "GET", 200, 0.0012)
+        app.metrics.start_request()
+        app.metrics.end_request(exchange.label, "GET", 200, 0.0012)
 
     async def nothing() -> None:
         pass
 
     await request()
     seconds = [(await _each(request, _REQUESTS), await _counting(count, nothing)) for _ in range(_ROUNDS)]
-    app.runtime.stop()
+    app.process.stop()
     return min(whole for whole, _ in seconds), min(counting for _, counting in seconds)
 
 

@@ -1,4 +1,4 @@
-"""The application in process: with recording handlers (`stub`, `client`), over real files in a temporary folder."""
+"""The application in process, with handlers that record their calls (`stub`), over files in a temporary folder."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ TOKEN = "token-of-the-tests"
 
 
 class Client:
-    """A synchronous client of an ASGI application, with all rights unless a request says otherwise."""
+    """A synchronous client of an ASGI application, with a token that has every scope."""
 
     def __init__(self, app: Application, stub: StubHandlers) -> None:
         self.app = app
@@ -38,7 +38,7 @@ class Client:
         return self.request("GET", url, **kwargs)
 
     def raw(self, path: bytes, query: bytes = b"") -> tuple[int, bytes]:
-        """GET of bytes that an HTTP client would encode; status and body."""
+        """GET a path and query as raw bytes, which an HTTP client would encode. Returns status and body."""
         messages: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Client:
 
     def close(self) -> None:
         self._runner.run(self._http.aclose())
-        self.app.runtime.stop()
+        self.app.process.stop()
         self._runner.close()
 
 
@@ -81,7 +81,7 @@ def specification() -> Specification:
 
 @pytest.fixture(scope="session")
 def shared_client(specification: Specification, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """One application for all tests that need no settings of their own; they see it through `client` and `stub`."""
+    """One application for all tests without settings of their own, which use it through `client` and `stub`."""
     handlers = StubHandlers(specification.operations, "recording_handlers")
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"), bootstrap_token=TOKEN)
     prepare(settings)
@@ -104,14 +104,14 @@ def stub(client: Client) -> StubHandlers:
 
 @pytest.fixture
 def make_client(specification: Specification, tmp_path: Path) -> Iterator[Callable[..., Client]]:
-    """Applications with settings of their own."""
+    """Make applications with the settings given."""
     clients: list[Client] = []
 
     def make(**settings: Any) -> Client:
         handlers = StubHandlers(specification.operations, f"recording_handlers_{len(clients)}")
-        in_force = Settings(**{"data_dir": tmp_path, "bootstrap_token": TOKEN, **settings})
-        prepare(in_force)
-        clients.append(Client(create_app(in_force, handlers=handlers.package), handlers))
+        chosen = Settings(**{"data_dir": tmp_path, "bootstrap_token": TOKEN, **settings})
+        prepare(chosen)
+        clients.append(Client(create_app(chosen, handlers=handlers.package), handlers))
         return clients[-1]
 
     yield make

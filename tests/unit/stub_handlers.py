@@ -1,35 +1,38 @@
-"""Handlers that only record what they are called with, for every operation of a specification."""
+"""Handlers that only record their calls, for every operation of a specification."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import ModuleType
 
-from handlers.shared.call import Call, Result
-from tams_server.http.operation_handlers import function_name, module_name
+from handlers.shared.call import Call, Handler, Result
+from tams_server.http.operation_handlers import ResourceCheck, function_name, module_name
 from tams_server.specification.operations import Operation
 
 
 class StubHandlers:
-    """A package of handlers. calls: what they were given. answer: what they give, or raise.
-    addressed: what the precondition does."""
+    """A package of handlers.
+
+    calls: the calls so far. result: what every handler returns, or raises. check_resource: the check of the addressed
+    resource.
+    """
 
     def __init__(self, operations: Iterable[Operation], package: str) -> None:
         self.package = package
         self.reset()
-        names = (package, f"{package}.shared", f"{package}.shared.preconditions")
+        names = (package, f"{package}.shared", f"{package}.shared.resource_check")
         self.modules = {name: ModuleType(name) for name in names}
         for operation in operations:
             name = f"{package}.{module_name(operation.tag)}"
             module = self.modules.setdefault(name, ModuleType(name))
             setattr(module, function_name(operation.id), self._handler(operation.id))
-        checks = self.modules[f"{package}.shared.preconditions"]
-        checks.addressed = lambda call, id_: self.addressed(call, id_)  # type: ignore[attr-defined]
+        module = self.modules[f"{package}.shared.resource_check"]
+        module.check_resource = lambda *arguments: self.check_resource(*arguments)  # type: ignore[attr-defined]
         sys.modules.update(self.modules)
 
     def reset(self) -> None:
         self.calls: list[tuple[str, Call]] = []
-        self.answer: Result | Exception = Result(200, {})
-        self.addressed: Callable[[Call, str], None] = lambda _call, _operation_id: None
+        self.result: Result | Exception = Result(200, {})
+        self.check_resource: ResourceCheck = lambda _catalog, _caller, _path, _operation_id: None
 
     def remove(self) -> None:
         for name in self.modules:
@@ -37,14 +40,14 @@ class StubHandlers:
 
     @property
     def call(self) -> Call:
-        """What the last handler was given."""
+        """The last call."""
         return self.calls[-1][1]
 
-    def _handler(self, operation_id: str) -> Callable[[Call], Result]:
+    def _handler(self, operation_id: str) -> Handler:
         def handler(call: Call) -> Result:
             self.calls.append((operation_id, call))
-            if isinstance(self.answer, Exception):
-                raise self.answer
-            return self.answer
+            if isinstance(self.result, Exception):
+                raise self.result
+            return self.result
 
         return handler

@@ -1,4 +1,4 @@
-"""Answers that come soon, whatever hangs."""
+"""Calls with a deadline."""
 
 import threading
 import time
@@ -9,25 +9,25 @@ from storage.errors import Unavailable
 from tams_server.deadline import CallWithDeadline
 
 
-def test_an_outcome_is_kept_for_a_moment() -> None:
+def test_a_result_is_cached_for_a_second() -> None:
     calls: list[int] = []
-    asked = CallWithDeadline(lambda: calls.append(1) or len(calls))
-    assert [asked.get(), asked.get()] == [1, 1]
+    call = CallWithDeadline(lambda: calls.append(1) or len(calls))
+    assert [call.get(), call.get()] == [1, 1]
     time.sleep(1.1)
-    assert asked.get() == 2
+    assert call.get() == 2
 
 
-def test_a_failure_is_told_to_all_who_ask() -> None:
+def test_an_exception_is_raised_for_every_thread_that_waits() -> None:
     def fail() -> None:
-        raise Unavailable("it is away")
+        raise Unavailable("the database is down")
 
-    asked = CallWithDeadline(fail)
+    call = CallWithDeadline(fail)
     for _ in range(2):
-        with pytest.raises(Unavailable, match="it is away"):
-            asked.get()
+        with pytest.raises(Unavailable, match="the database is down"):
+            call.get()
 
 
-def test_nobody_waits_for_a_call_that_hangs_and_there_is_only_one() -> None:
+def test_a_hanging_call_is_unavailable_at_its_deadline_and_is_not_repeated() -> None:
     release, calls = threading.Event(), []
 
     def hang() -> str:
@@ -35,18 +35,18 @@ def test_nobody_waits_for_a_call_that_hangs_and_there_is_only_one() -> None:
         release.wait(30)
         return "done"
 
-    asked = CallWithDeadline(hang, patience_s=0.2)
-    began = time.monotonic()
+    call = CallWithDeadline(hang, deadline_s=0.2)
+    started = time.monotonic()
     for _ in range(5):
-        with pytest.raises(Unavailable, match="does not answer"):
-            asked.get()
-    assert time.monotonic() - began < 2
+        with pytest.raises(Unavailable, match="not responding"):
+            call.get()
+    assert time.monotonic() - started < 2
     assert len(calls) == 1
     release.set()
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
-            assert asked.get() == "done"
+            assert call.get() == "done"
             break
         except Unavailable:
             time.sleep(0.01)

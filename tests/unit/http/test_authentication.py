@@ -1,4 +1,4 @@
-"""Who comes in, and what each scope may do."""
+"""Authentication, and the scopes of operations."""
 
 import base64
 import time
@@ -8,7 +8,7 @@ import pytest
 
 from storage.catalog.credentials import Credentials
 from storage.tables import open_engine
-from tams_server.http.authentication import Authenticator, Presented
+from tams_server.http.authentication import Authenticator, PresentedCredential
 from tests.unit.conftest import TOKEN, Client
 
 FLOW = "10000000-0000-4000-8000-000000000001"
@@ -24,11 +24,11 @@ def status(client: Client, authorization: str | None = None, url: str = "/flows"
 
 
 def credentials(client: Client) -> Credentials:
-    return client.app.runtime.parts.catalog.credentials
+    return client.app.process.parts.catalog.credentials
 
 
 @pytest.mark.behaviour("AUTH-01", "AUTH-02", "AUTH-03", "AUTH-04", "AUTH-09")
-def test_each_of_the_three_ways_lets_in(client: Client) -> None:
+def test_all_three_schemes_are_accepted(client: Client) -> None:
     credentials(client).add_password("jürgen", "p:ä", ["read"])
     assert status(client, f"Bearer {TOKEN}") == 200
     assert status(client, f"bEARER   {TOKEN}") == 200
@@ -39,7 +39,7 @@ def test_each_of_the_three_ways_lets_in(client: Client) -> None:
 
 @pytest.mark.behaviour("AUTH-01", "AUTH-05", "ROOT-03")
 @pytest.mark.parametrize("path", ["/", "/service", "/flows", "/flows/x", "/nothing", "/service/webhooks"])
-def test_nobody_comes_in_without_a_credential(client: Client, path: str) -> None:
+def test_requests_without_a_credential_are_rejected(client: Client, path: str) -> None:
     response = client.without_credentials("GET", path)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"].startswith('Bearer realm="TAMS", Basic realm="TAMS"')
@@ -61,7 +61,7 @@ def test_nobody_comes_in_without_a_credential(client: Client, path: str) -> None
         "",
     ],
 )
-def test_wrong_credentials_are_told_apart_from_none(client: Client, authorization: str) -> None:
+def test_invalid_credentials_differ_from_missing_ones(client: Client, authorization: str) -> None:
     response = client.without_credentials("GET", "/flows", headers={"Authorization": authorization})
     assert response.status_code == 401
     assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
@@ -70,14 +70,14 @@ def test_wrong_credentials_are_told_apart_from_none(client: Client, authorizatio
 
 
 @pytest.mark.behaviour("AUTH-07")
-def test_the_header_wins_over_the_url(client: Client) -> None:
+def test_the_header_takes_precedence_over_the_url(client: Client) -> None:
     reader = credentials(client).add_token("reader", ["read"])
     assert status(client, "Bearer wrong", f"/flows?access_token={TOKEN}") == 401
     assert status(client, f"Bearer {reader}", f"/flows/{FLOW}?access_token={TOKEN}", "DELETE") == 403
     assert status(client, url=f"/flows?access_token={TOKEN}&access_token={reader}") == 401
 
 
-def test_passwords_are_compared_slowly_once_only(client: Client) -> None:
+def test_passwords_are_compared_by_scrypt_only_once(client: Client) -> None:
     credentials(client).add_password("slow", "password", ["read"])
     assert status(client, basic("slow", "password")) == 200
     started = time.perf_counter()
@@ -125,12 +125,12 @@ READ = ["/flows", "/sources", f"/flows/{FLOW}/segments", "/objects/x", "/service
 def test_scopes(client: Client, method: str, path: str, scopes: set[str]) -> None:
     for scope in ("read", "write", "delete", "admin"):
         token = credentials(client).add_token(f"only {scope}", [scope], token=f"token-{scope}")
-        refused = status(client, f"Bearer {token}", path, method) == 403
-        assert refused == (scope not in scopes | {"admin"}), scope
+        rejected = status(client, f"Bearer {token}", path, method) == 403
+        assert rejected == (scope not in scopes | {"admin"}), scope
 
 
 @pytest.mark.behaviour("AUTH-06")
-def test_scope_comes_before_path_and_body(client: Client) -> None:
+def test_scopes_are_checked_before_path_parameters_and_body(client: Client) -> None:
     reader = credentials(client).add_token("reader", ["read"])
     response = client.request("PUT", "/flows/not-an-id", content=b"{", headers={"Authorization": f"Bearer {reader}"})
     assert response.status_code == 403
@@ -138,54 +138,54 @@ def test_scope_comes_before_path_and_body(client: Client) -> None:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Credentials:
+def stored(tmp_path: Path) -> Credentials:
     engine = open_engine(f"sqlite:///{tmp_path / 'catalog.db'}")
     engine.create()
     return Credentials(engine)
 
 
-def test_secrets_are_not_kept(kept: Credentials, tmp_path: Path) -> None:
-    token = kept.add_token("x", ["read"])
-    kept.add_password("user", "correct horse", ["admin"])
-    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
-    assert token.encode() not in stored
-    assert b"correct horse" not in stored
+def test_secrets_are_not_stored(stored: Credentials, tmp_path: Path) -> None:
+    token = stored.add_token("x", ["read"])
+    stored.add_password("user", "correct horse", ["admin"])
+    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert token.encode() not in content
+    assert b"correct horse" not in content
     assert len(token) >= 43
 
 
-def test_expired_tokens_let_nobody_in(kept: Credentials) -> None:
+def test_expired_tokens_are_rejected(stored: Credentials) -> None:
     now = time.time_ns() // 1000
-    authenticator = Authenticator(kept)
-    past = kept.add_token("past", ["read"], expires=now - 1)
-    soon = kept.add_token("soon", ["read"], expires=now + 300_000)
+    authenticator = Authenticator(stored)
+    past = stored.add_token("past", ["read"], expires=now - 1)
+    soon = stored.add_token("soon", ["read"], expires=now + 300_000)
     with pytest.raises(Exception, match="expired"):
-        authenticator.caller(Presented("token", past))
-    assert authenticator.caller(Presented("token", soon)).name == "soon"
+        authenticator.find_caller(PresentedCredential("token", past))
+    assert authenticator.find_caller(PresentedCredential("token", soon)).name == "soon"
     time.sleep(0.35)
     with pytest.raises(Exception, match="expired"):
-        authenticator.caller(Presented("token", soon))
+        authenticator.find_caller(PresentedCredential("token", soon))
 
 
-def test_a_changed_password_replaces_the_old_one(kept: Credentials) -> None:
-    kept.add_password("user", "old", ["read"])
-    kept.add_password("user", "new", ["read"])
-    authenticator = Authenticator(kept)
-    with pytest.raises(Exception, match="not known"):
-        authenticator.caller(Presented("basic", "old", "user"))
-    assert authenticator.caller(Presented("basic", "new", "user")).name == "user"
+def test_a_changed_password_replaces_the_old_one(stored: Credentials) -> None:
+    stored.add_password("user", "old", ["read"])
+    stored.add_password("user", "new", ["read"])
+    authenticator = Authenticator(stored)
+    with pytest.raises(Exception, match="unknown"):
+        authenticator.find_caller(PresentedCredential("basic", "old", "user"))
+    assert authenticator.find_caller(PresentedCredential("basic", "new", "user")).name == "user"
 
 
-def test_adding_the_same_again_changes_nothing(kept: Credentials) -> None:
-    kept.add_password("user", "password", ["read"])
-    before = kept.by_user("user")
-    kept.add_password("user", "password", ["tams-api/read"])
-    assert kept.by_user("user") == before
-    kept.add_token("t", ["read"], token="t")
-    kept.add_token("t", ["write"], token="t")
-    assert kept.by_token("t").scopes == {"write"}  # type: ignore[union-attr]
+def test_adding_the_same_credential_again_changes_nothing(stored: Credentials) -> None:
+    stored.add_password("user", "password", ["read"])
+    before = stored.by_user("user")
+    stored.add_password("user", "password", ["tams-api/read"])
+    assert stored.by_user("user") == before
+    stored.add_token("t", ["read"], token="t")
+    stored.add_token("t", ["write"], token="t")
+    assert stored.by_token("t").scopes == {"write"}  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("scopes", [[], ["everything"], ["read", "tams-api/rule"]])
-def test_unknown_scopes_are_refused(kept: Credentials, scopes: list[str]) -> None:
+def test_unknown_scopes_are_rejected(stored: Credentials, scopes: list[str]) -> None:
     with pytest.raises(Exception, match="scopes"):
-        kept.add_token("x", scopes)
+        stored.add_token("x", scopes)

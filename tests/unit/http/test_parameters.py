@@ -1,4 +1,4 @@
-"""How parameters reach handlers: decoded, converted, absent and empty apart, and refused by name."""
+"""Path and query parameters: decoding, conversion, and errors that name the parameter."""
 
 import pytest
 
@@ -15,23 +15,23 @@ def query(client: Client, stub: StubHandlers, url: str) -> dict[str, object]:
     return dict(stub.call.query)
 
 
-def refused(client: Client, url: str, field: str) -> str:
+def error_detail(client: Client, url: str, field: str) -> str:
     response = client.get(url)
     assert response.status_code == 400, response.text
     assert response.json()["field"] == field
     return str(response.json()["detail"])
 
 
-def test_what_is_not_given_is_not_there(client: Client, stub: StubHandlers) -> None:
+def test_parameters_not_given_are_absent(client: Client, stub: StubHandlers) -> None:
     assert query(client, stub, "/flows") == {}
 
 
-def test_values_have_the_types_of_the_specification(client: Client, stub: StubHandlers) -> None:
+def test_values_have_the_declared_types(client: Client, stub: StubHandlers) -> None:
     given = query(client, stub, f"/flows?limit=7&reverse_order=true&label=a%20b+c&source_id={FLOW}&init_segments=false")
     assert given == {"limit": 7, "reverse_order": True, "label": "a b c", "source_id": FLOW, "init_segments": False}
 
 
-def test_templated_names_become_one_dict_for_each_prefix(client: Client, stub: StubHandlers) -> None:
+def test_templated_names_become_one_dict_per_prefix(client: Client, stub: StubHandlers) -> None:
     given = query(client, stub, "/flows?tag.genre=news,sport&tag.a.b=1&tag_exists.shot=true&tag_exists.x=false")
     assert given == {"tag": {"genre": ["news", "sport"], "a.b": ["1"]}, "tag_exists": {"shot": True, "x": False}}
 
@@ -64,41 +64,41 @@ def test_lists_may_be_repeated(client: Client, stub: StubHandlers) -> None:
     assert given == {"tag": {"x": ["a,b", "c", "d"]}}
 
 
-def test_other_parameters_come_once_only(client: Client) -> None:
-    assert "once" in refused(client, "/flows?limit=1&limit=2", "limit")
-    assert "once" in refused(client, "/flows?label=a&label=a", "label")
-    assert "once" in refused(client, "/flows?tag_exists.x=true&tag_exists.x=true", "tag_exists.x")
+def test_other_parameters_must_be_given_only_once(client: Client) -> None:
+    assert "once" in error_detail(client, "/flows?limit=1&limit=2", "limit")
+    assert "once" in error_detail(client, "/flows?label=a&label=a", "label")
+    assert "once" in error_detail(client, "/flows?tag_exists.x=true&tag_exists.x=true", "tag_exists.x")
 
 
 @pytest.mark.behaviour("TAGQ-11")
 @pytest.mark.parametrize("value", ["a,,b", ",a", "a,"])
-def test_holes_in_lists_are_refused(client: Client, value: str) -> None:
-    assert value in refused(client, f"/flows?tag.x={value}", "tag.x")
+def test_empty_items_in_lists_are_rejected(client: Client, value: str) -> None:
+    assert value in error_detail(client, f"/flows?tag.x={value}", "tag.x")
 
 
 @pytest.mark.behaviour("GEN-12", "TAGQ-09")
 @pytest.mark.parametrize("value", ["True", "1", "yes", "", "true%20"])
 def test_booleans_are_true_or_false(client: Client, value: str) -> None:
-    assert "true or false" in refused(client, f"/flows?reverse_order={value}", "reverse_order")
-    assert "true or false" in refused(client, f"/flows?tag_exists.x={value}", "tag_exists.x")
+    assert "true or false" in error_detail(client, f"/flows?reverse_order={value}", "reverse_order")
+    assert "true or false" in error_detail(client, f"/flows?tag_exists.x={value}", "tag_exists.x")
 
 
 @pytest.mark.behaviour("PAGE-09")
 @pytest.mark.parametrize("value", ["abc", "1.5", "0", "-1", "", "1e3", "%D9%A1", "+1", "0x1"])
-def test_limits_are_whole_numbers_above_zero(client: Client, value: str) -> None:
-    refused(client, f"/flows?limit={value}", "limit")
+def test_limits_must_be_positive_integers(client: Client, value: str) -> None:
+    error_detail(client, f"/flows?limit={value}", "limit")
 
 
 @pytest.mark.behaviour("PAGE-07")
-def test_huge_limits_are_no_error(client: Client, stub: StubHandlers) -> None:
+def test_huge_limits_are_lowered(client: Client, stub: StubHandlers) -> None:
     assert query(client, stub, f"/flows?limit={'9' * 5000}") == {"limit": 2**63 - 1}
 
 
 @pytest.mark.parametrize(
     "pair", ["format=video", "source_id=X", "sort_by=timerange", "codec=a", f"source_id={FLOW}%0A"]
 )
-def test_values_outside_the_schema_are_refused_by_name(client: Client, pair: str) -> None:
-    refused(client, f"/flows?{pair}", pair.partition("=")[0])
+def test_errors_name_the_parameter_that_does_not_match_its_schema(client: Client, pair: str) -> None:
+    error_detail(client, f"/flows?{pair}", pair.partition("=")[0])
 
 
 @pytest.mark.behaviour("GEN-08")
@@ -106,22 +106,22 @@ def test_unknown_parameters_are_ignored(client: Client, stub: StubHandlers) -> N
     assert query(client, stub, "/flows?nobody=knows&nobody=knows&tags.x=1&tag=5&&=&x") == {}
 
 
-def test_a_prefix_without_a_name_is_refused(client: Client) -> None:
-    refused(client, "/flows?tag.=x", "tag.")
+def test_a_prefix_without_a_name_is_rejected(client: Client) -> None:
+    error_detail(client, "/flows?tag.=x", "tag.")
 
 
 @pytest.mark.parametrize("raw", [b"label=%FF", b"label=\xff", b"%FF=1", b"label=%00", b"tag.%00=a", b"x=%80"])
-def test_a_query_that_is_not_text_is_refused(client: Client, raw: bytes) -> None:
+def test_a_query_that_is_not_text_is_rejected(client: Client, raw: bytes) -> None:
     assert client.raw(b"/flows", raw)[0] == 400
 
 
-def test_utf8_need_not_be_encoded(client: Client, stub: StubHandlers) -> None:
+def test_utf8_may_be_unencoded(client: Client, stub: StubHandlers) -> None:
     assert client.raw(b"/flows", "label=é".encode())[0] == 200
     assert stub.call.query == {"label": "é"}
 
 
 @pytest.mark.parametrize("raw", [b"/objects/%FF", b"/objects/\xff", b"/objects/a%00b", b"/objects/%ED%A0%80"])
-def test_a_path_that_is_not_text_leads_nowhere(client: Client, raw: bytes) -> None:
+def test_a_path_that_is_not_text_is_not_found(client: Client, raw: bytes) -> None:
     assert client.raw(raw)[0] == 404
 
 
@@ -155,12 +155,12 @@ def test_fixed_parts_of_paths_may_be_encoded(client: Client, stub: StubHandlers)
 
 @pytest.mark.behaviour("GEN-01")
 @pytest.mark.parametrize("id_", ["x", FLOW.upper().replace("1", "A", 1), FLOW + "0", FLOW + "%0A", FLOW[:-1]])
-def test_ids_that_cannot_be_are_not_found(client: Client, id_: str) -> None:
+def test_invalid_ids_are_not_found(client: Client, id_: str) -> None:
     response = client.get(f"/flows/{id_}")
     assert response.status_code == 404
     assert response.json()["field"] == "flowId"
 
 
 @pytest.mark.parametrize("path", ["/flows/", "//flows", "/objects/", "/objects/a/b", "/nothing", "/flows//segments"])
-def test_other_paths_lead_nowhere(client: Client, path: str) -> None:
+def test_unknown_paths_are_not_found(client: Client, path: str) -> None:
     assert client.raw(path.encode())[0] == 404

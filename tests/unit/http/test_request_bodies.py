@@ -1,14 +1,17 @@
-"""How bodies are read and refused: JSON that can be kept, of the size and type that the server takes."""
+"""Request bodies: size, media type, JSON, and errors that name the member at fault."""
 
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import pytest
 
-from handlers.shared.call import ABSENT, Call
+from handlers.shared.call import ABSENT
+from storage.catalog import Catalog
+from storage.catalog.caller import Caller
 from storage.errors import Forbidden, Invalid, NotFound
 from tests.unit.conftest import TOKEN, Client
 from tests.unit.stub_handlers import StubHandlers
@@ -29,7 +32,7 @@ def put(client: Client, body: Any, path: str = f"/flows/{FLOW}", **headers: str)
     return client.request("PUT", path, content=content, headers=headers)
 
 
-def refusal(client: Client, body: Any, path: str = f"/flows/{FLOW}") -> dict[str, Any]:
+def error_of(client: Client, body: Any, path: str = f"/flows/{FLOW}") -> dict[str, Any]:
     response = put(client, body, path)
     assert response.status_code == 400, response.text
     problem: dict[str, Any] = response.json()
@@ -61,16 +64,16 @@ def test_bare_values_are_documents(client: Client, stub: StubHandlers) -> None:
         "",
     ],
 )
-def test_json_by_any_of_its_names(client: Client, content_type: str) -> None:
+def test_json_media_types_are_accepted(client: Client, content_type: str) -> None:
     assert put(client, VIDEO, **{"Content-Type": content_type}).status_code == 200
 
 
-def test_no_content_type_counts_as_json(client: Client) -> None:
+def test_a_body_without_content_type_is_json(client: Client) -> None:
     assert put(client, VIDEO).status_code == 200
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/json; charset=latin-1", "x"])
-def test_other_types_are_refused(client: Client, content_type: str) -> None:
+def test_other_media_types_are_rejected(client: Client, content_type: str) -> None:
     response = put(client, VIDEO, **{"Content-Type": content_type})
     assert response.status_code == 415
     assert content_type in response.json()["detail"]
@@ -81,45 +84,45 @@ def test_other_types_are_refused(client: Client, content_type: str) -> None:
     "body",
     [b"{", b"\xff", b'{"a": NaN}', b'"\\ud800"', b"[1e400]", b"[" * 100_000, b'{"a":1}x', b"\xef\xbb\xbf{}"],
 )
-def test_what_is_no_json_is_refused(client: Client, body: bytes) -> None:
-    assert "JSON" in refusal(client, body)["detail"]
+def test_invalid_json_is_rejected(client: Client, body: bytes) -> None:
+    assert "JSON" in error_of(client, body)["detail"]
 
 
 @pytest.mark.behaviour("GEN-04")
-def test_an_empty_body_is_refused_where_one_is_needed(client: Client) -> None:
-    assert "empty" in refusal(client, b"")["detail"]
+def test_a_required_body_must_not_be_empty(client: Client) -> None:
+    assert "empty" in error_of(client, b"")["detail"]
 
 
-def test_an_empty_body_is_no_body_where_none_is_needed(client: Client, stub: StubHandlers) -> None:
+def test_an_optional_body_may_be_empty(client: Client, stub: StubHandlers) -> None:
     response = client.request("POST", f"/flows/{FLOW}/storage", headers={"Content-Type": "text/plain"})
     assert response.status_code == 200
     assert stub.call.body is ABSENT
 
 
-def test_deep_nesting_is_refused(client: Client) -> None:
+def test_deep_nesting_is_rejected(client: Client) -> None:
     deep = json.loads("[" * 200 + "]" * 200)
-    assert "deep" in refusal(client, {**VIDEO, "extra": deep})["detail"]
+    assert "deep" in error_of(client, {**VIDEO, "extra": deep})["detail"]
 
 
-def test_text_that_cannot_be_stored_is_refused(client: Client) -> None:
-    assert refusal(client, {**VIDEO, "label": "a\0b"})["detail"].startswith("label: text may not hold")
+def test_text_with_nul_is_rejected(client: Client) -> None:
+    assert error_of(client, {**VIDEO, "label": "a\0b"})["detail"].startswith("label: text must not contain")
 
 
 @pytest.mark.parametrize("number", ["9223372036854775808", "-9223372036854775809", "1e300", "18446744073709551616"])
-def test_numbers_beyond_64_bits_are_refused(client: Client, number: str) -> None:
-    problem = refusal(client, number.encode(), f"/flows/{FLOW}/max_bit_rate")
+def test_numbers_beyond_64_bits_are_rejected(client: Client, number: str) -> None:
+    problem = error_of(client, number.encode(), f"/flows/{FLOW}/max_bit_rate")
     assert "64-bit" in problem["detail"]
     inner = json.dumps(VIDEO).replace("1920", number).encode()
-    assert refusal(client, inner)["field"] == "essence_parameters.frame_width"
+    assert error_of(client, inner)["field"] == "essence_parameters.frame_width"
 
 
 def test_whole_floats_become_integers(client: Client, stub: StubHandlers) -> None:
     put(client, b"5000.0", f"/flows/{FLOW}/max_bit_rate")
     assert repr(stub.call.body) == "5000"
-    assert refusal(client, b"5000.5", f"/flows/{FLOW}/max_bit_rate")["detail"].startswith("the body: 5000.5 must be")
+    assert error_of(client, b"5000.5", f"/flows/{FLOW}/max_bit_rate")["detail"].startswith("the body: 5000.5 must be")
 
 
-def test_too_many_bytes_are_refused_before_they_are_read(client: Client) -> None:
+def test_a_body_that_is_too_large_is_rejected_before_it_is_read(client: Client) -> None:
     response = put(client, b" " * (16 * 2**20 + 1))
     assert response.status_code == 413
     assert response.headers["Connection"] == "close"
@@ -128,27 +131,27 @@ def test_too_many_bytes_are_refused_before_they_are_read(client: Client) -> None
 @pytest.mark.parametrize(
     ("change", "field", "words"),
     [
-        ({"codec": None}, "codec", "is missing"),
-        ({"format": None}, "format", "is missing"),
+        ({"codec": None}, "codec", "is required"),
+        ({"format": None}, "format", "is required"),
         ({"format": "video"}, "format", "must be one of urn:x-nmos:format:video, urn:x-nmos:format:audio"),
-        ({"format": "urn:x-nmos:format:audio"}, "essence_parameters.sample_rate", "is missing"),
+        ({"format": "urn:x-nmos:format:audio"}, "essence_parameters.sample_rate", "is required"),
         ({"container": 5}, "container", "5 must be of type string"),
         ({"generation": -1}, "generation", "-1 must be at least 0"),
         ({"source_id": "x" * 200}, "source_id", '"' + "x" * 56 + "... must match"),
         ({"tags": {"a": [5]}}, "tags.a.0", "5 must be of type string"),
-        ({"created": "yesterday"}, "created", "must have the format date-time"),
+        ({"created": "yesterday"}, "created", "must be in date-time format"),
     ],
 )
-def test_a_refusal_names_field_value_and_rule(client: Client, change: dict[str, Any], field: str, words: str) -> None:
+def test_an_error_names_field_value_and_rule(client: Client, change: dict[str, Any], field: str, words: str) -> None:
     body = {name: value for name, value in {**VIDEO, **change}.items() if value is not None}
-    problem = refusal(client, body)
+    problem = error_of(client, body)
     assert problem["field"] == field
     assert problem["detail"].startswith(field)
     assert words in problem["detail"]
 
 
-def test_a_flow_from_a_profile_is_judged_as_one(client: Client) -> None:
-    problem = refusal(client, {"id": FLOW, "source_id": VIDEO["source_id"], "profile_id": "x"})
+def test_a_flow_with_a_profile_is_validated_as_such(client: Client) -> None:
+    problem = error_of(client, {"id": FLOW, "source_id": VIDEO["source_id"], "profile_id": "x"})
     assert problem["field"] == "profile_id"
 
 
@@ -159,37 +162,37 @@ def test_items_of_a_list_are_named_by_index(client: Client) -> None:
     assert response.json()["field"] == "1.timerange"
 
 
-def test_neither_form_of_a_body_is_told_as_a_type(client: Client) -> None:
+def test_a_body_of_neither_form_is_an_error_of_its_type(client: Client) -> None:
     response = client.request("POST", f"/flows/{FLOW}/segments", json=5)
     assert response.json()["detail"] == "the body: 5 must be of type object or array"
 
 
 @pytest.mark.behaviour("GEN-10")
 @pytest.mark.parametrize("body", [b"{", b"", b"{}", b"[" * 9999])
-def test_a_missing_or_locked_resource_is_told_first(client: Client, stub: StubHandlers, body: bytes) -> None:
-    asked: list[tuple[dict[str, str], str]] = []
+def test_errors_about_the_resource_take_precedence(client: Client, stub: StubHandlers, body: bytes) -> None:
+    checked: list[tuple[dict[str, str], str]] = []
 
-    def missing(call: Call, operation_id: str) -> None:
-        asked.append((dict(call.path), operation_id))
-        raise NotFound("there is no such flow")
+    def missing(_catalog: Catalog, _caller: Caller, path: Mapping[str, str], operation_id: str) -> None:
+        checked.append((dict(path), operation_id))
+        raise NotFound("the flow does not exist")
 
-    def locked(_call: Call, _operation_id: str) -> None:
+    def read_only(_catalog: Catalog, _caller: Caller, _path: Mapping[str, str], _operation_id: str) -> None:
         raise Forbidden("the flow is read-only")
 
-    stub.addressed = missing
+    stub.check_resource = missing
     assert put(client, body).status_code == 404
-    assert asked == [({"flowId": FLOW}, "PUT_flows-flowId")]
-    stub.addressed = locked
+    assert checked == [({"flowId": FLOW}, "PUT_flows-flowId")]
+    stub.check_resource = read_only
     assert put(client, body).status_code == 403
     assert client.get(f"/flows/{FLOW}?include_timerange=x").status_code == 403
     assert not stub.calls
-    stub.answer = Invalid("seen by the handler alone")
+    stub.result = Invalid("found by the handler")
     assert client.get(f"/flows/{FLOW}").status_code == 403
-    stub.addressed = lambda _call, _operation_id: None
+    stub.check_resource = lambda _catalog, _caller, _path, _operation_id: None
     assert client.get(f"/flows/{FLOW}").status_code == 400
 
 
-def test_large_bodies_are_refused_in_good_time(client: Client) -> None:
+def test_large_invalid_bodies_are_rejected_quickly(client: Client) -> None:
     segments = [{"object_id": f"o{i}", "timerange": f"[{i}:0_{i + 1}:0)"} for i in range(20_000)]
     segments[-1]["timerange"] = "x"
     started = time.perf_counter()
@@ -197,12 +200,12 @@ def test_large_bodies_are_refused_in_good_time(client: Client) -> None:
     assert response.json()["field"] == "19999.timerange"
     assert "TimeRange" in response.json()["detail"] or "must match" in response.json()["detail"]
     tags = {f"tag{i}": "x" for i in range(50_000)} | {"last": 5}
-    assert refusal(client, {**VIDEO, "tags": tags})["detail"]
+    assert error_of(client, {**VIDEO, "tags": tags})["detail"]
     assert time.perf_counter() - started < 5
 
 
-def test_a_body_that_stops_coming_is_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tams_server.http.request_bodies.STALL_S", 0.05)
+def test_a_stalled_body_is_rejected(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tams_server.http.request_bodies.STALL_TIMEOUT_S", 0.05)
     messages: list[Any] = []
 
     async def receive() -> Any:

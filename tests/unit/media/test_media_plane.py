@@ -1,4 +1,4 @@
-"""The HTTP side of the embedded media store, in process, on real files."""
+"""The media plane, in process, over files."""
 
 import base64
 import errno
@@ -46,7 +46,7 @@ def open_store(root: Path, timeout_s: int = 300) -> FileStore:
 
 
 def authenticate(scope: Scope) -> Caller:
-    """Lets in who says their name as a bearer token."""
+    """Accept the name of a known caller as bearer token."""
     name = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
     if name not in SCOPES:
         raise Unauthorized("no valid credential", headers={"WWW-Authenticate": "Bearer"})
@@ -68,19 +68,19 @@ def client_of(app: ASGIApp) -> httpx.AsyncClient:
 
 
 def put_url(store: FileStore, object_id: str = "object", content_type: str = TYPE) -> str:
-    return store.upload(object_id, content_type, presigned=True, base_url=BASE).url
+    return store.upload_request(object_id, content_type, presigned=True, base_url=BASE).url
 
 
 def get_url(store: FileStore, object_id: str = "object") -> str:
-    return store.downloads(object_id, presigned=True, base_url=BASE)[0].url
+    return store.download_urls(object_id, presigned=True, base_url=BASE)[0].url
 
 
 def plain_url(store: FileStore, object_id: str = "object") -> str:
-    return store.downloads(object_id, presigned=False, base_url=BASE)[0].url
+    return store.download_urls(object_id, presigned=False, base_url=BASE)[0].url
 
 
 def stored(store: FileStore, data: bytes = DATA, object_id: str = "object", content_type: str = TYPE) -> str:
-    """A URL that reads what was stored."""
+    """Store an object and return a URL that reads it."""
     store.write(object_id, content_type, iter([data]))
     return get_url(store, object_id)
 
@@ -95,7 +95,7 @@ def assert_nothing_kept(store: FileStore, root: Path, object_id: str = "object")
     assert list((root / "incoming").iterdir()) == []
 
 
-def assert_refused(response: httpx.Response, status: int) -> str:
+def assert_error(response: httpx.Response, status: int) -> str:
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["access-control-allow-origin"] == "*"
@@ -109,7 +109,7 @@ def bearer(name: str) -> dict[str, str]:
 
 
 async def exchange(app: ASGIApp, method: str, url: str, received: Iterable[Message], **headers: str) -> list[Message]:
-    """Runs the application on bare ASGI messages and returns what it sent; after `received` nothing ever comes."""
+    """Run the application on ASGI messages and return what it sent. After `received`, it waits for ever."""
     parsed = httpx.URL(url)
     messages = iter(received)
     sent: list[Message] = []
@@ -149,10 +149,12 @@ def body(data: bytes, more: bool = True) -> Message:
 async def test_uploaded_bytes_come_back_for_every_id(
     store: FileStore, client: httpx.AsyncClient, object_id: str
 ) -> None:
-    upload = store.upload(object_id, TYPE, presigned=True, base_url=BASE)
-    answer = await client.put(upload.url, content=DATA, headers={"content-type": upload.content_type, **upload.headers})
+    upload = store.upload_request(object_id, TYPE, presigned=True, base_url=BASE)
+    response = await client.put(
+        upload.url, content=DATA, headers={"content-type": upload.content_type, **upload.headers}
+    )
     etag = f'"{hashlib.md5(DATA).hexdigest()}"'
-    assert (answer.status_code, answer.content, answer.headers["etag"]) == (200, b"", etag)
+    assert (response.status_code, response.content, response.headers["etag"]) == (200, b"", etag)
     for method in ("GET", "HEAD"):
         got = await client.request(method, get_url(store, object_id))
         assert got.status_code == 200
@@ -201,9 +203,9 @@ async def test_replacing_upload(store: FileStore, client: httpx.AsyncClient) -> 
 async def test_no_credentials(store: FileStore, client: httpx.AsyncClient) -> None:
     stored(store)
     for method in ("GET", "HEAD", "PUT"):
-        answer = await client.request(method, plain_url(store), headers={"content-type": TYPE})
-        assert answer.status_code == 401
-        assert answer.headers["www-authenticate"] == "Bearer"
+        response = await client.request(method, plain_url(store), headers={"content-type": TYPE})
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize(("name", "status"), [("reader", 200), ("chief", 200), ("writer", 403), ("deleter", 403)])
@@ -219,16 +221,16 @@ async def test_writing_a_plain_url_needs_scope_write(
     store: FileStore, client: httpx.AsyncClient, name: str, status: int
 ) -> None:
     url = plain_url(store, "known/object")
-    answer = await client.put(url, content=DATA, headers={"content-type": "video/mp4", **bearer(name)})
-    assert answer.status_code == status
+    response = await client.put(url, content=DATA, headers={"content-type": "video/mp4", **bearer(name)})
+    assert response.status_code == status
     assert (store.stat("known/object") is not None) == (status == 200)
 
 
 async def test_plain_upload_of_an_object_that_was_never_allocated(
     store: FileStore, client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    answer = await client.put(plain_url(store), content=DATA, headers={"content-type": TYPE, **bearer("writer")})
-    assert "'object'" in assert_refused(answer, 404)
+    response = await client.put(plain_url(store), content=DATA, headers={"content-type": TYPE, **bearer("writer")})
+    assert "'object'" in assert_error(response, 404)
     assert_nothing_kept(store, tmp_path)
 
 
@@ -236,8 +238,8 @@ async def test_plain_upload_takes_the_content_type_of_the_catalogue(
     store: FileStore, client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     url = plain_url(store, "known/object")
-    answer = await client.put(url, content=DATA, headers={"content-type": TYPE, **bearer("writer")})
-    assert "video/mp4" in assert_refused(answer, 400)
+    response = await client.put(url, content=DATA, headers={"content-type": TYPE, **bearer("writer")})
+    assert "video/mp4" in assert_error(response, 400)
     assert_nothing_kept(store, tmp_path, "known/object")
 
 
@@ -252,9 +254,9 @@ async def test_expired_url(tmp_path: Path) -> None:
     store = open_store(tmp_path, timeout_s=-1000)
     url = stored(store)
     async with client_of(plane(store)) as client:
-        assert "expired" in assert_refused(await client.get(url), 403)
-        answer = await client.put(put_url(store), content=b"new", headers={"content-type": TYPE})
-        assert "expired" in assert_refused(answer, 403)
+        assert "expired" in assert_error(await client.get(url), 403)
+        response = await client.put(put_url(store), content=b"new", headers={"content-type": TYPE})
+        assert "expired" in assert_error(response, 403)
     assert read(store) == DATA
 
 
@@ -274,14 +276,14 @@ async def test_changed_presigned_url(
 ) -> None:
     url = put_url(store).replace(old, new, 1)
     for content_type in ("video/mp2t", "audio/mp2t"):
-        assert_refused(await client.put(url, content=DATA, headers={"content-type": content_type}), 403)
+        assert_error(await client.put(url, content=DATA, headers={"content-type": content_type}), 403)
     assert_nothing_kept(store, tmp_path)
 
 
 async def test_signature_is_for_one_method(store: FileStore, client: httpx.AsyncClient) -> None:
     stored(store)
-    assert_refused(await client.get(put_url(store)), 403)
-    assert_refused(await client.put(get_url(store), content=b"x", headers={"content-type": TYPE}), 403)
+    assert_error(await client.get(put_url(store)), 403)
+    assert_error(await client.put(get_url(store), content=b"x", headers={"content-type": TYPE}), 403)
     assert read(store) == DATA
 
 
@@ -297,10 +299,10 @@ async def test_content_type_is_compared_without_case_and_parameters(
 
 
 async def test_wrong_content_type(store: FileStore, client: httpx.AsyncClient, tmp_path: Path) -> None:
-    answer = await client.put(put_url(store), content=DATA, headers={"content-type": "video/mp4"})
-    detail = assert_refused(answer, 400)
+    response = await client.put(put_url(store), content=DATA, headers={"content-type": "video/mp4"})
+    detail = assert_error(response, 400)
     assert "'video/mp4'" in detail and f"'{TYPE}'" in detail
-    assert f"'{TYPE}'" in assert_refused(await client.put(put_url(store), content=DATA), 400)
+    assert f"'{TYPE}'" in assert_error(await client.put(put_url(store), content=DATA), 400)
     assert_nothing_kept(store, tmp_path)
 
 
@@ -311,8 +313,8 @@ async def test_size_limit(store: FileStore, tmp_path: Path) -> None:
 
     async with client_of(plane(store, max_upload_bytes=1000)) as client:
         exact: dict[str, Any] = {"headers": {"content-type": TYPE}}
-        assert_refused(await client.put(put_url(store), content=b"x" * 1001, **exact), 413)
-        assert_refused(await client.put(put_url(store), content=chunks(), **exact), 413)
+        assert_error(await client.put(put_url(store), content=b"x" * 1001, **exact), 413)
+        assert_error(await client.put(put_url(store), content=chunks(), **exact), 413)
         assert_nothing_kept(store, tmp_path)
         assert (await client.put(put_url(store), content=b"x" * 1000, **exact)).status_code == 200
 
@@ -335,11 +337,11 @@ async def test_checksums_are_verified(store: FileStore, client: httpx.AsyncClien
     data = os.urandom(2_500_000)
     headers = {"content-type": TYPE}
     for wrong in (checksum(name, data[1:]), "nonsense!", ""):
-        answer = await client.put(put_url(store), content=data, headers={name: wrong, **headers})
-        assert name in assert_refused(answer, 400)
+        response = await client.put(put_url(store), content=data, headers={name: wrong, **headers})
+        assert name in assert_error(response, 400)
         assert_nothing_kept(store, tmp_path)
-    answer = await client.put(put_url(store), content=data, headers={name: checksum(name, data), **headers})
-    assert answer.status_code == 200
+    response = await client.put(put_url(store), content=data, headers={name: checksum(name, data), **headers})
+    assert response.status_code == 200
     assert read(store) == data
 
 
@@ -351,16 +353,16 @@ async def test_other_checksums_are_ignored(store: FileStore, client: httpx.Async
 @pytest.mark.parametrize(
     ("header", "value", "status"), [("content-encoding", "gzip", 415), ("content-range", "bytes 0-9/100", 400)]
 )
-async def test_partial_and_encoded_uploads_are_refused(
+async def test_partial_and_encoded_uploads_are_rejected(
     store: FileStore, client: httpx.AsyncClient, tmp_path: Path, header: str, value: str, status: int
 ) -> None:
-    answer = await client.put(put_url(store), content=DATA, headers={"content-type": TYPE, header: value})
-    assert_refused(answer, status)
+    response = await client.put(put_url(store), content=DATA, headers={"content-type": TYPE, header: value})
+    assert_error(response, status)
     assert_nothing_kept(store, tmp_path)
 
 
 @pytest.mark.parametrize("length", ["3", "5", "-1", "x", "9" * 5000])
-async def test_content_length_that_is_not_that_of_the_body(store: FileStore, tmp_path: Path, length: str) -> None:
+async def test_wrong_content_length_is_rejected(store: FileStore, tmp_path: Path, length: str) -> None:
     sent = await exchange(
         plane(store), "PUT", put_url(store), [body(b"four", more=False)], content_type=TYPE, content_length=length
     )
@@ -382,14 +384,14 @@ async def test_cancelled_upload_leaves_nothing(store: FileStore, tmp_path: Path)
     assert_nothing_kept(store, tmp_path)
 
 
-async def test_stalled_upload_is_given_up(store: FileStore, tmp_path: Path) -> None:
+async def test_stalled_upload_is_rejected(store: FileStore, tmp_path: Path) -> None:
     app = plane(store, stall_timeout_s=0.05)
     sent = await exchange(app, "PUT", put_url(store), [body(b"x")], content_type=TYPE)
     assert sent[0]["status"] == 408
     assert_nothing_kept(store, tmp_path)
 
 
-async def test_full_disc_is_503_and_keeps_the_old_object(
+async def test_full_disk_is_503_and_keeps_the_old_object(
     store: FileStore, client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = stored(store, b"old")
@@ -399,9 +401,9 @@ async def test_full_disc_is_503_and_keeps_the_old_object(
 
     with monkeypatch.context() as patch:
         patch.setattr("storage.media.object_file.os.write", full)
-        answer = await client.put(put_url(store), content=DATA, headers={"content-type": TYPE})
-    assert "No space left" in assert_refused(answer, 503)
-    assert int(answer.headers["retry-after"]) > 0
+        response = await client.put(put_url(store), content=DATA, headers={"content-type": TYPE})
+    assert "No space left" in assert_error(response, 503)
+    assert int(response.headers["retry-after"]) > 0
     assert (await client.get(url)).content == b"old"
     assert list((tmp_path / "incoming").iterdir()) == []
 
@@ -463,7 +465,7 @@ async def test_range(store: FileStore, client: httpx.AsyncClient, given: str, fi
 @pytest.mark.parametrize(
     "given", ["bytes=0-1,5-6", "lines=1-2", "bytes=9-3", "bytes=-", "bytes=a-b", "bytes", "bytes=1-2-3"]
 )
-async def test_range_that_is_answered_with_the_whole(store: FileStore, client: httpx.AsyncClient, given: str) -> None:
+async def test_invalid_and_multiple_ranges_are_ignored(store: FileStore, client: httpx.AsyncClient, given: str) -> None:
     got = await client.get(stored(store), headers={"range": given})
     assert (got.status_code, got.content) == (200, DATA)
     assert "content-range" not in got.headers
@@ -471,15 +473,15 @@ async def test_range_that_is_answered_with_the_whole(store: FileStore, client: h
 
 @pytest.mark.parametrize("given", ["bytes=1024-", "bytes=5000-6000", "bytes=-0", "bytes=99999999999999999999-"])
 async def test_range_outside_the_object(store: FileStore, client: httpx.AsyncClient, given: str) -> None:
-    answer = await client.get(stored(store), headers={"range": given})
-    assert_refused(answer, 416)
-    assert answer.headers["content-range"] == "bytes */1024"
+    response = await client.get(stored(store), headers={"range": given})
+    assert_error(response, 416)
+    assert response.headers["content-range"] == "bytes */1024"
 
 
 async def test_range_of_an_empty_object(store: FileStore, client: httpx.AsyncClient) -> None:
     url = stored(store, b"")
-    answer = await client.get(url, headers={"range": "bytes=0-"})
-    assert (answer.status_code, answer.headers["content-range"]) == (416, "bytes */0")
+    response = await client.get(url, headers={"range": "bytes=0-"})
+    assert (response.status_code, response.headers["content-range"]) == (416, "bytes */0")
     assert (await client.get(url, headers={"range": "bytes=-5"})).status_code == 200
 
 
@@ -571,7 +573,7 @@ async def test_download_survives_deletion_and_replacement(store: FileStore) -> N
     assert received == data
 
 
-async def test_download_stops_when_the_client_goes_away(store: FileStore) -> None:
+async def test_download_stops_when_the_client_disconnects(store: FileStore) -> None:
     url = stored(store, bytes(50_000_000))
     gone = anyio.Event()
     sent = 0
@@ -617,7 +619,7 @@ async def test_object_without_bytes(store: FileStore, client: httpx.AsyncClient)
     ["/media", "/media/", "/media/x", f"/media/{BACKEND.id}", f"/media/{BACKEND.id}/", "/media/other-backend/object"],
 )
 async def test_path_of_no_object(client: httpx.AsyncClient, path: str) -> None:
-    assert_refused(await client.get(path, headers=bearer("chief")), 404)
+    assert_error(await client.get(path, headers=bearer("chief")), 404)
 
 
 @pytest.mark.parametrize("segment", [b"%", b"%4", b"%zz", b"%ff", b"%ed%a0"])
@@ -638,9 +640,9 @@ async def test_malformed_percent_encoding(store: FileStore, segment: bytes) -> N
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH", "TRACE", "BREW"])
 async def test_other_methods(store: FileStore, client: httpx.AsyncClient, method: str) -> None:
-    answer = await client.request(method, get_url(store))
-    assert_refused(answer, 405)
-    assert answer.headers["allow"] == "GET, HEAD, PUT, OPTIONS"
+    response = await client.request(method, get_url(store))
+    assert_error(response, 405)
+    assert response.headers["allow"] == "GET, HEAD, PUT, OPTIONS"
 
 
 async def test_preflight_needs_no_credentials(store: FileStore, client: httpx.AsyncClient) -> None:
@@ -649,15 +651,15 @@ async def test_preflight_needs_no_credentials(store: FileStore, client: httpx.As
         "access-control-request-method": "PUT",
         "access-control-request-headers": "authorization, content-type, x-amz-checksum-sha256",
     }
-    answer = await client.options(plain_url(store), headers=asked)
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["access-control-allow-methods"] == "GET, HEAD, PUT, OPTIONS"
-    assert answer.headers["access-control-allow-headers"] == asked["access-control-request-headers"]
-    assert int(answer.headers["access-control-max-age"]) > 0
+    response = await client.options(plain_url(store), headers=asked)
+    assert (response.status_code, response.content) == (204, b"")
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["access-control-allow-methods"] == "GET, HEAD, PUT, OPTIONS"
+    assert response.headers["access-control-allow-headers"] == asked["access-control-request-headers"]
+    assert int(response.headers["access-control-max-age"]) > 0
 
 
-async def test_pages_of_other_origins_may_read_the_headers(store: FileStore, client: httpx.AsyncClient) -> None:
+async def test_pages_of_other_origins_can_read_the_headers(store: FileStore, client: httpx.AsyncClient) -> None:
     exposed = (await client.get(stored(store))).headers["access-control-expose-headers"]
     assert set(exposed.split(", ")) >= {"ETag", "Content-Length", "Content-Range", "Accept-Ranges", "Last-Modified"}
 
@@ -668,10 +670,10 @@ async def test_uploaded_pages_cannot_act_for_this_origin(store: FileStore, clien
     assert got.headers["content-security-policy"] == "sandbox"
 
 
-async def test_failure_of_the_catalogue_is_told_as_a_problem(store: FileStore) -> None:
+async def test_unexpected_error_of_the_catalogue_is_a_problem_document(store: FileStore) -> None:
     def broken(_: str) -> str | None:
         raise RuntimeError("secret detail")
 
     async with client_of(media_plane({BACKEND.id: store}, authenticate, broken)) as client:
-        answer = await client.put(plain_url(store), content=DATA, headers={"content-type": TYPE, **bearer("writer")})
-    assert "secret" not in assert_refused(answer, 500)
+        response = await client.put(plain_url(store), content=DATA, headers={"content-type": TYPE, **bearer("writer")})
+    assert "secret" not in assert_error(response, 500)

@@ -1,4 +1,4 @@
-"""/metrics of one process: what is counted, under which labels, and what is left out."""
+"""The metrics of one process: what is counted, and under which labels."""
 
 import fcntl
 import os
@@ -16,9 +16,10 @@ from handlers.shared.call import Result
 from storage.catalog.job_control import Backlog
 from storage.catalog.jobs import Counts
 from storage.errors import Unavailable
+from tams_server.metrics.backlog_collector import BacklogCollector
 from tams_server.metrics.counters import Metrics
-from tams_server.metrics.shared_counters import are_shared, counters_shared
-from tams_server.pages.metrics_page import Waiting, metrics_port
+from tams_server.metrics.port import metrics_port
+from tams_server.metrics.shared_counters import counters_are_shared, share_counters
 from tests.conformance.kit.server import free_port
 from tests.unit.conftest import Client
 
@@ -38,15 +39,15 @@ def value(found: Samples, name: str, **labels: str) -> float | None:
 
 
 def scrape(client: Client) -> Samples:
-    answer = client.without_credentials("GET", "/metrics")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    return samples(answer.text)
+    response = client.without_credentials("GET", "/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return samples(response.text)
 
 
 def test_requests_are_counted_by_operation_method_and_status(make_client: Callable[..., Client]) -> None:
     client = make_client()
-    client.stub.answer = Result(200, [])
+    client.stub.result = Result(200, [])
     for _ in range(3):
         client.get("/flows?label=x")
     client.request("HEAD", "/flows")
@@ -66,15 +67,15 @@ def test_requests_are_counted_by_operation_method_and_status(make_client: Callab
     assert any(name == "tams_build_info" and ("api_version", "8.2") in labels for name, labels in found)
 
 
-def test_no_label_holds_what_a_client_made_up(make_client: Callable[..., Client]) -> None:
+def test_labels_never_contain_text_from_clients(make_client: Callable[..., Client]) -> None:
     client = make_client()
-    for path in ("/made-up/1", "/made-up/2", "/media/made-up", "/docs/made-up", "/flows/made-up", "/healthz"):
+    for path in ("/invented/1", "/invented/2", "/media/invented", "/docs/invented", "/flows/invented", "/healthz"):
         client.get(path)
-    client.request("MADEUP", "/made-up")
-    client.request("OPTIONS", "/made-up", headers={"Origin": "http://a.example"})
+    client.request("INVENTED", "/invented")
+    client.request("OPTIONS", "/invented", headers={"Origin": "http://a.example"})
     text = client.without_credentials("GET", "/metrics").text
-    assert "made-up" not in text.lower()
-    assert "MADEUP" not in text
+    assert "invented" not in text.lower()
+    assert "INVENTED" not in text
     found = samples(text)
     count = "tams_http_requests_total"
     assert value(found, count, operation="none", method="GET", status="404") == 2
@@ -83,17 +84,17 @@ def test_no_label_holds_what_a_client_made_up(make_client: Callable[..., Client]
     assert {dict(labels)["method"] for name, labels in found if name == count} == {"GET", "OPTIONS", "other"}
 
 
-def test_answers_that_break_the_specification_are_counted(make_client: Callable[..., Client]) -> None:
+def test_responses_that_violate_the_specification_are_counted(make_client: Callable[..., Client]) -> None:
     client = make_client()
-    client.stub.answer = Result(200, [{"no": "flow"}])
+    client.stub.result = Result(200, [{"no": "flow"}])
     client.get("/flows")
     found = scrape(client)
     assert value(found, "tams_answers_breaking_specification_total", operation="GET_flows") == 1
 
 
-def test_a_request_that_failed_counts_as_500(make_client: Callable[..., Client]) -> None:
+def test_a_request_without_a_response_counts_as_500(make_client: Callable[..., Client]) -> None:
     client = make_client(fail_on_bad_answer=True)
-    client.stub.answer = Result(200, [{"no": "flow"}])
+    client.stub.result = Result(200, [{"no": "flow"}])
     with pytest.raises(Exception, match="GET_flows"):
         client.get("/flows")
     found = scrape(client)
@@ -101,43 +102,43 @@ def test_a_request_that_failed_counts_as_500(make_client: Callable[..., Client])
     assert value(found, "tams_http_requests_in_flight") == 1
 
 
-def test_metrics_can_be_left_out(make_client: Callable[..., Client]) -> None:
+def test_the_metrics_page_can_be_disabled(make_client: Callable[..., Client]) -> None:
     client = make_client(metrics=False)
     assert client.get("/metrics").status_code == 404
 
 
-def test_metrics_are_only_read(client: Client) -> None:
+def test_the_metrics_page_allows_only_get_and_head(client: Client) -> None:
     assert client.request("POST", "/metrics").status_code == 405
     assert client.request("HEAD", "/metrics").content == b""
 
 
-def test_without_a_catalogue_no_number_is_made_up() -> None:
+def test_backlog_metrics_are_absent_if_the_catalogue_is_unavailable() -> None:
     def read() -> Backlog:
-        raise Unavailable("away")
+        raise Unavailable("the database is down")
 
-    families = list(Waiting(read).collect())
+    families = list(BacklogCollector(read).collect())
     assert [(family.name, family.samples[0].value) for family in families] == [("tams_catalogue_up", 0)]
 
 
-def test_the_catalogue_is_asked_once_a_second_at_most() -> None:
-    asked = []
+def test_the_catalogue_is_read_at_most_once_a_second() -> None:
+    reads = []
 
     def read() -> Backlog:
-        asked.append(1)
+        reads.append(1)
         return Backlog({"copy": Counts(1, 2, 3, 0)}, 4, None)
 
-    waiting = Waiting(read)
+    collector = BacklogCollector(read)
     for _ in range(20):
-        families = {family.name: family for family in waiting.collect()}
-    assert len(asked) < 20
+        families = {family.name: family for family in collector.collect()}
+    assert len(reads) < 20
     states = {sample.labels["state"]: sample.value for sample in families["tams_jobs"].samples}
     assert states == {"waiting": 1, "running": 2, "failed": 3}
 
 
-def test_a_worker_serves_its_own_numbers() -> None:
+def test_a_worker_serves_its_metrics_on_its_own_port() -> None:
     metrics = Metrics()
-    metrics.delivery("flows/created", delivered=True, seconds=0.2)
-    metrics.delivery("flows/created", delivered=False, seconds=0.2)
+    metrics.count_delivery_attempt("flows/created", delivered=True, seconds=0.2)
+    metrics.count_delivery_attempt("flows/created", delivered=False, seconds=0.2)
     port = free_port()
     with metrics_port(port, "127.0.0.1", metrics, lambda: Backlog({}, 0, None)):
         found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
@@ -148,7 +149,7 @@ def test_a_worker_serves_its_own_numbers() -> None:
         httpx.get(f"http://127.0.0.1:{port}/metrics")
 
 
-def test_the_folder_of_a_killed_server_is_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_server_removes_the_folder_of_a_killed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
     for name in ("dead", "alive"):
@@ -156,8 +157,8 @@ def test_the_folder_of_a_killed_server_is_removed_by_the_next(tmp_path: Path, mo
         (tmp_path / f"tams-metrics-{name}" / "in-use").touch()
     with (tmp_path / "tams-metrics-alive" / "in-use").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with counters_shared():
-            assert are_shared()
+        with share_counters():
+            assert counters_are_shared()
             own = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
             assert set(tmp_path.iterdir()) == {tmp_path / "tams-metrics-alive", own}
         assert not own.exists()
@@ -165,24 +166,24 @@ def test_the_folder_of_a_killed_server_is_removed_by_the_next(tmp_path: Path, mo
 
 _FORKS = """
 import os
-from tams_server.metrics.shared_counters import counters_shared
-with counters_shared():
-    from tams_server.metrics.counters import Metrics, process_ended
+from tams_server.metrics.shared_counters import share_counters
+with share_counters():
+    from tams_server.metrics.counters import Metrics, forget_process
     metrics = Metrics()
     for _ in range(3):
         pid = os.fork()
         if not pid:
-            metrics.request_began()
-            metrics.job_ran("copy", "done")
+            metrics.start_request()
+            metrics.count_job_run("copy", "done")
             os._exit(0)
         os.waitpid(pid, 0)
-        process_ended(pid)
+        forget_process(pid)
     from prometheus_client import generate_latest
     print(generate_latest(metrics.shared()).decode())
 """
 
 
-def test_processes_count_together_and_the_dead_answer_nothing() -> None:
+def test_counters_are_shared_and_requests_of_dead_processes_are_not_in_flight() -> None:
     ran = subprocess.run([sys.executable, "-c", _FORKS], capture_output=True, text=True, check=True, timeout=60)
     found = samples(ran.stdout)
     assert value(found, "tams_job_runs_total", kind="copy", outcome="done") == 3

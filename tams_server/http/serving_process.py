@@ -1,6 +1,6 @@
-"""What a serving process works with once it runs: the catalogue, who may come in, and its threads.
+"""The resources of one serving process: the catalogue, the stores, the authenticator and the handler threads.
 
-Apart from the application, which is built before gunicorn forks; connections and threads must not cross a fork.
+Apart from the application, which is built before gunicorn forks: connections and threads must not cross a fork.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Runtime:
-    """Opens its parts on first use, or at `start`."""
+class ServingProcess:
+    """Opens its parts at `start`, or on first use."""
 
     def __init__(self, settings: Settings, open_parts: Callable[[], Parts]) -> None:
         self.settings = settings
@@ -44,19 +44,19 @@ class Runtime:
         return ThreadPoolExecutor(self.settings.threads, thread_name_prefix="handler")
 
     def start(self) -> None:
-        """Open the catalogue and the stores. Raises what the wiring raises."""
+        """Open the catalogue and the stores. Raises what opening them raises (tams_server.wiring.open_parts)."""
         with self._opening:
             if self._parts is None:
                 self._parts = self._open_parts()
 
     def stop(self) -> None:
-        """Let running handlers finish, then close the catalogue."""
+        """Wait for running handlers to finish, then close the catalogue."""
         self._threads.shutdown()
         if self._parts is not None:
             self._parts.close()
 
     async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The result of a function that may block, run in a thread with the context of the request."""
+        """Call a function that may block in a handler thread, with the context variables of the request."""
         context = contextvars.copy_context()
         call = functools.partial(context.run, function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -1,0 +1,43 @@
+"""Liveness and readiness: whether this process runs, and whether it can serve requests."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from starlette.types import Scope
+
+from tams_server.deadline import CallWithDeadline
+from tams_server.pages.page import Content, Page
+
+
+def liveness_page() -> Page:
+    """The page that says {"status": "alive"} as long as the process handles requests."""
+
+    async def render(_scope: Scope) -> Content:
+        return _content({"status": "alive"})
+
+    return Page(render)
+
+
+def readiness_page(check_writable: Callable[[], Mapping[str, str]]) -> Page:
+    """The page that says {"status": "ready"}, with the storage backends that are unavailable, if any.
+
+    check_writable: returns the problem of each unavailable storage backend by id, or raises Unavailable if the
+    catalogue cannot be written or no storage backend can be used. The page raises Unavailable then, and at the
+    deadline. It does not use the threads of the API, since all of them may be waiting for the catalogue.
+    """
+    readiness = CallWithDeadline(check_writable)
+
+    async def render(_scope: Scope) -> Content:
+        unavailable = await asyncio.to_thread(readiness.get)
+        document: dict[str, Any] = {"status": "ready"}
+        if unavailable:
+            document["unavailable_storage_backends"] = unavailable
+        return _content(document)
+
+    return Page(render)
+
+
+def _content(document: Mapping[str, Any]) -> Content:
+    return Content(orjson.dumps(document), "application/json")
