@@ -1,6 +1,7 @@
-"""What whoever runs the service may see of background work, and do about it.
+"""Background work as an operator sees and controls it: list, retry and discard jobs.
 
-Discarding takes a job away from the worker that has it, and leaves what it was about in a true state.
+Discarding a job takes it away from the worker that holds it, and leaves the resource that it was for in a consistent
+state.
 """
 
 from dataclasses import dataclass
@@ -9,26 +10,27 @@ from urllib.parse import urlsplit
 
 from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
-from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, Counts, Jobs
+from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, Counts, Jobs, JobState
 from storage.catalog.objects import byte_removal
 from storage.catalog.objects.copies import Copies
 from storage.catalog.retry import retried
-from storage.catalog.segments.deletions import Deletions
+from storage.catalog.segments.flow_delete_requests import FlowDeleteRequests
 from storage.catalog.webhooks.deliveries import Deliveries, Delivery
 from storage.errors import Invalid, NotFound
 from storage.tables.conditions import In, equals
-from storage.tables.engine import Reader, Row
+from storage.tables.engine import Reader
+from storage.tables.rows import JobKind
 
-_AT_ONCE = 500
+_BATCH = 500
 _DISCARDED = "an operator has discarded the work"
 COUNTED = 10_000
-"""Things that wait are counted up to here."""
+"""The highest count of waiting events or objects that is reported; there may be more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What there is to do. jobs: by kind. events: not yet queued for webhooks, counted up to COUNTED.
-    oldest_event: microseconds since 1970 at which the first of them happened."""
+    """Work that is still to be done. jobs: counts by kind. events: how many are not yet queued for webhooks, counted up
+    to COUNTED. oldest_event: when the oldest of these happened, in microseconds since 1970."""
 
     jobs: dict[str, Counts]
     events: int
@@ -36,15 +38,17 @@ class Backlog:
 
 
 class JobControl:
-    def __init__(self, env: Environment, deliveries: Deliveries, deletions: Deletions, copies: Copies) -> None:
+    def __init__(
+        self, env: Environment, deliveries: Deliveries, delete_requests: FlowDeleteRequests, copies: Copies
+    ) -> None:
         self._env = env
         self._jobs = Jobs(env)
         self._deliveries = deliveries
-        self._deletions = deletions
+        self._delete_requests = delete_requests
         self._copies = copies
 
     def backlog(self) -> Backlog:
-        """How much there is to do now."""
+        """Return how much work there is now."""
         with self._env.engine.read() as tx:
             pending = tx.select(
                 "events", equals(pending=True), order=("position",), limit=COUNTED, columns=["position"]
@@ -52,53 +56,53 @@ class JobControl:
         oldest = pending[0]["position"] // 1000 if pending else None
         return Backlog(self._jobs.counts(), len(pending), oldest)
 
-    def listed(self, state: str | None = None) -> list[dict[str, Any]]:
-        """Every job, or those in one state, the oldest first, each with `about`: what it is for, without secrets."""
-        documents = self._jobs.listed(state)
-        with self._env.engine.read() as tx:
-            return [document | {"about": _about(tx, document["kind"], document["key"])} for document in documents]
+    def list_jobs(self, state: JobState | None = None) -> list[dict[str, Any]]:
+        """Return every job, or every job in one state, oldest first.
 
-    def retry(self, kind: str, key: str) -> None:
-        """Have a job tried again at once. Raises NotFound."""
+        The member `about` of each describes what the job is for, without secrets.
+        """
+        documents = self._jobs.list_jobs(state)
+        with self._env.engine.read() as tx:
+            return [document | {"about": _describe(tx, document["kind"], document["key"])} for document in documents]
+
+    def retry(self, kind: JobKind, key: str) -> None:
+        """Make a job due now. Raises: NotFound."""
         self._jobs.retry(kind, key)
 
     def retry_failed(self) -> int:
-        """Have all jobs tried again that have failed for good; their number."""
-        failed = self._jobs.listed("failed")
+        """Make all permanently failed jobs due now. Returns their number."""
+        failed = self._jobs.list_jobs("failed")
         for document in failed:
             self.retry(document["kind"], document["key"])
         return len(failed)
 
-    def discard(self, kind: str, key: str) -> str:
-        """Give a job up; a sentence on what that means.
+    def discard(self, kind: JobKind, key: str) -> str:
+        """Discard a job. Returns a clause that says what follows from it.
 
-        Raises NotFound, or Invalid for a copy that is being written: what it writes would outlast it.
+        Raises: NotFound; Invalid for a copy in progress, since bytes written afterwards would be left behind.
         """
         claim = self._seize(kind, key)
         if kind == FLOW_DELETION:
-            self._deletions.give_up(key, _DISCARDED)
+            self._delete_requests.mark_failed(key, _DISCARDED)
             self._finish(claim)
-            return "its delete request shows an error; segments that were not deleted yet stay"
+            return "its delete request has the status error; segments that were not deleted yet are kept"
         if kind == COPY:
-            self._copies.give_up(claim)
-            return "what there may be of the copy will be removed"
+            self._copies.abandon(claim)
+            return "any bytes already copied will be removed"
         if kind == DELIVERY:
-            return f"{self._drop_queue(claim)} events are not sent to this webhook, and later ones are"
-        if kind == REMOVAL:
-            return f"{self._drop_garbage(claim)} objects keep their bytes there; 'check' finds them"
-        self._finish(claim)
-        return "it will not be done"
+            return f"{self._drop_queued_events(claim)} events are not sent to this webhook; later events are"
+        return f"{self._drop_garbage(claim)} objects keep their bytes there; 'tams-server check' finds them"
 
     @retried
-    def _seize(self, kind: str, key: str) -> Claim:
-        """Take a job away from whoever has it."""
+    def _seize(self, kind: JobKind, key: str) -> Claim:
+        """Claim a job, even if a worker holds it."""
         with self._env.engine.write() as tx:
             row = tx.get("jobs", kind=kind, key=key)
             if row is None:
                 raise NotFound(f"there is no job {kind} {key}")
             if kind == COPY and row["token"] is not None and (row["due"] or 0) > self._env.clock():
                 raise Invalid(
-                    f"job {kind} {key} is being worked on, and a copy cannot be stopped: it ends, or fails, by itself"
+                    f"job {kind} {key} is being worked on, and a running copy cannot be stopped; wait until it ends"
                 )
             tx.delete("jobs", equals(kind=kind, key=key))
             return self._jobs.start(tx, "operator", kind, key, row["doc"])
@@ -108,83 +112,80 @@ class JobControl:
         with self._env.engine.write() as tx:
             self._jobs.finish(tx, claim)
 
-    def _drop_queue(self, claim: Claim) -> int:
-        """Forget what is queued for a webhook now, batch by batch; how much that was. Later events keep their job."""
-        last = self._last(claim.key)
+    def _drop_queued_events(self, claim: Claim) -> int:
+        """Drop the deliveries queued for a webhook so far, and return their number. Later ones keep the job."""
+        last = self._last_delivery(claim.key)
         dropped = 0
         while last is not None:
-            batch = self._deliveries.queued(claim.key, _AT_ONCE)
+            batch = self._deliveries.next_batch(claim.key, _BATCH)
             old = [each for each in batch if (each.position, each.event_id) <= (last.position, last.event_id)]
             self._deliveries.drop(claim, old)
             dropped += len(old)
-            if len(old) < _AT_ONCE:
+            if len(old) < _BATCH:
                 break
-        if not self._deliveries.finish(claim):
+        if not self._deliveries.finish_if_empty(claim):
             self._jobs.release(claim)
         return dropped
 
-    def _last(self, webhook_id: str) -> Delivery | None:
+    def _last_delivery(self, webhook_id: str) -> Delivery | None:
         order = ("webhook_id", "position", "event_id")
         with self._env.engine.read() as tx:
             rows = tx.select("deliveries", equals(webhook_id=webhook_id), order=order, descending=True, limit=1)
         return Delivery(**rows[0]) if rows else None
 
     def _drop_garbage(self, claim: Claim) -> int:
+        """Drop all removals scheduled for a storage backend, and return their number."""
         dropped = 0
-        while True:
-            ids = self._forget_garbage(claim)
-            if not ids:
-                return dropped
-            dropped += ids
+        while count := self._drop_garbage_batch(claim):
+            dropped += count
+        return dropped
 
     @retried
-    def _forget_garbage(self, claim: Claim) -> int:
-        """Forget a batch of what is to be removed from a backend; its size. The job ends with the last."""
-        here = equals(storage_id=claim.key)
+    def _drop_garbage_batch(self, claim: Claim) -> int:
+        """Drop a batch of removals, and return its size. Finishes the job when there are none left."""
+        at_backend = equals(storage_id=claim.key)
         with self._env.engine.write() as tx:
             tx.lock(byte_removal.LOCK)
-            self._jobs.keep(tx, claim)
-            rows = tx.select("garbage", here, order=("object_id",), limit=_AT_ONCE, columns=["object_id"])
+            self._jobs.renew_within(tx, claim)
+            rows = tx.select("garbage", at_backend, order=("object_id",), limit=_BATCH, columns=["object_id"])
             if rows:
-                tx.delete("garbage", [*here, In("object_id", [row["object_id"] for row in rows])])
+                tx.delete("garbage", [*at_backend, In("object_id", [row["object_id"] for row in rows])])
             else:
                 self._jobs.finish(tx, claim)
         return len(rows)
 
 
-def _about(tx: Reader, kind: str, key: str) -> dict[str, Any]:
+def _describe(tx: Reader, kind: JobKind, key: str) -> dict[str, Any]:
     if kind == DELIVERY:
-        return _about_delivery(tx, key)
+        return _describe_delivery(tx, key)
     if kind == FLOW_DELETION:
         row = tx.get("deletion_requests", id=key)
         return {} if row is None else {"flow": row["flow_id"], "remaining": row["doc"]["timerange_remaining"]}
     if kind == REMOVAL:
         rows = tx.select("garbage", equals(storage_id=key), limit=COUNTED, columns=["object_id"])
         return {"backend": key, "objects": len(rows)}
-    if kind == COPY:
-        storage_id, _, object_id = key.partition(" ")
-        return {"object": object_id, "backend": storage_id}
-    return {}
+    storage_id, _, object_id = key.partition(" ")
+    return {"object": object_id, "backend": storage_id}
 
 
-def _about_delivery(tx: Reader, webhook_id: str) -> dict[str, Any]:
+def _describe_delivery(tx: Reader, webhook_id: str) -> dict[str, Any]:
     waiting = tx.select("deliveries", equals(webhook_id=webhook_id), limit=COUNTED, columns=["event_id"])
-    hook: Row | None = tx.get("webhooks", id=webhook_id)
+    hook = tx.get("webhooks", id=webhook_id)
     about: dict[str, Any] = {"events": len(waiting)}
     if hook is not None:
-        about |= {"webhook": bare(hook["url"]), "status": hook["status"]}
+        about |= {"webhook": url_without_secrets(hook["url"]), "status": hook["status"]}
         if hook["failing_since"] is not None:
             about["failing_since"] = rfc3339(hook["failing_since"])
     return about
 
 
-def bare(url: str) -> str:
-    """A URL without what may hold a secret: user, password, query and fragment."""
+def url_without_secrets(url: str) -> str:
+    """Return a URL without the parts that may hold a secret: user, password, query and fragment."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
         port = "" if parts.port is None else f":{parts.port}"
     except ValueError:
-        return "(a URL that cannot be read)"
+        return "(a malformed URL)"
     host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{host}{port}{parts.path}"

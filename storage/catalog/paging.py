@@ -1,4 +1,5 @@
-"""Pages of a listing: by key, so that what comes and goes between two pages hides or repeats nothing (PAGE-17)."""
+"""Pages of a listing. Page keys hold the last item's sort values, so that changes between two requests neither skip nor
+repeat other items (PAGE-17)."""
 
 import base64
 import binascii
@@ -12,7 +13,7 @@ import orjson
 from storage.catalog.environment import Limits
 from storage.errors import Invalid
 from storage.tables.conditions import Condition
-from storage.tables.engine import Reader, Row
+from storage.tables.engine import Reader
 from storage.tables.schema import TABLES
 
 _TYPES: dict[str, type] = {"string": str, "int64": int, "bool": bool}
@@ -21,20 +22,28 @@ _CHECK_BYTES = 6
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """limit: items wanted, at least 1, or None for the default. key: the `page` parameter."""
+    """The page that is requested.
+
+    limit: number of items, at least 1; None for the default.
+    key: page key from the page before; None for the first page.
+    """
 
     limit: int | None = None
     key: str | None = None
     reverse: bool = False
 
     def size(self, limits: Limits) -> int:
-        """How many items the page holds at most (PAGE-07, PAGE-08)."""
+        """The maximum number of items on the page (PAGE-07, PAGE-08)."""
         return limits.page_default if self.limit is None else min(self.limit, limits.page_max)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """items: documents; next_key: the `page` parameter of the next page, None on the last."""
+    """One page of a listing.
+
+    items: documents. limit: the maximum number of items, as applied. next_key: page key of the next page; None on the
+    last page.
+    """
 
     items: list[Any]
     limit: int
@@ -44,7 +53,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How a listing is sorted: by `columns` (the last one tells rows apart), `descending` unless reversed."""
+    """The order of a listing: by `columns`, of which the last is unique; `descending` unless reversed."""
 
     columns: tuple[str, ...]
     descending: bool = False
@@ -58,11 +67,14 @@ def select_page(
     request: PageRequest,
     size: int,
     columns: Sequence[str] | None = None,
-) -> tuple[list[Row], str | None]:
-    """The rows of one page and the key of the next. Raises Invalid for a key that no such listing gave out."""
+) -> tuple[list[Any], str | None]:
+    """Select the rows of one page; with the key of the next page, None on the last.
+
+    Raises: Invalid for a page key that another listing issued, or none (PAGE-06).
+    """
     descending = order.descending != request.reverse
     listing = f"{table} {' '.join(order.columns)} {descending}"
-    after = None if request.key is None else _decode(request.key, listing, table, order.columns)
+    after = None if request.key is None else _decode_columns(request.key, listing, table, order.columns)
     rows = tx.select(
         table, where, order=order.columns, descending=descending, after=after, limit=size + 1, columns=columns
     )
@@ -73,49 +85,56 @@ def select_page(
 
 
 def slice_page(items: list[dict[str, Any]], listing: str, request: PageRequest, size: int) -> Page:
-    """A page of a short listing that is held in memory, sorted and reversed already; its key is an item's id."""
+    """One page of a short listing in memory, whose page keys are the ids of items.
+
+    items: all documents, sorted, and reversed if requested. listing: a name that tells page keys of listings apart.
+
+    Raises: Invalid for a page key that another listing issued, or none (PAGE-06).
+    """
     start = 0
     if request.key is not None:
-        last = _decode_values(request.key, listing)
+        last = _decode(request.key, listing)
         ids = [item["id"] for item in items]
         if len(last) != 1 or last[0] not in ids:
-            raise _foreign()
+            raise _unknown_key()
         start = ids.index(last[0]) + 1
     chosen = items[start : start + size]
     more = start + size < len(items)
     return Page(chosen, size, request.reverse, _encode([chosen[-1]["id"]], listing) if more else None)
 
 
-def _check(text: bytes, listing: str) -> bytes:
+def _checksum(text: bytes, listing: str) -> bytes:
     return hashlib.blake2b(text, digest_size=_CHECK_BYTES, key=listing.encode()[:64]).digest()
 
 
 def _encode(values: list[Any], listing: str) -> str:
     text = orjson.dumps(values)
-    return base64.urlsafe_b64encode(_check(text, listing) + text).decode().rstrip("=")
+    return base64.urlsafe_b64encode(_checksum(text, listing) + text).decode().rstrip("=")
 
 
-def _foreign() -> Invalid:
-    return Invalid(
-        "page is not a key that this listing gave out; leave it out to start again", field="page", behaviour="PAGE-06"
-    )
-
-
-def _decode_values(key: str, listing: str) -> list[Any]:
+def _decode(key: str, listing: str) -> list[Any]:
     try:
         raw = base64.b64decode(key.encode("ascii") + b"=" * (-len(key) % 4), altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error):
-        raise _foreign() from None
-    check, text = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
-    if check != _check(text, listing):
-        raise _foreign()
+        raise _unknown_key() from None
+    checksum, text = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
+    if checksum != _checksum(text, listing):
+        raise _unknown_key()
     values: list[Any] = orjson.loads(text)
     return values
 
 
-def _decode(key: str, listing: str, table: str, columns: tuple[str, ...]) -> list[Any]:
-    values = _decode_values(key, listing)
+def _decode_columns(key: str, listing: str, table: str, columns: tuple[str, ...]) -> list[Any]:
+    values = _decode(key, listing)
     types = {column.name: _TYPES[column.type] for column in TABLES[table].columns if column.name in columns}
     if [type(value) for value in values] != [types[name] for name in columns]:
-        raise _foreign()
+        raise _unknown_key()
     return values
+
+
+def _unknown_key() -> Invalid:
+    return Invalid(
+        "the page key was not issued by this listing; omit it to start from the first page",
+        field="page_key",
+        behaviour="PAGE-06",
+    )

@@ -1,4 +1,4 @@
-"""Profiles: technical metadata kept once, for many flows. They are made and never changed (PROF-*)."""
+"""Profiles: technical metadata that is stored once and shared by many flows. They are never changed (PROF-*)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,8 @@ from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
 from storage.errors import Invalid, NotFound
 from storage.tables.conditions import Compare, Condition, equals
-from storage.tables.engine import Reader, Row
+from storage.tables.engine import Reader
+from storage.tables.rows import ProfileRow
 
 TECHNICAL = (
     "format",
@@ -21,23 +22,25 @@ TECHNICAL = (
     "container_mapping",
     "essence_parameters",
 )
-"""The members that a profile may hold, and that a flow then takes from it (AN20)."""
+"""The members that a profile may have, and sets on the flows that link to it (AN20)."""
 
 _ORDER = Order(("unlabelled", "label", "id"))
-_KEPT = ("label", "description", "tags")
+_STORED = ("label", "description", "tags")
 
 
-def find(tx: Reader, profile_id: str) -> Row | None:
-    """The profile's row."""
+def get_row(tx: Reader, profile_id: str) -> ProfileRow | None:
+    """The profile's row; None if there is no such profile."""
     return tx.get("profiles", id=profile_id)
 
 
 class Profiles:
+    """The profiles of the catalogue."""
+
     def __init__(self, env: Environment) -> None:
         self._env = env
 
     def page(self, filters: Mapping[str, str], request: PageRequest) -> Page:
-        """Profiles with these values of `format`, `codec` and `label`, by label (PROF-LIST-01 to -05)."""
+        """A page of profiles, by label (PROF-LIST-01 to -05). filters: exact values of format, codec and label."""
         where: list[Condition] = [Compare(name, "==", value) for name, value in filters.items()]
         if "label" in filters:
             where += equals(unlabelled=False)
@@ -47,36 +50,39 @@ class Profiles:
         return Page([row["doc"] for row in rows], size, False, next_key)
 
     def get(self, profile_id: str) -> dict[str, Any]:
+        """The profile's document (flow-profile.json). Raises: NotFound."""
         with self._env.engine.read_once() as tx:
-            row = find(tx, profile_id)
+            row = get_row(tx, profile_id)
         if row is None:
-            raise NotFound(f"there is no profile {profile_id}", field="profileId", behaviour="PROF-GET-01")
+            raise NotFound(f"there is no profile {profile_id}", field="profile_id", behaviour="PROF-GET-01")
         return dict(row["doc"])
 
     @retried
     def create(self, caller: Caller, profile_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Store a profile under an id that is still free (PROF-POST-01 to -09)."""
+        """Create a profile, and return its document (PROF-POST-01 to -09). Raises: Invalid, also if the id is taken."""
         if body["id"] != profile_id:
             raise Invalid(
-                f"id {body['id']!r} must equal the id in the path, {profile_id}", field="id", behaviour="PROF-POST-03"
+                f"id must equal the id in the path, {profile_id}, not {body['id']!r}",
+                field="id",
+                behaviour="PROF-POST-03",
             )
         metadata = body["flow_metadata"]
-        spare = sorted(set(metadata) - set(TECHNICAL))
-        if spare:
+        not_technical = sorted(set(metadata) - set(TECHNICAL))
+        if not_technical:
             raise Invalid(
-                f"flow_metadata.{spare[0]} belongs to a flow, not to a profile",
-                field=f"flow_metadata.{spare[0]}",
+                f"flow_metadata.{not_technical[0]} can be set on a flow only, not on a profile",
+                field=f"flow_metadata.{not_technical[0]}",
                 behaviour="PROF-POST-09",
             )
         now = self._env.clock()
         doc = {
             "id": profile_id,
-            **{name: body[name] for name in _KEPT if name in body},
+            **{name: body[name] for name in _STORED if name in body},
             "created_by": body.get("created_by", caller.name),
             "created": rfc3339(now),
             "flow_metadata": metadata,
         }
-        row = {
+        row: ProfileRow = {
             "id": profile_id,
             "format": metadata["format"],
             "codec": metadata["codec"],
@@ -87,10 +93,10 @@ class Profiles:
         }
         with self._env.engine.write() as tx:
             tx.lock(f"profile:{profile_id}")
-            if find(tx, profile_id):
+            if get_row(tx, profile_id):
                 raise Invalid(
-                    f"profile {profile_id} exists already, and profiles never change",
-                    field="profileId",
+                    f"profile {profile_id} already exists, and profiles cannot be changed",
+                    field="profile_id",
                     behaviour="PROF-POST-02",
                 )
             tx.insert("profiles", [row])

@@ -1,4 +1,4 @@
-"""The seam between the catalogue and other servers: what it asks of them, and never how."""
+"""The protocol through which the catalogue reaches other servers. The application implements it."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -8,51 +8,55 @@ from storage.errors import Invalid
 
 
 class Download(Protocol):
-    """Bytes on their way from another server."""
+    """A response of another server, while its body is being received."""
 
     @property
     def size(self) -> int | None:
-        """Bytes, as announced; None where they are not."""
+        """The announced size in bytes; None if it is unknown."""
         ...
 
     @property
     def content_type(self) -> str | None:
-        """As announced."""
+        """The announced content type; None if there is none."""
         ...
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes; each piece as it comes. Raises storage.errors.Unavailable where they end too early."""
+        """The body, in chunks as they arrive. Raises: storage.errors.Unavailable if it breaks off."""
         ...
 
 
 class Outbound(Protocol):
-    """How this service reaches other servers, by the rules for addresses that it must not reach (HOOK-POST-08)."""
+    """Access to other servers, within the rules on addresses that must not be reached (HOOK-POST-08)."""
 
     def check_url(self, url: str, field: str) -> None:
-        """Raises storage.errors.Invalid, naming `field`, for a URL that must not be reached."""
+        """Reject a URL that must not be reached. Raises: storage.errors.Invalid for `field`."""
         ...
 
     def check_header(self, name: str, value: str) -> None:
-        """Raises storage.errors.Invalid for a header that must not be sent to others (HOOK-POST-14)."""
+        """Reject a header that must not be sent to other servers (HOOK-POST-14). Raises: storage.errors.Invalid."""
         ...
 
     def open(self, url: str) -> AbstractContextManager[Download]:
-        """Get what is at `url`. Raises storage.errors.Invalid or Unavailable."""
+        """GET the URL. Raises: storage.errors.Invalid or Unavailable."""
         ...
 
 
 class NoOutbound:
-    """For a catalogue that reaches nobody."""
+    """No access to other servers: every use raises storage.errors.Invalid."""
 
     def check_url(self, url: str, field: str) -> None:
-        _refuse(field)
+        _reject(field)
 
     def check_header(self, name: str, value: str) -> None:
-        _refuse("api_key_name")
+        _reject("api_key_name")
 
     def open(self, url: str) -> NoReturn:
-        _refuse("url")
+        _reject("url")
 
 
-def _refuse(field: str) -> NoReturn:
-    raise Invalid("this service reaches no other servers", field=field, behaviour="HOOK-POST-08")
+def _reject(field: str) -> NoReturn:
+    raise Invalid(
+        f"{field} is not accepted: this service does not connect to other servers",
+        field=field,
+        behaviour="HOOK-POST-08",
+    )

@@ -1,24 +1,28 @@
-"""Tags: their rows beside the documents that carry them, and the filters on them (TAGQ-01 to TAGQ-12)."""
+"""Tags: their rows, which mirror the tags in documents, and the filters on them (TAGQ-01 to TAGQ-12)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from storage.tables.conditions import Condition, Exists, In, equals
 from storage.tables.engine import Writer
+from storage.tables.rows import TagOwner, TagRow
 
 Tags = Mapping[str, str | Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class TagFilter:
-    """values: by tag name, the values of which one must be carried. exists: by tag name, whether it must be there.
-    All must hold."""
+    """Filters on tags; all of them must pass.
+
+    values: by tag name, values of which the tag must have at least one.
+    exists: by tag name, whether the tag must be present (True) or absent (False).
+    """
 
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
     exists: Mapping[str, bool] = field(default_factory=dict)
 
     def conditions(self, kind: str, outer: str = "id") -> tuple[Condition, ...]:
-        """The filter on the tags of the things of this kind whose id is in the column `outer`."""
+        """The filter as conditions on a table whose column `outer` holds ids of resources of this kind ("flow")."""
         valued = [
             Exists("tags", "owner_id", outer, (*equals(kind=kind, name=name, empty=False), In("value", values)))
             for name, values in self.values.items()
@@ -30,23 +34,23 @@ class TagFilter:
         return (*valued, *present)
 
     def matches(self, tags: Tags) -> bool:
-        """The same filter on tags at hand."""
+        """Whether these tags pass the filter."""
         for name, values in self.values.items():
-            if name not in tags or set(_listed(tags[name])).isdisjoint(values):
+            if name not in tags or set(_as_list(tags[name])).isdisjoint(values):
                 return False
-        return all((name in tags) == wanted for name, wanted in self.exists.items())
+        return all((name in tags) == required for name, required in self.exists.items())
 
 
-def _listed(value: str | Sequence[str]) -> Sequence[str]:
+def _as_list(value: str | Sequence[str]) -> Sequence[str]:
     return [value] if isinstance(value, str) else value
 
 
-def replace_rows(tx: Writer, kind: str, owner_id: str, tags: Tags) -> None:
-    """Make `tags` all the tags that filters find for this owner."""
+def replace_rows(tx: Writer, kind: TagOwner, owner_id: str, tags: Tags) -> None:
+    """Replace the rows that mirror the tags of this resource."""
     tx.delete("tags", equals(kind=kind, owner_id=owner_id))
-    rows = []
+    rows: list[TagRow] = []
     for name, value in tags.items():
-        row = {"kind": kind, "owner_id": owner_id, "name": name}
-        values = dict.fromkeys(_listed(value))
-        rows += [{**row, "value": text, "empty": False} for text in values] or [{**row, "value": "", "empty": True}]
+        empty = not _as_list(value)
+        values = dict.fromkeys(_as_list(value)) or [""]
+        rows += [{"kind": kind, "owner_id": owner_id, "name": name, "value": text, "empty": empty} for text in values]
     tx.insert("tags", rows)

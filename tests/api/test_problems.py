@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tams_server.specification.document import load_document
-from tams_server.specification.validators import Validators
+from tams_server.specification.validators import SchemaValidators
 from tests.api.in_process import TOKEN, Running, serving
 from tests.conformance.kit.checker import API
 from tests.conformance.kit.documents import flow
@@ -27,12 +27,12 @@ BAD_QUERIES = [
     (f"{BACKENDS}?limit=1.5", "limit", 'query parameter limit: "1.5" must be a whole number'),
     (f"{BACKENDS}?limit=", "limit", 'query parameter limit: "" must be a whole number'),
     (f"{BACKENDS}?limit=1&limit=2", "limit", r'query parameter "?limit"?: may be given once only'),
-    (f"{BACKENDS}?page=foreign", "page", "page is not a key that this listing gave out.*"),
+    (f"{BACKENDS}?page=foreign", "page", "the page key was not issued by this listing.*"),
     (f"{BACKENDS}?reverse_order=maybe", "reverse_order", '.* reverse_order: "maybe" must be true or false'),
     (f"{BACKENDS}?tag_exists.a.b=yes", "tag_exists.a.b", '.* tag_exists.a.b: "yes" must be true or false'),
     (f"{BACKENDS}?tag.=x", "tag.", r"query parameter tag\.: a name must follow tag\."),
     (f"{BACKENDS}?tag.a=x,,y", "tag.a", 'query parameter tag.a: "x,,y" must match .*'),
-    ("/service/profiles?page=foreign", "page", "page is not a key that this listing gave out.*"),
+    ("/service/profiles?page=foreign", "page", "the page key was not issued by this listing.*"),
     ("/flow-delete-requests?sort_by=updated", "sort_by", '.* sort_by: "updated" must be one of created, expiry'),
     ("/flows?label=%FF", "label", 'query parameter "?label"?: must be UTF-8 text without NUL'),
     ("/flows?label=a%00b", "label", 'query parameter "?label"?: must be UTF-8 text without NUL'),
@@ -133,10 +133,10 @@ def test_the_body_for_a_webhook_is_not_looked_at_where_there_is_none(running: Ru
         ({"events": ["flows/seen"]}, "events.0", r'events\.0: "flows/seen" must be one of .*'),
         ({"status": "started"}, "status", 'status: "started" must be one of created, disabled'),
         ({"flow_ids": ["x"]}, "flow_ids.0", f'flow_ids\\.0: "x" must match {PATTERN}'),
-        ({"url": "http://127.0.0.1/hook"}, "url", "url names the host 127.0.0.1, which is not at a public address .*"),
+        ({"url": "http://127.0.0.1/hook"}, "url", "url has the host 127.0.0.1, whose address is not public .*"),
         ({"url": "ftp://a.example/"}, "url", "url .*"),
         ({"api_key_name": "Host", "api_key_value": "x"}, "api_key_name", "api_key_name .*"),
-        ({"api_key_name": "X-Key"}, "api_key_value", "api_key_value is needed: .*"),
+        ({"api_key_name": "X-Key"}, "api_key_value", "api_key_value is required: .*"),
     ],
     ids=str,
 )
@@ -154,11 +154,11 @@ ELSEWHERE = {"url": "https://media.example.com/1", "label": "there"}
 @pytest.mark.parametrize(
     ("method", "path", "body", "field", "message"),
     [
-        ("PUT", "", {"profile_id": ID}, "profile_id", "profile_id: cannot be given together with format"),
-        ("PUT", "", {"profile_id": "", "format": None}, "format", "format: is missing"),
+        ("PUT", "", {"profile_id": ID}, "profile_id", "profile_id: is not allowed together with format"),
+        ("PUT", "", {"profile_id": "", "format": None}, "format", "format: is required"),
         (
             *("PUT", "", {"essence_parameters": VARIABLE}, "essence_parameters.frame_rate"),
-            r"essence_parameters\.frame_rate: cannot be given here",
+            r"essence_parameters\.frame_rate: is not allowed here",
         ),
         ("PUT", "", {"profile_id": "x", "format": None}, "profile_id", f'profile_id: "x" must match {PATTERN}'),
         (
@@ -166,7 +166,7 @@ ELSEWHERE = {"url": "https://media.example.com/1", "label": "there"}
             "/storage",
             {"limit": 1, "object_ids": ["x"]},
             "object_ids",
-            ".*: cannot be given together with limit",
+            ".*: is not allowed together with limit",
         ),
         ("POST", "/storage", {"object_ids": ["x", "y", "x"]}, "object_ids.2", r"object_ids\.2 repeats 'x'"),
         ("POST", "/storage", {"object_ids": ["x", ""]}, "object_ids.1", r"object_ids\.1 must have from 1 to .*, not 0"),
@@ -191,9 +191,13 @@ def test_what_does_not_fit_together_is_told_by_its_member(
 @pytest.mark.parametrize(
     ("body", "field", "message"),
     [
-        ({"url": "https://a.example/1"}, "label", "label: is missing"),
-        ({}, "storage_id", "storage_id: is missing"),
-        ({"storage_id": ID, **ELSEWHERE}, None, "the body: .* is several of what it may be one of: .*"),
+        ({"url": "https://a.example/1"}, "label", "label: is required"),
+        ({}, "storage_id", "storage_id: is required"),
+        (
+            {"storage_id": ID, **ELSEWHERE},
+            None,
+            "the body: .* must match exactly one of these forms, but matches several: .*",
+        ),
     ],
     ids=str,
 )
@@ -288,7 +292,7 @@ def test_what_is_missing_or_locked_is_told_before_what_is_invalid(running: Runni
 @pytest.mark.behaviour("SVC-GEN-05", "A61")
 @pytest.mark.parametrize("path", ["/nothing", f"/flows/{ID}", "/flows?limit=many"])
 def test_a_refusal_is_valid_as_the_error_of_the_specification(running: Running, path: str) -> None:
-    validator = Validators(load_document(API)).validator({"$ref": "#/components/schemas/error"})
+    validator = SchemaValidators(load_document(API)).validator({"$ref": "#/components/schemas/error"})
     assert validator.is_valid(running.client.get(path).json())
 
 

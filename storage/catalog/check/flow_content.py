@@ -1,23 +1,25 @@
-"""The part of a check that compares where flows have segments with what their rows say of it."""
+"""The part of a check that compares the content ranges that flows record with their segments."""
 
 from collections.abc import Iterator
 
 from storage.catalog.check.findings import WRONG_CONTENT, Finding, Progress, batches, pages
 from storage.catalog.environment import Environment
-from storage.catalog.flows.content_range import known_content, look_up_content, renew_content, united
+from storage.catalog.flows.content_range import measure_content_span, recorded_content_span, refresh_content_span
 from storage.catalog.retry import retried
+from storage.catalog.spans import covering_span
 from storage.tables.conditions import In
-from storage.tables.engine import Reader, Row
+from storage.tables.engine import Reader
+from storage.tables.rows import FlowRow
 
 
-class Contents:
+class FlowContent:
     def __init__(self, env: Environment, repair: bool, progress: Progress) -> None:
         self._env = env
         self._repair = repair
         self._progress = progress
 
     def compare(self) -> Iterator[Finding]:
-        """Look for flows with segments outside of what their rows say, where no request would find them."""
+        """Find flows with segments outside their recorded content range, where no request finds them."""
         read = 0
         self._progress("flows", read)
         for rows in pages(self._env, "flows", ["content_start"]):
@@ -26,29 +28,29 @@ class Contents:
             read += len(rows)
             self._progress("flows", read)
 
-    def _compare(self, ids: list[str]) -> Iterator[Finding]:
+    def _compare(self, flow_ids: list[str]) -> Iterator[Finding]:
         with self._env.engine.read() as tx:
-            wrong = [row["id"] for row in tx.select("flows", [In("id", ids)]) if not _is_right(tx, row)]
+            wrong = [row["id"] for row in tx.select("flows", [In("id", flow_ids)]) if not _covers_segments(tx, row)]
         for flow_id in wrong:
-            if not self._repair or self._widen(flow_id):
-                detail = "it has segments before or after the time in which its row says that it has any"
+            if not self._repair or self._correct(flow_id):
+                detail = "the flow has segments outside the content range that is recorded for it"
                 yield Finding(WRONG_CONTENT, detail, flow_id=flow_id, repaired=self._repair)
 
     @retried
-    def _widen(self, flow_id: str) -> bool:
-        """Whether there was anything to mend."""
+    def _correct(self, flow_id: str) -> bool:
+        """Record the actual content range. Returns False if the recorded one is right by now."""
         with self._env.engine.write() as tx:
             tx.lock(f"flow:{flow_id}")
             row = tx.get("flows", id=flow_id)
-            if row is None or _is_right(tx, row):
+            if row is None or _covers_segments(tx, row):
                 return False
-            renew_content(tx, flow_id)
+            refresh_content_span(tx, flow_id)
         return True
 
 
-def _is_right(tx: Reader, row: Row) -> bool:
-    content = known_content(row)
-    if content is None:
+def _covers_segments(tx: Reader, row: FlowRow) -> bool:
+    recorded = recorded_content_span(row)
+    if recorded is None:
         return True
-    found = look_up_content(tx, row["id"])
-    return found[0] == found[1] or united(content, found) == content
+    actual = measure_content_span(tx, row["id"])
+    return actual[0] == actual[1] or covering_span(recorded, actual) == recorded

@@ -1,1 +1,1 @@
-"""Flows: their documents, rows, collections and content range."""
+"""Flows: their documents, rows, profile links, collections and content range."""

@@ -1,79 +1,79 @@
-"""Where on a flow's timeline there is content."""
+"""The content range of a flow: a span of time that contains all of its segments.
 
+The flow's row records it, so that queries for segments know where to look. It may be wider than the segments need, but
+never narrower. Rows written by an early release record none: then it is measured from the segments.
+"""
+
+from typing import Any
+
+from storage.catalog.spans import Span, covering_timerange
 from storage.tables.conditions import Compare, Condition, Overlaps, equals
-from storage.tables.engine import Reader, Row, Writer
-from storage.timerange import EMPTY, TimeRange, parse_timerange
+from storage.tables.engine import Reader, Writer
+from storage.tables.rows import FlowRow
+from storage.timerange import EMPTY, TimeRange
 
-Span = tuple[int, int]
-"""[start, end) in ns; empty where they are equal."""
-CONTENT = ("content_start", "content_end")
-"""Columns of a flow's row that tell what holds every segment of it; null where that is not known."""
+CONTENT_COLUMNS = ("content_start", "content_end")
+"""Columns of a flow's row that record its content range in ns; null if it is unknown."""
 
 
-def extent(tx: Reader, flow: Row, within: TimeRange) -> TimeRange:
-    """From the start of the first segment that meets `within` to the end of the last, cut to `within`; gaps count.
+def content_timerange(tx: Reader, flow: FlowRow, within: TimeRange) -> TimeRange:
+    """The timerange from the first segment that overlaps `within` to the last, clipped to `within`; gaps are included.
 
-    EMPTY where no segment meets it (FLOW-GET-04, -05, -07, A20). Two looks into the index, however many segments.
+    EMPTY if no segment overlaps it (FLOW-GET-04, -05, -07, A20). Costs two index look-ups, however many segments there
+    are.
     """
     if within.is_empty:
         return EMPTY
-    where = (*equals(flow_id=flow["id"]), Overlaps(*within.bounds), *inside_content(flow))
+    where = (*equals(flow_id=flow["id"]), Overlaps(*within.bounds), *in_content_range(flow))
     first = tx.select("segments", where, order=("start_ns",), limit=1, columns=["timerange"])
     if not first:
         return EMPTY
     last = tx.select("segments", where, order=("start_ns",), descending=True, limit=1, columns=["timerange"])
-    return hull(first[0]["timerange"], last[0]["timerange"]).intersection(within)
+    return covering_timerange(first[0]["timerange"], last[0]["timerange"]).intersection(within)
 
 
-def hull(first: str, last: str) -> TimeRange:
-    """From the start of the first to the end of the last of two timeranges, given as text, with that end's mark."""
-    start, end = parse_timerange(first), parse_timerange(last)
-    return TimeRange(start.start, end.end, end.closed)
+def in_content_range(flow: FlowRow) -> list[Condition]:
+    """Conditions that every segment of the flow meets; they tell an engine where to look."""
+    content = recorded_content_span(flow)
+    if content is None:
+        return []
+    return [Compare("start_ns", ">=", content[0]), Compare("start_ns", "<", content[1])]
 
 
-def content_of(tx: Reader, flow: Row) -> Span:
-    """What holds every segment of the flow: known with its row, or looked up."""
-    return known_content(flow) or look_up_content(tx, flow["id"])
+def content_span(tx: Reader, flow: FlowRow) -> Span:
+    """The flow's content range as recorded in its row, else as measured."""
+    return recorded_content_span(flow) or measure_content_span(tx, flow["id"])
 
 
-def known_content(flow: Row) -> Span | None:
-    """What the flow's row says holds every segment of it."""
-    return None if flow["content_start"] is None else (flow["content_start"], flow["content_end"])
+def recorded_content_span(flow: FlowRow) -> Span | None:
+    """The content range that the flow's row records; None if it records none."""
+    start, end = flow["content_start"], flow["content_end"]
+    return None if start is None or end is None else (start, end)
 
 
-def look_up_content(tx: Reader, flow_id: str) -> Span:
-    """From the start of the first segment to the end of the last."""
+def measure_content_span(tx: Reader, flow_id: str) -> Span:
+    """The span from the start of the flow's first segment to the end of its last; (0, 0) if it has none."""
     where, columns = equals(flow_id=flow_id), ["start_ns", "end_ns"]
     first = tx.select("segments", where, order=("start_ns",), limit=1, columns=columns)
     last = tx.select("segments", where, order=("start_ns",), descending=True, limit=1, columns=columns)
     return (first[0]["start_ns"], last[0]["end_ns"]) if first and last else (0, 0)
 
 
-def renew_content(tx: Writer, flow_id: str) -> None:
-    """Have the flow's row say where it has segments now."""
-    tx.update("flows", equals(id=flow_id), dict(zip(CONTENT, look_up_content(tx, flow_id), strict=True)))
+def refresh_content_span(tx: Writer, flow_id: str) -> None:
+    """Measure the flow's content range and record it."""
+    tx.update("flows", equals(id=flow_id), content_columns(measure_content_span(tx, flow_id)))
 
 
-def united(one: Span, other: Span) -> Span:
-    """The shortest that holds both."""
-    if one[0] == one[1]:
-        return other
-    if other[0] == other[1]:
-        return one
-    return min(one[0], other[0]), max(one[1], other[1])
+def content_columns(content: Span) -> dict[str, Any]:
+    """The columns of a flow's row that record this content range."""
+    return dict(zip(CONTENT_COLUMNS, content, strict=True))
 
 
-def after_deletion(content: Span, deleted: Span, first: int, last: int) -> Span:
-    """What is left of `content` once everything inside `deleted` is gone, of which the first began at `first` and the
-    last ended at `last`."""
-    start = last if deleted[0] <= content[0] else content[0]
-    end = first if deleted[1] >= content[1] else content[1]
+def content_span_after_deletion(content: Span, deleted: Span, first_start: int, last_end: int) -> Span:
+    """The content range once all segments inside the span `deleted` are gone.
+
+    first_start, last_end: the start of the first and the end of the last segment that were deleted, in ns.
+    """
+    start = last_end if deleted[0] <= content[0] else content[0]
+    end = first_start if deleted[1] >= content[1] else content[1]
     return (start, end) if start < end else (0, 0)
-
-
-def inside_content(flow: Row) -> list[Condition]:
-    """Conditions that every segment of the flow meets, for engines that have to know where to look."""
-    content = known_content(flow)
-    if content is None:
-        return []
-    return [Compare("start_ns", ">=", content[0]), Compare("start_ns", "<", content[1])]

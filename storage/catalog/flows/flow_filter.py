@@ -1,23 +1,24 @@
-"""What a listing of flows may ask for."""
+"""The filters of a listing of flows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from storage.catalog import sources
 from storage.catalog.tags import TagFilter
 from storage.tables.conditions import Condition, Exists, Overlaps, equals
 from storage.timerange import ETERNITY, TimeRange
 
-KIND = "flow"
+KIND: Final = "flow"
 
 
 @dataclass(frozen=True, slots=True)
 class FlowFilter:
-    """What a listing asks for.
+    """The filters of a listing of flows; a flow must pass them all.
 
-    columns: exact values by column name. timerange: flows with content in it; EMPTY asks for flows without content.
-    collected_by_ids: [] asks for flows in no collection; None is no filter.
+    columns: exact values by column name.
+    collected_by_ids: ids of collecting flows; an empty list selects flows in no collection, None does not filter.
+    timerange: selects flows with content in it; EMPTY selects flows without any content.
     """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
@@ -26,6 +27,7 @@ class FlowFilter:
     tags: TagFilter = field(default_factory=TagFilter)
 
     def conditions(self) -> list[Condition]:
+        """The conditions on the table of flows."""
         where: list[Condition] = [*self.tags.conditions(KIND), *equals(**self.columns)]
         if "label" in self.columns:
             where += equals(unlabelled=False)

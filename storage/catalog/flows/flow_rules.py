@@ -1,56 +1,60 @@
-"""What a flow document may say: pure rules, without the tables."""
+"""Rules about the content of a flow's document. They read no tables."""
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from storage.catalog.profiles import TECHNICAL
 from storage.errors import Forbidden, Invalid
-from storage.tables.engine import Row
+from storage.tables.rows import FlowRow
 
 COMMON = ("label", "description", "tags", "generation", "status", "read_only", "max_bit_rate", "flow_collection")
-"""The members, beside the technical ones, that a client sets and a PUT replaces (FLOW-PUT-08). Those that the service
-manages itself, and members that no schema knows, are left out of what is stored (A21, A22)."""
+"""The members, besides the technical ones, that clients set and a PUT replaces (FLOW-PUT-08). Members that the service
+manages, and members that no schema knows, are not stored (A21, A22)."""
 
 
 def check_body(flow_id: str, body: Mapping[str, Any]) -> None:
-    """Refuse another id, and a profile together with what only a profile may say (FLOW-PUT-04, FLOW-PROF-04, -10)."""
+    """Reject a body with another id, or with a profile and technical members too.
+
+    Raises: Invalid (FLOW-PUT-04, FLOW-PROF-04, -09, -10).
+    """
     if body["id"] != flow_id:
         raise Invalid(
-            f"id {body['id']!r} must equal the id in the path, {flow_id}", field="id", behaviour="FLOW-PUT-04"
+            f"id must equal the id in the path, {flow_id}, not {body['id']!r}", field="id", behaviour="FLOW-PUT-04"
         )
     profile_id = body.get("profile_id", "")
     if not isinstance(profile_id, str):
         raise Invalid(
-            "profile_id must be a text: a profile's id, or empty to end the link",
+            "profile_id must be a string: the id of a profile, or an empty string to remove the link",
             field="profile_id",
             behaviour="FLOW-PROF-10",
         )
     technical = [name for name in TECHNICAL if name in body]
     if profile_id and technical:
         raise Invalid(
-            f"{technical[0]} comes from the profile: leave it out, or set profile_id to an empty text to end the link",
+            f"{technical[0]} is set by the profile: omit it, or remove the link with an empty profile_id",
             field=technical[0],
             behaviour="FLOW-PROF-04",
         )
     if not profile_id and "format" not in body:
         raise Invalid(
-            "profile_id is empty, so that the flow needs a format and all that goes with it",
+            "profile_id is empty, so the flow needs a format and the members that the format requires",
             field="profile_id",
             behaviour="FLOW-PROF-09",
         )
 
 
-def technical_of(doc: Mapping[str, Any]) -> dict[str, Any]:
+def technical_members(doc: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a document that a profile can set."""
     return {name: doc[name] for name in TECHNICAL if name in doc}
 
 
-def common_of(body: Mapping[str, Any]) -> dict[str, Any]:
+def common_members(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a body that clients set, besides the technical ones."""
     return {name: body[name] for name in COMMON if name in body}
 
 
 def check_format(doc: Mapping[str, Any], stored: Mapping[str, Any] | None, source_format: str | None) -> None:
-    """A flow keeps its format, and shares it with its source (FLOW-SRC-01, -02, A26)."""
+    """Reject a format other than the flow's own, or its source's (FLOW-SRC-01, -02, A26). Raises: Invalid."""
     if stored is not None and stored["format"] != doc["format"]:
         raise Invalid(
             f"format cannot be changed from {stored['format']} to {doc['format']}",
@@ -59,14 +63,14 @@ def check_format(doc: Mapping[str, Any], stored: Mapping[str, Any] | None, sourc
         )
     if source_format is not None and source_format != doc["format"]:
         raise Invalid(
-            f"format {doc['format']} is not that of source {doc['source_id']}, {source_format}",
+            f"format {doc['format']} differs from {source_format}, the format of source {doc['source_id']}",
             field="format",
             behaviour="FLOW-SRC-01",
         )
 
 
 def check_source(doc: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
-    """A flow stays with its source (A14)."""
+    """Reject a change of source (A14). Raises: Invalid."""
     if stored["source_id"] != doc["source_id"]:
         raise Invalid(
             f"source_id cannot be changed from {stored['source_id']} to {doc['source_id']}",
@@ -76,23 +80,25 @@ def check_source(doc: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
 
 
 def check_writable(row: Mapping[str, Any]) -> None:
-    """Raises Forbidden for a read-only flow (RO-01 to RO-10, A65)."""
+    """Reject a change of a read-only flow (RO-01 to RO-10, A65). Raises: Forbidden."""
     if row["read_only"]:
         raise Forbidden(
             f"flow {row['id']} is read-only; PUT false to its read_only first", field="read_only", behaviour="RO-01"
         )
 
 
-def next_version(wanted: Any, stored: str | None) -> str:
-    """The metadata_version after a write: the client's where it is a new one, else one of our own (FLOW-META-09 to
-    -16)."""
-    if isinstance(wanted, str) and wanted != stored:
-        return wanted
-    return uuid.uuid4().hex
+def check_container(flow: FlowRow) -> None:
+    """Reject objects for a flow that does not declare their container (SEG-POST-05, STO-15). Raises: Invalid."""
+    if flow["container"] is None:
+        raise Invalid(
+            f"flow {flow['id']} has no container; set one before adding objects",
+            field="container",
+            behaviour="SEG-POST-05",
+        )
 
 
-def columns_of(doc: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that filters and sorting use (FLOW-LIST-02 to -13, A16, A17)."""
+def filter_columns(doc: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a flow's row that filters and sorting use (FLOW-LIST-02 to -13, A16, A17)."""
     essence = doc.get("essence_parameters", {})
     video = essence if doc["format"] == "urn:x-nmos:format:video" else {}
     return {
@@ -110,11 +116,3 @@ def columns_of(doc: Mapping[str, Any]) -> dict[str, Any]:
         "init_segments": essence.get("init_segments", False),
         "read_only": doc.get("read_only", False),
     }
-
-
-def check_container(flow: Row) -> None:
-    """A flow takes objects only once it says what container they have (SEG-POST-05, STO-15)."""
-    if flow["container"] is None:
-        raise Invalid(
-            f"flow {flow['id']} has no container, and so takes no objects", field="container", behaviour="SEG-POST-05"
-        )

@@ -1,1 +1,1 @@
-"""Media objects: allocation, references, instances, get_urls, copies and the removal of their bytes."""
+"""Media objects: allocation, lifetime, instances, get_urls, copies, garbage collection and the removal of bytes."""

@@ -1,4 +1,4 @@
-"""Storage for objects to come: ids and upload requests (STO-*)."""
+"""Allocation: object ids and upload requests for objects to come (STO-*)."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -14,113 +14,143 @@ from storage.catalog.retry import retried
 from storage.errors import Invalid
 from storage.media.object_store import ObjectStore
 from storage.tables.conditions import In, equals
-from storage.tables.engine import Reader, Row
+from storage.tables.engine import Reader, Writer
+from storage.tables.rows import FlowRow, InstanceRow, ObjectRow
 
 
 class Allocation:
+    """Allocates objects to flows."""
+
     def __init__(self, env: Environment) -> None:
         self._env = env
 
     @retried
     def allocate(self, caller: Caller, flow_id: str, body: Mapping[str, Any], base_url: str) -> dict[str, Any]:
-        """Set ids aside for a flow, and say how to upload them (flow-storage.json).
+        """Allocate objects to a flow, and return their upload requests (flow-storage.json).
 
-        Each is kept for min_object_timeout and a grace, and is gone after that unless a segment names it. Raises
-        NotFound, Forbidden, or Invalid, and then allocates none.
+        Allocated objects expire after min_object_timeout and a grace period unless a segment refers to them.
+
+        body: valid by flow-storage-post.json. base_url: origin and base path of this server, for URLs of its own.
+
+        Raises: NotFound, Forbidden, Invalid; then nothing is allocated.
         """
-        limits = self._env.limits
         with self._env.engine.write() as tx:
-            wanted = [f"object:{object_id}" for object_id in body.get("object_ids", ())]
-            flow = flow_rows.find_writable(tx, caller, flow_id, *wanted)
+            locks = [f"object:{object_id}" for object_id in body.get("object_ids", ())]
+            flow = flow_rows.lock_writable(tx, caller, flow_id, *locks)
             check_container(flow)
             store = self._store(body.get("storage_id"))
-            _check_signing(store, body.get("presigned"))
+            _check_presigned(store, body.get("presigned"))
             content_type = _content_type(flow, body.get("content_type"))
             ids = body.get("object_ids")
             if ids is None:
-                count = min(body.get("limit", limits.storage_default), limits.storage_max)
-                if count < 1:
-                    raise Invalid(f"limit {count} must be at least 1", field="limit", behaviour="STO-09")
-                ids = [str(uuid.uuid4()) for _ in range(count)]
+                ids = self._new_ids(body.get("limit"))
             else:
-                self._check_free(tx, ids)
-            now = self._env.clock()
-            expires = now + (limits.min_object_timeout_s + limits.object_grace_s) * SECOND
-            common = {"state": "allocated", "flow_id": flow_id, "content_type": content_type, "created": now}
-            tx.insert("objects", [{"id": object_id, **common, "expires": expires} for object_id in ids], fresh=True)
-            place = {"instance": store.backend.id, "storage_id": store.backend.id, "created": now}
-            tx.insert("instances", [{"object_id": object_id, **place} for object_id in ids], fresh=True)
+                self._check_available(tx, ids)
+            self._insert(tx, flow_id, ids, content_type, store.backend.id)
         presigned = body.get("presigned", True)
         return {"media_objects": [_upload(store, id_, content_type, presigned, base_url) for id_ in ids]}
 
     def _store(self, storage_id: str | None) -> ObjectStore:
-        """The store asked for, or the default one (STO-11 to -14)."""
+        """The store of this backend, or of the default backend for None (STO-11 to -14)."""
         if storage_id is not None:
             return self._env.store(storage_id, "STO-12")
         for store in self._env.stores.values():
             if store.backend.default_storage:
                 return store
         raise Invalid(
-            "storage_id is needed: this service has no default storage backend", field="storage_id", behaviour="STO-14"
+            "storage_id is required: this service has no default storage backend",
+            field="storage_id",
+            behaviour="STO-14",
         )
 
-    def _check_free(self, tx: Reader, ids: Sequence[str]) -> None:
-        """Refuse ids that are in use, repeated or unfit (STO-05, -06, -08)."""
+    def _new_ids(self, limit: int | None) -> list[str]:
+        limits = self._env.limits
+        count = min(limits.storage_default if limit is None else limit, limits.storage_max)
+        if count < 1:
+            raise Invalid(f"limit must be at least 1, not {count}", field="limit", behaviour="STO-09")
+        return [str(uuid.uuid4()) for _ in range(count)]
+
+    def _check_available(self, tx: Reader, ids: Sequence[str]) -> None:
+        """Reject ids that are taken, repeated, empty or too long (STO-05, -06, -08)."""
         limits = self._env.limits
         if len(ids) > limits.storage_max:
-            raise Invalid(f"object_ids may hold at most {limits.storage_max} ids", field="object_ids")
+            raise Invalid(f"object_ids must have at most {limits.storage_max} ids, not {len(ids)}", field="object_ids")
         seen: set[str] = set()
         for number, object_id in enumerate(ids):
             field = f"object_ids.{number}"
             if object_id in seen:
-                raise Invalid(f"{field} repeats {object_id!r}", field=field, behaviour="STO-08")
+                raise Invalid(f"{field} {object_id!r} is repeated", field=field, behaviour="STO-08")
             if not 0 < len(object_id) <= limits.object_id_max_chars:
                 most = limits.object_id_max_chars
                 raise Invalid(f"{field} must have from 1 to {most} characters, not {len(object_id)}", field=field)
             seen.add(object_id)
-        taken = tx.select("objects", [In("id", ids)], limit=1, columns=["id"])
-        if not taken:
-            waiting = tx.select("garbage", [In("object_id", ids)], limit=1, columns=["object_id"])
-            taken = [{"id": row["object_id"]} for row in waiting]
-        if not taken:
-            keys = {copy_key(storage_id, object_id): object_id for storage_id in self._env.stores for object_id in ids}
-            copied = tx.select("jobs", [*equals(kind=COPY), In("key", list(keys))], limit=1, columns=["key"])
-            taken = [{"id": keys[row["key"]]} for row in copied]
-        if taken:
+        taken = self._first_taken(tx, ids)
+        if taken is not None:
             raise Invalid(
-                f"object_ids: {taken[0]['id']!r} exists already; nothing was allocated",
-                field="object_ids",
-                behaviour="STO-05",
+                f"object_ids: {taken!r} already exists; nothing was allocated", field="object_ids", behaviour="STO-05"
             )
 
+    def _first_taken(self, tx: Reader, ids: Sequence[str]) -> str | None:
+        """One of the ids that an object has, or whose bytes are still being removed or copied; None if all are free."""
+        for row in tx.select("objects", [In("id", ids)], limit=1, columns=["id"]):
+            return row["id"]
+        for garbage in tx.select("garbage", [In("object_id", ids)], limit=1, columns=["object_id"]):
+            return garbage["object_id"]
+        keys = {copy_key(storage_id, object_id): object_id for storage_id in self._env.stores for object_id in ids}
+        for job in tx.select("jobs", [*equals(kind=COPY), In("key", list(keys))], limit=1, columns=["key"]):
+            return keys[job["key"]]
+        return None
 
-def _check_signing(store: ObjectStore, presigned: bool | None) -> None:
-    """Refuse what the store does not have (STO-23)."""
+    def _insert(self, tx: Writer, flow_id: str, ids: Sequence[str], content_type: str, storage_id: str) -> None:
+        limits, now = self._env.limits, self._env.clock()
+        expires = now + (limits.min_object_timeout_s + limits.object_grace_s) * SECOND
+        objects: list[ObjectRow] = [
+            {
+                "id": object_id,
+                "state": "allocated",
+                "flow_id": flow_id,
+                "content_type": content_type,
+                "created": now,
+                "expires": expires,
+            }
+            for object_id in ids
+        ]
+        instances: list[InstanceRow] = [
+            {"object_id": object_id, "instance": storage_id, "storage_id": storage_id, "created": now}
+            for object_id in ids
+        ]
+        tx.insert("objects", objects, fresh=True)
+        tx.insert("instances", instances, fresh=True)
+
+
+def _check_presigned(store: ObjectStore, presigned: bool | None) -> None:
+    """Reject `presigned` false for a store without unsigned URLs (STO-23)."""
     if presigned is False and not store.unsigned:
         raise Invalid(
-            f"presigned false: storage backend {store.backend.id} gives presigned URLs only",
+            f"presigned must be true: storage backend {store.backend.id} issues presigned URLs only",
             field="presigned",
             behaviour="STO-23",
         )
 
 
-def _content_type(flow: Row, wanted: str | None) -> str:
-    """The flow's container unless another type is asked for, as init objects may need (STO-17 to -21, A50)."""
-    container: str = flow["container"]
-    if wanted is None or wanted == container:
+def _content_type(flow: FlowRow, requested: str | None) -> str:
+    """The flow's container, or the requested type for flows that need init objects too (STO-17 to -21, A50)."""
+    container = flow["container"]
+    assert container is not None, "check_container comes first"
+    if requested is None or requested == container:
         return container
     if not flow["init_segments"]:
         raise Invalid(
-            f"content_type {wanted!r} differs from the flow's container {container!r}, which only init objects may do,"
-            " and the flow has no essence_parameters.init_segments true",
+            f"content_type {requested!r} must be the flow's container {container!r}, unless the flow has"
+            " essence_parameters.init_segments true",
             field="content_type",
             behaviour="STO-21",
         )
-    return wanted
+    return requested
 
 
 def _upload(store: ObjectStore, object_id: str, content_type: str, presigned: bool, base_url: str) -> dict[str, Any]:
-    request = store.upload(object_id, content_type, presigned=presigned, base_url=base_url)
+    request = store.upload_request(object_id, content_type, presigned=presigned, base_url=base_url)
     put_url: dict[str, Any] = {"url": request.url, "content-type": request.content_type}
     if request.headers:
         put_url["headers"] = request.headers

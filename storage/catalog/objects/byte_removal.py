@@ -1,9 +1,9 @@
-"""Bytes that nothing names any more: removed by one job for each backend, so that one that is down holds up no other.
+"""Removal of bytes without references: one job per storage backend, so that a failing one does not delay the others.
 
-Until they are gone no id is given out again, nor an object copied there: what is removed is never what came later.
+Until the bytes are gone, their object id cannot be allocated again, and the object cannot be copied to that backend. So
+a removal never hits newer bytes.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 
 from storage.catalog import jobs
@@ -14,63 +14,64 @@ from storage.errors import Unavailable
 from storage.tables.conditions import In, equals
 from storage.tables.engine import Writer
 
-_log = logging.getLogger(__name__)
-
 LOCK = "removal"
 
 
 def schedule_removal(tx: Writer, now: int, places: Sequence[tuple[str, str]]) -> None:
-    """Have the bytes at these places removed: pairs of a backend's id and an object id."""
+    """Schedule the removal of bytes at these places (storage backend id, object id). now: microseconds since 1970."""
     if places:
         tx.lock(LOCK)
         tx.insert("garbage", [{"storage_id": s, "object_id": o, "due": now} for s, o in places])
-        jobs.ensure(tx, now, REMOVAL, {storage_id for storage_id, _ in places})
+        jobs.enqueue(tx, now, REMOVAL, {storage_id for storage_id, _ in places})
 
 
 class ByteRemoval:
+    """Carries out the removal jobs."""
+
     def __init__(self, env: Environment) -> None:
         self._env = env
         self._jobs = Jobs(env)
 
-    def step(self, claim: Claim) -> bool:
-        """Remove a batch of the bytes on one backend. False once nothing is left there.
+    def remove_batch(self, claim: Claim) -> bool:
+        """Remove one batch of bytes from one storage backend. Returns False when nothing is left to remove there.
 
-        Raises storage.errors.Unavailable where the backend does not do it, and storage.catalog.jobs.LostLease.
+        Raises: storage.errors.Unavailable if the backend fails, storage.catalog.jobs.LeaseLost.
         """
-        ids, until = self._next(claim)
+        ids, lease_end = self._next_batch(claim)
         removed: Sequence[str] = ()
         if ids:
             store = self._env.stores.get(claim.key)
             if store is None:
-                raise Unavailable(f"no storage backend {claim.key} is configured")
-            removed = store.delete_many(self._while_held(ids, until))
-        left = self._forget(claim, removed)
+                raise Unavailable(f"storage backend {claim.key} is not configured")
+            removed = store.delete_many(self._until_lease_ends(ids, lease_end))
+        more = self._record_removed(claim, removed)
         if len(removed) < len(ids):
-            raise Unavailable(f"storage backend {claim.key} has removed {len(removed)} of {len(ids)} objects")
-        return left
+            raise Unavailable(f"storage backend {claim.key} removed {len(removed)} of {len(ids)} objects only")
+        return more
 
     @retried
-    def _next(self, claim: Claim) -> tuple[list[str], int]:
-        """Objects to remove, and when the lease ends."""
+    def _next_batch(self, claim: Claim) -> tuple[list[str], int]:
+        """The next object ids to remove, and the end of the lease."""
         with self._env.engine.write() as tx:
-            until = self._jobs.keep(tx, claim)
+            lease_end = self._jobs.renew_within(tx, claim)
             here, limit = equals(storage_id=claim.key), self._env.limits.removal_batch
             rows = tx.select("garbage", here, order=("object_id",), limit=limit)
-        return [row["object_id"] for row in rows], until
+        return [row["object_id"] for row in rows], lease_end
 
-    def _while_held(self, ids: Sequence[str], until: int) -> Iterator[str]:
-        """The ids, one by one, until the lease ends: after that they may be in use again."""
+    def _until_lease_ends(self, ids: Sequence[str], lease_end: int) -> Iterator[str]:
+        """The ids, one by one, until the lease ends; after that another worker may have freed them for reuse."""
         for object_id in ids:
-            if self._env.clock() >= until:
+            if self._env.clock() >= lease_end:
                 return
             yield object_id
 
     @retried
-    def _forget(self, claim: Claim, ids: Sequence[str]) -> bool:
+    def _record_removed(self, claim: Claim, ids: Sequence[str]) -> bool:
+        """Forget the removed objects, and finish the job if none are left; whether any are."""
         here = equals(storage_id=claim.key)
         with self._env.engine.write() as tx:
             tx.lock(LOCK)
-            self._jobs.keep(tx, claim)
+            self._jobs.renew_within(tx, claim)
             tx.delete("garbage", [*here, In("object_id", ids)])
             if tx.select("garbage", here, limit=1, columns=["object_id"]):
                 return True

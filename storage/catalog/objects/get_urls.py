@@ -1,4 +1,4 @@
-"""get_urls: the instances of objects as clients see them, filtered before anything is signed (SEG-GET-19 to -37)."""
+"""get_urls: the instances of objects as clients see them, filtered before any URL is signed (SEG-GET-19 to -37)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,16 +8,21 @@ from storage.catalog.environment import Environment
 from storage.catalog.tags import TagFilter
 from storage.media.object_store import Backend
 from storage.tables.conditions import In
-from storage.tables.engine import Reader, Row
+from storage.tables.engine import Reader
+from storage.tables.rows import InstanceRow
 
-Url = dict[str, Any]
+GetUrl = dict[str, Any]
+"""One item of get_urls, as in flow-segment.json."""
 
 
 @dataclass(frozen=True, slots=True)
-class UrlFilter:
-    """Which URLs a client wants to see, and how much of them; a URL must pass all.
+class GetUrlFilter:
+    """Which get_urls to return, and in how much detail; a URL must pass all filters.
 
-    labels, storage_ids: None is no filter; no labels at all means no URLs. presigned: only such, or only others.
+    labels: None does not filter; an empty list selects no URLs at all.
+    storage_ids: None or an empty list does not filter.
+    presigned: only presigned URLs (True), only others (False), or both (None).
+    verbose: whether to describe the storage backends too.
     """
 
     labels: Sequence[str] | None = None
@@ -27,11 +32,12 @@ class UrlFilter:
     verbose: bool = False
 
     @property
-    def wants_none(self) -> bool:
+    def selects_none(self) -> bool:
+        """Whether no URL can pass."""
         return self.labels is not None and not self.labels
 
-    def wants(self, label: str | None, storage_id: str | None, backend: Backend | None) -> bool:
-        """Whether an instance passes all but the filter on signing (A35, A63)."""
+    def passes_instance(self, label: str | None, storage_id: str | None, backend: Backend | None) -> bool:
+        """Whether an instance passes every filter but `presigned` (A35, A63). backend: None if it is uncontrolled."""
         if self.labels is not None and label not in self.labels:
             return False
         if self.storage_ids and storage_id not in self.storage_ids:
@@ -40,34 +46,42 @@ class UrlFilter:
 
 
 def read_get_urls(
-    tx: Reader, env: Environment, object_ids: Iterable[str], wanted: UrlFilter, base_url: str
-) -> dict[str, list[Url]]:
-    """The get_urls of each of the objects, those of controlled instances first."""
-    found: dict[str, list[Url]] = {object_id: [] for object_id in object_ids}
-    if wanted.wants_none or not found:
+    tx: Reader, env: Environment, object_ids: Iterable[str], filters: GetUrlFilter, base_url: str
+) -> dict[str, list[GetUrl]]:
+    """The get_urls of each of these objects, by object id, with those of controlled instances first.
+
+    base_url: origin and base path of this server, for URLs of its own media store.
+    """
+    found: dict[str, list[GetUrl]] = {object_id: [] for object_id in object_ids}
+    if filters.selects_none or not found:
         return found
     rows = tx.select("instances", [In("object_id", list(found))], order=("object_id", "instance"))
     for row in sorted(rows, key=lambda row: (row["storage_id"] is None, row["created"])):
-        found[row["object_id"]] += _urls(env, row, wanted, base_url)
+        if row["storage_id"] is None:
+            found[row["object_id"]] += _uncontrolled_urls(row, filters)
+        else:
+            found[row["object_id"]] += _signed_urls(env, row, row["storage_id"], filters, base_url)
     return found
 
 
-def _urls(env: Environment, row: Row, wanted: UrlFilter, base_url: str) -> list[Url]:
-    if row["storage_id"] is None:
-        return _uncontrolled(row, wanted)
-    store = env.stores.get(row["storage_id"])
-    if store is None or not wanted.wants(store.backend.label, store.backend.id, store.backend):
+def _signed_urls(
+    env: Environment, row: InstanceRow, storage_id: str, filters: GetUrlFilter, base_url: str
+) -> list[GetUrl]:
+    """The URLs of an instance on a storage backend, signed now; none if the filters exclude it."""
+    store = env.stores.get(storage_id)
+    if store is None or not filters.passes_instance(store.backend.label, store.backend.id, store.backend):
         return []
-    downloads = store.downloads(row["object_id"], presigned=wanted.presigned, base_url=base_url)
-    more: Url = {}
-    if wanted.verbose:  # SEG-GET-23
-        more = {"storage_id": store.backend.id, "controlled": True, **store.backend.described()}
+    downloads = store.download_urls(row["object_id"], presigned=filters.presigned, base_url=base_url)
+    details: GetUrl = {}
+    if filters.verbose:  # SEG-GET-23
+        details = {"storage_id": store.backend.id, "controlled": True, **store.backend.technical_description()}
     label = {} if store.backend.label is None else {"label": store.backend.label}
-    return [{"url": each.url, "presigned": each.presigned, **label, **more} for each in downloads]
+    return [{"url": each.url, "presigned": each.presigned, **label, **details} for each in downloads]
 
 
-def _uncontrolled(row: Row, wanted: UrlFilter) -> list[Url]:
-    if wanted.presigned or not wanted.wants(row["label"], None, None):
+def _uncontrolled_urls(row: InstanceRow, filters: GetUrlFilter) -> list[GetUrl]:
+    """The URL of an uncontrolled instance, as registered; none if the filters exclude it."""
+    if filters.presigned or not filters.passes_instance(row["label"], None, None):
         return []
-    more = {"controlled": False} if wanted.verbose else {}
-    return [{"url": row["url"], "presigned": False, "label": row["label"], **more}]
+    details = {"controlled": False} if filters.verbose else {}
+    return [{"url": row["url"], "presigned": False, "label": row["label"], **details}]

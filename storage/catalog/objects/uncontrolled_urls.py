@@ -1,21 +1,25 @@
-"""Instances of objects that are outside the storage backends: URLs that this server does not control."""
+"""Uncontrolled instances of objects: URLs outside the storage backends."""
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from storage.catalog.environment import Environment
 from storage.errors import Invalid
+from storage.tables.rows import InstanceRow
 
 
-def check_uncontrolled(env: Environment, url: str, label: str, name: str) -> None:
-    """Refuse a URL that no GET can be made to, one or a label that is too long, and the label of a storage backend
-    (SB-USE-04)."""
+def check_uncontrolled_url(env: Environment, url: str, label: str, name: str) -> None:
+    """Reject a URL that is not absolute http or https, a URL or label that is too long, and a storage backend's label.
+
+    name: of the item, to which errors add ".url" or ".label".
+
+    Raises: Invalid (SB-USE-04).
+    """
     try:
         parts = urlsplit(url)
-        reachable = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_web_url = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
-        reachable = False
-    if not reachable:
+        is_web_url = False
+    if not is_web_url:
         raise Invalid(f"{name}.url {url[:200]!r} must be an absolute http or https URL", field=f"{name}.url")
     for part, value, most in (("url", url, env.limits.url_max_chars), ("label", label, env.limits.label_max_chars)):
         if len(value) > most:
@@ -28,7 +32,8 @@ def check_uncontrolled(env: Environment, url: str, label: str, name: str) -> Non
         )
 
 
-def uncontrolled_row(env: Environment, object_id: str, url: str, label: str) -> dict[str, Any]:
+def uncontrolled_instance(env: Environment, object_id: str, url: str, label: str) -> InstanceRow:
+    """The row of an uncontrolled instance."""
     return {
         "object_id": object_id,
         "instance": f"label:{label}",

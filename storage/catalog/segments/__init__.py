@@ -1,1 +1,1 @@
-"""Flow segments: registration, listing and deletion."""
+"""Segments of flows: listing, registration, deletion and flow delete requests."""

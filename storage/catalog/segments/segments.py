@@ -1,4 +1,4 @@
-"""Segments of a flow: listed, registered and deleted (SEG-*)."""
+"""Segments of a flow: list and register them (SEG-*). Their deletion is in `deletions`."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -8,53 +8,41 @@ from typing import Any
 from storage.catalog.caller import Caller
 from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
-from storage.catalog.event_journal import change
+from storage.catalog.event_journal import write_with_events
 from storage.catalog.flows import flow_rows
-from storage.catalog.flows.content_range import CONTENT, Span, content_of, hull, inside_content, united
+from storage.catalog.flows.content_range import CONTENT_COLUMNS, content_columns, content_span, in_content_range
 from storage.catalog.flows.flow_rules import check_container
-from storage.catalog.objects import references
-from storage.catalog.objects.get_urls import Url, UrlFilter, read_get_urls
+from storage.catalog.objects.get_urls import GetUrl, GetUrlFilter, read_get_urls
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
-from storage.catalog.segments.registration import Batch, KnownObject
-from storage.errors import Contended, Invalid, TamsError
-from storage.tables.conditions import Condition, In, Overlaps, equals
-from storage.tables.engine import Reader, Row, Writer
-from storage.timerange import EMPTY, ETERNITY, TimeRange, parse_bounded
+from storage.catalog.segments.registration import Registration
+from storage.catalog.segments.segment_filter import SegmentFilter
+from storage.catalog.spans import Span, covering_span, covering_timerange
+from storage.errors import Invalid, TamsError
+from storage.tables.conditions import equals
+from storage.tables.engine import Reader, Writer
+from storage.tables.rows import FlowRow, SegmentRow
+from storage.timerange import EMPTY, TimeRange, parse_bounded
 
 _ORDER = Order(("start_ns",))
-_SHOWN = ("start_ns", "timerange", "object_id", "init_object_id", "doc")
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentFilter:
-    """What a listing asks for: segments that meet `timerange`, of the object if one is named."""
-
-    timerange: TimeRange = ETERNITY
-    object_id: str | None = None
-
-    def conditions(self, flow_id: str) -> list[Condition]:
-        where: list[Condition] = [*equals(flow_id=flow_id)]
-        if self.object_id is not None:
-            where += equals(object_id=self.object_id)
-        if self.timerange != ETERNITY:
-            where.append(Overlaps(*self.timerange.bounds))
-        return where
+_COLUMNS = ("start_ns", "timerange", "object_id", "init_object_id", "doc")
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentPage:
-    """A page, and the timerange from its earliest to its latest segment (A08)."""
+    """A page of segments. timerange: from the earliest of them to the latest (A08)."""
 
     page: Page
     timerange: TimeRange
 
 
-class _NothingToKeep(Exception):
-    """Every segment of a request was refused, so that its transaction is to leave no trace."""
+class _AllRejectedError(Exception):
+    """Rolls back the transaction of a request none of whose segments can be registered."""
 
 
 class Segments:
+    """The segments of the catalogue's flows."""
+
     def __init__(self, env: Environment) -> None:
         self._env = env
 
@@ -64,24 +52,28 @@ class Segments:
         flow_id: str,
         filters: SegmentFilter,
         request: PageRequest,
-        wanted: UrlFilter,
+        get_urls: GetUrlFilter,
         base_url: str,
         *,
         include_object_timerange: bool = False,
     ) -> SegmentPage:
-        """A page of segments in order of time; none for a flow that is not there (SEG-GET-03, A34)."""
+        """A page of segments in order of time; empty if there is no such flow (SEG-GET-03, A34).
+
+        base_url: origin and base path of this server, for URLs of its own media store.
+        """
         size = request.size(self._env.limits)
 
         def read(tx: Reader) -> SegmentPage:
-            flow = None if filters.timerange.is_empty else flow_rows.look(tx, caller, flow_id, CONTENT)
+            is_empty = filters.timerange.is_empty
+            flow = None if is_empty else flow_rows.get_if_present(tx, caller, flow_id, CONTENT_COLUMNS)
             if flow is None:
                 return SegmentPage(Page([], size, request.reverse, None), EMPTY)
-            where = [*filters.conditions(flow_id), *inside_content(flow)]
-            rows, next_key = select_page(tx, "segments", where, _ORDER, request, size, _SHOWN)
-            named = {id_ for row in rows for id_ in (row["object_id"], row["init_object_id"]) if id_ is not None}
-            get_urls = read_get_urls(tx, self._env, named, wanted, base_url)
-            items = [_document(row, get_urls, include_object_timerange) for row in rows]
-            return SegmentPage(Page(items, size, request.reverse, next_key), _hull(rows))
+            where = [*filters.overlapping(flow_id), *in_content_range(flow)]
+            rows, next_key = select_page(tx, "segments", where, _ORDER, request, size, _COLUMNS)
+            object_ids = {id_ for row in rows for id_ in (row["object_id"], row["init_object_id"]) if id_ is not None}
+            urls = read_get_urls(tx, self._env, object_ids, get_urls, base_url)
+            items = [_document(row, urls, include_object_timerange) for row in rows]
+            return SegmentPage(Page(items, size, request.reverse, next_key), _timerange_of(rows))
 
         return self._env.engine.read_under(f"flow:{flow_id}", read)
 
@@ -89,91 +81,69 @@ class Segments:
     def register(
         self, caller: Caller, flow_id: str, items: Sequence[Mapping[str, Any]]
     ) -> list[tuple[Mapping[str, Any], TamsError]]:
-        """Register each item that keeps the rules; those that do not, with the reason (SEG-POST-55 to -64).
+        """Register every segment that is valid, and return the others with their errors (SEG-POST-55 to -64).
 
-        Raises NotFound, Forbidden or Invalid where the flow itself takes no segments; nothing is stored then.
+        items: segments to register, valid by flow-segment-post.json.
+
+        Raises: NotFound, Forbidden or Invalid if the flow can take no segments at all; then nothing is stored.
         """
         if len(items) > self._env.limits.bulk_max:
             raise Invalid(f"one request may register at most {self._env.limits.bulk_max} segments, not {len(items)}")
-        elsewhere = {f"object:{item['object_id']}" for item in items if item.get("get_urls")}
-        failed: dict[int, TamsError] = {}
-        placed: dict[int, TimeRange] = {}
-        for number, item in enumerate(items):
-            try:
-                placed[number] = parse_bounded(item["timerange"])
-            except Invalid as refusal:
-                failed[number] = refusal
-        with suppress(_NothingToKeep), change(self._env) as (tx, journal):
-            flow = flow_rows.find_writable(tx, caller, flow_id, *elsewhere)
+        locks = {f"object:{item['object_id']}" for item in items if item.get("get_urls")}
+        timeranges, errors = _parse_timeranges(items)
+        with suppress(_AllRejectedError), write_with_events(self._env) as (tx, journal):
+            flow = flow_rows.lock_writable(tx, caller, flow_id, *locks)
             check_container(flow)
-            content = self._extend(tx, flow, [timerange.bounds for timerange in placed.values()])
-            batch = Batch.load(tx, self._env, flow, [items[number] for number in placed], content[1])
-            for number, timerange in placed.items():
+            content = self._extend_content(tx, flow, [timerange.bounds for timerange in timeranges.values()])
+            registration = Registration(tx, self._env, flow, [items[number] for number in timeranges], content[1])
+            for number, timerange in timeranges.items():
                 try:
-                    batch.add(items[number], timerange)
-                except Invalid as refusal:
-                    failed[number] = refusal
-            if not batch.segments:
-                raise _NothingToKeep
-            self._write(tx, batch)
-            journal.segments_added(flow, batch.segments)
-        return [(items[number], failed[number]) for number in sorted(failed)]
+                    registration.add(items[number], timerange)
+                except Invalid as error:
+                    errors[number] = error
+            if not registration.segments:
+                raise _AllRejectedError
+            registration.write(tx)
+            journal.segments_added(flow, registration.segments)
+        return [(items[number], errors[number]) for number in sorted(errors)]
 
-    def _extend(self, tx: Writer, flow: Row, spans: Sequence[Span]) -> Span:
-        """Change the flow's row for segments to come, before anything that they depend on is read; what its content
-        was within before."""
-        before = after = content_of(tx, flow)
+    def failed_segment(self, item: Mapping[str, Any], error: TamsError) -> dict[str, Any]:
+        """One entry of failed_segments (flow-segment-bulk-failure.json)."""
+        document = {"type": error.code, "summary": error.message, "time": rfc3339(self._env.clock())}
+        return {"object_id": item["object_id"], "timerange": item["timerange"], "error": document}
+
+    def _extend_content(self, tx: Writer, flow: FlowRow, spans: Sequence[Span]) -> Span:
+        """Extend the flow's content range to cover the spans of new segments. Returns the range as it was before.
+
+        Writes the flow's row before anything is read on which the new segments depend.
+        """
+        before = after = content_span(tx, flow)
         if spans:
-            after = united(before, (min(start for start, _ in spans), max(end for _, end in spans)))
-        content = dict(zip(CONTENT, after, strict=True))
-        tx.update("flows", equals(id=flow["id"]), {"segments_updated": self._env.clock(), **content})
+            after = covering_span(before, (min(start for start, _ in spans), max(end for _, end in spans)))
+        tx.update("flows", equals(id=flow["id"]), {"segments_updated": self._env.clock(), **content_columns(after)})
         return before
 
-    def failure(self, item: Mapping[str, Any], refusal: TamsError) -> dict[str, Any]:
-        """One entry of failed_segments (flow-segment-bulk-failure.json)."""
-        error = {"type": refusal.code, "summary": refusal.message, "time": rfc3339(self._env.clock())}
-        return {"object_id": item["object_id"], "timerange": item["timerange"], "error": error}
 
-    def _write(self, tx: Writer, batch: Batch) -> None:
-        now = self._env.clock()
-        flow_id = batch.flow["id"]
-        tx.insert("segments", batch.segments, fresh=True)
-        rows = [_registered(known, batch.stored.get(known.id, {"created": now})) for known in batch.changed.values()]
-        replaced = sorted(batch.changed.keys() & batch.stored.keys())
-        if tx.delete("objects", [In("id", replaced)]) != len(replaced):
-            raise Contended("an object of these segments has just been collected; try again")
-        tx.insert("objects", rows)
-        named = {id_ for s in batch.segments for id_ in (s["object_id"], s["init_object_id"]) if id_ is not None}
-        references.take_up(tx, sorted(named - batch.changed.keys()))
-        tx.insert("instances", batch.instances)
-        names = [(segment["object_id"], segment["init_object_id"]) for segment in batch.segments]
-        references.add(tx, flow_id, names, first_named=replaced)
+def _parse_timeranges(items: Sequence[Mapping[str, Any]]) -> tuple[dict[int, TimeRange], dict[int, TamsError]]:
+    """The timeranges of the items, and the errors in those that are invalid; both by position."""
+    timeranges: dict[int, TimeRange] = {}
+    errors: dict[int, TamsError] = {}
+    for number, item in enumerate(items):
+        try:
+            timeranges[number] = parse_bounded(item["timerange"])
+        except Invalid as error:
+            errors[number] = error
+    return timeranges, errors
 
 
-def _registered(known: KnownObject, row: Row) -> Row:
-    """What becomes of the object's row, of which only the time of creation is there where it is new."""
-    span = known.timerange
-    return row | {
-        "id": known.id,
-        "state": known.state,
-        "flow_id": known.flow_id,
-        "timerange": None if span is None else str(span),
-        "start_ns": None if span is None else span.start,
-        "end_ns": None if span is None else span.end,
-        "key_frame_count": known.key_frame_count,
-        "init_object_id": known.init_object_id,
-        "expires": None,
-    }
-
-
-def _hull(rows: Sequence[Row]) -> TimeRange:
+def _timerange_of(rows: Sequence[SegmentRow]) -> TimeRange:
     if not rows:
         return EMPTY
-    ends = sorted((rows[0], rows[-1]), key=lambda row: row["start_ns"])
-    return hull(ends[0]["timerange"], ends[1]["timerange"])
+    first, last = sorted((rows[0], rows[-1]), key=lambda row: row["start_ns"])
+    return covering_timerange(first["timerange"], last["timerange"])
 
 
-def _document(row: Row, get_urls: Mapping[str, list[Url]], include_object_timerange: bool) -> dict[str, Any]:
+def _document(row: SegmentRow, get_urls: Mapping[str, list[GetUrl]], include_object_timerange: bool) -> dict[str, Any]:
     """One item of the listing (flow-segment.json)."""
     doc = {"object_id": row["object_id"], "timerange": row["timerange"], **row["doc"]}
     if not include_object_timerange:

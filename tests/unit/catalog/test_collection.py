@@ -54,7 +54,7 @@ def test_an_id_is_in_use_until_it_has_been_collected(world: World) -> None:
     flow_id = world.make_flow()
     world.allocate(flow_id, "a")
     world.clock.forward(KEPT_S)
-    with pytest.raises(Invalid, match="exists already"):
+    with pytest.raises(Invalid, match="already exists"):
         world.allocate(flow_id, "a")
     world.sweep()
     world.allocate(flow_id, "a", content=b"others")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from storage.catalog import Limits
-from storage.catalog.jobs import FLOW_DELETION, LostLease
-from storage.catalog.objects import references
+from storage.catalog.jobs import FLOW_DELETION, LeaseLost
+from storage.catalog.objects import lifetime
 from storage.catalog.paging import PageRequest
 from storage.errors import NotFound, Unavailable
 from storage.timerange import parse_timerange
@@ -45,7 +45,7 @@ def at(n: int) -> str:
 
 def request_of(world: World, made: Json | None) -> Json:
     assert made is not None
-    return world.catalog.deletions.get(made["id"])
+    return world.catalog.flow_delete_requests.get(made["id"])
 
 
 @pytest.mark.behaviour("SEG-DEL-13", "DEL-01")
@@ -165,7 +165,7 @@ def test_the_work_of_a_dead_worker_is_taken_up(world: World, filled: str, steps:
     world.sweep()
     assert request_of(world, made)["status"] == "done"
     assert world.timeranges(filled) == []
-    with pytest.raises(LostLease):
+    with pytest.raises(LeaseLost):
         world.step(dead)
 
 
@@ -177,7 +177,7 @@ def test_a_step_that_is_cut_short_is_undone_and_done_again(
     made = world.delete_segments(filled)
     (dead,) = world.claim(FLOW_DELETION)
     with monkeypatch.context() as dying:
-        dying.setattr(references, "remove", die)
+        dying.setattr(lifetime, "remove_references", die)
         with pytest.raises(KeyboardInterrupt):
             world.step(dead)
     assert request_of(world, made)["status"] == "created"
@@ -200,7 +200,7 @@ def test_a_worker_that_has_lost_its_lease_deletes_nothing_more(world: World, fil
     assert world.step(slow)
     world.clock.forward(30)
     (other,) = world.claim(FLOW_DELETION, worker="other")
-    with pytest.raises(LostLease):
+    with pytest.raises(LeaseLost):
         world.step(slow)
     assert len(world.timeranges(filled)) == 6
     assert world.step(other)
@@ -211,7 +211,7 @@ def test_a_worker_that_has_lost_its_lease_deletes_nothing_more(world: World, fil
 def test_a_step_that_fails_is_tried_again(world: World, filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = world.delete_segments(filled)
     with monkeypatch.context() as failing:
-        failing.setattr(references, "remove", fail)
+        failing.setattr(lifetime, "remove_references", fail)
         world.sweep()
     assert request_of(world, made)["status"] == "created"
     assert world.jobs() == [(FLOW_DELETION, "waiting")]
@@ -231,7 +231,7 @@ def test_a_request_that_was_given_up_tells_why_and_can_be_gone_on_with(world: Wo
     (claim,) = world.claim(FLOW_DELETION)
     assert world.step(claim)
     world.catalog.jobs.discard(FLOW_DELETION, made["id"])
-    world.catalog.deletions.give_up(made["id"], "the catalogue was away for too long")
+    world.catalog.flow_delete_requests.mark_failed(made["id"], "the catalogue was away for too long")
     shown = request_of(world, made)
     assert shown["status"] == "error"
     assert shown["error"]["summary"] == "the catalogue was away for too long"
@@ -269,7 +269,7 @@ def test_requests_are_listed_newest_first(world: World, sort_by: str, reverse: b
         assert request is not None
         made.append(request["id"])
         world.clock.forward(1)
-    page = world.catalog.deletions.page(sort_by, PageRequest(limit=2, reverse=reverse))
-    rest = world.catalog.deletions.page(sort_by, PageRequest(limit=2, key=page.next_key, reverse=reverse))
+    page = world.catalog.flow_delete_requests.page(sort_by, PageRequest(limit=2, reverse=reverse))
+    rest = world.catalog.flow_delete_requests.page(sort_by, PageRequest(limit=2, key=page.next_key, reverse=reverse))
     found = [item["id"] for item in [*page.items, *rest.items]]
     assert found == (made if reverse else made[::-1])

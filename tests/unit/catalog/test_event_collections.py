@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.catalog.event_journal import Journal
+from storage.catalog.event_journal import EventJournal
 from storage.errors import Unavailable
 from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import MULTI, Json, flow
@@ -162,14 +162,14 @@ def test_the_members_of_a_deleted_flow_are_told(family: Family) -> None:
 
 @pytest.mark.behaviour("DLV-13", "AMB-19")
 def test_a_collection_that_could_not_be_changed_is_told_nobody(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = Journal.write
+    write = EventJournal.write
 
-    def failing(journal: Journal) -> None:
+    def failing(journal: EventJournal) -> None:
         write(journal)
         raise Unavailable("the catalogue is away")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Journal, "write", failing)
+        broken.setattr(EventJournal, "write", failing)
         with pytest.raises(Unavailable):
             family.collect(*family.members)
     assert family.told() == set()

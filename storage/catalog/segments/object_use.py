@@ -1,0 +1,169 @@
+"""The use of objects by segments: which object a segment may refer to, as media or as init object (SEG-POST-05 to -53).
+
+An object's first use registers it, and fixes its properties. A later use must agree with them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from storage.catalog.environment import Limits
+from storage.errors import Invalid
+from storage.tables.rows import FlowRow, ObjectRow, ObjectState
+from storage.timerange import TimeRange, parse_bounded, parse_timerange
+
+
+@dataclass(frozen=True, slots=True)
+class UsedObject:
+    """An object in its state after a use. is_first_use: whether this use registers it, so that its row is written."""
+
+    id: str
+    state: ObjectState
+    flow_id: str | None
+    timerange: TimeRange | None = None
+    key_frame_count: int | None = None
+    init_object_id: str | None = None
+    is_first_use: bool = False
+
+    @classmethod
+    def from_row(cls, row: ObjectRow) -> "UsedObject":
+        """The object as stored."""
+        return cls(
+            row["id"],
+            row["state"],
+            row["flow_id"],
+            parse_timerange(row["timerange"]) if row["timerange"] else None,
+            row["key_frame_count"],
+            row["init_object_id"],
+        )
+
+
+class ObjectUse:
+    """Decides on the uses of objects in one request.
+
+    flow: the row of the flow whose segments are registered. stored: rows of the objects that exist, by id.
+    """
+
+    def __init__(self, limits: Limits, flow: FlowRow, stored: Mapping[str, ObjectRow]) -> None:
+        self._limits = limits
+        self._flow = flow
+        self._objects = {object_id: UsedObject.from_row(row) for object_id, row in stored.items()}
+
+    def use_media(self, item: Mapping[str, Any], used: TimeRange) -> UsedObject:
+        """The media object of a segment. Nothing is recorded until `accept`.
+
+        item: the segment (flow-segment-post.json). used: the part of the object that it uses, on the object's timeline.
+
+        Raises: Invalid.
+        """
+        object_id = item["object_id"]
+        known = self._objects.get(object_id)
+        if known is None:
+            self._check_new(item)
+        elif known.state == "init":
+            raise Invalid(
+                f"object_id {object_id!r} is an init object, and cannot be a media object too",
+                field="object_id",
+                behaviour="SEG-POST-47",
+            )
+        elif known.state == "media":
+            return _reuse_media(item, known, used)
+        else:
+            self._check_allocated_for_flow(known, "object_id")
+        whole = parse_bounded(item["object_timerange"], "object_timerange") if "object_timerange" in item else used
+        _check_inside_object(used, whole)
+        return UsedObject(
+            object_id,
+            "media",
+            self._flow["id"],
+            whole,
+            item.get("key_frame_count"),
+            item.get("init_object_id"),
+            is_first_use=True,
+        )
+
+    def use_init(self, media: UsedObject) -> UsedObject | None:
+        """The init object that the first use of a media object uses for the first time too; None if there is none.
+
+        Raises: Invalid.
+        """
+        init_id = media.init_object_id
+        if bool(self._flow["init_segments"]) != (init_id is not None):
+            raise Invalid(
+                "init_object_id is required: the flow has essence_parameters.init_segments true"
+                if init_id is None
+                else f"init_object_id {init_id!r} requires a flow with essence_parameters.init_segments true",
+                field="init_object_id",
+                behaviour="SEG-POST-52" if init_id is None else "SEG-POST-51",
+            )
+        if init_id is None or not media.is_first_use:
+            return None
+        known = self._objects.get(init_id)
+        if init_id == media.id or (known is not None and known.state == "media"):
+            raise Invalid(
+                f"init_object_id {init_id!r} is a media object, and cannot be an init object too",
+                field="init_object_id",
+                behaviour="SEG-POST-48",
+            )
+        if known is None:
+            raise Invalid(
+                f"init_object_id {init_id!r} is neither allocated nor registered",
+                field="init_object_id",
+                behaviour="SEG-POST-50",
+            )
+        if known.state == "init":
+            return None
+        self._check_allocated_for_flow(known, "init_object_id")
+        return UsedObject(init_id, "init", self._flow["id"], is_first_use=True)
+
+    def accept(self, used: UsedObject) -> None:
+        """Record a use, so that the next items of the request see it."""
+        self._objects[used.id] = replace(used, is_first_use=False)
+
+    def _check_new(self, item: Mapping[str, Any]) -> None:
+        """Reject an object that does not exist, unless the item says where its bytes are."""
+        object_id, most = item["object_id"], self._limits.object_id_max_chars
+        if not item.get("get_urls"):
+            raise Invalid(
+                f"object_id {object_id!r} is neither allocated nor registered, and the segment has no get_urls",
+                field="object_id",
+                behaviour="SEG-POST-08",
+            )
+        if not 0 < len(object_id) <= most:
+            raise Invalid(f"object_id must have from 1 to {most} characters, not {len(object_id)}", field="object_id")
+
+    def _check_allocated_for_flow(self, known: UsedObject, name: str) -> None:
+        if known.flow_id != self._flow["id"]:
+            raise Invalid(
+                f"{name} {known.id!r} was allocated for flow {known.flow_id}, which must be the first to use it",
+                field=name,
+                behaviour="SEG-POST-06",
+            )
+
+
+def _reuse_media(item: Mapping[str, Any], known: UsedObject, used: TimeRange) -> UsedObject:
+    """The object as registered; the item must not change its properties (SEG-POST-30 to -34). Raises: Invalid."""
+    given = [(name, item[name], getattr(known, name)) for name in ("key_frame_count", "init_object_id") if name in item]
+    if "object_timerange" in item:
+        whole = parse_bounded(item["object_timerange"], "object_timerange")
+        given.append(("object_timerange", whole, known.timerange))
+    for name, value, registered in given:
+        if value != registered:
+            registered_as = f"without {name}" if registered is None else f"with {name} {registered}"
+            raise Invalid(
+                f"{name} cannot be {value}: object {known.id!r} is already registered {registered_as}",
+                field=name,
+                behaviour="SEG-POST-30",
+            )
+    assert known.timerange is not None
+    _check_inside_object(used, known.timerange)
+    return known
+
+
+def _check_inside_object(used: TimeRange, whole: TimeRange) -> None:
+    if not whole.covers(used):
+        raise Invalid(
+            f"timerange minus ts_offset is {used}, which is not inside the object's timerange {whole}",
+            field="timerange",
+            behaviour="SEG-POST-29",
+        )
