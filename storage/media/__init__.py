@@ -1,1 +1,1 @@
-"""Where the bytes are: storage backends and the object stores behind them."""
+"""Media bytes: storage backends, and the object stores behind them."""

@@ -1,7 +1,7 @@
-"""The file in which the embedded media store keeps one object, and how it is read and written.
+"""The file in which FileStore keeps one object: reading, and uploads.
 
-It holds the bytes, then their description (JSON), then the length of that and a mark. Bytes and description therefore
-come and go in one rename: whatever is interrupted, the whole old object is there or the whole new one.
+It holds the bytes, then their description (JSON), then the length of the description and a magic number. One rename
+thus replaces bytes and description together: after any interruption either the old or the new object is complete.
 """
 
 import contextlib
@@ -19,24 +19,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from storage.errors import Conflict, Unavailable
-from storage.media.object_store import Damaged, StoredObject
+from storage.media.object_store import DamagedObject, StoredObject
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _log = logging.getLogger(__name__)
 
-_MARK = b"TAMSobj1"
+_MAGIC = b"TAMSobj1"
 _FOOTER = struct.Struct(">Q8s")
 _TAIL_BYTES = 4096
 _FILE_MODE = 0o640
 
 
 @contextlib.contextmanager
-def outage(name: str) -> Iterator[None]:
-    """Turns an OSError (full disk, lost mount, no permission, ...) into storage.errors.Unavailable.
+def os_errors_as_unavailable(name: str) -> Iterator[None]:
+    """Turn any OSError (full disk, lost mount, no permission, ...) into storage.errors.Unavailable.
 
-    name: what is out of order, for the message.
+    name: of the store, for the message.
     """
     try:
         yield
@@ -45,10 +45,10 @@ def outage(name: str) -> Iterator[None]:
 
 
 class ObjectFile(io.RawIOBase):
-    """The bytes of one object, open for reading, unbuffered; deleting or replacing the object does not touch them.
+    """The bytes of one object, open for reading, unbuffered. Deleting or replacing the object does not change them.
 
     stored: their description. modified: Unix time of the upload, in seconds.
-    Raises FileNotFoundError, other OSErrors, and Damaged.
+    Raises FileNotFoundError, other OSErrors and DamagedObject.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,25 +60,25 @@ class ObjectFile(io.RawIOBase):
             self.modified = status.st_mtime
             self.object_id, self.stored = _describe(self._fd, status.st_size)
         except BaseException as error:
-            if isinstance(error, Damaged):
+            if isinstance(error, DamagedObject):
                 _log.error("%s: %s", error, path)
             self.close()
             raise
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fill `buffer` from the position on; 0 at the end. Raises OSError if the file has lost bytes since."""
+        """Read from the current position into `buffer`; 0 at the end. Raises OSError if the file has been truncated."""
         view = memoryview(buffer).cast("B")
         wanted = min(len(view), max(self.stored.size - self._position, 0))
         if wanted == 0:
             return 0
         count = os.preadv(self._fd, [view[:wanted]], self._position)
         if count == 0:
-            raise OSError(errno.EIO, "the file of an object has become shorter")
+            raise OSError(errno.EIO, "the file of an object has been truncated")
         self._position += count
         return count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to `offset` bytes from the first (SEEK_SET), from here (SEEK_CUR) or from the last (SEEK_END)."""
+        """Move to `offset` bytes from the start (SEEK_SET), the current position (SEEK_CUR) or the end (SEEK_END)."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.stored.size}[whence]
         if base + offset < 0:
             raise ValueError(f"offset {offset} is before the first byte")
@@ -104,12 +104,12 @@ class ObjectFile(io.RawIOBase):
 
 
 class Upload:
-    """One object on its way in: `add` its bytes, then `commit`; `abort` is harmless after that, and needed otherwise.
+    """An upload in progress: `add` its bytes, then `commit`. Call `abort` in any case; after `commit` it does nothing.
 
     incoming: folder for the temporary file, in the same file system as `target`, the object's file.
-    prepare: makes the folder of `target`, durably. name: of the store, for messages.
-    The temporary file is locked while its writer lives, see `remove_abandoned`.
-    Every method may raise storage.errors.Unavailable; after that only `abort` makes sense.
+    prepare: creates the folder of `target` durably. name: of the store, for messages.
+    The temporary file is locked while its writer lives (`remove_abandoned`).
+    Every method may raise storage.errors.Unavailable; only `abort` may follow.
     """
 
     def __init__(
@@ -129,29 +129,29 @@ class Upload:
         self._prepare = prepare
         self._name = name
         self._md5 = hashlib.md5(usedforsecurity=False)
-        with outage(name):
+        with os_errors_as_unavailable(name):
             self._temporary, self._fd = _create_locked(incoming)
         self._open = True
 
     @property
     def etag(self) -> str:
-        """MD5 of the bytes so far, in hexadecimal, as S3 has it."""
+        """MD5 of the bytes so far, in hexadecimal, like an ETag of S3."""
         return self._md5.hexdigest()
 
     def add(self, data: bytes) -> None:
         """Append bytes."""
-        with outage(self._name):
+        with os_errors_as_unavailable(self._name):
             _write_all(self._fd, data)
         self._md5.update(data)
         self.size += len(data)
 
     def commit(self, *, replace: bool = True) -> StoredObject:
-        """Make the object visible; on return it survives a crash of the machine.
+        """Make the object visible. It survives a crash of the machine once this returns.
 
-        Raises storage.errors.Conflict if `replace` is False and there is an object of this id.
+        Raises storage.errors.Conflict if `replace` is False and the object exists already.
         """
         stored = StoredObject(self.size, self._content_type, self.etag)
-        with outage(self._name):
+        with os_errors_as_unavailable(self._name):
             _write_all(self._fd, _description(self._object_id, stored))
             os.fsync(self._fd)
             self._prepare(self._target.parent)
@@ -164,7 +164,7 @@ class Upload:
         return stored
 
     def abort(self) -> None:
-        """Remove what there is so far, unless it was committed."""
+        """Discard the upload, unless it was committed."""
         if self._open:
             with contextlib.suppress(OSError):
                 os.unlink(self._temporary)
@@ -184,9 +184,9 @@ class Upload:
 
 
 def remove_abandoned(incoming: Path) -> int:
-    """Remove the temporary files whose writers are dead (nobody holds their lock), and return how many.
+    """Remove the temporary files of dead writers, which nobody has locked any more, and return their number.
 
-    Where the file system has no locks, none is removed.
+    On file systems without locks nothing is removed.
     """
     removed = 0
     for path in list(incoming.iterdir()):
@@ -198,7 +198,7 @@ def remove_abandoned(incoming: Path) -> int:
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a folder survive a crash of the machine."""
+    """Make the names in a folder durable: they survive a crash of the machine once this returns."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -214,7 +214,7 @@ def _create_locked(incoming: Path) -> tuple[Path, int]:
             fcntl.flock(fd, fcntl.LOCK_EX)
         if os.fstat(fd).st_nlink:
             return path, fd
-        # Another process took it for abandoned in the moment before it was locked.
+        # Another process removed it as abandoned before it was locked.
         os.close(fd)
 
 
@@ -227,17 +227,17 @@ def _write_all(fd: int, data: bytes) -> None:
 def _description(object_id: str, stored: StoredObject) -> bytes:
     members = {"id": object_id, "size": stored.size, "content_type": stored.content_type, "etag": stored.etag}
     text = json.dumps(members).encode("ascii")
-    return text + _FOOTER.pack(len(text), _MARK)
+    return text + _FOOTER.pack(len(text), _MAGIC)
 
 
 def _describe(fd: int, file_size: int) -> tuple[str, StoredObject]:
-    damaged = Damaged("the file of the object is damaged: it does not end in the description of an object")
+    damaged = DamagedObject("the file of the object is damaged: it does not end with the description of an object")
     tail = os.pread(fd, _TAIL_BYTES, max(file_size - _TAIL_BYTES, 0))
     if len(tail) < _FOOTER.size:
         raise damaged
-    length, mark = _FOOTER.unpack(tail[-_FOOTER.size :])
+    length, magic = _FOOTER.unpack(tail[-_FOOTER.size :])
     size = file_size - length - _FOOTER.size
-    if mark != _MARK or size < 0:
+    if magic != _MAGIC or size < 0:
         raise damaged
     if length + _FOOTER.size > len(tail):
         tail = os.pread(fd, length + _FOOTER.size, size)

@@ -1,15 +1,16 @@
-"""The seam between the catalogue and the stores of media: the ObjectStore protocol and what passes through it."""
+"""The seam between the catalogue and the media: the ObjectStore interface, and the types that pass through it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from storage.errors import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A storage backend as `GET /service/storage-backends` tells of it (storage-backends-list.json).
+    """A storage backend as `GET /service/storage-backends` describes it (storage-backends-list.json).
 
     id: lower-case UUID (v1 to v5), the same for the life of the store.
     """
@@ -24,8 +25,8 @@ class Backend:
     tags: dict[str, str | list[str]] = field(default_factory=dict)
     store_type: str = "http_object_store"
 
-    def described(self) -> dict[str, Any]:
-        """What it is technically (storage-backend.json), without what is not set."""
+    def technical_description(self) -> dict[str, Any]:
+        """The members of storage-backend.json, without those that are not set."""
         members = {
             "store_type": self.store_type,
             "provider": self.provider,
@@ -49,7 +50,7 @@ class UploadRequest:
 
 @dataclass(frozen=True, slots=True)
 class DownloadUrl:
-    """A URL that answers GET with the bytes of an object."""
+    """A URL from which GET returns the bytes of an object."""
 
     url: str
     presigned: bool
@@ -57,9 +58,9 @@ class DownloadUrl:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What a store knows of the bytes of an object. size: bytes; etag: without quotes.
+    """What a store knows about the bytes of an object. size: in bytes. etag: without quotes.
 
-    modified: microseconds since 1970 at which they were stored, where the store says so.
+    modified: when they were stored, in microseconds since 1970; None where the store does not know.
     """
 
     size: int
@@ -68,68 +69,73 @@ class StoredObject:
     modified: int | None = field(default=None, compare=False)
 
 
-class Damaged(Unavailable):
-    """What is stored is not a whole object, which only something outside this program can have made."""
+class DamagedObject(Unavailable):
+    """What is stored is not a complete object. Only something outside this program can have caused that."""
 
 
-class ObjectStore(Protocol):
+class ObjectStore(ABC):
     """A store of media bytes, addressed by object id. Every method may raise storage.errors.Unavailable.
 
-    base_url: the public origin and base path of this server, without a closing slash; stores whose URLs are their
-    own (S3) ignore it.
+    base_url: the public origin and base path of this server, without a closing slash. Stores with URLs of their own
+    (S3) ignore it.
     """
 
     backend: Backend
     unsigned: bool
-    """Whether it has URLs without a signature that are of use to clients; `upload` gives signed ones otherwise."""
+    """Whether clients can use URLs without a signature. If not, `upload_request` always returns a presigned one."""
 
-    def upload(self, object_id: str, content_type: str, *, presigned: bool, base_url: str) -> UploadRequest:
-        """The request that uploads `object_id`; a presigned one is valid for the upload timeout. No I/O."""
-        ...
+    @abstractmethod
+    def upload_request(self, object_id: str, content_type: str, *, presigned: bool, base_url: str) -> UploadRequest:
+        """The request that uploads `object_id`. A presigned one is valid for the upload timeout. No I/O."""
 
-    def downloads(self, object_id: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
-        """URLs to read `object_id`, presigned first. `presigned` True or False leaves out the other kind, before
-        anything is signed. No I/O."""
-        ...
+    @abstractmethod
+    def download_urls(self, object_id: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
+        """URLs from which to read `object_id`, presigned ones first. No I/O.
 
+        presigned: True or False returns URLs of this kind alone; the others are not even signed.
+        """
+
+    @abstractmethod
     def stat(self, object_id: str) -> StoredObject | None:
-        """What is stored under `object_id`, or None where no upload has finished."""
-        ...
+        """What is stored for `object_id`; None if no upload has finished."""
 
+    @abstractmethod
     def open(self, object_id: str) -> BinaryIO:
         """The bytes, from the first on. Raises storage.errors.NotFound."""
-        ...
 
+    @abstractmethod
     def write(self, object_id: str, content_type: str, chunks: Iterator[bytes]) -> StoredObject:
-        """Store the bytes durably (on return they survive a crash), replacing what was there, all or nothing."""
-        ...
+        """Store the bytes, all or nothing, replacing any earlier ones. They are durable when this returns.
 
+        Exceptions from `chunks` are passed on.
+        """
+
+    @abstractmethod
     def copy_from(self, other: "ObjectStore", object_id: str) -> bool:
-        """Have the bytes copied from `other` without reading them here, content type and all, replacing what was there.
+        """Copy bytes and content type from `other` without reading them here, replacing any earlier ones.
 
-        False where that cannot be done, and nothing was: the caller then reads and writes. Raises NotFound.
+        False if the store cannot do that, and has changed nothing: the caller then reads and writes. Raises NotFound.
         """
-        ...
 
+    @abstractmethod
     def delete(self, object_id: str) -> None:
-        """Remove the bytes; no error where there are none."""
-        ...
+        """Remove the bytes, if there are any."""
 
+    @abstractmethod
     def delete_many(self, object_ids: Iterable[str]) -> list[str]:
-        """Remove the bytes of many objects; the ids of those that have none now.
+        """Remove the bytes of many objects. Returns the ids of those that have no bytes now.
 
-        Raises Unavailable where none could be removed because of an outage.
+        Raises Unavailable if an outage prevented all removals.
         """
-        ...
 
+    @abstractmethod
     def object_ids(self) -> Iterator[str]:
-        """The ids of all objects that have bytes here, in no order."""
-        ...
+        """The ids of all objects with bytes in this store, in no order."""
 
+    @abstractmethod
     def remove_abandoned(self) -> int:
-        """Remove what uploads of dead processes left behind, and return how many; to be called by clock."""
-        ...
+        """Remove what the uploads of dead processes left behind, and return their number. To be called periodically."""
 
+    @abstractmethod
     def check(self) -> None:
-        """Raises Unavailable, within seconds, unless the store is there and can be used."""
-        ...
+        """Raise Unavailable, within seconds, unless the store can be reached and used."""

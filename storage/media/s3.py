@@ -1,4 +1,4 @@
-"""Media in a bucket of an S3 store: the object store. Clients talk to the bucket by signed URLs."""
+"""The object store over a bucket of an S3 store. Clients use the bucket directly, through presigned URLs."""
 
 import logging
 import time
@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from storage.errors import NotFound, Unavailable
 from storage.media.object_store import Backend, DownloadUrl, ObjectStore, StoredObject, UploadRequest
-from storage.media.s3_client import Bucket, Connection, Patience, Refused
+from storage.media.s3_client import Bucket, Connection, RequestLimits, RequestRejected
 from storage.media.s3_credentials import CredentialSource
 from storage.media.s3_keys import id_of, key_of
 from storage.media.s3_transfer import S3Stream, copy, upload
@@ -18,27 +18,25 @@ from storage.media.sigv4 import LONGEST_S, Presigner
 _log = logging.getLogger(__name__)
 
 GRACE_S = 60
-"""Added to every lifetime, so that clocks and slow clients do not cut it short (TMO-04)."""
+"""Added to every lifetime, to allow for wrong clocks and slow clients (TMO-04)."""
 SHARED_S = 60
-"""URLs are signed as of a multiple of this, so that the URLs of one page, asked for again, are the same."""
+"""Signing times are rounded down to a multiple of this, so that reloading a page soon returns the same URLs."""
 LONGEST_TIMEOUT_S = LONGEST_S - GRACE_S - SHARED_S
-"""The longest time that can be asked of URLs."""
+"""The longest lifetime that can be configured, in seconds."""
 
 _BUFFER_BYTES = 256 * 1024
-_AT_ONCE = 1000
+_DELETE_BATCH = 1000
 _ABANDONED = timedelta(days=1)
 
 
-class S3Store:
-    """An ObjectStore (storage.media.object_store) in one bucket.
+class S3Store(ObjectStore):
+    """An ObjectStore in one bucket. The constructor makes no request.
 
-    credentials: what this server signs with, its own requests and those of clients.
-    upload_timeout_s, download_timeout_s: how long presigned URLs live, in seconds, before grace (TMO-04); at most
-    LONGEST_TIMEOUT_S (ValueError otherwise).
-    unsigned: whether URLs without a signature are given too, for clients with credentials of their own.
-
-    Making a store asks nothing of the bucket. Every method but `upload` and `downloads` may raise
-    storage.errors.Unavailable for an outage, and these two where there are no credentials.
+    credentials: sign the requests of this server and the URLs for clients. The methods that return URLs raise
+    storage.errors.Unavailable only if there are none.
+    upload_timeout_s, download_timeout_s: lifetime of presigned URLs in seconds, without the grace period (TMO-04); at
+    most LONGEST_TIMEOUT_S (ValueError otherwise).
+    unsigned: whether to offer URLs without a signature too, for clients with credentials of their own.
     """
 
     def __init__(
@@ -50,16 +48,16 @@ class S3Store:
         upload_timeout_s: int,
         download_timeout_s: int,
         unsigned: bool = False,
-        patience: Patience | None = None,
+        limits: RequestLimits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if max(upload_timeout_s, download_timeout_s) > LONGEST_TIMEOUT_S:
-            raise ValueError(f"presigned URLs live at most {LONGEST_TIMEOUT_S} s")
+            raise ValueError(f"presigned URLs are valid for at most {LONGEST_TIMEOUT_S} s")
         self.backend = backend
         self.unsigned = unsigned
         self._bucket = bucket
         self._name = f"storage backend {backend.id}"
-        self._connection = Connection(bucket, credentials, self._name, patience or Patience())
+        self._connection = Connection(bucket, credentials, self._name, limits or RequestLimits())
         self._presigner = Presigner(
             bucket.public_endpoint or bucket.endpoint, bucket.name, bucket.region, virtual_host=bucket.virtual_host
         )
@@ -67,16 +65,16 @@ class S3Store:
         self._download_timeout_s = download_timeout_s
         self._clock = clock
 
-    def upload(self, object_id: str, content_type: str, *, presigned: bool, base_url: str) -> UploadRequest:
-        """The PUT that uploads `object_id` (STO-17, STO-27, INT-04); an unsigned one only if `self.unsigned`."""
+    def upload_request(self, object_id: str, content_type: str, *, presigned: bool, base_url: str) -> UploadRequest:
+        """The PUT that uploads `object_id` (STO-17, STO-27, INT-04). An unsigned one only if `self.unsigned`."""
         key = self._key(object_id)
         if presigned or not self.unsigned:
             url = self._sign("PUT", key, self._upload_timeout_s, content_type)
             return UploadRequest(url, content_type, presigned=True)
         return UploadRequest(self._presigner.plain(key), content_type, presigned=False)
 
-    def downloads(self, object_id: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
-        """The URLs that read `object_id`, presigned first (SEG-GET-32, SEG-GET-43); unsigned only if `unsigned`."""
+    def download_urls(self, object_id: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
+        """URLs from which to read `object_id` (SEG-GET-32, SEG-GET-43). Unsigned ones only if `self.unsigned`."""
         key = self._key(object_id)
         urls = []
         if presigned is not False:
@@ -86,7 +84,7 @@ class S3Store:
         return urls
 
     def stat(self, object_id: str) -> StoredObject | None:
-        """What is stored under `object_id`, or None where no upload has finished."""
+        """What is stored for `object_id`; None if no upload has finished."""
         try:
             described = self._connection.call("head_object", Key=self._key(object_id))
         except NotFound:
@@ -106,12 +104,12 @@ class S3Store:
             raise self._missing(object_id) from None
 
     def write(self, object_id: str, content_type: str, chunks: Iterator[bytes]) -> StoredObject:
-        """Store the bytes durably, replacing what was there, all or nothing. What `chunks` raises passes through."""
+        """Store the bytes durably, all or nothing, replacing any earlier ones. `chunks` may raise anything."""
         return upload(self._connection, self._key(object_id), content_type, chunks)
 
     def copy_from(self, other: ObjectStore, object_id: str) -> bool:
-        """Let the store copy the bytes from `other`, where both are of one endpoint. Raises NotFound."""
-        if not isinstance(other, S3Store) or not self._reaches(other._bucket):
+        """Have the store copy the bytes from `other`, if both have the same endpoint. Raises NotFound."""
+        if not isinstance(other, S3Store) or not self._can_copy_from(other._bucket):
             return False
         source = {"Bucket": other._bucket.name, "Key": other._key(object_id)}
         try:
@@ -119,24 +117,24 @@ class S3Store:
             copy(self._connection, self._key(object_id), source, described)
         except NotFound:
             raise other._missing(object_id) from None
-        except Refused:
-            # The credentials of the one may have no right to read from the other.
+        except RequestRejected:
+            # The credentials of this store may not permit reading from the other.
             return False
         return True
 
     def delete(self, object_id: str) -> None:
-        """Remove the bytes; no error where there are none."""
+        """Remove the bytes, if there are any."""
         try:
             self._connection.call("delete_object", Key=self._key(object_id))
         except NotFound:
             return
 
     def delete_many(self, object_ids: Iterable[str]) -> list[str]:
-        """Remove the bytes of many objects, a thousand with one request; the ids of those that are gone now."""
+        """Remove the bytes of many objects, a thousand in each request. Returns the ids of those that have none now."""
         removed: list[str] = []
-        waiting = list(object_ids)
-        for start in range(0, len(waiting), _AT_ONCE):
-            ids = waiting[start : start + _AT_ONCE]
+        wanted = list(object_ids)
+        for start in range(0, len(wanted), _DELETE_BATCH):
+            ids = wanted[start : start + _DELETE_BATCH]
             try:
                 failed = self._delete_batch([self._key(object_id) for object_id in ids])
             except Unavailable:
@@ -147,52 +145,59 @@ class S3Store:
         return removed
 
     def object_ids(self) -> Iterator[str]:
-        """The ids of all objects with bytes here, but for those whose keys do not tell (s3_keys), which are counted in
-        the log."""
+        """The ids of all objects with bytes here. Keys from which the id cannot be decoded (s3_keys) are left out, and
+        their number is logged."""
         unknown = 0
-        for entry in self._listed("list_objects_v2", "Contents"):
+        for entry in self._entries("list_objects_v2", "Contents"):
             object_id = id_of(self._bucket.prefix, entry["Key"])
             if object_id is None:
                 unknown += 1
             else:
                 yield object_id
         if unknown:
-            _log.info("%s has %d keys that do not tell an object id", self._name, unknown)
+            _log.info("%s has %d keys that cannot be decoded to an object id", self._name, unknown)
 
     def remove_abandoned(self) -> int:
-        """Give up what uploads in parts of dead processes left behind a day ago or earlier; how many they were."""
+        """Abort multipart uploads that dead processes left behind, at least a day old, and return their number."""
         removed = 0
         oldest = datetime.fromtimestamp(self._clock(), UTC) - _ABANDONED
-        for entry in self._listed("list_multipart_uploads", "Uploads"):
+        for entry in self._entries("list_multipart_uploads", "Uploads"):
             if entry["Initiated"] < oldest:
                 self._connection.call("abort_multipart_upload", Key=entry["Key"], UploadId=entry["UploadId"])
                 removed += 1
         return removed
 
     def check(self) -> None:
-        """Raises Unavailable, after few seconds, unless the bucket answers."""
+        """Raise Unavailable, within a few seconds, unless the bucket responds."""
         try:
             self._connection.probe()
         except NotFound:
             raise Unavailable(f"{self._name} is unavailable") from None
 
-    def _listed(self, operation: str, member: str) -> Iterator[Mapping[str, Any]]:
+    def _entries(self, operation: str, member: str) -> Iterator[Mapping[str, Any]]:
         for page in self._connection.pages(operation, Prefix=self._bucket.prefix):
-            # Every page says whether it is the last; without that it is no page, and not an empty one.
+            # Every page says whether it is the last. A response that does not is invalid, not an empty page.
             page["IsTruncated"]
             yield from page.get(member, ())
 
     def _delete_batch(self, keys: list[str]) -> set[str]:
-        """The keys that could not be removed."""
-        answer = self._connection.call("delete_objects", Delete={"Objects": [{"Key": key} for key in keys]})
-        errors = {error["Key"]: error.get("Code", "") for error in answer.get("Errors", ())}
-        gone = {entry["Key"] for entry in answer.get("Deleted", ())}
+        """Delete these keys, and return those that could not be deleted."""
+        response = self._connection.call("delete_objects", Delete={"Objects": [{"Key": key} for key in keys]})
+        errors = {error["Key"]: error.get("Code", "") for error in response.get("Errors", ())}
+        gone = {entry["Key"] for entry in response.get("Deleted", ())}
         gone |= {key for key, code in errors.items() if code == "NoSuchKey"}
         failed = set(keys) - gone
         if failed:
-            some = min(failed)
-            reason = errors.get(some, "no answer")
-            _log.warning("%s: %d of %d keys stay, such as %s: %s", self._name, len(failed), len(keys), some, reason)
+            example = min(failed)
+            reason = errors.get(example, "not mentioned in the response")
+            _log.warning(
+                "%s: %d of %d keys were not deleted, such as %s: %s",
+                self._name,
+                len(failed),
+                len(keys),
+                example,
+                reason,
+            )
         return failed
 
     def _sign(self, method: str, key: str, timeout_s: int, content_type: str = "") -> str:
@@ -201,7 +206,7 @@ class S3Store:
         credentials = self._connection.credentials()
         return self._presigner.sign(method, key, lifetime, credentials, content_type=content_type, now=now)
 
-    def _reaches(self, bucket: Bucket) -> bool:
+    def _can_copy_from(self, bucket: Bucket) -> bool:
         return (bucket.endpoint, bucket.region) == (self._bucket.endpoint, self._bucket.region)
 
     def _key(self, object_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the credentials of an S3 store come from; each source notices when they are replaced."""
+"""Sources of the credentials of an S3 store. Each notices when its credentials are replaced."""
 
 import configparser
 import logging
@@ -22,15 +22,15 @@ _RETRY_S = 10.0
 
 
 class CredentialSource(Protocol):
-    """Gives the credentials in force; shared by threads."""
+    """A source of credentials, shared by threads."""
 
     def current(self) -> Credentials:
-        """The credentials to sign with now. Raises storage.errors.Unavailable where there are none."""
+        """The credentials to sign with now. Raises storage.errors.Unavailable if there are none."""
         ...
 
 
-class FromEnvironment:
-    """Credentials in environment variables of these names, read at each use."""
+class EnvironmentCredentials:
+    """Credentials in the environment variables with these names, read at each use."""
 
     def __init__(self, access_key_env: str, secret_key_env: str, session_token_env: str | None = None) -> None:
         self._names = (access_key_env, secret_key_env)
@@ -40,15 +40,15 @@ class FromEnvironment:
         values = [os.environ.get(name) for name in self._names]
         if not (values[0] and values[1]):
             missing = [name for name, value in zip(self._names, values, strict=True) if not value]
-            raise Unavailable(f"credentials are missing: no environment variable {' and '.join(missing)}")
+            raise Unavailable(f"credentials are missing: the environment variable {' and '.join(missing)} is not set")
         token = os.environ.get(self._token_name) if self._token_name else None
         return Credentials(values[0], values[1], token or None)
 
 
-class FromFile:
-    """Credentials in a file of the form that AWS tools use (INI), read again when it has changed.
+class FileCredentials:
+    """Credentials in a file in the format of the AWS tools (INI), which is read again when it changes.
 
-    A file that is being rewritten, or is gone for a moment, leaves the last good ones in force.
+    While it is missing or incomplete, because it is being rewritten for instance, the last credentials stay in use.
     """
 
     def __init__(self, path: Path, profile: str = "default", clock: Callable[[], float] = time.monotonic) -> None:
@@ -64,13 +64,15 @@ class FromFile:
         with self._lock:
             if self._clock() >= self._next:
                 self._next = self._clock() + _REREAD_S
-                self._look()
+                self._reload()
             if self._last is None:
                 self._next = float("-inf")
-                raise Unavailable(f"credentials are missing: file {self._path} has no usable profile {self._profile!r}")
+                raise Unavailable(
+                    f"credentials are missing: the file {self._path} has no usable profile {self._profile!r}"
+                )
             return self._last
 
-    def _look(self) -> None:
+    def _reload(self) -> None:
         try:
             status = self._path.stat()
             version = (status.st_mtime_ns, status.st_size, status.st_ino)
@@ -78,7 +80,7 @@ class FromFile:
                 self._last = self._read()
                 self._seen = version
         except (OSError, ValueError, KeyError, configparser.Error) as error:
-            _log.warning("credentials file %s cannot be used now: %s", self._path, type(error).__name__)
+            _log.warning("credentials file %s cannot be used at the moment: %s", self._path, type(error).__name__)
 
     def _read(self) -> Credentials:
         parsed = configparser.RawConfigParser()
@@ -90,10 +92,10 @@ class FromFile:
         return Credentials(access_key, secret_key, section.get("aws_session_token") or None)
 
 
-class FromChain:
-    """Credentials that botocore finds by its own rules (environment, files, container or instance roles), and renews.
+class ChainCredentials:
+    """Credentials that botocore finds in its default chain (environment, files, roles of containers and instances).
 
-    Where it finds none, it is asked again only after some seconds: to look for a role takes time.
+    If it finds none, the next attempt comes only after some seconds, because looking for a role takes time.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -108,8 +110,8 @@ class FromChain:
         try:
             frozen = found.get_frozen_credentials()
         except (BotoCoreError, OSError) as error:
-            _log.warning("the credentials of the chain cannot be renewed: %s", error)
-            raise Unavailable("credentials are missing: those of the chain cannot be renewed") from error
+            _log.warning("credentials from the default chain cannot be renewed: %s", error)
+            raise Unavailable("credentials are missing: those from the default chain cannot be renewed") from error
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     def _find(self) -> Any:
@@ -120,8 +122,8 @@ class FromChain:
                 try:
                     self._found = botocore.session.Session().get_credentials()
                 except (BotoCoreError, OSError) as error:
-                    _log.warning("no credentials by the chain: %s", error)
+                    _log.warning("the default chain found no credentials: %s", error)
                 self._next = self._clock() + _RETRY_S
             if self._found is None:
-                raise Unavailable("credentials are missing: the chain finds none")
+                raise Unavailable("credentials are missing: the default chain has none")
             return self._found

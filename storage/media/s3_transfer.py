@@ -1,5 +1,4 @@
-"""Bytes on their way into and out of an S3 store: uploads and copies in parts, and reading that survives a broken
-connection."""
+"""Transfers to and from an S3 store: multipart uploads and copies, and reads that survive broken connections."""
 
 import io
 import itertools
@@ -17,18 +16,18 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 PART_BYTES = 16 * 2**20
-"""Of the first parts of an upload; what is smaller is sent in one request."""
+"""Size of the first parts of an upload. Smaller objects are sent in one request."""
 COPY_BYTES = 256 * 2**20
-"""What one request may copy: far below the 5 GiB of S3, so that none takes long."""
-_MOST_PARTS = 10_000
+"""The most that one request copies: far below the 5 GiB that S3 permits, so that no request takes long."""
+_MAX_PARTS = 10_000
 _SAME_SIZE_PARTS = 500
-_RESUMPTIONS = 3
+_RESUMES = 3
 
 
 class S3Stream(io.RawIOBase):
-    """The bytes of one object as they come in, not seekable. A connection that breaks is made anew where it broke.
+    """The bytes of one object as they arrive, not seekable. After a broken connection the download is resumed.
 
-    Raises storage.errors.NotFound when made, and Unavailable then and when read.
+    The constructor raises storage.errors.NotFound, and like every read Unavailable.
     """
 
     def __init__(self, connection: Connection, key: str) -> None:
@@ -36,11 +35,11 @@ class S3Stream(io.RawIOBase):
         self._connection = connection
         self._key = key
         self._position = 0
-        self._left = _RESUMPTIONS
-        answer = connection.call("get_object", Key=key)
-        self._body = answer["Body"]
-        self._etag = answer["ETag"]
-        self._size: int = answer["ContentLength"]
+        self._resumes_left = _RESUMES
+        response = connection.call("get_object", Key=key)
+        self._body = response["Body"]
+        self._etag = response["ETag"]
+        self._size: int = response["ContentLength"]
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer).cast("B")
@@ -49,7 +48,7 @@ class S3Stream(io.RawIOBase):
             try:
                 data = self._body.read(wanted)
                 if not data:
-                    raise EOFError("the answer ended too early")
+                    raise EOFError("the response ended too early")
             except (BotoCoreError, OSError, EOFError) as error:
                 self._resume(error)
             else:
@@ -73,21 +72,21 @@ class S3Stream(io.RawIOBase):
     def _resume(self, error: Exception) -> None:
         self._body.close()
         outage = self._connection.outage("get_object", error)
-        if not self._left:
+        if not self._resumes_left:
             raise outage from error
-        self._left -= 1
+        self._resumes_left -= 1
         try:
             rest = f"bytes={self._position}-"
-            answer = self._connection.call("get_object", Key=self._key, Range=rest, IfMatch=self._etag)
+            response = self._connection.call("get_object", Key=self._key, Range=rest, IfMatch=self._etag)
         except NotFound:
             raise outage from error
-        if not answer["ContentRange"].startswith(f"bytes {self._position}-"):
+        if not response["ContentRange"].startswith(f"bytes {self._position}-"):
             raise outage from error
-        self._body = answer["Body"]
+        self._body = response["Body"]
 
 
 class _Multipart:
-    """An upload in parts: `add` them in order, then `finish`; leaving the block without that gives it up."""
+    """A multipart upload: `add` the parts in order, then `finish`. Leaving the block earlier aborts the upload."""
 
     def __init__(self, connection: Connection, key: str, content_type: str) -> None:
         self._connection = connection
@@ -101,39 +100,39 @@ class _Multipart:
 
     def __exit__(self, *_: object) -> None:
         if not self._finished:
-            # A part that is left behind is seen by nobody; S3Store.remove_abandoned finds it.
+            # Parts that are left behind are invisible to clients, and S3Store.remove_abandoned removes them.
             with suppress(NotFound, Unavailable):
                 self._connection.call("abort_multipart_upload", Key=self._key, UploadId=self._id)
 
     def add(self, operation: str, **arguments: Any) -> None:
-        """The next part. operation: "upload_part" or "upload_part_copy"."""
+        """Add the next part. operation: "upload_part" or "upload_part_copy"."""
         number = len(self._parts) + 1
-        answer = self._connection.call(operation, Key=self._key, UploadId=self._id, PartNumber=number, **arguments)
-        etag = answer.get("CopyPartResult", answer)["ETag"]
+        response = self._connection.call(operation, Key=self._key, UploadId=self._id, PartNumber=number, **arguments)
+        etag = response.get("CopyPartResult", response)["ETag"]
         self._parts.append({"PartNumber": number, "ETag": etag})
 
     def finish(self) -> str:
-        """Make the object visible; its ETag."""
-        answer = self._connection.call(
+        """Make the object visible, and return its ETag."""
+        response = self._connection.call(
             "complete_multipart_upload", Key=self._key, UploadId=self._id, MultipartUpload={"Parts": self._parts}
         )
         self._finished = True
-        etag: str = answer["ETag"]
+        etag: str = response["ETag"]
         return etag.strip('"')
 
 
 def upload(
     connection: Connection, key: str, content_type: str, chunks: Iterator[bytes], part_bytes: int = PART_BYTES
 ) -> StoredObject:
-    """Store what `chunks` gives, in one request or in parts, all or nothing. What `chunks` raises passes through."""
+    """Store the bytes from `chunks`, in one request or in parts, all or nothing. `chunks` may raise anything."""
     parts = _parts(chunks, part_bytes)
     first = next(parts, b"")
     second = next(parts, None)
     if second is None:
-        answer = connection.call(
+        response = connection.call(
             "put_object", Key=key, Body=first, ContentType=content_type, ContentMD5=content_md5(first)
         )
-        return StoredObject(len(first), content_type, answer["ETag"].strip('"'))
+        return StoredObject(len(first), content_type, response["ETag"].strip('"'))
     size = 0
     with _Multipart(connection, key, content_type) as multipart:
         for part in itertools.chain((first, second), parts):
@@ -143,13 +142,16 @@ def upload(
 
 
 def copy(connection: Connection, key: str, source: dict[str, str], described: Any, at_once: int = COPY_BYTES) -> None:
-    """Copy an object within the store to `key`. source: boto3's CopySource; described: the answer to its HEAD."""
+    """Copy an object within the store to `key`. source: boto3's CopySource. described: the response to its HEAD.
+
+    at_once: the most bytes that one request copies.
+    """
     size: int = described["ContentLength"]
     same = {"CopySource": source, "CopySourceIfMatch": described["ETag"]}
     if size <= at_once:
         connection.call("copy_object", Key=key, **same)
         return
-    step = max(at_once, -(-size // _MOST_PARTS))
+    step = max(at_once, -(-size // _MAX_PARTS))
     with _Multipart(connection, key, described["ContentType"]) as multipart:
         for start in range(0, size, step):
             piece = f"bytes={start}-{min(start + step, size) - 1}"
@@ -158,7 +160,7 @@ def copy(connection: Connection, key: str, source: dict[str, str], described: An
 
 
 def _parts(chunks: Iterator[bytes], part_bytes: int) -> Iterator[bytes]:
-    """The same bytes in parts that become larger in time, since their number is limited; the last is what is left."""
+    """Regroup the bytes into parts. The parts grow, because their number is limited; the last has the rest."""
     buffer = bytearray()
     for number in itertools.count():
         wanted = part_bytes * (1 + number // _SAME_SIZE_PARTS)

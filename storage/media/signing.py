@@ -1,4 +1,4 @@
-"""URLs of the embedded media store: their path, and the signature that lets a client use one without credentials.
+"""URLs of FileStore: their path, and the signature with which a client needs no credentials.
 
 A presigned URL is the plain one with the query `exp` (Unix seconds), `ct` (uploads: the content type) and `sig`.
 """
@@ -14,10 +14,10 @@ from storage.errors import Forbidden, NotFound
 PREFIX = "/media/"
 
 GRACE_S = 60
-"""Added to every lifetime, so that clocks and slow clients do not cut it short (TMO-04)."""
+"""Added to every lifetime, to allow for wrong clocks and slow clients (TMO-04)."""
 
 SHARED_S = 60
-"""Expiries are rounded up to a multiple of this, so that the URLs of one page, asked for again, are the same."""
+"""Expiry times are rounded up to a multiple of this, so that reloading a page soon returns the same URLs."""
 
 _SIGNATURE_BYTES = 16
 _SHORTEST_SECRET = 16
@@ -25,9 +25,10 @@ _DOT_SEGMENTS = (".", "..")
 
 
 def media_path(backend_id: str, object_id: str) -> str:
-    """The path of an object below the base URL; the object id is one segment, its slashes encoded.
+    """The path of an object below the base URL. The object id is one segment, with its slashes encoded.
 
-    The ids "." and ".." are marked by a "!", which no other id shows unencoded: clients would resolve them away.
+    Clients would resolve the ids "." and ".." as relative paths, so these get the prefix "!", which is encoded in all
+    other ids.
     """
     segment = quote(object_id, safe="", errors="surrogatepass")
     if segment in _DOT_SEGMENTS:
@@ -38,8 +39,8 @@ def media_path(backend_id: str, object_id: str) -> str:
 def parse_media_path(path: str) -> tuple[str, str]:
     """The backend id and object id of a path as the client sent it (percent-encoded, without query).
 
-    Slashes that a proxy has decoded are taken as part of the object id.
-    Raises storage.errors.NotFound for anything that cannot be the path of an object.
+    Slashes that a proxy has decoded count as part of the object id.
+    Raises storage.errors.NotFound for a path that `media_path` cannot have made.
     """
     backend_id, slash, segment = path.removeprefix(PREFIX).partition("/")
     unknown = NotFound(f"path {path!r} is not the path of a media object")
@@ -58,17 +59,17 @@ def parse_media_path(path: str) -> tuple[str, str]:
 
 
 class UrlSigner:
-    """Makes and checks signatures over method, path, expiry and content type (HMAC-SHA256, cut to 128 bits).
+    """Makes and checks signatures of method, path, expiry time and content type (HMAC-SHA256, cut to 128 bits).
 
-    secret: at least 16 bytes, the same in every process that serves the store. Raises ValueError for a shorter one.
-    clock: Unix time in seconds.
+    secret: at least 16 bytes (ValueError otherwise), the same in every process that serves the store.
+    clock: returns Unix time in seconds.
     """
 
     def __init__(self, secret: bytes, clock: Callable[[], float] = time.time) -> None:
         if len(secret) < _SHORTEST_SECRET:
-            raise ValueError(f"the secret that signs media URLs has {len(secret)} bytes; at least 16 are needed")
+            raise ValueError(f"the secret that signs media URLs must have at least 16 bytes, not {len(secret)}")
         self._clock = clock
-        # A key of its own, so that the secret may serve other purposes too.
+        # A derived key, so that the secret can be used for other purposes as well.
         self._keyed = hmac.new(hmac.digest(secret, b"tams media urls", "sha256"), digestmod="sha256")
 
     def sign(self, method: str, path: str, lifetime_s: int, content_type: str = "") -> str:
@@ -81,9 +82,9 @@ class UrlSigner:
         return f"exp={expires}&sig={signature}"
 
     def check(self, method: str, path: str, query: str) -> str:
-        """The content type that was signed ("" where none was), if `query` permits `method` on `path` now.
+        """Check that `query` permits `method` on `path` now, and return the signed content type ("" if none was).
 
-        Raises storage.errors.Forbidden for a wrong or incomplete signature and after the expiry.
+        Raises storage.errors.Forbidden for a wrong or incomplete signature, and after the expiry time.
         """
         try:
             fields = parse_qs(query, keep_blank_values=True, max_num_fields=20)
@@ -93,7 +94,7 @@ class UrlSigner:
         wanted = self._signature(method, path, expires, content_type)
         if not hmac.compare_digest(wanted.encode(), signature.encode("utf-8", "surrogatepass")):
             raise Forbidden(
-                f"sig does not permit {method} here: the presigned URL was changed, or made for another method"
+                f"sig is not valid for {method} on this path: the presigned URL was changed or made for another method"
             )
         if int(expires) < self._clock():
             raise Forbidden(f"exp: this presigned URL expired at {expires} (Unix seconds)")
@@ -106,7 +107,7 @@ class UrlSigner:
 
 
 def is_signed(query: str) -> bool:
-    """Whether a query claims to be that of a presigned URL."""
+    """Whether a query is meant to be that of a presigned URL. Its signature may still be wrong."""
     return "sig=" in query and "sig" in parse_qs(query, keep_blank_values=True)
 
 

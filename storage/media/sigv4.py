@@ -1,7 +1,8 @@
-"""Presigned S3 URLs: AWS Signature Version 4 in the query of a URL, made here because pages hold hundreds of them.
+"""Presigned S3 URLs: AWS Signature Version 4 in the query of a URL.
 
-The algorithm is that of "Authenticating requests: using query parameters" of the Amazon S3 API reference. What depends
-on the day and the credentials alone is computed once; a URL then costs one SHA-256 and one HMAC over a short text.
+The algorithm is in "Authenticating requests: using query parameters" of the Amazon S3 API reference. It is implemented
+here for speed, since pages hold hundreds of URLs: all that depends only on the day and the credentials is computed
+once, and a URL then costs one SHA-256 and one HMAC of a short text.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 LONGEST_S = 7 * 24 * 3600
-"""No presigned URL may live longer."""
+"""The longest lifetime of a presigned URL, in seconds."""
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -22,7 +23,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._~/-]*").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What requests are signed with. session_token: of temporary credentials, else None. Shown without its secrets."""
+    """The credentials that sign requests. session_token: only with temporary ones. The repr omits the secrets."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -30,7 +31,7 @@ class Credentials:
 
 
 class _Scope(NamedTuple):
-    """What the URLs of one day, region and pair of keys have in common."""
+    """What all URLs of one day, region and pair of keys have in common."""
 
     day: int
     credentials: Credentials
@@ -41,10 +42,10 @@ class _Scope(NamedTuple):
 
 
 class Presigner:
-    """Makes URLs of the objects of one bucket.
+    """Makes URLs of the objects in one bucket.
 
-    endpoint: scheme and host, with port and path where there are some. virtual_host: the bucket is the first label of
-    the host, and the first segment of the path otherwise.
+    endpoint: scheme and host, optionally with port and path. virtual_host: the bucket is the first label of the host;
+    otherwise it is the first segment of the path.
     """
 
     def __init__(self, endpoint: str, bucket: str, region: str, *, virtual_host: bool = False) -> None:
@@ -58,7 +59,7 @@ class Presigner:
         self._origin = f"{parts.scheme}://{host}"
         self._base = base
         name, colon, port = host.lower().rpartition(":")
-        # The header that clients send leaves out the port that the scheme implies.
+        # Clients leave the default port of the scheme out of the Host header.
         self._host = name if colon and port == str(_DEFAULT_PORTS.get(parts.scheme)) else host.lower()
         self._region = region
         self._scope: _Scope | None = None
@@ -77,9 +78,10 @@ class Presigner:
         content_type: str = "",
         now: float | None = None,
     ) -> str:
-        """The URL that permits `method` ("GET" or "PUT") on an object from `now` (Unix time) on, for `expires_s` s.
+        """The URL that permits `method` ("GET" or "PUT") on an object for `expires_s` seconds.
 
-        content_type: what the Content-Type of the request must be; empty: anything.
+        content_type: the Content-Type that the request must have; "" permits any.
+        now: start of the lifetime in Unix time, by default the current time.
         """
         moment = int(time.time() if now is None else now)
         scope = self._scope
@@ -94,7 +96,7 @@ class Presigner:
             signed = f"host:{self._host}\n\nhost"
             names = "host"
         query = f"{scope.start}{date}&X-Amz-Expires={expires_s}"
-        # Sorted by name, as the canonical form asks; in the URL the token stands last, as the SDKs have it.
+        # The canonical form has the parameters sorted by name; the URL has the token last, as the SDKs do.
         request = f"{method}\n{path}\n{query}{scope.token}&X-Amz-SignedHeaders={names}\n{signed}\nUNSIGNED-PAYLOAD"
         digest = hashlib.sha256(request.encode()).hexdigest()
         text = f"{_ALGORITHM}\n{date}\n{scope.text}\n{digest}"

@@ -59,11 +59,11 @@ def read(store: ObjectStore, object_id: str) -> bytes:
 
 
 def put_url(store: ObjectStore, object_id: str) -> str:
-    return store.upload(object_id, TYPE, presigned=True, base_url="ignored").url
+    return store.upload_request(object_id, TYPE, presigned=True, base_url="ignored").url
 
 
 def get_url(store: ObjectStore, object_id: str) -> str:
-    (url,) = store.downloads(object_id, presigned=True, base_url="ignored")
+    (url,) = store.download_urls(object_id, presigned=True, base_url="ignored")
     return url.url
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import Unavailable
-from storage.media.s3_credentials import FromChain, FromEnvironment, FromFile
+from storage.media.s3_credentials import ChainCredentials, EnvironmentCredentials, FileCredentials
 from storage.media.sigv4 import Credentials
 
 FILE = """
@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = FromEnvironment("KEY_ID", "KEY", "TOKEN")
+    source = EnvironmentCredentials("KEY_ID", "KEY", "TOKEN")
     monkeypatch.setenv("KEY_ID", "AK")
     with pytest.raises(Unavailable, match="KEY"):
         source.current()
@@ -42,16 +42,16 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_file_has_profiles(path: Path) -> None:
-    assert FromFile(path).current() == Credentials("AK1", "with+odd/characters%=", None)
-    assert FromFile(path, "other").current() == Credentials("AK2", "S2", "T2==")
+    assert FileCredentials(path).current() == Credentials("AK1", "with+odd/characters%=", None)
+    assert FileCredentials(path, "other").current() == Credentials("AK2", "S2", "T2==")
     for profile in ("half", "missing"):
         with pytest.raises(Unavailable, match=profile):
-            FromFile(path, profile).current()
+            FileCredentials(path, profile).current()
 
 
 def test_changed_file_is_read_again(path: Path) -> None:
     now = 0.0
-    source = FromFile(path, clock=lambda: now)
+    source = FileCredentials(path, clock=lambda: now)
     assert source.current().access_key == "AK1"
     path.write_text(FILE.replace("AK1", "AK9"))
     now += 1
@@ -69,7 +69,7 @@ def test_changed_file_is_read_again(path: Path) -> None:
 
 
 def test_file_that_comes_later_is_found_at_once(tmp_path: Path) -> None:
-    source = FromFile(tmp_path / "credentials", clock=lambda: 0)
+    source = FileCredentials(tmp_path / "credentials", clock=lambda: 0)
     with pytest.raises(Unavailable):
         source.current()
     (tmp_path / "credentials").write_text(FILE)
@@ -90,13 +90,13 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_chain_finds_what_aws_tools_use(bare: Path) -> None:
     bare.write_text(FILE)
-    source = FromChain()
+    source = ChainCredentials()
     assert source.current() == Credentials("AK1", "with+odd/characters%=", None)
 
 
 def test_chain_without_credentials_does_not_look_at_each_use(bare: Path) -> None:
     now = 0.0
-    source = FromChain(clock=lambda: now)
+    source = ChainCredentials(clock=lambda: now)
     with pytest.raises(Unavailable):
         source.current()
     bare.write_text(FILE)

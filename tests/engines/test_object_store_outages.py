@@ -17,12 +17,12 @@ import pytest
 from storage.errors import Unavailable
 from storage.media.object_store import ObjectStore
 from storage.media.s3 import S3Store
-from storage.media.s3_client import Bucket, Patience
-from storage.media.s3_credentials import FromFile
+from storage.media.s3_client import Bucket, RequestLimits
+from storage.media.s3_credentials import FileCredentials
 from tests.engines.object_stores import TIMEOUTS, Known, at, get_url, new_backend, read, s3_store, write
 from tests.servers.seaweed import SeaweedServer, shared_server
 
-HASTY = Patience(connect_s=1, read_s=1, attempts=1)
+SHORT = RequestLimits(connect_s=1, read_s=1, attempts=1)
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +76,9 @@ def test_denied_requests_are_an_outage(server: SeaweedServer, store: S3Store) ->
 
 
 def test_missing_credentials_are_an_outage(store: S3Store, tmp_path: Path) -> None:
-    without = S3Store(new_backend("s3"), store._bucket, FromFile(tmp_path / "nothing"), **TIMEOUTS)
+    without = S3Store(new_backend("s3"), store._bucket, FileCredentials(tmp_path / "nothing"), **TIMEOUTS)
     with pytest.raises(Unavailable, match="no credentials") as outage:
-        without.downloads("object", presigned=None, base_url="")
+        without.download_urls("object", presigned=None, base_url="")
     assert str(tmp_path) not in outage.value.message
 
 
@@ -86,10 +86,10 @@ def test_the_store_works_again_after_a_crash_of_its_server(tmp_path: Path) -> No
     with SeaweedServer(tmp_path) as server:
         store = s3_store(server)
         data = write(store, "object", os.urandom(1_000_000) * 40)
-        hasty = at(store, server, patience=HASTY)
+        limited = at(store, server, limits=SHORT)
         stream = store.open("object")
         server.kill()
-        assert_unavailable(hasty)
+        assert_unavailable(limited)
         assert get_url(store, "object").startswith(server.endpoint)
         with pytest.raises(Unavailable, match=store.backend.id):
             stream.read()
@@ -100,10 +100,10 @@ def test_the_store_works_again_after_a_crash_of_its_server(tmp_path: Path) -> No
         assert sorted(store.object_ids()) == ["another", "object"]
 
         server.pause()
-        assert_unavailable(hasty, "stat", "write", "object_ids", "check", within_s=5)
+        assert_unavailable(limited, "stat", "write", "object_ids", "check", within_s=5)
         server.resume()
         # It may still do what was asked of it meanwhile, and "object" be another.
-        assert read(hasty, "another") == b"bytes"
+        assert read(limited, "another") == b"bytes"
 
 
 @contextmanager
@@ -150,7 +150,7 @@ def faulty(status: int, code: str) -> Iterator[str]:
 def test_any_answer_but_the_right_one_is_an_outage(status: int, code: str) -> None:
     with faulty(status, code) as endpoint:
         bucket = Bucket("bucket-7", endpoint, "us-east-1")
-        store = S3Store(new_backend("s3"), bucket, Known("a", "b"), **TIMEOUTS, patience=HASTY)
+        store = S3Store(new_backend("s3"), bucket, Known("a", "b"), **TIMEOUTS, limits=SHORT)
         calls = calls_of(store)
         if status == 200:
             # These say nothing but their status.

@@ -13,8 +13,8 @@ import pytest
 from storage.errors import NotFound, Unavailable
 from storage.media import s3_transfer
 from storage.media.s3 import GRACE_S, LONGEST_TIMEOUT_S, SHARED_S, S3Store
-from storage.media.s3_client import Bucket, Connection, Patience
-from storage.media.s3_credentials import FromFile
+from storage.media.s3_client import Bucket, Connection, RequestLimits
+from storage.media.s3_credentials import FileCredentials
 from storage.media.s3_keys import key_of
 from storage.media.sigv4 import Presigner
 from tests.engines.object_stores import TIMEOUTS, TYPE, Known, at, get_url, new_backend, put_url, read, s3_store, write
@@ -148,20 +148,20 @@ def test_browsers_may_use_urls_where_the_bucket_allows(server: SeaweedServer, ht
 def test_unsigned_urls_are_given_where_they_are_of_use(server: SeaweedServer, http: httpx.Client) -> None:
     store = s3_store(server, server.new_bucket(public=True), unsigned=True)
     write(store, "odd/../é")
-    both = store.downloads("odd/../é", presigned=None, base_url="ignored")
+    both = store.download_urls("odd/../é", presigned=None, base_url="ignored")
     assert [url.presigned for url in both] == [True, False]
     assert "?" not in both[1].url
     assert [http.get(url.url).content for url in both] == [b"bytes", b"bytes"]
-    assert [url.presigned for url in store.downloads("a", presigned=False, base_url="")] == [False]
-    upload = store.upload("a", TYPE, presigned=False, base_url="")
+    assert [url.presigned for url in store.download_urls("a", presigned=False, base_url="")] == [False]
+    upload = store.upload_request("a", TYPE, presigned=False, base_url="")
     assert (upload.presigned, "?" in upload.url) == (False, False)
 
 
 def test_unsigned_urls_are_not_given_otherwise(store: S3Store) -> None:
     assert not store.unsigned
-    assert store.downloads("a", presigned=False, base_url="") == []
-    assert [url.presigned for url in store.downloads("a", presigned=None, base_url="")] == [True]
-    assert store.upload("a", TYPE, presigned=False, base_url="").presigned
+    assert store.download_urls("a", presigned=False, base_url="") == []
+    assert [url.presigned for url in store.download_urls("a", presigned=None, base_url="")] == [True]
+    assert store.upload_request("a", TYPE, presigned=False, base_url="").presigned
 
 
 def test_clients_get_urls_of_the_public_endpoint(server: SeaweedServer, http: httpx.Client) -> None:
@@ -213,7 +213,7 @@ def test_no_prefix_at_all(server: SeaweedServer) -> None:
 def test_large_objects_are_copied_in_parts(store: S3Store, server: SeaweedServer) -> None:
     data = os.urandom(12_000_000)
     store.write("object", "video/x-odd", iter([data]))
-    connection = Connection(store._bucket, Known(server.access_key, server.secret_key), "here", Patience())
+    connection = Connection(store._bucket, Known(server.access_key, server.secret_key), "here", RequestLimits())
     source = {"Bucket": store._bucket.name, "Key": key_of(store._bucket.prefix, "object")}
     described = connection.call("head_object", Key=source["Key"])
     s3_transfer.copy(connection, key_of(store._bucket.prefix, "copy"), source, described, at_once=5 * 2**20)
@@ -248,7 +248,7 @@ def test_replaced_credentials_are_used_at_once(server: SeaweedServer, store: S3S
     form = "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n"
     path.write_text(form.format(server.access_key, "wrong"))
     now = 0.0
-    source = FromFile(path, clock=lambda: now)
+    source = FileCredentials(path, clock=lambda: now)
     rotating = S3Store(new_backend("s3"), store._bucket, source, **TIMEOUTS)
     with pytest.raises(Unavailable):
         write(rotating, "object")

@@ -307,8 +307,8 @@ os._exit(9)
 
 
 def test_upload_says_what_to_send(store: FileStore) -> None:
-    plain = store.upload("a/b", "video/mp2t", presigned=False, base_url=BASE)
-    signed = store.upload("a/b", "video/mp2t", presigned=True, base_url=BASE)
+    plain = store.upload_request("a/b", "video/mp2t", presigned=False, base_url=BASE)
+    signed = store.upload_request("a/b", "video/mp2t", presigned=True, base_url=BASE)
     assert plain.url == f"{BASE}/media/{BACKEND.id}/a%2Fb"
     assert signed.url.startswith(plain.url + "?")
     assert (plain.content_type, signed.content_type) == ("video/mp2t", "video/mp2t")
@@ -316,11 +316,11 @@ def test_upload_says_what_to_send(store: FileStore) -> None:
 
 
 def test_downloads_are_presigned_first_and_filtered(store: FileStore) -> None:
-    both = store.downloads("a b", presigned=None, base_url=BASE)
+    both = store.download_urls("a b", presigned=None, base_url=BASE)
     assert [url.presigned for url in both] == [True, False]
     assert both[1].url == f"{BASE}/media/{BACKEND.id}/a%20b"
-    assert [url.presigned for url in store.downloads("a b", presigned=True, base_url=BASE)] == [True]
-    assert [url.presigned for url in store.downloads("a b", presigned=False, base_url=BASE)] == [False]
+    assert [url.presigned for url in store.download_urls("a b", presigned=True, base_url=BASE)] == [True]
+    assert [url.presigned for url in store.download_urls("a b", presigned=False, base_url=BASE)] == [False]
 
 
 @pytest.mark.parametrize("object_id", IDS, ids=range(len(IDS)))
@@ -394,7 +394,7 @@ def test_changed_url_is_refused(method: str, path: str, old: str, new: str) -> N
 def test_other_secret_is_refused(tmp_path: Path) -> None:
     one = open_store(tmp_path)
     other = FileStore(tmp_path, BACKEND, SECRET[::-1], upload_timeout_s=1, download_timeout_s=1)
-    query = urlsplit(one.downloads("o", presigned=True, base_url=BASE)[0].url).query
+    query = urlsplit(one.download_urls("o", presigned=True, base_url=BASE)[0].url).query
     one.check_signature("GET", "o", query)
     with pytest.raises(Forbidden):
         other.check_signature("GET", "o", query)
