@@ -1,4 +1,4 @@
-"""What every folder of tests shares: the options that name a server, and the marker for behaviours."""
+"""Options and markers for all folders of tests: the server under test, and the behaviours that tests prove."""
 
 from pathlib import Path
 
@@ -9,19 +9,24 @@ from tests.servers.plugin import StoresPlugin, add_options
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tams", "the TAMS server under test")
-    group.addoption("--tams-url", help="base URL of the server to test; default: the project's own, started for it")
+    group.addoption("--tams-url", help="base URL of the server to test; default: start the project's own")
     group.addoption("--tams-token", help="bearer token for that server")
     group.addoption("--tams-user", help="user name for basic authentication, instead of a token")
     group.addoption("--tams-password", default="", help="password for basic authentication")
     group.addoption(
-        "--api-version", choices=("8.0", "8.1", "8.2"), default="8.2", help="leave out what that version lacks"
+        "--api-version",
+        choices=("8.0", "8.1", "8.2"),
+        default="8.2",
+        help="skip behaviours introduced by later versions",
     )
     group.addoption(
         "--webhook-receiver",
         metavar="HOST",
-        help="name or address at which that server can reach this machine; default for the project's own: 127.0.0.1",
+        help="host or address at which that server can reach this machine; default for the project's own: 127.0.0.1",
     )
-    group.addoption("--webhook-patience", type=float, default=15, metavar="SECONDS", help="how long to wait for events")
+    group.addoption(
+        "--webhook-patience", type=float, default=15, metavar="SECONDS", help="how long to wait for an event"
+    )
     group.addoption("--report", type=Path, help="folder to write report.json and index.html to")
     add_options(group)
 
@@ -31,13 +36,15 @@ def pytest_configure(config: pytest.Config) -> None:
     stores = config.getoption("--store"), config.getoption("--media")
     if stores != ("sqlite", "files") and not hasattr(config, "workerinput"):
         if config.getoption("--tams-url"):
-            raise pytest.UsageError("--store and --media are of the project's own server, not of one at --tams-url")
+            raise pytest.UsageError(
+                "--store and --media apply to the project's own server and cannot be combined with --tams-url"
+            )
         config.pluginmanager.register(StoresPlugin(*stores))
     folder = config.getoption("--report")
     if folder is not None:
         from tests.conformance.kit.report.plugin import ExchangeLogPlugin, ReportPlugin
 
         config.pluginmanager.register(ExchangeLogPlugin())
-        subject = config.getoption("--tams-url") or f"this project's own server, over {stores[0]} and {stores[1]}"
+        subject = config.getoption("--tams-url") or f"this project's own server, with {stores[0]} and {stores[1]}"
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(ReportPlugin(folder, subject, config.getoption("--api-version")))

@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         named = [known[id_] for mark in item.iter_markers("behaviour") for id_ in mark.args if id_ in known]
         newest = max((behaviour.since for behaviour in named), default="8.0")
         if newest > version:
-            item.add_marker(pytest.mark.skip(reason=f"{NOT_APPLICABLE}came with TAMS {newest}"))
+            item.add_marker(pytest.mark.skip(reason=f"{NOT_APPLICABLE}introduced by TAMS {newest}"))
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def basic(text: bytes) -> str:
 
 @pytest.mark.behaviour("AUTH-01", "AUTH-05", "ROOT-03", "AMB-03", "AMB-24", "A01")
 @EVERYWHERE
-def test_nobody_comes_in_without_a_credential(stranger: httpx.Client, operation: Operation) -> None:
+def test_requests_without_a_credential_are_rejected(stranger: httpx.Client, operation: Operation) -> None:
     response = stranger.request(operation.method, nowhere(operation))
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"]
@@ -55,7 +55,7 @@ def test_nobody_comes_in_without_a_credential(stranger: httpx.Client, operation:
 
 @pytest.mark.behaviour("AUTH-01", "AUTH-02")
 @EVERYWHERE
-def test_a_bearer_token_lets_in(stranger: httpx.Client, token: str, operation: Operation) -> None:
+def test_a_bearer_token_is_accepted(stranger: httpx.Client, token: str, operation: Operation) -> None:
     response = stranger.request(operation.method, nowhere(operation), headers={"Authorization": f"Bearer {token}"})
     assert response.status_code != 401
     assert response.status_code < 500
@@ -63,21 +63,21 @@ def test_a_bearer_token_lets_in(stranger: httpx.Client, token: str, operation: O
 
 @pytest.mark.behaviour("AUTH-01", "AUTH-03", "A64")
 @EVERYWHERE
-def test_a_token_in_the_url_lets_in(stranger: httpx.Client, token: str, operation: Operation) -> None:
+def test_a_token_in_the_url_is_accepted(stranger: httpx.Client, token: str, operation: Operation) -> None:
     response = stranger.request(operation.method, nowhere(operation), params={"access_token": token})
     assert response.status_code != 401
     assert response.status_code < 500
 
 
 @pytest.mark.behaviour("AUTH-03")
-def test_a_token_in_the_url_goes_with_other_parameters(tams: TamsClient, stranger: httpx.Client, token: str) -> None:
+def test_a_token_in_the_url_works_beside_other_parameters(tams: TamsClient, stranger: httpx.Client, token: str) -> None:
     made = tams.make_flow()
     params = {"source_id": made["source_id"], "access_token": token, "limit": "5"}
     assert [flow["id"] for flow in stranger.get("/flows", params=params).json()] == [made["id"]]
 
 
 @pytest.mark.behaviour("AUTH-04")
-def test_a_user_name_and_password_let_in(subject: Subject) -> None:
+def test_a_user_name_and_password_are_accepted(subject: Subject) -> None:
     if not subject.basic:
         pytest.skip("no user name and password were given for this server")
     right = subject.basic.encode()
@@ -88,7 +88,7 @@ def test_a_user_name_and_password_let_in(subject: Subject) -> None:
 
 @pytest.mark.behaviour("AUTH-09")
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
-def test_the_name_of_the_scheme_has_no_case(stranger: httpx.Client, token: str, scheme: str) -> None:
+def test_the_name_of_the_scheme_is_case_insensitive(stranger: httpx.Client, token: str, scheme: str) -> None:
     assert stranger.get("/service", headers={"Authorization": f"{scheme} {token}"}).status_code == 200
 
 
@@ -97,7 +97,7 @@ def test_the_name_of_the_scheme_has_no_case(stranger: httpx.Client, token: str, 
 @pytest.mark.parametrize(
     "authorization", ["Bearer of-nothing", basic(b"nobody:password"), basic(b"nobody:"), "Digest username=nobody"]
 )
-def test_a_wrong_credential_lets_nobody_in(stranger: httpx.Client, method: str, authorization: str) -> None:
+def test_a_wrong_credential_is_rejected(stranger: httpx.Client, method: str, authorization: str) -> None:
     response = stranger.request(method, "/service", headers={"Authorization": authorization})
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"]
@@ -108,19 +108,19 @@ def test_a_wrong_credential_lets_nobody_in(stranger: httpx.Client, method: str, 
     "authorization",
     ["Bearer", "Basic", "Basic !!!!", basic(b"no colon"), basic(b"\xff\xfe:\xff"), "", "nonsense"],
 )
-def test_an_unreadable_credential_lets_nobody_in(stranger: httpx.Client, authorization: str) -> None:
+def test_a_malformed_credential_is_rejected(stranger: httpx.Client, authorization: str) -> None:
     assert stranger.get("/service", headers={"Authorization": authorization}).status_code in (400, 401)
 
 
 @pytest.mark.behaviour("AUTH-03", "AUTH-05")
 @pytest.mark.parametrize("wrong", ["", "of-nothing", "%", "\u2603", "a\x00b"])
-def test_a_wrong_token_in_the_url_lets_nobody_in(stranger: httpx.Client, wrong: str) -> None:
+def test_a_wrong_token_in_the_url_is_rejected(stranger: httpx.Client, wrong: str) -> None:
     assert stranger.get("/service", params={"access_token": wrong}).status_code in (400, 401)
 
 
 @pytest.mark.behaviour("AUTH-05")
 @pytest.mark.parametrize("alter", [lambda t: t[:-1], lambda t: t + "x", str.swapcase, lambda t: f"{t} {t}"])
-def test_only_the_whole_token_lets_in(stranger: httpx.Client, token: str, alter: object) -> None:
+def test_a_part_of_a_token_is_rejected(stranger: httpx.Client, token: str, alter: object) -> None:
     assert callable(alter)
     altered = alter(token)
     assert altered != token
@@ -128,13 +128,13 @@ def test_only_the_whole_token_lets_in(stranger: httpx.Client, token: str, alter:
 
 
 @pytest.mark.behaviour("AUTH-07")
-def test_a_good_token_in_the_url_does_not_mend_a_bad_header(stranger: httpx.Client, token: str) -> None:
+def test_a_valid_token_in_the_url_does_not_override_a_bad_header(stranger: httpx.Client, token: str) -> None:
     headers = {"Authorization": "Bearer of-nothing"}
     assert stranger.get("/service", headers=headers, params={"access_token": token}).status_code in (400, 401)
 
 
 @pytest.mark.behaviour("AUTH-07")
-def test_two_tokens_are_one_too_many_or_the_first_wins(stranger: httpx.Client, token: str) -> None:
+def test_two_tokens_are_rejected_or_the_first_is_used(stranger: httpx.Client, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     response = stranger.get("/service", headers=headers, params={"access_token": "of-nothing"})
     assert response.status_code in (200, 400, 401)
@@ -142,7 +142,7 @@ def test_two_tokens_are_one_too_many_or_the_first_wins(stranger: httpx.Client, t
 
 
 @pytest.mark.behaviour("AUTH-08", "T26")
-def test_no_answer_repeats_the_token(stranger: httpx.Client, token: str) -> None:
+def test_no_response_contains_the_token(stranger: httpx.Client, token: str) -> None:
     for path in ("/service", "/flows?limit=many", f"/flows/{fresh()}", "/nothing/here"):
         response = stranger.get(path, params={**dict(httpx.URL(path).params), "access_token": token})
         assert token not in response.text
@@ -163,7 +163,7 @@ def same_origin(url: str, subject: Subject) -> bool:
 
 
 @pytest.mark.behaviour("AUTH-11", "AUTH-12")
-def test_media_can_be_fetched_with_no_more_than_the_api_gives(subject: Subject, token: str, urls: list[Json]) -> None:
+def test_media_can_be_downloaded_with_what_the_api_returns(subject: Subject, token: str, urls: list[Json]) -> None:
     reachable = [url for url in urls if url.get("presigned") or same_origin(url["url"], subject)]
     assert reachable
     for url in reachable:
@@ -173,9 +173,7 @@ def test_media_can_be_fetched_with_no_more_than_the_api_gives(subject: Subject, 
 
 
 @pytest.mark.behaviour("AUTH-03", "AUTH-11")
-def test_media_of_this_server_ask_for_a_credential_where_their_url_has_none(
-    subject: Subject, token: str, urls: list[Json]
-) -> None:
+def test_plain_media_urls_of_the_server_require_a_credential(subject: Subject, token: str, urls: list[Json]) -> None:
     plain = [url["url"] for url in urls if not url.get("presigned") and same_origin(url["url"], subject)]
     if not plain:
         pytest.skip("this server has no plain URLs of its own for media")

@@ -61,7 +61,7 @@ def send(tams: TamsClient, each: SampleResources, operation: Operation, content:
 @pytest.mark.behaviour("GEN-03", "SVC-GEN-04")
 @pytest.mark.parametrize("content", MALFORMED.values(), ids=MALFORMED.keys())
 @pytest.mark.parametrize("operation", TAKING, ids=str)
-def test_a_malformed_body_is_refused_and_changes_nothing(
+def test_a_malformed_body_is_rejected_and_changes_nothing(
     tams: TamsClient, each: SampleResources, operation: Operation, content: bytes
 ) -> None:
     before = state(tams, each)
@@ -72,7 +72,7 @@ def test_a_malformed_body_is_refused_and_changes_nothing(
 @pytest.mark.behaviour("GEN-04")
 @pytest.mark.parametrize("headers", [JSON, {}], ids=["typed", "untyped"])
 @pytest.mark.parametrize("operation", [o for o in TAKING if o.body == "required"], ids=str)
-def test_a_missing_body_is_refused_and_changes_nothing(
+def test_a_missing_body_is_rejected_and_changes_nothing(
     tams: TamsClient, each: SampleResources, operation: Operation, headers: dict[str, str]
 ) -> None:
     before = state(tams, each)
@@ -82,14 +82,14 @@ def test_a_missing_body_is_refused_and_changes_nothing(
 
 @pytest.mark.behaviour("GEN-04")
 @pytest.mark.parametrize("operation", [o for o in TAKING if o.body == "optional"], ids=str)
-def test_a_body_that_is_optional_may_be_missing(tams: TamsClient, each: SampleResources, operation: Operation) -> None:
+def test_an_optional_body_may_be_missing(tams: TamsClient, each: SampleResources, operation: Operation) -> None:
     assert send(tams, each, operation, b"", {}) == 201
 
 
 @pytest.mark.behaviour("A01", "GEN-03")
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded"])
 @pytest.mark.parametrize("operation", TAKING, ids=str)
-def test_a_body_of_another_type_is_refused_and_changes_nothing(
+def test_a_body_of_another_type_is_rejected_and_changes_nothing(
     tams: TamsClient, each: SampleResources, operation: Operation, content_type: str
 ) -> None:
     before = state(tams, each)
@@ -120,7 +120,7 @@ def test_a_member_of_a_source_is_a_bare_value(tams: TamsClient, member: str) -> 
 
 @pytest.mark.behaviour("GEN-05", "SVC-GEN-04")
 @pytest.mark.parametrize(("member", "value"), [(name, value) for name, values in UNTYPED.items() for value in values])
-def test_a_member_of_a_flow_takes_no_value_of_another_type(
+def test_a_member_of_a_flow_rejects_values_of_another_type(
     tams: TamsClient, each: SampleResources, member: str, value: Any
 ) -> None:
     before = state(tams, each)
@@ -131,7 +131,7 @@ def test_a_member_of_a_flow_takes_no_value_of_another_type(
 @pytest.mark.behaviour("GEN-06")
 @pytest.mark.parametrize("kind", ["sources", "flows"])
 @pytest.mark.parametrize("member", ["description", "label", f"tags/{TAG}"])
-def test_an_answer_of_204_has_no_body(tams: TamsClient, kind: str, member: str) -> None:
+def test_a_204_response_has_no_body(tams: TamsClient, kind: str, member: str) -> None:
     made = tams.make_flow()
     path = f"/{kind}/{made['id' if kind == 'flows' else 'source_id']}/{member}"
     for response in (tams.put(path, "text"), tams.delete(path)):
@@ -141,7 +141,7 @@ def test_an_answer_of_204_has_no_body(tams: TamsClient, kind: str, member: str) 
 
 
 @pytest.mark.behaviour("GEN-06")
-def test_a_deletion_that_is_done_has_no_body(tams: TamsClient) -> None:
+def test_a_completed_deletion_has_no_body(tams: TamsClient) -> None:
     response = tams.delete(f"/flows/{tams.make_flow()['id']}")
     assert response.status_code in (202, 204)
     assert bool(response.content) == (response.status_code == 202)

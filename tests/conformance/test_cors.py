@@ -56,7 +56,7 @@ def test_a_preflight_needs_no_credential_and_allows_the_method(browser: httpx.Cl
 
 @pytest.mark.parametrize("header", ["authorization", "content-type"])
 @pytest.mark.parametrize("method", ["PUT", "POST"])
-def test_a_preflight_allows_what_a_client_must_send(browser: httpx.Client, method: str, header: str) -> None:
+def test_a_preflight_allows_the_headers_that_clients_send(browser: httpx.Client, method: str, header: str) -> None:
     path = f"/flows/{fresh()}" if method == "PUT" else "/service"
     allowed = named(preflight(browser, method, path, header), "Access-Control-Allow-Headers")
     # A wildcard does not cover Authorization.
@@ -65,7 +65,7 @@ def test_a_preflight_allows_what_a_client_must_send(browser: httpx.Client, metho
 
 @pytest.mark.parametrize("header", SHOWN)
 @pytest.mark.parametrize("path", ["/flows?limit=1", "/service/storage-backends"])
-def test_scripts_may_see_the_headers_of_pages(http: httpx.Client, path: str, header: str) -> None:
+def test_scripts_can_read_the_paging_headers(http: httpx.Client, path: str, header: str) -> None:
     exposed = named(http.get(path, headers={"Origin": ORIGIN}), "Access-Control-Expose-Headers")
     assert {header.lower(), "*"} & exposed
 
@@ -81,13 +81,13 @@ def test_scripts_may_see_the_headers_of_pages(http: httpx.Client, path: str, hea
         ("DELETE", "/service", 405),
     ],
 )
-def test_scripts_may_see_refusals_too(http: httpx.Client, method: str, path: str, status: int) -> None:
+def test_scripts_can_read_errors(http: httpx.Client, method: str, path: str, status: int) -> None:
     response = http.request(method, path, headers={"Origin": ORIGIN})
     assert response.status_code == status
     assert response.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)
 
 
-def test_scripts_may_see_that_a_credential_is_wanted(browser: httpx.Client, subject: Subject) -> None:
+def test_scripts_can_read_the_status_401(browser: httpx.Client, subject: Subject) -> None:
     if not subject.credential:
         pytest.skip("no token was given for this server, which may ask for none")
     response = browser.get("/service")

@@ -39,7 +39,7 @@ def started(tams: TamsClient) -> Started:
 
 
 @pytest.mark.behaviour("DREQ-01", "DREQ-03", "PAGE-08", "PAGE-10", "PAGE-11", "T03", "PAGE-15")
-def test_requests_are_listed_in_pages(tams: TamsClient) -> None:
+def test_delete_requests_are_listed_in_pages(tams: TamsClient) -> None:
     get, head = tams.get(LISTING), tams.head(LISTING)
     assert get.status_code == head.status_code == 200
     assert head.content == b""
@@ -52,20 +52,20 @@ def test_requests_are_listed_in_pages(tams: TamsClient) -> None:
 @pytest.mark.behaviour("DREQ-04", "T12")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("request_id", [None, "not-a-uuid", "a%2Fb"], ids=["unknown", "malformed", "slash"])
-def test_an_unknown_request_is_not_found(tams: TamsClient, method: str, request_id: str | None) -> None:
+def test_an_unknown_delete_request_is_not_found(tams: TamsClient, method: str, request_id: str | None) -> None:
     assert tams.request(method, f"{LISTING}/{request_id or fresh()}").status_code == 404
 
 
 @pytest.mark.behaviour("SVC-SORT-01", "SORT-03", "A09", "AMB-30")
 @pytest.mark.parametrize("query", ["sort_by=updated", "sort_by=label", "limit=abc", "page=never-issued"])
-def test_a_query_that_makes_no_sense_is_refused(tams: TamsClient, query: str) -> None:
+def test_an_invalid_query_is_rejected(tams: TamsClient, query: str) -> None:
     """No 400 is documented: a server that ignores such a query is tolerated."""
     assert tams.request("GET", f"{LISTING}?{query}").status_code in (400, 200)
 
 
 @pytest.mark.behaviour("DREQ-05", "DREQ-12", "SEG-DEL-13", "DEL-01", "DEL-02", "AMB-28", "DREQ-11")
 @pytest.mark.parametrize("what", ["segments", "flow"])
-def test_the_answer_says_where_to_follow_the_deletion(tams: TamsClient, started: Started, what: str) -> None:
+def test_the_response_links_to_the_delete_request(tams: TamsClient, started: Started, what: str) -> None:
     params = {"timerange": "[10:0_50:0)"} if what == "segments" else {}
     flow, response = started(what, **params)
     request = response.json()
@@ -83,7 +83,7 @@ def test_the_answer_says_where_to_follow_the_deletion(tams: TamsClient, started:
 
 
 @pytest.mark.behaviour("DREQ-06", "DREQ-07", "DREQ-09", "A58", "DEL-02")
-def test_a_request_goes_forwards_and_ends(tams: TamsClient, started: Started) -> None:
+def test_a_delete_request_progresses_and_finishes(tams: TamsClient, started: Started) -> None:
     _, response = started()
     seen = [response.json()]
 
@@ -103,7 +103,7 @@ def test_a_request_goes_forwards_and_ends(tams: TamsClient, started: Started) ->
 
 
 @pytest.mark.behaviour("DREQ-11", "SEG-DEL-13")
-def test_deleted_segments_are_gone_at_the_end_and_the_flow_is_not(tams: TamsClient, started: Started) -> None:
+def test_segments_are_gone_when_done_and_the_flow_remains(tams: TamsClient, started: Started) -> None:
     flow, response = started(timerange="[1:0_59:0)")
     await_deletion(tams, response)
     assert timeranges(tams, flow["id"]) == ["[0:0_1:0)", "[59:0_60:0)"]
@@ -111,7 +111,7 @@ def test_deleted_segments_are_gone_at_the_end_and_the_flow_is_not(tams: TamsClie
 
 
 @pytest.mark.behaviour("DREQ-11", "FLOW-DEL-02", "DEL-05")
-def test_a_deleted_flow_is_gone_at_the_end_and_its_id_is_free(tams: TamsClient, started: Started) -> None:
+def test_a_flow_is_gone_when_done_and_its_id_is_free(tams: TamsClient, started: Started) -> None:
     flow, response = started("flow")
     await_deletion(tams, response)
     assert tams.get(f"/flows/{flow['id']}").status_code == 404
@@ -120,20 +120,20 @@ def test_a_deleted_flow_is_gone_at_the_end_and_its_id_is_free(tams: TamsClient, 
 
 
 @pytest.mark.behaviour("DREQ-02", "DREQ-01", "DEL-03")
-def test_where_there_are_requests_at_least_one_is_listed(tams: TamsClient, started: Started) -> None:
+def test_at_least_one_delete_request_is_listed_if_any_exist(tams: TamsClient, started: Started) -> None:
     started()
     assert tams.get(LISTING, limit=1).json()
 
 
 @pytest.mark.behaviour("DREQ-10")
-def test_a_request_says_who_made_it(tams: TamsClient, started: Started) -> None:
+def test_a_delete_request_names_its_creator(tams: TamsClient, started: Started) -> None:
     flow, response = started()
     author = tams.get(f"/flows/{flow['id']}").json().get("created_by")
     assert response.json().get("created_by") == author
 
 
 @pytest.mark.behaviour("A59")
-def test_segments_that_come_after_the_request_stay(tams: TamsClient, started: Started) -> None:
+def test_segments_registered_after_the_request_remain(tams: TamsClient, started: Started) -> None:
     flow, response = started()
     later = tams.make_segments(flow["id"], ["[1000:0_1001:0)"])
     await_deletion(tams, response)

@@ -193,7 +193,7 @@ def scene(http: httpx.Client, receiver: Receiver, event_timeout: float, events_a
 
 
 @named_cases({name: each.proves for name, each in FILTERS.items()})
-def test_a_filter_lets_its_events_through_and_no_others(scene: Scene, name: str) -> None:
+def test_a_filter_passes_exactly_the_matching_events(scene: Scene, name: str) -> None:
     """Deletions of what is in a collection stand by themselves below."""
     left_out = DELETIONS if FILTERS[name].by_collection else ()
     expected = {each for each in FILTERS[name].passing if each[0] not in left_out}
@@ -201,14 +201,14 @@ def test_a_filter_lets_its_events_through_and_no_others(scene: Scene, name: str)
 
 
 @named_cases({name: "FLT-09" for name, each in FILTERS.items() if each.by_collection})
-def test_a_deletion_passes_if_what_is_deleted_did(scene: Scene, name: str) -> None:
+def test_a_deletion_passes_if_the_deleted_resource_matched(scene: Scene, name: str) -> None:
     expected = {each for each in FILTERS[name].passing if each[0] in DELETIONS}
     assert {each for each in scene.told(name) if each[0] in DELETIONS} == expected
 
 
 @pytest.mark.behaviour("FLT-08", "FLT-04", "FLT-05")
 @pytest.mark.parametrize("option", ["flow_collected_by_ids", "source_collected_by_ids"])
-def test_what_joins_and_leaves_a_collection_passes_meanwhile(tams: TamsClient, hooks: Hooks, option: str) -> None:
+def test_members_pass_only_while_they_are_in_the_collection(tams: TamsClient, hooks: Hooks, option: str) -> None:
     member, collection = tams.make_flow(), tams.make_flow(flow(MULTI))
     hook = hooks.make_if_supported([FLOW_UPDATED], **{option: [collection["id" if "flow" in option else "source_id"]]})
     if hook is None:

@@ -159,33 +159,33 @@ def scene(
 
 
 @named_cases({name: each.proves for name, each in CHOICES.items()})
-def test_the_urls_that_a_webhook_chose_are_told_and_no_others(scene: Scene, name: str) -> None:
+def test_an_event_contains_exactly_the_urls_that_the_webhook_selects(scene: Scene, name: str) -> None:
     for segment in scene.segments(name):
         scene.assert_shown(name, segment.get("get_urls", []))
 
 
 @named_cases(dict.fromkeys(CHOICES, "TRF-08"))
-def test_the_urls_of_the_init_object_are_chosen_alike(scene: Scene, name: str) -> None:
+def test_init_object_urls_are_selected_in_the_same_way(scene: Scene, name: str) -> None:
     for segment in scene.segments(name):
         scene.assert_shown(name, segment["init_object"].get("get_urls", []))
 
 
 @named_cases(dict.fromkeys(["presigned", "not presigned", "nothing chosen"], "TRF-04"))
-def test_urls_say_whether_they_are_presigned(scene: Scene, name: str) -> None:
+def test_urls_state_whether_they_are_presigned(scene: Scene, name: str) -> None:
     told = {url.get("presigned", False) for url in scene.urls(name)}
     asked = CHOICES[name].options.get("presigned")
     assert told == ({True, False} if asked is None else {asked})
 
 
 @named_cases(dict.fromkeys(["nothing chosen", "terse"], "TRF-05"))
-def test_urls_are_terse_unless_asked(scene: Scene, name: str) -> None:
+def test_urls_are_terse_by_default(scene: Scene, name: str) -> None:
     urls = scene.urls(name)
     assert urls
     assert all("url" in each and set(each) <= TERSE for each in urls)
 
 
 @pytest.mark.behaviour("TRF-05")
-def test_verbose_urls_tell_their_backend(tams: TamsClient, scene: Scene) -> None:
+def test_verbose_urls_describe_their_backend(tams: TamsClient, scene: Scene) -> None:
     known = {each["id"]: each for each in backends(tams)}
     own = [url for url in scene.urls("verbose") if scene.places([url]) == {HOME}]
     assert own
@@ -203,13 +203,13 @@ def test_verbose_urls_tell_their_backend(tams: TamsClient, scene: Scene) -> None
         ["nothing chosen", "with the timerange of the object", "without the timerange of the object"], "TRF-06"
     )
 )
-def test_the_timerange_of_an_object_is_told_to_those_who_ask(scene: Scene, name: str) -> None:
+def test_the_object_timerange_is_sent_when_requested(scene: Scene, name: str) -> None:
     asked = CHOICES[name].options.get("include_object_timerange", False)
     assert ["object_timerange" in each for each in scene.segments(name)] == [asked, asked]
 
 
 @named_cases(dict.fromkeys(CHOICES, "TRF-11"))
-def test_what_is_told_of_the_flow_is_told_to_all_alike(scene: Scene, name: str) -> None:
+def test_transforms_of_segments_do_not_affect_flow_events(scene: Scene, name: str) -> None:
     documents = []
     for each in ("nothing chosen", name):
         hook = scene.hook(each)
@@ -219,7 +219,7 @@ def test_what_is_told_of_the_flow_is_told_to_all_alike(scene: Scene, name: str) 
 
 
 @pytest.mark.behaviour("TRF-09")
-def test_a_url_works_though_its_event_came_at_the_second_try(tams: TamsClient, hooks: Hooks) -> None:
+def test_a_presigned_url_works_after_a_retried_delivery(tams: TamsClient, hooks: Hooks) -> None:
     made = tams.make_flow()
     hook = hooks.make(SEGMENTS_ADDED, source_ids=[made["source_id"]])
     hook.inbox.reply(Reply(503))

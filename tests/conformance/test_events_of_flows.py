@@ -97,7 +97,7 @@ def tells(event: Event, state: Json, *members: str) -> bool:
 
 
 @pytest.mark.behaviour("EVT-FC-01", "DLV-09")
-def test_a_new_flow_is_told_once_as_it_is_shown(story: Story) -> None:
+def test_creating_a_flow_sends_one_event_with_its_document(story: Story) -> None:
     state = story.states["PUT of a new flow"]
     event = single_event(story.events(FLOW_CREATED))
     assert tells(event, state, "id", "source_id", "format", "label", "tags", "created", "essence_parameters")
@@ -105,23 +105,21 @@ def test_a_new_flow_is_told_once_as_it_is_shown(story: Story) -> None:
 
 
 @pytest.mark.behaviour("EVT-FC-02")
-def test_a_changed_flow_is_not_told_as_a_new_one(story: Story) -> None:
+def test_changing_a_flow_sends_no_created_event(story: Story) -> None:
     assert len(story.events(FLOW_UPDATED)) >= len(CHANGES), story.hook.summary()
     assert len(story.events(FLOW_CREATED)) == 1
 
 
 @pytest.mark.behaviour("EVT-FU-02", "EVT-FU-01")
 @pytest.mark.parametrize(("method", "member", "value"), CHANGES, ids=map(name_of, CHANGES))
-def test_a_changed_member_is_told_with_the_flow_as_it_is_then(
-    story: Story, method: str, member: str, value: Any
-) -> None:
+def test_changing_a_member_sends_the_current_flow(story: Story, method: str, member: str, value: Any) -> None:
     state = story.states[name_of((method, member, value))]
     member = member.partition("/")[0]
     assert any(tells(event, state, "id", member) for event in story.events(FLOW_UPDATED)), story.hook.summary()
 
 
 @pytest.mark.behaviour("EVT-FU-01")
-def test_a_replaced_flow_is_told_as_it_is_then(story: Story) -> None:
+def test_replacing_a_flow_sends_the_current_flow(story: Story) -> None:
     state = story.states[WHOLE]
     found = [event for event in story.events(FLOW_UPDATED) if tells(event, state, "label", "avg_bit_rate")]
     assert found, story.hook.summary()
@@ -129,27 +127,27 @@ def test_a_replaced_flow_is_told_as_it_is_then(story: Story) -> None:
 
 
 @pytest.mark.behaviour("EVT-FU-04")
-def test_the_timerange_of_a_flow_is_not_told(story: Story) -> None:
+def test_flow_events_have_no_timerange(story: Story) -> None:
     flows = [event.body["flow"] for event in story.events(FLOW_CREATED) + story.events(FLOW_UPDATED)]
     assert flows
     assert not any("timerange" in each for each in flows)
 
 
 @pytest.mark.behaviour("EVT-FD-01", "AMB-17")
-def test_a_deleted_flow_is_told_once_by_its_id(story: Story) -> None:
+def test_deleting_a_flow_sends_one_event_with_its_id(story: Story) -> None:
     event = single_event(story.events(FLOW_DELETED))
     assert event.body == {"flow_id": story.flow_id}
 
 
 @pytest.mark.behaviour("DLV-11")
-def test_the_deletion_is_told_after_all_changes(story: Story) -> None:
+def test_the_deletion_event_follows_all_changes(story: Story) -> None:
     told = [event.type for event in story.hook.events(FLOW_CREATED, FLOW_UPDATED, FLOW_DELETED, about=story.flow_id)]
     assert told[0] == FLOW_CREATED
     assert told.index(FLOW_DELETED) == max(number for number, type_ in enumerate(told) if type_ != FLOW_DELETED) + 1
 
 
 @pytest.mark.behaviour("EVT-FC-01", "PROF-EVT-01", "EVT-FU-01")
-def test_a_flow_from_a_profile_is_told_with_all_of_the_profile(tams: TamsClient, hooks: Hooks) -> None:
+def test_an_event_of_a_linked_flow_contains_the_profile_metadata(tams: TamsClient, hooks: Hooks) -> None:
     document = linked_flow(make_profile(tams)["id"], label="from a profile")
     hook = hooks.make(FLOW_CREATED, FLOW_UPDATED, source_ids=[document["source_id"]])
     tams.make_flow(document)
@@ -161,7 +159,7 @@ def test_a_flow_from_a_profile_is_told_with_all_of_the_profile(tams: TamsClient,
 
 
 @pytest.mark.behaviour("EVT-FU-03", "EVT-SA-05")
-def test_segments_do_not_change_what_is_told_of_a_flow(tams: TamsClient, hooks: Hooks) -> None:
+def test_segments_do_not_send_flow_events(tams: TamsClient, hooks: Hooks) -> None:
     flow = tams.make_flow()
     hook = hooks.make(source_ids=[flow["source_id"]])
     wait_for_marker(tams, flow["source_id"], hook)
@@ -172,7 +170,7 @@ def test_segments_do_not_change_what_is_told_of_a_flow(tams: TamsClient, hooks: 
 
 
 @pytest.mark.behaviour("EVT-FD-01", "EVT-SX-02", "AMB-17")
-def test_a_flow_that_takes_time_to_delete_is_told_once(tams: TamsClient, hooks: Hooks) -> None:
+def test_a_slow_flow_deletion_sends_one_event(tams: TamsClient, hooks: Hooks) -> None:
     flow = tams.make_flow()
     for start in (0, 30):
         tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(start, start + 30)])

@@ -80,7 +80,7 @@ def told(events: Sequence[Event]) -> list[tuple[str, str]]:
 
 @pytest.mark.behaviour("EVT-SA-01", "EVT-SA-03", "EVT-SA-04", "AMB-23", "EVT-SD-02")
 @pytest.mark.parametrize("count", [1, 40])
-def test_each_stored_segment_is_told_once(tams: TamsClient, hook: Hook, flow: Json, count: int) -> None:
+def test_each_stored_segment_is_sent_once(tams: TamsClient, hook: Hook, flow: Json, count: int) -> None:
     sent = tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(count)])
     events = added(tams, hook, flow)
     assert told(events) == sorted((each["object_id"], each["timerange"]) for each in sent)
@@ -89,7 +89,7 @@ def test_each_stored_segment_is_told_once(tams: TamsClient, hook: Hook, flow: Js
 
 
 @pytest.mark.behaviour("EVT-SA-01")
-def test_a_segment_is_told_as_it_is_listed(tams: TamsClient, hook: Hook, flow: Json) -> None:
+def test_an_event_contains_the_segment_as_listed(tams: TamsClient, hook: Hook, flow: Json) -> None:
     members = {"ts_offset": "-5:0", "last_duration": "0:40000000"}
     register_segment(tams, flow["id"], "[5:0_15:0)", **members)
     (listed,) = tams.segments(flow["id"])
@@ -101,7 +101,7 @@ def test_a_segment_is_told_as_it_is_listed(tams: TamsClient, hook: Hook, flow: J
 
 
 @pytest.mark.behaviour("EVT-SA-02", "DLV-13")
-def test_segments_that_were_refused_are_not_told(tams: TamsClient, hook: Hook, flow: Json) -> None:
+def test_rejected_segments_are_not_sent(tams: TamsClient, hook: Hook, flow: Json) -> None:
     ids = tams.make_objects(flow["id"], 3)
     timeranges = ("[0:0_10:0)", "[5:0_15:0)", "[20:0_30:0)")
     bulk = [{"object_id": id_, "timerange": each} for id_, each in zip(ids, timeranges, strict=True)]
@@ -112,7 +112,7 @@ def test_segments_that_were_refused_are_not_told(tams: TamsClient, hook: Hook, f
 
 
 @pytest.mark.behaviour("EVT-SA-02", "DLV-13")
-def test_where_nothing_was_stored_nothing_is_told(tams: TamsClient, hook: Hook, flow: Json) -> None:
+def test_nothing_is_sent_if_nothing_was_stored(tams: TamsClient, hook: Hook, flow: Json) -> None:
     register_segment(tams, flow["id"], "[0:0_10:0)")
     before = len(added(tams, hook, flow))
     ids = tams.make_objects(flow["id"], 2)
@@ -123,7 +123,7 @@ def test_where_nothing_was_stored_nothing_is_told(tams: TamsClient, hook: Hook, 
 
 
 @pytest.mark.behaviour("EVT-SA-05")
-def test_storage_uploads_and_instances_are_not_told(tams: TamsClient, hook: Hook, flow: Json) -> None:
+def test_allocations_uploads_and_instances_send_no_events(tams: TamsClient, hook: Hook, flow: Json) -> None:
     object_id = register_segment(tams, flow["id"])
     before = len(added(tams, hook, flow))
     tams.make_objects(flow["id"], 2, b"content")
@@ -135,7 +135,7 @@ def test_storage_uploads_and_instances_are_not_told(tams: TamsClient, hook: Hook
 
 
 @pytest.mark.behaviour("EVT-SA-01", "EVT-FU-03")
-def test_an_object_in_a_second_flow_is_told_of_that_flow(tams: TamsClient, hook: Hook, flow: Json) -> None:
+def test_using_an_object_in_a_second_flow_sends_an_event_of_that_flow(tams: TamsClient, hook: Hook, flow: Json) -> None:
     object_id = register_segment(tams, tams.make_flow()["id"])
     assert post_segment(tams, flow["id"], object_id, "[0:0_10:0)").status_code == 201
     assert told(added(tams, hook, flow)) == [(object_id, "[0:0_10:0)")]
@@ -181,7 +181,7 @@ def assert_told(told: Sequence[TimeRange], gone: Sequence[str]) -> None:
 
 @pytest.mark.behaviour("EVT-SD-01", "EVT-SD-02", "EVT-SD-04", "AMB-22")
 @pytest.mark.parametrize(("timerange", "gone"), GOING, ids=[str(timerange) for timerange, _ in GOING])
-def test_what_is_gone_is_told_from_end_to_end(
+def test_deletion_events_cover_exactly_the_deleted_segments(
     deletions: dict[str | None, Deletion], timerange: str | None, gone: Sequence[str]
 ) -> None:
     assert_told(deletions[timerange].told, gone)
@@ -190,12 +190,12 @@ def test_what_is_gone_is_told_from_end_to_end(
 
 @pytest.mark.behaviour("EVT-SD-03")
 @pytest.mark.parametrize("timerange", [each for each, gone in DELETED.items() if not gone])
-def test_where_nothing_is_gone_nothing_is_told(deletions: dict[str | None, Deletion], timerange: str) -> None:
+def test_nothing_is_sent_if_nothing_was_deleted(deletions: dict[str | None, Deletion], timerange: str) -> None:
     assert deletions[timerange] == Deletion([], len(SPREAD))
 
 
 @pytest.mark.behaviour("EVT-SD-01", "EVT-SD-02", "AMB-22")
-def test_the_segments_of_one_object_are_told_without_those_that_stay(tams: TamsClient, hook: Hook, flow: Json) -> None:
+def test_deleting_by_object_does_not_cover_remaining_segments(tams: TamsClient, hook: Hook, flow: Json) -> None:
     tams.make_segments(flow["id"], ["[10:0_20:0)"])
     object_id = register_segment(tams, flow["id"], "[0:0_10:0)")
     assert post_segment(tams, flow["id"], object_id, "[20:0_30:0)", ts_offset="20:0").status_code == 201
@@ -205,7 +205,7 @@ def test_the_segments_of_one_object_are_told_without_those_that_stay(tams: TamsC
 
 
 @pytest.mark.behaviour("EVT-SD-01", "EVT-SD-02", "EVT-SD-04")
-def test_a_deletion_that_takes_time_is_told_from_end_to_end(tams: TamsClient, hook: Hook, flow: Json) -> None:
+def test_a_slow_deletion_sends_events_for_all_deleted_segments(tams: TamsClient, hook: Hook, flow: Json) -> None:
     """In one event or in several, as it goes on."""
     for start in (0, 30):
         tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(start, start + 30)])

@@ -81,7 +81,7 @@ def story(http: httpx.Client, receiver: Receiver, event_timeout: float, events_a
 
 
 @pytest.mark.behaviour("EVT-SC-01", "EVT-SC-02")
-def test_a_source_is_told_once_when_its_first_flow_is_made(story: Story) -> None:
+def test_a_source_sends_one_created_event_with_its_first_flow(story: Story) -> None:
     event = single_event(story.events(SOURCE_CREATED))
     told, shown = event.body["source"], story.states["new"]
     assert told.items() <= shown.items()
@@ -91,7 +91,7 @@ def test_a_source_is_told_once_when_its_first_flow_is_made(story: Story) -> None
 
 @pytest.mark.behaviour("EVT-SU-01")
 @pytest.mark.parametrize(("method", "member", "value"), CHANGES, ids=map(name_of, CHANGES))
-def test_a_changed_source_is_told_as_it_is_then(story: Story, method: str, member: str, value: Any) -> None:
+def test_changing_a_source_sends_its_current_document(story: Story, method: str, member: str, value: Any) -> None:
     state = story.states[name_of((method, member, value))]
     name = member.partition("/")[0]
     told = [event.body["source"] for event in story.events(SOURCE_UPDATED)]
@@ -100,7 +100,7 @@ def test_a_changed_source_is_told_as_it_is_then(story: Story, method: str, membe
 
 
 @pytest.mark.behaviour("EVT-SX-01", "SRC-LIFE-05")
-def test_a_source_is_told_to_be_gone_once_with_its_last_flow(story: Story) -> None:
+def test_a_source_sends_one_deleted_event_with_its_last_flow(story: Story) -> None:
     event = single_event(story.events(SOURCE_DELETED))
     assert event.body == {"source_id": story.source_id}
     told = [event.type for event in story.hook.events(about=story.source_id)]
@@ -108,7 +108,7 @@ def test_a_source_is_told_to_be_gone_once_with_its_last_flow(story: Story) -> No
 
 
 @pytest.mark.behaviour("EVT-SU-02", "AMB-19")
-def test_sources_that_are_collected_are_told_with_what_collects_them(tams: TamsClient, hooks: Hooks) -> None:
+def test_events_of_collected_sources_name_their_collectors(tams: TamsClient, hooks: Hooks) -> None:
     member, collection = tams.make_flow(), tams.make_flow(flow(MULTI))
     part, whole = member["source_id"], collection["source_id"]
     hook = hooks.make(SOURCE_UPDATED, source_ids=[part, whole])

@@ -73,7 +73,7 @@ def test_members_keep_their_order(
     ],
     ids=str,
 )
-def test_what_an_item_says_of_its_member_is_kept(
+def test_the_members_of_an_item_are_kept(
     tams: TamsClient, collector: Json, members: list[str], members_of_item: Json, route: str
 ) -> None:
     item = {"id": members[0], **members_of_item}
@@ -84,7 +84,7 @@ def test_what_an_item_says_of_its_member_is_kept(
 @pytest.mark.behaviour("FLOW-COLL-04", "FLOW-COLL-05", "FLOW-FC-03", "FLOW-VAL-19", "FLOW-VAL-21")
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("broken", ["unknown", "source", "nameless", "malformed", "role", "mapping", "object", "text"])
-def test_a_broken_collection_is_refused_and_changes_nothing(
+def test_a_broken_collection_is_rejected_and_changes_nothing(
     tams: TamsClient, collector: Json, members: list[str], broken: str, route: str
 ) -> None:
     kept = [{"id": members[0]}]
@@ -116,7 +116,7 @@ def test_a_new_flow_with_an_unknown_member_is_not_created(tams: TamsClient) -> N
 
 @pytest.mark.behaviour("FLOW-COLL-06", "FLOW-FC-02", "FLOW-GET-12")
 @pytest.mark.parametrize("route", ROUTES)
-def test_members_know_their_collector_while_they_are_listed(
+def test_members_name_their_collector_while_they_are_listed(
     tams: TamsClient, collector: Json, members: list[str], route: str
 ) -> None:
     for listed in ([0], [0, 1], [1, 2], [2], []):
@@ -126,16 +126,14 @@ def test_members_know_their_collector_while_they_are_listed(
 
 
 @pytest.mark.behaviour("FLOW-COLL-06", "FLOW-PUT-08")
-def test_members_are_let_go_by_a_put_without_a_collection(
-    tams: TamsClient, collector: Json, members: list[str]
-) -> None:
+def test_a_put_without_a_collection_releases_its_members(tams: TamsClient, collector: Json, members: list[str]) -> None:
     assert collect(tams, collector, [{"id": members[0]}], "flow").status_code == 204
     assert put_flow(tams, collector).status_code == 204
     assert collectors(tams, members[0]) == set()
 
 
 @pytest.mark.behaviour("FLOW-FC-05", "FLOW-COLL-06")
-def test_members_are_let_go_by_a_deleted_collection(tams: TamsClient, collector: Json, members: list[str]) -> None:
+def test_deleting_the_collection_releases_its_members(tams: TamsClient, collector: Json, members: list[str]) -> None:
     path = f"/flows/{collector['id']}/flow_collection"
     assert tams.put(path, [{"id": id_} for id_ in members]).status_code == 204
     assert tams.delete(path).status_code == 204
@@ -144,7 +142,9 @@ def test_members_are_let_go_by_a_deleted_collection(tams: TamsClient, collector:
 
 
 @pytest.mark.behaviour("FLOW-COLL-06", "FLOW-DEL-10")
-def test_members_are_let_go_by_a_deleted_collector(tams: TamsClient, collector: Json, members: list[str]) -> None:
+def test_deleting_the_collecting_flow_releases_its_members(
+    tams: TamsClient, collector: Json, members: list[str]
+) -> None:
     assert collect(tams, collector, [{"id": id_} for id_ in members], "flow").status_code == 204
     delete_flow(tams, collector["id"])
     assert [collectors(tams, id_) for id_ in members] == [set(), set(), set()]
@@ -179,7 +179,7 @@ def test_an_empty_collection_is_accepted(tams: TamsClient, collector: Json, memb
 @pytest.mark.behaviour("FLOW-COLL-08", "A27")
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("shape", ["twice", "itself", "circle"])
-def test_an_odd_collection_is_taken_or_refused_as_a_whole(
+def test_an_unusual_collection_is_accepted_or_rejected_as_a_whole(
     tams: TamsClient, collector: Json, members: list[str], shape: str, route: str
 ) -> None:
     outer = tams.make_flow(flow(MULTI, flow_collection=[{"id": collector["id"]}]))
@@ -200,7 +200,9 @@ def test_an_odd_collection_is_taken_or_refused_as_a_whole(
 
 
 @pytest.mark.behaviour("FLOW-META-02", "FLOW-META-13")
-def test_writing_the_collection_moves_the_version(tams: TamsClient, collector: Json, members: list[str]) -> None:
+def test_writing_the_collection_changes_the_metadata_version(
+    tams: TamsClient, collector: Json, members: list[str]
+) -> None:
     path = f"/flows/{collector['id']}/flow_collection"
     versions = [read_flow(tams, collector["id"])["metadata_version"]]
     assert tams.put(path, [{"id": members[0]}]).status_code == 204

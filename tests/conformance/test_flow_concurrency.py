@@ -15,7 +15,7 @@ CLIENTS = 6
 
 
 @pytest.mark.behaviour("FLOW-PUT-01", "FLOW-PUT-02")
-def test_a_flow_is_created_by_one_of_several_clients_and_replaced_by_the_others(tams: TamsClient) -> None:
+def test_concurrent_puts_create_a_flow_once_and_then_replace_it(tams: TamsClient) -> None:
     document = flow()
     responses = run_concurrently([partial(put_flow, tams, {**document, "label": str(n)}) for n in range(CLIENTS)])
     assert sorted(response.status_code for response in responses) == [201, *[204] * (CLIENTS - 1)]
@@ -23,7 +23,7 @@ def test_a_flow_is_created_by_one_of_several_clients_and_replaced_by_the_others(
 
 
 @pytest.mark.behaviour("FLOW-SRC-01", "SRC-LIFE-01")
-def test_a_new_source_has_the_format_of_all_its_first_flows(tams: TamsClient) -> None:
+def test_concurrent_first_flows_agree_on_the_format_of_their_source(tams: TamsClient) -> None:
     source_id = fresh()
     documents = [flow((VIDEO, AUDIO)[n % 2], source_id=source_id) for n in range(CLIENTS)]
     responses = run_concurrently([partial(put_flow, tams, each) for each in documents])
@@ -34,7 +34,7 @@ def test_a_new_source_has_the_format_of_all_its_first_flows(tams: TamsClient) ->
 
 
 @pytest.mark.behaviour("FLOW-TAG-03", "FLOW-TAG-06", "FLOW-META-15")
-def test_tags_set_by_several_clients_all_stay(tams: TamsClient) -> None:
+def test_tags_set_concurrently_are_all_kept(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
     wanted = {f"tag-{n}": str(n) for n in range(CLIENTS)}
     responses = run_concurrently(
@@ -47,7 +47,7 @@ def test_tags_set_by_several_clients_all_stay(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-COLL-06", "FLOW-COLL-07")
-def test_a_member_knows_every_collector_that_took_it_at_one_moment(tams: TamsClient) -> None:
+def test_a_member_names_all_collectors_that_added_it_concurrently(tams: TamsClient) -> None:
     member = tams.make_flow()["id"]
     documents = [flow(MULTI, flow_collection=[{"id": member}]) for _ in range(CLIENTS)]
     responses = run_concurrently([partial(put_flow, tams, each) for each in documents])
@@ -57,7 +57,7 @@ def test_a_member_knows_every_collector_that_took_it_at_one_moment(tams: TamsCli
 
 @pytest.mark.behaviour("FLOW-DEL-11", "FLOW-COLL-04", "A28")
 @pytest.mark.parametrize("attempt", range(3))
-def test_a_flow_deleted_while_it_is_collected_is_not_listed_by_a_dead_name(tams: TamsClient, attempt: int) -> None:
+def test_a_flow_deleted_while_being_collected_is_not_listed_as_a_member(tams: TamsClient, attempt: int) -> None:
     member, parent = tams.make_flow()["id"], tams.make_flow(flow(MULTI))["id"]
     collected, deleted = run_concurrently(
         [
@@ -74,7 +74,7 @@ def test_a_flow_deleted_while_it_is_collected_is_not_listed_by_a_dead_name(tams:
 
 
 @pytest.mark.behaviour("FLOW-DEL-04")
-def test_a_flow_is_deleted_by_one_of_several_clients(tams: TamsClient) -> None:
+def test_concurrent_deletions_delete_a_flow_once(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
     responses = run_concurrently([partial(tams.delete, f"/flows/{flow_id}") for _ in range(CLIENTS)])
     statuses = sorted(response.status_code for response in responses)
@@ -83,7 +83,7 @@ def test_a_flow_is_deleted_by_one_of_several_clients(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("PROF-POST-02", "PROF-IMM-01")
-def test_a_profile_is_created_by_one_of_several_clients(tams: TamsClient) -> None:
+def test_concurrent_posts_create_a_profile_once(tams: TamsClient) -> None:
     document = profile()
     path = f"/service/profiles/{document['id']}"
     responses = run_concurrently([partial(tams.post, path, {**document, "label": str(n)}) for n in range(CLIENTS)])

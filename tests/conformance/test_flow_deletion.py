@@ -40,7 +40,7 @@ def test_a_deleted_flow_is_no_longer_listed(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-DEL-02", "FLOW-DEL-03", "FLOW-DEL-06", "AMB-28", "T11")
-def test_a_flow_of_many_segments_is_deleted_at_once_or_by_a_request(tams: TamsClient) -> None:
+def test_a_flow_with_many_segments_is_deleted_immediately_or_by_a_request(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
     object_id = tams.make_objects(flow_id, 1)[0]
     segments = [
@@ -59,7 +59,7 @@ def test_a_flow_of_many_segments_is_deleted_at_once_or_by_a_request(tams: TamsCl
 
 @pytest.mark.behaviour("FLOW-DEL-04")
 @pytest.mark.parametrize("flow_id", [None, "nonsense", "8f14e45f-ceea-767f-a8d4-dd1c3b1e0f00"])
-def test_a_flow_that_was_never_made_cannot_be_deleted(tams: TamsClient, flow_id: str | None) -> None:
+def test_an_unknown_flow_cannot_be_deleted(tams: TamsClient, flow_id: str | None) -> None:
     assert tams.delete(f"/flows/{flow_id or fresh()}").status_code == 404
 
 
@@ -95,7 +95,7 @@ def test_the_segments_go_with_their_flow(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-DEL-07", "RO-15")
-def test_objects_that_another_flow_uses_stay(tams: TamsClient) -> None:
+def test_objects_that_another_flow_uses_remain(tams: TamsClient) -> None:
     first, second = (tams.make_flow()["id"] for _ in range(2))
     segment = tams.make_segments(first, ["[0:0_1:0)"])[0]
     assert tams.post(f"/flows/{second}/segments", segment).status_code == 201
@@ -107,7 +107,7 @@ def test_objects_that_another_flow_uses_stay(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-DEL-08", "A13")
-def test_objects_that_no_flow_uses_go(tams: TamsClient) -> None:
+def test_objects_that_no_flow_uses_are_removed(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
     ids = [segment["object_id"] for segment in tams.make_segments(flow_id, ["[0:0_1:0)", "[1:0_2:0)"])]
     assert all(object_is_there(tams, id_) for id_ in ids)
@@ -116,7 +116,7 @@ def test_objects_that_no_flow_uses_go(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-DEL-09")
-def test_an_init_object_stays_while_a_media_object_names_it(tams: TamsClient) -> None:
+def test_an_init_object_remains_while_a_media_object_references_it(tams: TamsClient) -> None:
     first, second = (tams.make_flow(init_flow())["id"] for _ in range(2))
     init_id, one, two = tams.make_objects(first, 3)
     media = {one: "[0:0_1:0)", two: "[1:0_2:0)"}
@@ -134,7 +134,7 @@ def test_an_init_object_stays_while_a_media_object_names_it(tams: TamsClient) ->
 
 
 @pytest.mark.behaviour("FLOW-DEL-10", "SRC-LIFE-06")
-def test_a_source_goes_with_its_last_flow(tams: TamsClient) -> None:
+def test_a_source_is_deleted_with_its_last_flow(tams: TamsClient) -> None:
     first = tams.make_flow()
     second = tams.make_flow(flow(source_id=first["source_id"]))
     delete_flow(tams, first["id"])
@@ -144,7 +144,7 @@ def test_a_source_goes_with_its_last_flow(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-DEL-11", "A28")
-def test_a_collected_flow_is_deleted_and_dropped_or_kept_and_listed(tams: TamsClient) -> None:
+def test_a_collected_flow_is_deleted_and_unlisted_or_kept_and_listed(tams: TamsClient) -> None:
     kept, doomed = tams.make_flow(), tams.make_flow(flow(AUDIO))
     items = [{"id": doomed["id"], "role": "audio"}, {"id": kept["id"], "role": "video"}]
     parent = tams.make_flow(flow(MULTI, flow_collection=items))["id"]
@@ -172,7 +172,7 @@ def test_the_id_of_a_deleted_flow_can_be_used_again(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-DEL-11", "FLOW-DEL-12", "FLOW-COLL-06", "A28")
-def test_a_flow_made_again_is_in_no_collection_of_the_former(tams: TamsClient) -> None:
+def test_a_recreated_flow_is_in_no_former_collection(tams: TamsClient) -> None:
     member = tams.make_flow()
     parent = tams.make_flow(flow(MULTI, flow_collection=[{"id": member["id"]}]))["id"]
     response = tams.delete(f"/flows/{member['id']}")

@@ -115,7 +115,7 @@ def resolved(flows: FilterableFlows, params: Params) -> Params:
     [pytest.param(params, names, marks=pytest.mark.behaviour(id_)) for id_, params, names in FOUND],
     ids=[str(params) for _, params, _ in FOUND],
 )
-def test_a_filter_finds_its_flows_and_no_others(
+def test_a_filter_returns_exactly_the_matching_flows(
     tams: TamsClient, flows: FilterableFlows, params: Params, names: set[str]
 ) -> None:
     # What a filter on frame sizes or init segments says of images is open (A16, A17): no size or flag here is theirs.
@@ -124,24 +124,20 @@ def test_a_filter_finds_its_flows_and_no_others(
 
 
 @pytest.mark.behaviour("FLOW-LIST-13", "A17")
-def test_a_video_flow_that_says_nothing_of_init_segments_has_none(tams: TamsClient, flows: FilterableFlows) -> None:
+def test_a_video_flow_without_the_init_segments_flag_has_none(tams: TamsClient, flows: FilterableFlows) -> None:
     found = flows.matching(tams, {"init_segments": False, "format": VIDEO})
     assert found == {"sd", "hd", "init-not", "linked", "parted"}
 
 
 @pytest.mark.behaviour("FLOW-LIST-06")
-def test_a_flow_that_parted_from_its_profile_is_found_by_its_technical_data_only(
-    tams: TamsClient, flows: FilterableFlows
-) -> None:
+def test_an_unlinked_flow_is_found_by_its_technical_metadata_only(tams: TamsClient, flows: FilterableFlows) -> None:
     assert "profile_id" not in read_flow(tams, flows.ids["parted"])
     assert "parted" not in flows.matching(tams, {"profile_id": flows.related_ids["profile"]})
     assert "parted" in flows.matching(tams, {"codec": "video/h264", "frame_width": 1280})
 
 
 @pytest.mark.behaviour("FLOW-LIST-07", "FLOW-LIST-08")
-def test_flows_that_match_a_profile_without_being_made_from_it_are_not_found_by_it(
-    tams: TamsClient, flows: FilterableFlows
-) -> None:
+def test_flows_that_merely_match_a_profile_are_not_found_by_it(tams: TamsClient, flows: FilterableFlows) -> None:
     linked, plain = (read_flow(tams, flows.ids[name]) for name in ("linked", "sd"))
     assert {name: linked[name] for name in TECHNICAL[VIDEO]} == {name: plain[name] for name in TECHNICAL[VIDEO]}
     assert flows.matching(tams, {"profile_id": flows.related_ids["profile"]}) == {"linked"}
@@ -152,7 +148,7 @@ def test_flows_that_match_a_profile_without_being_made_from_it_are_not_found_by_
     [pytest.param(name, value, marks=pytest.mark.behaviour(id_)) for id_, name, value in REFUSED],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_malformed_filter_is_refused(tams: TamsClient, method: str, name: str, value: str) -> None:
+def test_a_malformed_filter_is_rejected(tams: TamsClient, method: str, name: str, value: str) -> None:
     assert tams.request(method, "/flows", params={name: value}).status_code == 400
 
 
@@ -175,7 +171,7 @@ def test_a_flow_is_found_by_its_new_label_only(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-LIST-01", "FLOW-LIST-19")
-def test_a_flow_is_listed_as_it_is_read(tams: TamsClient, flows: FilterableFlows) -> None:
+def test_a_flow_is_listed_as_it_reads(tams: TamsClient, flows: FilterableFlows) -> None:
     listed = tams.get("/flows", label=flows.label).json()
     assert len(listed) == len(flows.ids)
     for item in listed:
@@ -187,7 +183,7 @@ def test_a_flow_is_listed_as_it_is_read(tams: TamsClient, flows: FilterableFlows
 
 
 @pytest.mark.behaviour("FLOW-LIST-15", "FLOW-LIST-16", "FLOW-LIST-17")
-def test_flows_are_found_by_where_their_content_is(tams: TamsClient) -> None:
+def test_flows_are_found_by_the_timerange_of_their_content(tams: TamsClient) -> None:
     source = fresh()
     early, late = (
         make_timeline(tams, flow(source_id=source), segments=[timerange])["id"]
@@ -209,7 +205,7 @@ def test_flows_are_found_by_where_their_content_is(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-LIST-16", "A13")
-def test_a_flow_whose_content_is_deleted_is_found_among_those_without(tams: TamsClient) -> None:
+def test_a_flow_whose_segments_were_deleted_is_found_as_empty(tams: TamsClient) -> None:
     made = make_timeline(tams)
 
     def found(timerange: str) -> bool:

@@ -94,7 +94,7 @@ def test_a_member_is_set_and_then_replaced(tams: TamsClient, bare: Json, name: s
         *each({name: BAD[name] for name in ("max_bit_rate", "avg_bit_rate")}, "03"),
     ],
 )
-def test_a_member_of_the_wrong_kind_is_refused(tams: TamsClient, name: str, value: Any) -> None:
+def test_a_member_of_the_wrong_type_is_rejected(tams: TamsClient, name: str, value: Any) -> None:
     document = tams.make_flow(flow(**{name: GOOD[name][0]}))
     assert tams.request("PUT", path_of(document, name), json=value).status_code == 400
     assert read_flow(tams, document["id"])[name] == GOOD[name][0]
@@ -109,7 +109,7 @@ def test_a_member_of_the_wrong_kind_is_refused(tams: TamsClient, name: str, valu
         pytest.param("avg_bit_rate", marks=pytest.mark.behaviour("FLOW-ABR-04")),
     ],
 )
-def test_a_deleted_member_is_gone_and_the_others_are_not(tams: TamsClient, name: str) -> None:
+def test_deleting_a_member_leaves_the_others(tams: TamsClient, name: str) -> None:
     document = tams.make_flow(flow(**{each_name: values[0] for each_name, values in GOOD.items()}))
     response = tams.delete(path_of(document, name))
     assert (response.status_code, response.content) == (204, b"")
@@ -122,7 +122,7 @@ def test_a_deleted_member_is_gone_and_the_others_are_not(tams: TamsClient, name:
 
 @pytest.mark.behaviour("FLOW-DESC-04", "FLOW-LABEL-04", "FLOW-FC-01", "A15")
 @pytest.mark.parametrize("name", [*IDS, "flow_collection"])
-def test_a_member_that_is_not_set_is_not_found_or_empty(tams: TamsClient, bare: Json, name: str) -> None:
+def test_an_unset_member_is_not_found_or_empty(tams: TamsClient, bare: Json, name: str) -> None:
     response = tams.get(path_of(bare, name))
     assert response.status_code in (200, 404)
     assert response.status_code == 404 or response.json() in ("", [], 0)
@@ -134,15 +134,13 @@ def test_a_member_that_is_not_set_is_not_found_or_empty(tams: TamsClient, bare: 
 @pytest.mark.behaviour("FLOW-DESC-01", "FLOW-LABEL-01", "FLOW-RO-01", "FLOW-FC-01", "FLOW-MBR-01", "FLOW-ABR-01")
 @pytest.mark.parametrize(("method", "name"), OPERATIONS)
 @pytest.mark.parametrize("flow_id", [None, "nonsense"])
-def test_a_flow_that_was_never_made_has_no_members(
-    tams: TamsClient, flow_id: str | None, method: str, name: str
-) -> None:
+def test_an_unknown_flow_has_no_members(tams: TamsClient, flow_id: str | None, method: str, name: str) -> None:
     body = BODIES[name] if method == "PUT" else None
     assert tams.request(method, f"/flows/{flow_id or fresh()}/{name}", json=body).status_code == 404
 
 
 @pytest.mark.behaviour("FLOW-LABEL-01", "FLOW-LABEL-02", "FLOW-LABEL-03")
-def test_a_flow_is_found_by_the_label_it_has_now(tams: TamsClient, bare: Json) -> None:
+def test_a_flow_is_found_by_its_current_label(tams: TamsClient, bare: Json) -> None:
     first, second = fresh_name(), fresh_name()
 
     def found(label: str) -> list[str]:
@@ -166,7 +164,7 @@ def test_read_only_is_false_until_it_is_set(tams: TamsClient, members: Json) -> 
 
 
 @pytest.mark.behaviour("FLOW-RO-02", "FLOW-RO-04", "RO-11")
-def test_read_only_is_set_and_unset_at_will(tams: TamsClient, bare: Json) -> None:
+def test_read_only_can_be_set_and_unset(tams: TamsClient, bare: Json) -> None:
     for value in (True, True, False, False, True):
         assert tams.put(path_of(bare, "read_only"), value).status_code == 204
         assert tams.get(path_of(bare, "read_only")).json() is value
@@ -176,7 +174,7 @@ def test_read_only_is_set_and_unset_at_will(tams: TamsClient, bare: Json) -> Non
 @pytest.mark.behaviour("FLOW-RO-03")
 @pytest.mark.parametrize("stored", [True, False])
 @pytest.mark.parametrize("value", ["true", 1, 0, None, [], {"read_only": True}], ids=repr)
-def test_read_only_takes_nothing_but_true_and_false(tams: TamsClient, stored: bool, value: Any) -> None:
+def test_read_only_accepts_only_booleans(tams: TamsClient, stored: bool, value: Any) -> None:
     document = tams.make_flow(flow(read_only=stored))
     assert tams.request("PUT", path_of(document, "read_only"), json=value).status_code == 400
     assert tams.get(path_of(document, "read_only")).json() is stored
@@ -191,7 +189,7 @@ def test_read_only_cannot_be_deleted(http: httpx.Client, tams: TamsClient, store
 
 
 @pytest.mark.behaviour("FLOW-FC-01")
-def test_head_of_a_collection_answers_without_a_body(tams: TamsClient) -> None:
+def test_head_of_a_collection_has_no_body(tams: TamsClient) -> None:
     member = tams.make_flow()
     document = tams.make_flow(flow(MULTI, flow_collection=[{"id": member["id"]}]))
     head = tams.head(path_of(document, "flow_collection"))
@@ -199,7 +197,7 @@ def test_head_of_a_collection_answers_without_a_body(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-MBR-05")
-def test_the_peak_bit_rate_of_a_linked_flow_is_its_own(tams: TamsClient, linked: Json) -> None:
+def test_the_max_bit_rate_of_a_linked_flow_can_be_set(tams: TamsClient, linked: Json) -> None:
     assert tams.put(path_of(linked, "max_bit_rate"), 7000).status_code == 204
     read = read_flow(tams, linked["id"])
     assert (read["max_bit_rate"], read["profile_id"]) == (7000, linked["profile_id"])
@@ -208,7 +206,7 @@ def test_the_peak_bit_rate_of_a_linked_flow_is_its_own(tams: TamsClient, linked:
 
 
 @pytest.mark.behaviour("FLOW-ABR-01", "FLOW-ABR-05", "PROF-FLOW-05")
-def test_the_average_bit_rate_of_a_linked_flow_is_that_of_its_profile(tams: TamsClient, linked: Json) -> None:
+def test_the_average_bit_rate_of_a_linked_flow_comes_from_its_profile(tams: TamsClient, linked: Json) -> None:
     before = read_flow(tams, linked["id"])
     assert tams.get(path_of(linked, "avg_bit_rate")).json() == TECHNICAL[VIDEO]["avg_bit_rate"]
     assert tams.put(path_of(linked, "avg_bit_rate"), 7000).status_code == 400
@@ -216,7 +214,7 @@ def test_the_average_bit_rate_of_a_linked_flow_is_that_of_its_profile(tams: Tams
 
 
 @pytest.mark.behaviour("FLOW-ABR-06")
-def test_the_average_bit_rate_is_free_after_the_link_has_ended(tams: TamsClient, linked: Json) -> None:
+def test_the_average_bit_rate_can_be_set_after_unlinking(tams: TamsClient, linked: Json) -> None:
     assert put_flow(tams, {**linked, **TECHNICAL[VIDEO], "profile_id": ""}).status_code == 204
     assert tams.put(path_of(linked, "avg_bit_rate"), 7000).status_code == 204
     assert read_flow(tams, linked["id"])["avg_bit_rate"] == 7000
@@ -225,7 +223,7 @@ def test_the_average_bit_rate_is_free_after_the_link_has_ended(tams: TamsClient,
 
 
 @pytest.mark.behaviour("FLOW-ABR-07", "A31", "AMB-07")
-def test_the_average_bit_rate_of_a_profile_is_not_deleted_from_one_flow(tams: TamsClient, linked: Json) -> None:
+def test_the_inherited_average_bit_rate_cannot_be_deleted(tams: TamsClient, linked: Json) -> None:
     before = read_flow(tams, linked["id"])
     response = tams.delete(path_of(linked, "avg_bit_rate"))
     assert response.status_code in (204, 400, 403, 404)

@@ -59,7 +59,7 @@ def name_of(change: Change) -> str:
 
 
 @pytest.mark.behaviour("FLOW-META-01", "GEN-11")
-def test_the_time_of_creation_is_not_taken_from_the_client(tams: TamsClient) -> None:
+def test_the_creation_time_is_not_taken_from_the_client(tams: TamsClient) -> None:
     created = read_flow(tams, tams.make_flow(flow(created=LONG_AGO))["id"])["created"]
     assert not created.startswith("2001-02-03")
 
@@ -76,7 +76,7 @@ def test_creator_and_time_of_creation_never_change(tams: TamsClient, change: Cha
 
 @pytest.mark.behaviour("FLOW-META-02", "FLOW-META-11", "FLOW-META-13")
 @pytest.mark.parametrize("change", CHANGES, ids=name_of)
-def test_every_change_moves_the_version_of_the_metadata(tams: TamsClient, change: Change) -> None:
+def test_every_change_changes_the_metadata_version(tams: TamsClient, change: Change) -> None:
     document = tams.make_flow(flow(**START))
     before = read_flow(tams, document["id"])
     assert change(tams, document).status_code == 204
@@ -85,7 +85,7 @@ def test_every_change_moves_the_version_of_the_metadata(tams: TamsClient, change
 
 @pytest.mark.behaviour("FLOW-META-02")
 @pytest.mark.parametrize("change", PUTS, ids=name_of)
-def test_every_change_moves_the_time_of_change(tams: TamsClient, change: Change) -> None:
+def test_every_change_updates_metadata_updated(tams: TamsClient, change: Change) -> None:
     document = tams.make_flow(flow(**START))
     before = read_flow(tams, document["id"])["metadata_updated"]
 
@@ -99,7 +99,7 @@ def test_every_change_moves_the_time_of_change(tams: TamsClient, change: Change)
 
 @pytest.mark.behaviour("FLOW-META-02")
 @pytest.mark.parametrize("change", DELETES, ids=name_of)
-def test_every_removal_moves_the_time_of_change(tams: TamsClient, change: Change) -> None:
+def test_every_removal_updates_metadata_updated(tams: TamsClient, change: Change) -> None:
     document = tams.make_flow(flow(**START))
     before = read_flow(tams, document["id"])["metadata_updated"]
 
@@ -113,7 +113,7 @@ def test_every_removal_moves_the_time_of_change(tams: TamsClient, change: Change
 
 
 @pytest.mark.behaviour("FLOW-META-03", "FLOW-META-14", "FLOW-META-04")
-def test_segments_move_their_own_time_and_not_that_of_the_metadata(tams: TamsClient) -> None:
+def test_registering_segments_updates_segments_updated_only(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
     before = read_flow(tams, flow_id)
     tams.make_segments(flow_id, ["[0:0_1:0)"])
@@ -132,7 +132,7 @@ def test_segments_move_their_own_time_and_not_that_of_the_metadata(tams: TamsCli
 
 
 @pytest.mark.behaviour("FLOW-META-03", "FLOW-META-14", "FLOW-META-04")
-def test_deleted_segments_move_their_own_time_and_not_that_of_the_metadata(tams: TamsClient) -> None:
+def test_deleting_segments_updates_segments_updated_only(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
 
     def moved() -> bool:
@@ -150,7 +150,7 @@ def test_deleted_segments_move_their_own_time_and_not_that_of_the_metadata(tams:
 
 @pytest.mark.behaviour("FLOW-META-04")
 @pytest.mark.parametrize("change", CHANGES, ids=name_of)
-def test_metadata_does_not_move_the_time_of_the_segments(tams: TamsClient, change: Change) -> None:
+def test_changing_metadata_leaves_segments_updated(tams: TamsClient, change: Change) -> None:
     document = tams.make_flow(flow(**START))
     tams.make_segments(document["id"], ["[0:0_1:0)"])
     before = read_flow(tams, document["id"])["segments_updated"]
@@ -159,7 +159,7 @@ def test_metadata_does_not_move_the_time_of_the_segments(tams: TamsClient, chang
 
 
 @pytest.mark.behaviour("FLOW-META-04", "A67")
-def test_the_time_of_the_segments_is_not_taken_from_the_client(tams: TamsClient) -> None:
+def test_segments_updated_is_not_taken_from_the_client(tams: TamsClient) -> None:
     document = tams.make_flow(flow(segments_updated=LONG_AGO))
     assert not str(read_flow(tams, document["id"]).get("segments_updated")).startswith("2001-02-03")
 
@@ -188,7 +188,7 @@ def test_a_collector_from_the_client_is_ignored(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("FLOW-META-07", "FLOW-META-08")
 @pytest.mark.parametrize("sent", [{}, {"created_by": "a", "updated_by": "b"}], ids=["left-out", "given"])
-def test_a_flow_says_who_created_and_who_changed_it(tams: TamsClient, sent: Json) -> None:
+def test_a_flow_names_its_creator_and_updater(tams: TamsClient, sent: Json) -> None:
     document = tams.make_flow(flow(**sent))
     created = read_flow(tams, document["id"])
     assert created["created_by"]
@@ -198,19 +198,19 @@ def test_a_flow_says_who_created_and_who_changed_it(tams: TamsClient, sent: Json
 
 @pytest.mark.behaviour("FLOW-META-09", "FLOW-META-16")
 @pytest.mark.parametrize("version", ["1", "2026-01-02T03:04:05Z", "\N{SNOWMAN} opaque", ""])
-def test_a_version_given_at_creation_is_kept(tams: TamsClient, version: str) -> None:
+def test_a_metadata_version_given_at_creation_is_kept(tams: TamsClient, version: str) -> None:
     document = tams.make_flow(flow(metadata_version=version))
     assert read_flow(tams, document["id"])["metadata_version"] == version
 
 
 @pytest.mark.behaviour("FLOW-META-10")
-def test_a_flow_without_a_version_is_given_one(tams: TamsClient) -> None:
+def test_a_flow_created_without_a_metadata_version_gets_one(tams: TamsClient) -> None:
     assert read_flow(tams, tams.make_flow()["id"])["metadata_version"]
 
 
 @pytest.mark.behaviour("FLOW-META-11")
 @pytest.mark.parametrize("sent", [{}, {"metadata_version": "v1"}], ids=["absent", "equal"])
-def test_a_change_without_a_new_version_is_given_one(tams: TamsClient, sent: Json) -> None:
+def test_a_change_without_a_new_metadata_version_gets_one(tams: TamsClient, sent: Json) -> None:
     document = tams.make_flow(flow(metadata_version="v1"))
     bare = {name: value for name, value in document.items() if name != "metadata_version"}
     assert put_flow(tams, {**bare, **sent, "label": "changed"}).status_code == 204
@@ -218,14 +218,14 @@ def test_a_change_without_a_new_version_is_given_one(tams: TamsClient, sent: Jso
 
 
 @pytest.mark.behaviour("FLOW-META-12")
-def test_a_new_version_from_the_client_is_taken_or_replaced(tams: TamsClient) -> None:
+def test_a_new_metadata_version_from_the_client_is_kept_or_replaced(tams: TamsClient) -> None:
     document = tams.make_flow(flow(metadata_version="v1"))
     assert put_flow(tams, {**document, "metadata_version": "v2", "label": "changed"}).status_code == 204
     assert read_flow(tams, document["id"])["metadata_version"] not in ("v1", "")
 
 
 @pytest.mark.behaviour("FLOW-META-15")
-def test_different_metadata_never_has_the_same_version(tams: TamsClient) -> None:
+def test_different_metadata_never_has_the_same_metadata_version(tams: TamsClient) -> None:
     document = tams.make_flow(flow(label="0"))
     versions = [read_flow(tams, document["id"])["metadata_version"]]
     for label in range(1, 6):
@@ -250,7 +250,7 @@ FAILING: list[tuple[Change, int]] = [
 
 @pytest.mark.behaviour("FLOW-META-17")
 @pytest.mark.parametrize(("change", "status"), FAILING)
-def test_a_refused_change_moves_nothing(tams: TamsClient, change: Change, status: int) -> None:
+def test_a_rejected_change_leaves_version_and_times(tams: TamsClient, change: Change, status: int) -> None:
     document = tams.make_flow(flow(**START))
     before = read_flow(tams, document["id"])
     assert change(tams, document).status_code == status
@@ -259,7 +259,7 @@ def test_a_refused_change_moves_nothing(tams: TamsClient, change: Change, status
 
 @pytest.mark.behaviour("FLOW-META-17")
 @pytest.mark.parametrize("change", [each for each in CHANGES if name_of(each) != "PUT-read_only"], ids=name_of)
-def test_a_forbidden_change_moves_nothing(tams: TamsClient, change: Change) -> None:
+def test_a_forbidden_change_leaves_version_and_times(tams: TamsClient, change: Change) -> None:
     document = tams.make_flow(flow(**START, read_only=True))
     before = read_flow(tams, document["id"])
     assert change(tams, document).status_code == 403

@@ -46,21 +46,21 @@ def test_a_flow_shows_the_metadata_of_its_profile(tams: TamsClient, format_: str
 
 
 @pytest.mark.behaviour("FLOW-GET-10", "PROF-FLOW-01")
-def test_bit_rates_come_from_flow_and_profile_each_for_its_part(tams: TamsClient) -> None:
+def test_bit_rates_come_from_the_flow_or_its_profile(tams: TamsClient) -> None:
     profile = make_profile(tams, flow_metadata=RICH)
     read = read_flow(tams, tams.make_flow(linked_flow(profile["id"], max_bit_rate=7777))["id"])
     assert (read["max_bit_rate"], read["avg_bit_rate"]) == (7777, RICH["avg_bit_rate"])
 
 
 @pytest.mark.behaviour("PROF-FLOW-01", "PROF-POST-08")
-def test_label_and_tags_of_a_profile_are_not_those_of_its_flows(tams: TamsClient) -> None:
+def test_flows_do_not_inherit_label_and_tags_of_a_profile(tams: TamsClient) -> None:
     profile = make_profile(tams, label="House proxy", description="For offline editing", tags={"house": "north"})
     read = read_flow(tams, tams.make_flow(linked_flow(profile["id"]))["id"])
     assert not {name for name in ("label", "description", "tags") if read.get(name)}
 
 
 @pytest.mark.behaviour("FLOW-PROF-02", "PROF-FLOW-02")
-def test_an_unknown_profile_is_refused(tams: TamsClient) -> None:
+def test_an_unknown_profile_is_rejected(tams: TamsClient) -> None:
     document = linked_flow(fresh())
     assert put_flow(tams, document).status_code == 400
     assert not flow_exists(tams, document["id"])
@@ -68,7 +68,7 @@ def test_an_unknown_profile_is_refused(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("FLOW-PROF-03", "PROF-FLOW-03")
 @pytest.mark.parametrize("format_", [VIDEO, AUDIO, IMAGE, DATA])
-def test_a_profile_and_whole_technical_metadata_exclude_each_other(tams: TamsClient, format_: str) -> None:
+def test_a_profile_with_full_technical_metadata_is_rejected(tams: TamsClient, format_: str) -> None:
     document = flow(format_, profile_id=make_profile(tams, format_)["id"])
     assert put_flow(tams, document).status_code == 400
     assert not flow_exists(tams, document["id"])
@@ -76,7 +76,7 @@ def test_a_profile_and_whole_technical_metadata_exclude_each_other(tams: TamsCli
 
 @pytest.mark.behaviour("FLOW-PROF-04", "PROF-FLOW-03")
 @pytest.mark.parametrize("name", RICH)
-def test_a_profile_and_one_technical_member_exclude_each_other(tams: TamsClient, name: str) -> None:
+def test_a_profile_with_one_technical_member_is_rejected(tams: TamsClient, name: str) -> None:
     document = linked_flow(make_profile(tams, flow_metadata=RICH)["id"], **{name: RICH[name]})
     assert put_flow(tams, document).status_code == 400
     assert not flow_exists(tams, document["id"])
@@ -99,7 +99,7 @@ def test_a_linked_flow_is_created_with_members_of_its_own(tams: TamsClient, name
 
 @pytest.mark.behaviour("FLOW-PROF-06", "PROF-FLOW-04")
 @pytest.mark.parametrize(("name", "value"), OWN, ids=[name for name, _ in OWN])
-def test_a_linked_flow_changes_in_what_is_its_own(tams: TamsClient, linked: Json, name: str, value: Any) -> None:
+def test_the_own_members_of_a_linked_flow_can_change(tams: TamsClient, linked: Json, name: str, value: Any) -> None:
     assert put_flow(tams, {**linked, name: value}).status_code == 204
     read = read_flow(tams, linked["id"])
     assert read.get(name, value) == value
@@ -111,21 +111,21 @@ def test_a_linked_flow_changes_in_what_is_its_own(tams: TamsClient, linked: Json
     ("path", "value"),
     [("codec", "video/hevc"), ("avg_bit_rate", 1), ("essence_parameters.frame_width", 1920), ("container", OMITTED)],
 )
-def test_what_is_inherited_does_not_change_while_linked(tams: TamsClient, linked: Json, path: str, value: Any) -> None:
+def test_inherited_members_cannot_change_while_linked(tams: TamsClient, linked: Json, path: str, value: Any) -> None:
     unlinked = {name: value for name, value in linked.items() if name != "profile_id"}
     assert put_flow(tams, changed({**unlinked, **RICH}, path, value)).status_code == 400
     assert {**linked, **RICH}.items() <= read_flow(tams, linked["id"]).items()
 
 
 @pytest.mark.behaviour("FLOW-PROF-07", "AMB-07", "A24")
-def test_inherited_values_sent_unchanged_without_the_profile_do_no_harm(tams: TamsClient, linked: Json) -> None:
+def test_unchanged_inherited_values_without_the_profile_are_accepted(tams: TamsClient, linked: Json) -> None:
     unlinked = {name: value for name, value in linked.items() if name != "profile_id"}
     assert put_flow(tams, {**unlinked, **RICH}).status_code in (204, 400)
     assert {**linked, **RICH}.items() <= read_flow(tams, linked["id"]).items()
 
 
 @pytest.mark.behaviour("FLOW-PUT-11", "A24")
-def test_a_linked_flow_as_it_is_read_cannot_be_put_back(tams: TamsClient, linked: Json) -> None:
+def test_a_linked_flow_cannot_be_put_back_as_it_reads(tams: TamsClient, linked: Json) -> None:
     before = read_flow(tams, linked["id"])
     assert put_flow(tams, before).status_code == 400
     assert read_flow(tams, linked["id"]) == before
@@ -142,7 +142,7 @@ def test_an_empty_profile_ends_the_link(tams: TamsClient, linked: Json) -> None:
 
 
 @pytest.mark.behaviour("FLOW-PROF-08", "PROF-FLOW-06")
-def test_after_the_link_has_ended_metadata_is_free(tams: TamsClient, linked: Json) -> None:
+def test_metadata_can_change_after_unlinking(tams: TamsClient, linked: Json) -> None:
     unlinked = {name: value for name, value in linked.items() if name != "profile_id"}
     assert put_flow(tams, {**linked, **RICH, "profile_id": ""}).status_code == 204
     assert put_flow(tams, {**unlinked, **RICH, "avg_bit_rate": 1}).status_code == 204
@@ -166,7 +166,7 @@ def test_a_linked_flow_does_not_lose_its_metadata(tams: TamsClient, linked: Json
 
 
 @pytest.mark.behaviour("FLOW-PROF-09", "A25", "AMB-08")
-def test_an_empty_profile_on_an_unlinked_flow_counts_as_none(tams: TamsClient) -> None:
+def test_an_empty_profile_id_on_an_unlinked_flow_is_ignored(tams: TamsClient) -> None:
     document = flow(profile_id="")
     assert put_flow(tams, document).status_code == 201
     assert "profile_id" not in read_flow(tams, document["id"])
@@ -175,14 +175,14 @@ def test_an_empty_profile_on_an_unlinked_flow_counts_as_none(tams: TamsClient) -
 
 @pytest.mark.behaviour("FLOW-PROF-10")
 @pytest.mark.parametrize("profile_id", [5, None, True, ["a"], "not-a-profile"], ids=str)
-def test_a_profile_id_of_the_wrong_kind_is_refused(tams: TamsClient, profile_id: Any) -> None:
+def test_a_profile_id_of_the_wrong_type_is_rejected(tams: TamsClient, profile_id: Any) -> None:
     document = {**flow(), "profile_id": profile_id}
     assert put_flow(tams, document).status_code == 400
     assert not flow_exists(tams, document["id"])
 
 
 @pytest.mark.behaviour("FLOW-PROF-11", "FLOW-SRC-01")
-def test_a_profile_of_another_format_than_the_source_is_refused(tams: TamsClient) -> None:
+def test_a_profile_of_another_format_than_the_source_is_rejected(tams: TamsClient) -> None:
     video = tams.make_flow()
     document = {**linked_flow(make_profile(tams, AUDIO)["id"]), "source_id": video["source_id"]}
     assert put_flow(tams, document).status_code == 400
@@ -203,7 +203,7 @@ def test_a_profile_of_another_format_than_the_source_is_refused(tams: TamsClient
     ],
     ids=str,
 )
-def test_flows_are_found_by_their_profile_and_what_it_gives_them(
+def test_flows_are_found_by_their_profile_and_inherited_metadata(
     tams: TamsClient, linked: Json, query: dict[str, Any], found: bool
 ) -> None:
     tams.make_flow(flow(source_id=linked["source_id"]))
@@ -223,5 +223,5 @@ def test_inherited_metadata_is_found_without_naming_the_profile(tams: TamsClient
 @pytest.mark.behaviour("PROF-FLOW-09")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("profile_id", ["nonsense", "00000000-0000-0000-0000-000000000000"])
-def test_a_malformed_profile_in_the_query_is_refused(tams: TamsClient, method: str, profile_id: str) -> None:
+def test_a_malformed_profile_in_the_query_is_rejected(tams: TamsClient, method: str, profile_id: str) -> None:
     assert tams.request(method, "/flows", params={"profile_id": profile_id}).status_code == 400

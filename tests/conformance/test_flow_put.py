@@ -36,13 +36,13 @@ def test_a_flow_of_each_format_is_created_and_read_back(tams: TamsClient, format
 
 
 @pytest.mark.behaviour("FLOW-PUT-01", "FLOW-GET-01")
-def test_what_creation_answers_is_what_is_read(tams: TamsClient) -> None:
+def test_the_response_to_creation_is_the_document_that_reads_back(tams: TamsClient) -> None:
     document = flow(label="A", tags={"a": ["b"]})
     assert put_flow(tams, document).json() == read_flow(tams, document["id"])
 
 
 @pytest.mark.behaviour("FLOW-PUT-02", "GEN-06")
-def test_replacing_a_flow_answers_without_a_body(tams: TamsClient) -> None:
+def test_replacing_a_flow_returns_no_body(tams: TamsClient) -> None:
     document = tams.make_flow()
     response = put_flow(tams, {**document, "label": "B"})
     assert (response.status_code, response.content) == (204, b"")
@@ -50,7 +50,7 @@ def test_replacing_a_flow_answers_without_a_body(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-PUT-04", "FLOW-SRC-06")
-def test_another_id_in_the_body_is_refused(tams: TamsClient) -> None:
+def test_another_id_in_the_body_is_rejected(tams: TamsClient) -> None:
     document, path_id = flow(), fresh()
     tams.delete_later(path_id)
     assert tams.put(f"/flows/{path_id}", document).status_code == 400
@@ -80,14 +80,14 @@ def test_a_flow_needs_its_id_and_its_source(tams: TamsClient, name: str, value: 
 
 @pytest.mark.behaviour("FLOW-PUT-06", "GEN-01", "A02")
 @pytest.mark.parametrize("flow_id", ["nonsense", "8f14e45f-ceea-767f-a8d4-dd1c3b1e0f00"])
-def test_a_malformed_path_id_is_refused(tams: TamsClient, flow_id: str) -> None:
+def test_a_malformed_path_id_is_rejected(tams: TamsClient, flow_id: str) -> None:
     assert put_flow(tams, flow() | {"id": flow_id}).status_code in (404, 400)
     assert tams.get(f"/flows/{flow_id}").status_code in (404, 400)
 
 
 @pytest.mark.behaviour("FLOW-PUT-08", "FLOW-PUT-10", "FLOW-SRC-09")
 @pytest.mark.parametrize(("name", "value"), OPTIONAL, ids=[name for name, _ in OPTIONAL])
-def test_an_optional_member_is_kept_and_goes_when_left_out(tams: TamsClient, name: str, value: Any) -> None:
+def test_an_optional_member_is_kept_and_then_removed_when_omitted(tams: TamsClient, name: str, value: Any) -> None:
     bare = flow(avg_bit_rate=None, segment_duration=None)
     tams.make_flow({**bare, name: value})
     assert read_flow(tams, bare["id"])[name] == value
@@ -96,7 +96,7 @@ def test_an_optional_member_is_kept_and_goes_when_left_out(tams: TamsClient, nam
 
 
 @pytest.mark.behaviour("FLOW-PUT-08", "A15")
-def test_a_collection_goes_when_left_out(tams: TamsClient) -> None:
+def test_a_collection_is_removed_when_omitted(tams: TamsClient) -> None:
     member = tams.make_flow()
     bare = flow(MULTI)
     tams.make_flow({**bare, "flow_collection": [{"id": member["id"]}]})
@@ -105,7 +105,7 @@ def test_a_collection_goes_when_left_out(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-PUT-08", "A30")
-def test_read_only_false_goes_when_left_out(tams: TamsClient) -> None:
+def test_read_only_false_is_removed_when_omitted(tams: TamsClient) -> None:
     document = tams.make_flow(flow(read_only=False))
     assert put_flow(tams, changed(document, "read_only", OMITTED)).status_code == 204
     assert not read_flow(tams, document["id"]).get("read_only")
@@ -120,7 +120,7 @@ def test_tags_are_replaced_and_not_merged(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("FLOW-PUT-09", "FLOW-PUT-10", "TAG-08")
 @pytest.mark.parametrize("tags", [OMITTED, {}], ids=["left-out", "empty"])
-def test_tags_that_a_put_takes_away_are_no_longer_found(tams: TamsClient, tags: Any) -> None:
+def test_tags_removed_by_a_put_are_no_longer_found(tams: TamsClient, tags: Any) -> None:
     name = fresh_name()
     document = tams.make_flow(flow(tags={name: "1"}))
     assert [item["id"] for item in tams.get("/flows", **{f"tag.{name}": "1"}).json()] == [document["id"]]
@@ -131,7 +131,7 @@ def test_tags_that_a_put_takes_away_are_no_longer_found(tams: TamsClient, tags: 
 
 @pytest.mark.behaviour("FLOW-PUT-11")
 @pytest.mark.parametrize("format_", [VIDEO, AUDIO, IMAGE, DATA, MULTI])
-def test_a_flow_as_it_is_read_can_be_put_back(tams: TamsClient, format_: str) -> None:
+def test_a_flow_can_be_put_back_as_it_reads(tams: TamsClient, format_: str) -> None:
     collected = tams.make_flow(flow(format_, label="C", tags={"t": "1"}, generation=1, status="closed_complete"))
     tams.make_flow(flow(MULTI, flow_collection=[{"id": collected["id"]}]))
     before = read_flow(tams, collected["id"], include_timerange=True)
@@ -144,7 +144,7 @@ def test_a_flow_as_it_is_read_can_be_put_back(tams: TamsClient, format_: str) ->
 
 
 @pytest.mark.behaviour("FLOW-PUT-12", "A21")
-def test_a_member_that_no_schema_knows_does_no_harm(tams: TamsClient) -> None:
+def test_an_unknown_member_is_accepted(tams: TamsClient) -> None:
     document = flow(label="D")
     response = put_flow(tams, {**document, "x-" + fresh_name(): {"a": 1}})
     assert response.status_code in (201, 400)
@@ -194,7 +194,7 @@ def test_a_flow_may_be_read_only_from_its_creation(tams: TamsClient) -> None:
         ("status", "x"),
     ],
 )
-def test_a_refused_replacement_leaves_the_flow_as_it_was(tams: TamsClient, path: str, value: Any) -> None:
+def test_a_rejected_replacement_leaves_the_flow_as_it_was(tams: TamsClient, path: str, value: Any) -> None:
     document = tams.make_flow(flow(label="G", tags={"kept": "1"}))
     before = read_flow(tams, document["id"])
     assert put_flow(tams, changed({**document, "label": "H"}, path, value)).status_code == 400

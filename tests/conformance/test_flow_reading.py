@@ -14,19 +14,19 @@ SEGMENTS = ("[0:0_10:0)", "[10:0_20:0)", "[30:0_40:0]")
 
 @pytest.mark.behaviour("FLOW-GET-02")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_flow_that_was_never_made_is_not_found(tams: TamsClient, method: str) -> None:
+def test_an_unknown_flow_is_not_found(tams: TamsClient, method: str) -> None:
     assert tams.request(method, f"/flows/{fresh()}").status_code == 404
 
 
 @pytest.mark.behaviour("FLOW-GET-02", "GEN-01", "A02")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("flow_id", ["nonsense", "123", "00000000-0000-0000-0000-000000000000"])
-def test_a_malformed_flow_id_is_refused(tams: TamsClient, method: str, flow_id: str) -> None:
+def test_a_malformed_flow_id_is_rejected(tams: TamsClient, method: str, flow_id: str) -> None:
     assert tams.request(method, f"/flows/{flow_id}").status_code in (404, 400)
 
 
 @pytest.mark.behaviour("FLOW-GET-01", "FLOW-GET-02")
-def test_head_of_a_flow_answers_as_get_does(tams: TamsClient) -> None:
+def test_head_of_a_flow_matches_get(tams: TamsClient) -> None:
     path = f"/flows/{tams.make_flow()['id']}"
     head = tams.head(path)
     assert (head.status_code, head.content) == (200, b"")
@@ -34,7 +34,7 @@ def test_head_of_a_flow_answers_as_get_does(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-GET-11")
-def test_a_flow_without_a_profile_names_none(tams: TamsClient) -> None:
+def test_a_flow_without_a_profile_has_no_profile_id(tams: TamsClient) -> None:
     assert "profile_id" not in read_flow(tams, tams.make_flow()["id"])
 
 
@@ -49,7 +49,7 @@ def test_a_flow_inside_a_muxed_flow_needs_no_container(tams: TamsClient) -> None
 
 @pytest.mark.behaviour("FLOW-GET-03", "FLOW-GET-08")
 @pytest.mark.parametrize("params", [{}, {"include_timerange": "false"}, {"timerange": "[0:0_5:0)"}])
-def test_the_timerange_is_left_out_unless_asked_for(tams: TamsClient, params: dict[str, str]) -> None:
+def test_the_timerange_is_omitted_by_default(tams: TamsClient, params: dict[str, str]) -> None:
     flow_id = tams.make_flow()["id"]
     tams.make_segments(flow_id, SEGMENTS)
     assert "timerange" not in read_flow(tams, flow_id, **params)
@@ -75,9 +75,7 @@ def test_a_flow_without_segments_has_the_empty_timerange(tams: TamsClient) -> No
         pytest.param(["[1773858637:1_1773858637:3)"], "[1773858637:1_1773858637:3)", id="nanoseconds"),
     ],
 )
-def test_the_timerange_goes_from_the_first_segment_to_the_last(
-    tams: TamsClient, segments: list[str], extent: str
-) -> None:
+def test_the_timerange_spans_all_segments(tams: TamsClient, segments: list[str], extent: str) -> None:
     flow_id = tams.make_flow()["id"]
     for segment in segments:
         tams.make_segments(flow_id, [segment])
@@ -119,7 +117,7 @@ def test_the_timerange_follows_the_segments(tams: TamsClient) -> None:
         pytest.param("[40:0]", {"[40:0]", "[40:0_40:0]", "[30:0_40:0]"}, id="the-last-instant"),
     ],
 )
-def test_the_timerange_is_limited_to_what_was_asked_for(tams: TamsClient, within: str, allowed: set[str]) -> None:
+def test_the_timerange_is_limited_by_the_query(tams: TamsClient, within: str, allowed: set[str]) -> None:
     flow_id = tams.make_flow()["id"]
     tams.make_segments(flow_id, SEGMENTS)
     assert read_flow(tams, flow_id, include_timerange=True, timerange=within)["timerange"] in allowed
@@ -138,6 +136,6 @@ def test_the_timerange_is_limited_to_what_was_asked_for(tams: TamsClient, within
     ],
     ids=str,
 )
-def test_a_malformed_query_is_refused(tams: TamsClient, method: str, params: dict[str, str]) -> None:
+def test_a_malformed_query_is_rejected(tams: TamsClient, method: str, params: dict[str, str]) -> None:
     response: httpx.Response = tams.request(method, f"/flows/{tams.make_flow()['id']}", params=params)
     assert response.status_code == 400

@@ -18,7 +18,7 @@ def reshaped(document: Json, format_: str) -> Json:
 
 @pytest.mark.behaviour("FLOW-SRC-01")
 @pytest.mark.parametrize("format_", [AUDIO, IMAGE, DATA, MULTI])
-def test_a_new_flow_of_another_format_than_its_source_is_refused(tams: TamsClient, format_: str) -> None:
+def test_a_new_flow_of_another_format_than_its_source_is_rejected(tams: TamsClient, format_: str) -> None:
     first = tams.make_flow()
     second = flow(format_, source_id=first["source_id"])
     assert put_flow(tams, second).status_code == 400
@@ -37,7 +37,7 @@ def test_the_format_does_not_change_while_another_flow_shares_the_source(tams: T
 
 
 @pytest.mark.behaviour("FLOW-SRC-02", "A26")
-def test_the_format_of_the_only_flow_agrees_with_its_source_in_any_case(tams: TamsClient) -> None:
+def test_the_format_of_the_only_flow_always_matches_its_source(tams: TamsClient) -> None:
     document = tams.make_flow()
     response = put_flow(tams, reshaped(document, AUDIO))
     assert response.status_code in (204, 400)
@@ -69,7 +69,7 @@ def other_order(flows: dict[str, Json]) -> list[Json]:
 
 @pytest.mark.behaviour("FLOW-SRC-03")
 @pytest.mark.parametrize("items_of", [other_role, other_order])
-def test_a_new_collection_that_contradicts_the_source_is_refused(
+def test_a_new_collection_that_contradicts_the_source_is_rejected(
     tams: TamsClient, programme: dict[str, Json], items_of: Any
 ) -> None:
     source_id = programme["programme"]["source_id"]
@@ -82,7 +82,7 @@ def test_a_new_collection_that_contradicts_the_source_is_refused(
 
 @pytest.mark.behaviour("FLOW-FC-04", "FLOW-SRC-03")
 @pytest.mark.parametrize("items_of", [other_role, other_order])
-def test_a_changed_collection_that_contradicts_the_source_is_refused(
+def test_a_changed_collection_that_contradicts_the_source_is_rejected(
     tams: TamsClient, programme: dict[str, Json], items_of: Any
 ) -> None:
     proxy = tams.make_flow(flow(MULTI, source_id=programme["programme"]["source_id"]))
@@ -92,7 +92,7 @@ def test_a_changed_collection_that_contradicts_the_source_is_refused(
 
 @pytest.mark.behaviour("FLOW-SRC-03", "FLOW-FC-04")
 @pytest.mark.parametrize("items_of", [other_role, other_order])
-def test_the_only_collection_of_a_source_may_be_arranged_anew(
+def test_the_only_collection_of_a_source_can_be_rearranged(
     tams: TamsClient, programme: dict[str, Json], items_of: Any
 ) -> None:
     items, flow_id = items_of(programme), programme["programme"]["id"]
@@ -101,7 +101,7 @@ def test_the_only_collection_of_a_source_may_be_arranged_anew(
 
 
 @pytest.mark.behaviour("FLOW-SRC-04")
-def test_a_member_that_the_source_did_not_have_is_added_to_it(tams: TamsClient, programme: dict[str, Json]) -> None:
+def test_a_new_collection_member_is_added_to_the_source(tams: TamsClient, programme: dict[str, Json]) -> None:
     captions = tams.make_flow(flow(DATA))
     items = [{"id": programme["picture"]["id"], "role": "video"}, {"id": captions["id"], "role": "captions"}]
     source_id = programme["programme"]["source_id"]
@@ -113,7 +113,7 @@ def test_a_member_that_the_source_did_not_have_is_added_to_it(tams: TamsClient, 
 
 
 @pytest.mark.behaviour("FLOW-SRC-05")
-def test_a_source_of_other_channels_is_allowed_or_refused_as_a_whole(tams: TamsClient) -> None:
+def test_changing_the_source_is_accepted_or_rejected_as_a_whole(tams: TamsClient) -> None:
     stereo = tams.make_flow(flow(AUDIO))
     mono = changed(flow(AUDIO, source_id=stereo["source_id"]), "essence_parameters.channels", 1)
     response = put_flow(tams, mono)
@@ -135,7 +135,7 @@ def test_a_source_of_other_channels_is_allowed_or_refused_as_a_whole(tams: TamsC
     ],
     ids=str,
 )
-def test_a_member_that_should_not_change_changes_wholly_or_not_at_all(tams: TamsClient, path: str, value: Any) -> None:
+def test_a_fixed_member_changes_entirely_or_not_at_all(tams: TamsClient, path: str, value: Any) -> None:
     before = tams.make_flow(flow(generation=1, container_mapping={"track_index": 1}))
     after = changed(before, path, value)
     response = put_flow(tams, after)
@@ -146,7 +146,7 @@ def test_a_member_that_should_not_change_changes_wholly_or_not_at_all(tams: Tams
 
 
 @pytest.mark.behaviour("FLOW-SRC-08")
-def test_a_container_set_later_is_set_or_refused(tams: TamsClient) -> None:
+def test_setting_a_container_later_is_accepted_or_rejected(tams: TamsClient) -> None:
     document = tams.make_flow(flow(container=None))
     response = put_flow(tams, {**document, "container": "video/mp4"})
     assert response.status_code in (204, 400)
@@ -154,7 +154,7 @@ def test_a_container_set_later_is_set_or_refused(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-SRC-07", "A14")
-def test_a_change_of_source_keeps_both_sources_right(tams: TamsClient) -> None:
+def test_a_change_of_source_updates_both_sources(tams: TamsClient) -> None:
     document, other = tams.make_flow(), fresh()
     response = put_flow(tams, {**document, "source_id": other})
     assert response.status_code in (204, 400)
@@ -177,7 +177,7 @@ def test_a_change_of_source_keeps_both_sources_right(tams: TamsClient) -> None:
         ("flow_collection", []),
     ],
 )
-def test_a_member_that_may_change_does(tams: TamsClient, name: str, value: Any) -> None:
+def test_a_changeable_member_changes(tams: TamsClient, name: str, value: Any) -> None:
     document = tams.make_flow()
     assert put_flow(tams, {**document, name: value}).status_code == 204
     assert read_flow(tams, document["id"]).get(name, []) == value
@@ -196,7 +196,7 @@ def test_a_member_that_may_change_does(tams: TamsClient, name: str, value: Any) 
         (AUDIO, "codec_parameters", {"mp4_oti": 2}),
     ],
 )
-def test_what_is_known_late_of_the_essence_may_be_added(tams: TamsClient, format_: str, name: str, value: Any) -> None:
+def test_essence_parameters_can_be_added_later(tams: TamsClient, format_: str, name: str, value: Any) -> None:
     document = changed(tams.make_flow(flow(format_)), f"essence_parameters.{name}", value)
     assert put_flow(tams, document).status_code == 204
     assert read_flow(tams, document["id"])["essence_parameters"] == document["essence_parameters"]

@@ -26,7 +26,7 @@ def tagged(tams: TamsClient) -> Json:
 
 
 @pytest.mark.behaviour("FLOW-TAG-01", "FLOW-TAG-02")
-def test_tags_are_read_together_and_one_by_one(tams: TamsClient, tagged: Json) -> None:
+def test_tags_are_read_together_and_individually(tams: TamsClient, tagged: Json) -> None:
     assert tams.get(tags_path(tagged)).json() == tagged["tags"]
     for name, value in tagged["tags"].items():
         response = tams.get(tags_path(tagged, name))
@@ -37,7 +37,7 @@ def test_tags_are_read_together_and_one_by_one(tams: TamsClient, tagged: Json) -
 
 
 @pytest.mark.behaviour("FLOW-TAG-01")
-def test_a_flow_without_tags_has_an_empty_map_of_them(tams: TamsClient) -> None:
+def test_a_flow_without_tags_has_an_empty_map(tams: TamsClient) -> None:
     response = tams.get(tags_path(tams.make_flow()))
     assert (response.status_code, response.json()) == (200, {})
 
@@ -45,7 +45,7 @@ def test_a_flow_without_tags_has_an_empty_map_of_them(tams: TamsClient) -> None:
 @pytest.mark.behaviour("FLOW-TAG-02")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("name", ["missing", "Genre", "genre ", "gen"])
-def test_a_tag_that_was_never_set_is_not_found(tams: TamsClient, tagged: Json, method: str, name: str) -> None:
+def test_an_unset_tag_is_not_found(tams: TamsClient, tagged: Json, method: str, name: str) -> None:
     assert tams.request(method, tags_path(tagged, name)).status_code == 404
 
 
@@ -55,7 +55,7 @@ def test_a_tag_that_was_never_set_is_not_found(tams: TamsClient, tagged: Json, m
     ("method", "below"),
     [("GET", ""), ("HEAD", ""), ("GET", "/a"), ("HEAD", "/a"), ("PUT", "/a"), ("DELETE", "/a")],
 )
-def test_a_flow_that_was_never_made_has_no_tags(tams: TamsClient, flow_id: str | None, method: str, below: str) -> None:
+def test_an_unknown_flow_has_no_tags(tams: TamsClient, flow_id: str | None, method: str, below: str) -> None:
     body = "news" if method == "PUT" else None
     assert tams.request(method, f"/flows/{flow_id or fresh()}/tags{below}", json=body).status_code == 404
 
@@ -63,7 +63,7 @@ def test_a_flow_that_was_never_made_has_no_tags(tams: TamsClient, flow_id: str |
 @pytest.mark.behaviour("FLOW-TAG-03", "FLOW-TAG-06", "TAG-01", "TAG-07", "GEN-06")
 @pytest.mark.parametrize("value", VALUES, ids=repr)
 @pytest.mark.parametrize("name", ["genre", "new"], ids=["replaced", "added"])
-def test_a_tag_is_set_and_the_others_stay(tams: TamsClient, tagged: Json, name: str, value: Any) -> None:
+def test_setting_a_tag_leaves_the_others(tams: TamsClient, tagged: Json, name: str, value: Any) -> None:
     response = tams.put(tags_path(tagged, name), value)
     assert (response.status_code, response.content) == (204, b"")
     assert tams.get(tags_path(tagged, name)).json() == value
@@ -74,14 +74,14 @@ def test_a_tag_is_set_and_the_others_stay(tams: TamsClient, tagged: Json, name: 
 @pytest.mark.behaviour("FLOW-TAG-04", "TAG-01")
 @pytest.mark.parametrize("value", BROKEN, ids=repr)
 @pytest.mark.parametrize("name", ["genre", "new"], ids=["replaced", "added"])
-def test_a_broken_tag_is_refused(tams: TamsClient, tagged: Json, name: str, value: Any) -> None:
+def test_an_invalid_tag_is_rejected(tams: TamsClient, tagged: Json, name: str, value: Any) -> None:
     assert tams.request("PUT", tags_path(tagged, name), json=value).status_code == 400
     assert tams.get(tags_path(tagged)).json() == tagged["tags"]
 
 
 @pytest.mark.behaviour("FLOW-TAG-07", "FLOW-TAG-06")
 @pytest.mark.parametrize("name", ["genre", "presenters"])
-def test_a_tag_is_deleted_and_the_others_stay(tams: TamsClient, tagged: Json, name: str) -> None:
+def test_deleting_a_tag_leaves_the_others(tams: TamsClient, tagged: Json, name: str) -> None:
     response = tams.delete(tags_path(tagged, name))
     assert (response.status_code, response.content) == (204, b"")
     assert tams.get(tags_path(tagged, name)).status_code == 404
@@ -90,7 +90,7 @@ def test_a_tag_is_deleted_and_the_others_stay(tams: TamsClient, tagged: Json, na
 
 
 @pytest.mark.behaviour("FLOW-TAG-07", "A29")
-def test_deleting_a_tag_that_was_never_set_does_no_harm(tams: TamsClient, tagged: Json) -> None:
+def test_deleting_an_unset_tag_changes_nothing(tams: TamsClient, tagged: Json) -> None:
     assert tams.delete(tags_path(tagged, "missing")).status_code in (204, 404)
     assert tams.get(tags_path(tagged)).json() == tagged["tags"]
 
@@ -107,7 +107,7 @@ def test_a_tag_may_have_any_name(tams: TamsClient, tagged: Json, name: str) -> N
 
 
 @pytest.mark.behaviour("FLOW-TAG-03", "FLOW-TAG-07", "TAG-02")
-def test_flows_are_found_by_the_tags_they_have_now(tams: TamsClient, tagged: Json) -> None:
+def test_flows_are_found_by_their_current_tags(tams: TamsClient, tagged: Json) -> None:
     name = fresh_name()
 
     def found(value: str) -> bool:

@@ -131,7 +131,7 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize(("format_", "path", "value"), REFUSED)
-def test_a_broken_flow_is_refused_and_not_stored(tams: TamsClient, format_: str, path: str, value: Any) -> None:
+def test_an_invalid_flow_is_rejected_and_not_stored(tams: TamsClient, format_: str, path: str, value: Any) -> None:
     document = changed(flow(format_), path, value)
     response = put_flow(tams, document)
     assert response.status_code == 400, f"{response.status_code} {response.text}"
@@ -152,7 +152,7 @@ def test_a_multi_flow_needs_nothing_but_its_format(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("FLOW-VAL-05", "FLOW-VAL-07")
 @pytest.mark.parametrize("vfr", [OMITTED, False, True])
-def test_only_a_variable_frame_rate_needs_no_number(tams: TamsClient, vfr: Any) -> None:
+def test_only_a_variable_frame_rate_may_omit_frame_rate(tams: TamsClient, vfr: Any) -> None:
     rateless = changed(flow(VIDEO), f"{ESSENCE}.frame_rate", OMITTED)
     document = rateless if vfr is OMITTED else changed(rateless, f"{ESSENCE}.vfr", vfr)
     assert put_flow(tams, document).status_code == (201 if vfr is True else 400)
@@ -163,7 +163,7 @@ def test_only_a_variable_frame_rate_needs_no_number(tams: TamsClient, vfr: Any) 
     ("name", "value"),
     [("timerange", "junk"), ("created", 5), ("metadata_updated", "yesterday"), ("collected_by", "nobody")],
 )
-def test_a_broken_value_of_a_managed_member_is_refused_or_ignored(tams: TamsClient, name: str, value: Any) -> None:
+def test_an_invalid_value_of_a_managed_member_is_rejected_or_ignored(tams: TamsClient, name: str, value: Any) -> None:
     document = flow()
     response = put_flow(tams, {**document, name: value})
     assert response.status_code in (201, 400)
@@ -186,7 +186,7 @@ def test_an_uncompressed_flow_with_all_its_parameters_is_accepted(tams: TamsClie
 
 @pytest.mark.behaviour("FLOW-VAL-20", "A23")
 @pytest.mark.parametrize("format_", [VIDEO, AUDIO])
-def test_an_uncompressed_flow_without_them_is_accepted_or_refused_as_a_whole(tams: TamsClient, format_: str) -> None:
+def test_an_uncompressed_flow_without_parameters_is_accepted_or_rejected(tams: TamsClient, format_: str) -> None:
     document = uncompressed(format_)
     response = put_flow(tams, document)
     assert response.status_code in (201, 400)

@@ -40,7 +40,7 @@ def test_a_stored_object_has_urls_of_its_backend(tams: TamsClient, placed: tuple
 @by_view
 @pytest.mark.behaviour("SEG-GET-22", "AMB-34")
 @pytest.mark.parametrize("asked", [None, False])
-def test_urls_are_terse_unless_asked(tams: TamsClient, placed: tuple[str, str], view: str, asked: bool | None) -> None:
+def test_urls_are_terse_by_default(tams: TamsClient, placed: tuple[str, str], view: str, asked: bool | None) -> None:
     add_uncontrolled_url(tams, placed[1])
     urls = get_urls(tams, view, *placed, verbose_storage=asked)
     assert len(urls) >= 2
@@ -49,7 +49,7 @@ def test_urls_are_terse_unless_asked(tams: TamsClient, placed: tuple[str, str], 
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-23", "OBJ-13")
-def test_verbose_urls_tell_what_the_service_tells_of_their_backend(
+def test_verbose_urls_describe_their_backend_as_the_service_does(
     tams: TamsClient, placed: tuple[str, str], view: str
 ) -> None:
     known = {each["id"]: each for each in backends(tams)}
@@ -62,7 +62,7 @@ def test_verbose_urls_tell_what_the_service_tells_of_their_backend(
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-24", "OBJ-INST-POST-07", "SEG-GET-21")
-def test_uncontrolled_urls_say_so_when_asked(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
+def test_verbose_uncontrolled_urls_are_marked(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
     sent = add_uncontrolled_url(tams, placed[1])
     (found,) = [
         each for each in get_urls(tams, view, *placed, verbose_storage=True) if each.get("label") == sent["label"]
@@ -74,7 +74,7 @@ def test_uncontrolled_urls_say_so_when_asked(tams: TamsClient, placed: tuple[str
 @by_view
 @pytest.mark.behaviour("SEG-GET-25", "SEG-GET-27", "OBJ-13")
 @pytest.mark.parametrize("wanted", [["a"], ["b"], ["a", "b"], ["a", "home"], ["nobody"], None], ids=str)
-def test_labels_choose_among_urls(
+def test_urls_are_filtered_by_label(
     tams: TamsClient, placed: tuple[str, str], view: str, wanted: list[str] | None
 ) -> None:
     home = default_backend(tams).get("label")
@@ -93,9 +93,7 @@ def test_labels_choose_among_urls(
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-27", "SEG-GET-05")
-def test_labels_with_commas_and_other_characters_can_be_asked_for(
-    tams: TamsClient, placed: tuple[str, str], view: str
-) -> None:
+def test_labels_with_special_characters_can_be_filtered(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
     sent = add_uncontrolled_url(tams, placed[1], label=f"left, right & Ünten/{fresh()}")
     add_uncontrolled_url(tams, placed[1])
     assert labels(get_urls(tams, view, *placed, accept_get_urls=[sent["label"]])) == {sent["label"]}
@@ -103,14 +101,14 @@ def test_labels_with_commas_and_other_characters_can_be_asked_for(
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-26", "AMB-35")
-def test_no_labels_at_all_leave_no_urls(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
+def test_an_empty_label_filter_returns_no_urls(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
     assert get_urls(tams, view, *placed, accept_get_urls="") == []
 
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-29", "SEG-GET-37", "OBJ-13")
 @pytest.mark.parametrize("verbose", [False, True], ids=["terse", "verbose"])
-def test_storage_ids_choose_among_urls_and_drop_those_without(
+def test_a_storage_id_filter_drops_urls_without_a_storage_id(
     tams: TamsClient, placed: tuple[str, str], view: str, verbose: bool
 ) -> None:
     home = default_backend(tams)
@@ -123,7 +121,9 @@ def test_storage_ids_choose_among_urls_and_drop_those_without(
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-30", "A35")
-def test_no_storage_ids_are_no_filter_or_refused(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
+def test_an_empty_storage_id_filter_is_ignored_or_rejected(
+    tams: TamsClient, placed: tuple[str, str], view: str
+) -> None:
     path = f"/flows/{placed[0]}/segments" if view == "segment" else f"/objects/{placed[1]}"
     response = tams.request("GET", f"{path}?accept_storage_ids=")
     assert response.status_code in (200, 400)
@@ -134,7 +134,7 @@ def test_no_storage_ids_are_no_filter_or_refused(tams: TamsClient, placed: tuple
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-32", "OBJ-13", "A62")
-def test_presigned_urls_and_others_can_be_told_apart(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
+def test_urls_are_filtered_by_presigned(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
     elsewhere = add_uncontrolled_url(tams, placed[1])["label"]
     every = get_urls(tams, view, *placed)
     signed = get_urls(tams, view, *placed, presigned=True)
@@ -148,7 +148,7 @@ def test_presigned_urls_and_others_can_be_told_apart(tams: TamsClient, placed: t
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-33", "TAGQ-02", "TAGQ-06", "TAGQ-07", "A63", "T02")
-def test_tags_of_the_backend_choose_among_urls(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
+def test_urls_are_filtered_by_backend_tags(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
     home = default_backend(tams)
     elsewhere = add_uncontrolled_url(tams, placed[1])["label"]
     for name, value in home.get("tags", {}).items():
@@ -171,7 +171,7 @@ def test_tags_of_the_backend_choose_among_urls(tams: TamsClient, placed: tuple[s
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-34", "SEG-GET-35")
-def test_a_url_must_pass_every_filter(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
+def test_a_url_must_match_every_filter(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
     home = default_backend(tams)
     elsewhere = add_uncontrolled_url(tams, placed[1])["label"]
     assert get_urls(tams, view, *placed, accept_storage_ids=[home["id"]], accept_get_urls=[elsewhere]) == []
@@ -182,7 +182,7 @@ def test_a_url_must_pass_every_filter(tams: TamsClient, placed: tuple[str, str],
 @by_view
 @pytest.mark.behaviour("SEG-GET-36", "SEG-GET-26", "OBJ-13")
 @pytest.mark.parametrize("filters", [{"accept_get_urls": ""}, {"accept_storage_ids": ["fresh"]}], ids=str)
-def test_filters_hold_for_the_init_object_too(tams: TamsClient, view: str, filters: dict[str, object]) -> None:
+def test_filters_apply_to_the_init_object(tams: TamsClient, view: str, filters: dict[str, object]) -> None:
     flow = tams.make_flow(init_flow())
     init_id, object_id = tams.make_objects(flow["id"], 2)
     register_segment(tams, flow["id"], object_id=object_id, init_object_id=init_id)
@@ -206,7 +206,7 @@ def test_filters_hold_for_the_init_object_too(tams: TamsClient, view: str, filte
         "storage_backend_tag_exists.a=maybe",
     ],
 )
-def test_a_filter_that_makes_no_sense_is_refused(
+def test_an_invalid_filter_is_rejected(
     tams: TamsClient, placed: tuple[str, str], view: str, method: str, query: str
 ) -> None:
     path = f"/flows/{placed[0]}/segments" if view == "segment" else f"/objects/{placed[1]}"
@@ -214,7 +214,7 @@ def test_a_filter_that_makes_no_sense_is_refused(
 
 
 @pytest.mark.behaviour("SEG-GET-20", "OBJ-INST-DEL-02")
-def test_urls_follow_the_object_in_every_flow_that_uses_it(tams: TamsClient, placed: tuple[str, str]) -> None:
+def test_every_flow_that_uses_an_object_shows_its_urls(tams: TamsClient, placed: tuple[str, str]) -> None:
     flow_id, object_id = placed
     other = tams.make_flow()
     register_segment(tams, other["id"], object_id=object_id)
@@ -229,7 +229,7 @@ def test_urls_follow_the_object_in_every_flow_that_uses_it(tams: TamsClient, pla
 
 
 @pytest.mark.behaviour("PAGE-05", "SVC-PAGE-02", "SEG-GET-18")
-def test_url_filters_are_kept_from_page_to_page(tams: TamsClient) -> None:
+def test_url_filters_apply_to_every_page(tams: TamsClient) -> None:
     flow = tams.make_flow()
     segments = tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(4)])
     wanted = [add_uncontrolled_url(tams, each["object_id"], label=f"copy, {fresh()}")["label"] for each in segments]

@@ -52,7 +52,7 @@ def assert_alike(tams: TamsClient, path: str) -> httpx.Response:
 
 @pytest.mark.behaviour("GEN-07", "SVC-GEN-01", "SRC-GET-03", "SRC-LIST-10", "SRC-TAG-02", "SRC-TAG-04", "PAGE-15")
 @pytest.mark.parametrize("operation", READABLE, ids=str)
-def test_head_answers_as_get_does(tams: TamsClient, each: SampleResources, operation: Operation) -> None:
+def test_head_matches_get(tams: TamsClient, each: SampleResources, operation: Operation) -> None:
     get = assert_alike(tams, each.url(operation))
     there = "request-id" not in operation.path and ("webhook" not in operation.path or offers_webhooks(tams))
     assert get.status_code == (200 if there else 404)
@@ -60,7 +60,7 @@ def test_head_answers_as_get_does(tams: TamsClient, each: SampleResources, opera
 
 @pytest.mark.behaviour("GEN-07", "SVC-GEN-01", "SRC-GET-03", "SRC-DESC-02", "SRC-TAG-02", "SRC-TAG-04", "A34")
 @pytest.mark.parametrize("operation", [each for each in READABLE if "{" in each.path], ids=str)
-def test_head_of_what_is_not_there_answers_as_get_does(tams: TamsClient, operation: Operation) -> None:
+def test_head_of_a_missing_resource_matches_get(tams: TamsClient, operation: Operation) -> None:
     values = {name: fresh() for name in ("flowId", "sourceId", "objectId", "profileId", "webhookId", "request-id")}
     get = assert_alike(tams, operation.url({**values, "name": "kit"}))
     assert get.status_code == 404 or (operation.id == "GET_flows-flowId-segments" and get.json() == [])
@@ -70,7 +70,7 @@ def test_head_of_what_is_not_there_answers_as_get_does(tams: TamsClient, operati
 @pytest.mark.parametrize(
     ("operation", "name", "value"), BAD_QUERIES, ids=[f"{operation}-{name}" for operation, name, _ in BAD_QUERIES]
 )
-def test_head_refuses_the_queries_that_get_refuses(
+def test_head_rejects_the_queries_that_get_rejects(
     tams: TamsClient, each: SampleResources, operation: Operation, name: str, value: str
 ) -> None:
     path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"
@@ -80,7 +80,5 @@ def test_head_refuses_the_queries_that_get_refuses(
 @pytest.mark.behaviour("GEN-07", "GEN-08")
 @pytest.mark.parametrize("path", [path for path in paths() if path.endswith(("/storage", "/instances"))])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_what_cannot_be_read_has_no_head_either(
-    tams: TamsClient, each: SampleResources, path: str, method: str
-) -> None:
+def test_paths_without_get_have_no_head(tams: TamsClient, each: SampleResources, path: str, method: str) -> None:
     assert 400 <= tams.request(method, fill_path(path, each.values)).status_code < 500

@@ -20,14 +20,14 @@ VALUES = dict.fromkeys(("flowId", "sourceId", "objectId", "profileId", "webhookI
     ("path", "status"),
     [("/", 200), ("/service", 200), ("/service/storage-backends", 200), ("/flows?limit=many", 400), ("/flows/x", 404)],
 )
-def test_nothing_follows_the_head_of_an_answer_to_head(subject: Subject, path: str, status: int) -> None:
+def test_a_response_to_head_has_no_body(subject: Subject, path: str, status: int) -> None:
     head, rest = raw_request(subject.url + path, "HEAD", subject.credential)
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert rest == b""
 
 
 @pytest.mark.behaviour("SVC-GEN-01", "AUTH-05")
-def test_nothing_follows_when_head_is_refused_for_want_of_a_credential(subject: Subject) -> None:
+def test_an_unauthorised_response_to_head_has_no_body(subject: Subject) -> None:
     if not subject.token:
         pytest.skip("no token was given for this server, which may ask for none")
     head, rest = raw_request(f"{subject.url}/service", "HEAD", {})
@@ -37,7 +37,7 @@ def test_nothing_follows_when_head_is_refused_for_want_of_a_credential(subject: 
 
 @pytest.mark.behaviour("SVC-GEN-06", "GEN-09", "A01", "PROF-IMM-01")
 @pytest.mark.parametrize(("method", "path"), UNLISTED)
-def test_a_405_says_what_is_allowed_instead(http: httpx.Client, method: str, path: str) -> None:
+def test_a_405_lists_the_allowed_methods(http: httpx.Client, method: str, path: str) -> None:
     response = http.request(method, fill_path(path, VALUES))
     assert response.status_code in (404, 405, 501)
     if response.status_code == 405:
@@ -58,7 +58,7 @@ def test_an_unknown_parameter_is_ignored(tams: TamsClient, path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/nothing", "/service/nothing", "/flows/", "/service/", "/x/2f6d2f1e-6c3a-4b52-9a58-0c7c1c7f5b11"]
 )
-def test_what_is_nowhere_is_not_found(http: httpx.Client, path: str) -> None:
+def test_an_unknown_path_is_not_found(http: httpx.Client, path: str) -> None:
     status = http.get(path, follow_redirects=False).status_code
     # A slash at the end may lead to the path without it.
     assert status == 404 or (path.endswith("/") and status in (301, 302, 307, 308))

@@ -44,7 +44,7 @@ def each(http: httpx.Client) -> Iterator[SampleResources]:
 @pytest.mark.behaviour("GEN-01", "SVC-GEN-03", "SRC-GET-02", "SRC-DESC-08", "A02")
 @SOME
 @pytest.mark.parametrize("operation", ADDRESSED, ids=str)
-def test_nothing_is_found_under_a_malformed_id(
+def test_a_malformed_path_id_is_not_found(
     tams: TamsClient, each: SampleResources, operation: Operation, malformed: str
 ) -> None:
     path = operation.url({**each.values, operation.uuids[0]: malformed})
@@ -55,13 +55,13 @@ def test_nothing_is_found_under_a_malformed_id(
 @pytest.mark.behaviour("GEN-01", "GEN-02", "A02", "A03")
 @ALL
 @pytest.mark.parametrize("path", ["/sources/{}", "/flows/{}", "/flows/{}/segments"])
-def test_no_malformed_id_is_read(tams: TamsClient, path: str, malformed: str) -> None:
+def test_no_malformed_id_can_be_read(tams: TamsClient, path: str, malformed: str) -> None:
     assert tams.get(path.format(path_segment(malformed))).status_code in (400, 404)
 
 
 @pytest.mark.behaviour("SRC-GET-02", "SRC-TAG-04", "SRC-DESC-02", "SRC-DESC-06", "SRC-DESC-08", "SRC-TAG-10")
 @pytest.mark.parametrize("operation", [operation for operation in ADDRESSED if "{sourceId}" in operation.path], ids=str)
-def test_every_operation_on_an_unknown_source_answers_404(
+def test_every_operation_on_an_unknown_source_returns_404(
     tams: TamsClient, each: SampleResources, operation: Operation
 ) -> None:
     unknown = fresh()
@@ -75,7 +75,7 @@ def test_every_operation_on_an_unknown_source_answers_404(
 @pytest.mark.parametrize(
     "member", ["source_id", "profile_id", "flow_collection"], ids=["source", "profile", "collected-flow"]
 )
-def test_a_malformed_id_in_a_flow_is_refused(tams: TamsClient, member: str, malformed: str) -> None:
+def test_a_malformed_id_in_a_flow_is_rejected(tams: TamsClient, member: str, malformed: str) -> None:
     if member == "profile_id":
         document = {"id": fresh(), "source_id": fresh(), "profile_id": malformed}
     else:
@@ -87,7 +87,7 @@ def test_a_malformed_id_in_a_flow_is_refused(tams: TamsClient, member: str, malf
 
 @pytest.mark.behaviour("GEN-02", "SVC-GEN-02", "A03")
 @ALL
-def test_a_malformed_id_in_a_profile_is_refused(tams: TamsClient, malformed: str) -> None:
+def test_a_malformed_id_in_a_profile_is_rejected(tams: TamsClient, malformed: str) -> None:
     id_ = fresh()
     response = tams.post(f"/service/profiles/{id_}", {**profile(), "id": malformed})
     assert response.status_code == 400
@@ -105,13 +105,13 @@ def test_a_malformed_id_in_a_profile_is_refused(tams: TamsClient, malformed: str
         ("/sources", "collected_by_ids"),
     ],
 )
-def test_a_malformed_id_in_a_query_is_refused(tams: TamsClient, path: str, parameter: str, malformed: str) -> None:
+def test_a_malformed_id_in_a_query_is_rejected(tams: TamsClient, path: str, parameter: str, malformed: str) -> None:
     assert tams.request("GET", with_query(path, {parameter: malformed})).status_code == 400
 
 
 @pytest.mark.behaviour("GEN-02", "SVC-GEN-02")
 @pytest.mark.parametrize("version", "1235")
-def test_ids_of_the_older_versions_are_taken(tams: TamsClient, version: str) -> None:
+def test_uuids_of_older_versions_are_accepted(tams: TamsClient, version: str) -> None:
     random = fresh()
     source_id = random[:14] + version + random[15:]
     made = tams.make_flow(flow(VIDEO, source_id=source_id))

@@ -24,7 +24,7 @@ def pair(tams: TamsClient, owner: Json) -> tuple[str, str]:
 
 
 @pytest.mark.behaviour("SEG-POST-45", "SEG-GET-39", "OBJ-11", "INIT-01", "INIT-03", "T14")
-def test_segment_and_object_name_the_init_object(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
+def test_segment_and_object_reference_the_init_object(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     init_id, media_id = pair
     (segment,) = tams.segments(owner["id"])
     assert segment["init_object"]["object_id"] == init_id
@@ -36,7 +36,7 @@ def test_segment_and_object_name_the_init_object(tams: TamsClient, owner: Json, 
 
 
 @pytest.mark.behaviour("SEG-GET-39", "OBJ-11")
-def test_without_an_init_object_none_is_named(tams: TamsClient) -> None:
+def test_without_an_init_object_no_init_members_are_shown(tams: TamsClient) -> None:
     plain = tams.make_flow()
     object_id = register_segment(tams, plain["id"])
     assert "init_object" not in tams.segments(plain["id"])[0]
@@ -44,7 +44,7 @@ def test_without_an_init_object_none_is_named(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("OBJ-09", "OBJ-10", "INIT-04", "OBJ-08")
-def test_an_init_object_has_no_time_and_the_flows_of_its_media(
+def test_an_init_object_has_no_timerange_and_lists_its_flows(
     tams: TamsClient, owner: Json, pair: tuple[str, str]
 ) -> None:
     init_id, media_id = pair
@@ -72,7 +72,7 @@ def test_media_objects_share_an_init_object(tams: TamsClient, owner: Json, bulk:
 
 
 @pytest.mark.behaviour("SEG-POST-47", "INIT-02")
-def test_an_init_object_is_refused_as_media(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
+def test_an_init_object_cannot_be_used_as_media(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     init_id = pair[0]
     (another,) = tams.make_objects(owner["id"], 1)
     response = post_segment(tams, owner["id"], init_id, "[10:0_20:0)", init_object_id=another)
@@ -82,7 +82,7 @@ def test_an_init_object_is_refused_as_media(tams: TamsClient, owner: Json, pair:
 
 
 @pytest.mark.behaviour("SEG-POST-48", "INIT-02")
-def test_a_media_object_is_refused_as_init_object(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
+def test_a_media_object_cannot_be_used_as_an_init_object(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     (another,) = tams.make_objects(owner["id"], 1)
     response = post_segment(tams, owner["id"], another, "[10:0_20:0)", init_object_id=pair[1])
     assert response.status_code == 400
@@ -96,14 +96,14 @@ def test_an_object_is_not_its_own_init_object(tams: TamsClient, owner: Json) -> 
 
 
 @pytest.mark.behaviour("SEG-POST-50", "A44")
-def test_an_unknown_init_object_is_refused(tams: TamsClient, owner: Json) -> None:
+def test_an_unknown_init_object_is_rejected(tams: TamsClient, owner: Json) -> None:
     (object_id,) = tams.make_objects(owner["id"], 1)
     response = post_segment(tams, owner["id"], object_id, "[0:0_1:0)", init_object_id=fresh_name("unknown"))
     assert response.status_code == 400
 
 
 @pytest.mark.behaviour("SEG-POST-54", "A44")
-def test_an_init_object_is_used_first_by_the_flow_of_its_allocation(tams: TamsClient, owner: Json) -> None:
+def test_an_init_object_is_first_used_by_the_flow_it_was_allocated_for(tams: TamsClient, owner: Json) -> None:
     elsewhere = tams.make_flow(init_flow())
     (init_id,) = tams.make_objects(elsewhere["id"], 1)
     (object_id,) = tams.make_objects(owner["id"], 1)
@@ -114,7 +114,7 @@ def test_an_init_object_is_used_first_by_the_flow_of_its_allocation(tams: TamsCl
 
 @pytest.mark.behaviour("SEG-POST-51", "INIT-01")
 @pytest.mark.parametrize("marked", [None, False], ids=["unset", "false"])
-def test_a_flow_without_init_segments_takes_no_init_object(tams: TamsClient, marked: bool | None) -> None:
+def test_a_flow_without_init_segments_rejects_init_objects(tams: TamsClient, marked: bool | None) -> None:
     document = flow()
     if marked is not None:
         document["essence_parameters"] = {**document["essence_parameters"], "init_segments": marked}
@@ -125,7 +125,7 @@ def test_a_flow_without_init_segments_takes_no_init_object(tams: TamsClient, mar
 
 
 @pytest.mark.behaviour("SEG-POST-52", "INIT-01")
-def test_a_flow_with_init_segments_wants_one_for_every_new_object(tams: TamsClient, owner: Json) -> None:
+def test_a_flow_with_init_segments_requires_one_for_every_new_object(tams: TamsClient, owner: Json) -> None:
     (object_id,) = tams.make_objects(owner["id"], 1)
     assert post_segment(tams, owner["id"], object_id, "[0:0_1:0)").status_code == 400
     assert object_status(tams, object_id) == 404
@@ -133,7 +133,7 @@ def test_a_flow_with_init_segments_wants_one_for_every_new_object(tams: TamsClie
 
 @pytest.mark.behaviour("SEG-POST-53", "SEG-POST-34")
 @pytest.mark.parametrize("named", [False, True], ids=["left out", "said again"])
-def test_an_object_keeps_its_init_object_in_further_use(tams: TamsClient, pair: tuple[str, str], named: bool) -> None:
+def test_a_reused_object_keeps_its_init_object(tams: TamsClient, pair: tuple[str, str], named: bool) -> None:
     other = tams.make_flow(init_flow())
     more = {"init_object_id": pair[0]} if named else {}
     register_segment(tams, other["id"], object_id=pair[1], **more)
@@ -149,7 +149,9 @@ def test_an_object_cannot_change_its_init_object(tams: TamsClient, owner: Json, 
 
 
 @pytest.mark.behaviour("SEG-DEL-16", "INIT-05", "OBJ-LIFE-04", "OBJ-LIFE-05", "DEL-04")
-def test_an_init_object_lives_as_long_as_any_of_its_media(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
+def test_an_init_object_remains_while_any_media_object_references_it(
+    tams: TamsClient, owner: Json, pair: tuple[str, str]
+) -> None:
     init_id, media_id = pair
     register_segment(tams, owner["id"], "[10:0_20:0)", init_object_id=init_id)
     assert tams.delete(f"/flows/{owner['id']}/segments", object_id=media_id).status_code == 204
@@ -159,7 +161,7 @@ def test_an_init_object_lives_as_long_as_any_of_its_media(tams: TamsClient, owne
 
 
 @pytest.mark.behaviour("OBJ-LIFE-05", "INIT-05")
-def test_an_init_object_goes_with_its_last_flow(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
+def test_an_init_object_is_removed_with_its_last_flow(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     other = tams.make_flow(init_flow())
     register_segment(tams, other["id"], object_id=pair[1])
     assert tams.delete(f"/flows/{owner['id']}").status_code == 204
@@ -170,7 +172,7 @@ def test_an_init_object_goes_with_its_last_flow(tams: TamsClient, owner: Json, p
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-13", "OBJ-INST-POST-14", "OBJ-INST-DEL-09", "INIT-06")
-def test_instances_of_media_and_init_objects_are_apart(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
+def test_media_and_init_objects_have_separate_instances(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     init_id, media_id = pair
     label = add_uncontrolled_url(tams, media_id)["label"]
     assert label not in {each.get("label") for each in get_urls(tams, "object", owner["id"], init_id)}

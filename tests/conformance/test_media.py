@@ -31,7 +31,7 @@ def allocated(tams: TamsClient, flow_id: str, presigned: bool | None) -> Json:
 @pytest.mark.parametrize("presigned", [True, False, None], ids=["presigned", "plain", "as the server likes"])
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
-def test_what_went_up_comes_back_from_every_url(
+def test_uploaded_bytes_can_be_downloaded_from_every_url(
     tams: TamsClient, presigned: bool | None, view: str, content: bytes
 ) -> None:
     flow = tams.make_flow(format_=DATA)
@@ -48,7 +48,7 @@ def test_what_went_up_comes_back_from_every_url(
 
 
 @pytest.mark.behaviour("SEG-GET-32", "INT-04")
-def test_whoever_wants_presigned_urls_gets_one_that_works_for_strangers(tams: TamsClient) -> None:
+def test_presigned_urls_work_without_credentials(tams: TamsClient) -> None:
     flow = tams.make_flow()
     object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, SMALL)[0])
     url, *_ = get_urls(tams, "segment", flow["id"], object_id, presigned=True)
@@ -56,7 +56,7 @@ def test_whoever_wants_presigned_urls_gets_one_that_works_for_strangers(tams: Ta
 
 
 @pytest.mark.behaviour("STO-29", "AUTH-11")
-def test_plain_urls_of_the_server_itself_want_its_credentials(tams: TamsClient) -> None:
+def test_plain_urls_of_the_server_require_credentials(tams: TamsClient) -> None:
     flow = tams.make_flow()
     item = allocated(tams, flow["id"], presigned=False)
     put_url = item["put_url"]
@@ -72,7 +72,7 @@ def test_plain_urls_of_the_server_itself_want_its_credentials(tams: TamsClient) 
 
 
 @pytest.mark.behaviour("STO-27", "STO-18", "INIT-03")
-def test_init_objects_come_back_with_their_own_type(tams: TamsClient) -> None:
+def test_init_objects_are_downloaded_with_their_own_type(tams: TamsClient) -> None:
     flow = tams.make_flow(init_flow())
     (init,) = tams.allocate(flow["id"], 1, content_type="video/mp4")
     (media,) = tams.allocate(flow["id"], 1)
@@ -87,7 +87,7 @@ def test_init_objects_come_back_with_their_own_type(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("STO-28", "INT-01", "INT-02")
 @pytest.mark.parametrize("presigned", [True, False], ids=["presigned", "plain"])
-def test_a_checksum_may_come_with_the_bytes(tams: TamsClient, presigned: bool) -> None:
+def test_an_upload_may_include_a_checksum(tams: TamsClient, presigned: bool) -> None:
     flow = tams.make_flow()
     item = allocated(tams, flow["id"], presigned)
     digest = base64.b64encode(hashlib.md5(SMALL).digest()).decode()
@@ -98,7 +98,7 @@ def test_a_checksum_may_come_with_the_bytes(tams: TamsClient, presigned: bool) -
 
 @pytest.mark.behaviour("INT-02")
 @pytest.mark.parametrize("presigned", [True, False], ids=["presigned", "plain"])
-def test_bytes_that_differ_from_their_checksum_are_not_kept(tams: TamsClient, presigned: bool) -> None:
+def test_an_upload_with_a_wrong_checksum_is_not_stored(tams: TamsClient, presigned: bool) -> None:
     flow = tams.make_flow()
     item = allocated(tams, flow["id"], presigned)
     digest = base64.b64encode(hashlib.md5(b"others").digest()).decode()
@@ -109,7 +109,7 @@ def test_bytes_that_differ_from_their_checksum_are_not_kept(tams: TamsClient, pr
 
 @pytest.mark.behaviour("STO-04", "OBJ-04", "T31")
 @pytest.mark.parametrize("suffix", ["/a/b.ts", " %2F", "?x=1#y", "ü☃", "/../up", "+a;b,c"])
-def test_any_object_id_can_be_uploaded_and_read(tams: TamsClient, suffix: str) -> None:
+def test_objects_with_any_id_can_be_uploaded_and_downloaded(tams: TamsClient, suffix: str) -> None:
     flow = tams.make_flow()
     object_id = f"{flow['id']}{suffix}"
     (item,) = tams.allocate(flow["id"], object_ids=[object_id])
@@ -121,7 +121,7 @@ def test_any_object_id_can_be_uploaded_and_read(tams: TamsClient, suffix: str) -
 
 
 @pytest.mark.behaviour("SEG-POST-35", "SEG-POST-07", "SEG-GET-20")
-def test_another_flow_reads_the_same_bytes(tams: TamsClient) -> None:
+def test_a_second_flow_returns_the_same_bytes(tams: TamsClient) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
     object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, SMALL)[0])
     register_segment(tams, other["id"], "[100:0_110:0)", object_id=object_id, ts_offset="100:0")

@@ -37,7 +37,7 @@ def each(http: httpx.Client) -> Iterator[SampleResources]:
 
 @pytest.mark.behaviour("GEN-09", "SVC-GEN-06", "SRC-LIFE-14", "A01")
 @pytest.mark.parametrize(("method", "path"), UNLISTED)
-def test_a_method_that_is_not_listed_changes_nothing(
+def test_an_unlisted_method_changes_nothing(
     tams: TamsClient, http: httpx.Client, each: SampleResources, method: str, path: str
 ) -> None:
     before = each.state(tams)
@@ -48,7 +48,7 @@ def test_a_method_that_is_not_listed_changes_nothing(
 
 
 @pytest.mark.behaviour("GEN-09")
-def test_a_source_is_not_made_by_itself(tams: TamsClient, http: httpx.Client) -> None:
+def test_a_source_cannot_be_created_directly(tams: TamsClient, http: httpx.Client) -> None:
     source_id = flow()["source_id"]
     assert http.put(f"/sources/{source_id}", json={"id": source_id, "format": VIDEO}).status_code >= 400
     assert tams.get(f"/sources/{source_id}").status_code == 404
@@ -57,7 +57,7 @@ def test_a_source_is_not_made_by_itself(tams: TamsClient, http: httpx.Client) ->
 @pytest.mark.behaviour("GEN-12", "SVC-GEN-09", "TAGQ-09")
 @pytest.mark.parametrize("value", ["maybe", "1", "0", "yes", "TRUE", "False", ""])
 @pytest.mark.parametrize(("operation", "name"), BOOLEANS, ids=[f"{operation}-{name}" for operation, name in BOOLEANS])
-def test_a_flag_is_true_or_false_and_nothing_else(
+def test_a_boolean_parameter_accepts_only_true_and_false(
     tams: TamsClient, each: SampleResources, operation: Operation, name: str, value: str
 ) -> None:
     path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"
@@ -67,7 +67,7 @@ def test_a_flag_is_true_or_false_and_nothing_else(
 @pytest.mark.behaviour("GEN-12", "SVC-GEN-09")
 @pytest.mark.parametrize("value", ["true", "false"])
 @pytest.mark.parametrize(("operation", "name"), BOOLEANS, ids=[f"{operation}-{name}" for operation, name in BOOLEANS])
-def test_a_flag_may_be_true_or_false(
+def test_a_boolean_parameter_accepts_true_and_false(
     tams: TamsClient, each: SampleResources, operation: Operation, name: str, value: str
 ) -> None:
     path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"

@@ -46,9 +46,7 @@ def test_a_copy_on_another_backend_has_the_same_bytes(tams: TamsClient, stored: 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-01", "OBJ-INST-DEL-11")
 @pytest.mark.parametrize("which", ["copy", "original"])
-def test_a_copy_that_is_given_up_is_gone_and_the_other_stays(
-    tams: TamsClient, stored: tuple[str, str], which: str
-) -> None:
+def test_deleting_a_copy_leaves_the_other(tams: TamsClient, stored: tuple[str, str], which: str) -> None:
     home, target = default_backend(tams), second_backend(tams)
     copied(tams, stored, target)
     gone, kept = (target, home) if which == "copy" else (home, target)
@@ -62,7 +60,7 @@ def test_a_copy_that_is_given_up_is_gone_and_the_other_stays(
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-06", "A51")
-def test_a_second_copy_on_one_backend_is_not_made(tams: TamsClient, stored: tuple[str, str]) -> None:
+def test_a_second_copy_on_a_backend_is_rejected(tams: TamsClient, stored: tuple[str, str]) -> None:
     home = default_backend(tams)
     before = get_urls(tams, "object", *stored)
     assert tams.post(instances(stored[1]), {"storage_id": home["id"]}).status_code in (201, 400)
@@ -70,7 +68,7 @@ def test_a_second_copy_on_one_backend_is_not_made(tams: TamsClient, stored: tupl
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-07", "SEG-GET-20", "OBJ-INST-DEL-02")
-def test_a_url_elsewhere_is_shown_until_it_is_given_up(tams: TamsClient, stored: tuple[str, str]) -> None:
+def test_an_uncontrolled_url_is_shown_until_it_is_deleted(tams: TamsClient, stored: tuple[str, str]) -> None:
     sent = add_uncontrolled_url(tams, stored[1])
     for view in ("segment", "object"):
         (found,) = get_urls(tams, view, *stored, accept_get_urls=[sent["label"]], verbose_storage=True)
@@ -98,7 +96,7 @@ def test_a_url_elsewhere_is_shown_until_it_is_given_up(tams: TamsClient, stored:
     ],
     ids=str,
 )
-def test_an_instance_that_is_none_is_refused(tams: TamsClient, stored: tuple[str, str], body: object) -> None:
+def test_an_invalid_instance_is_rejected(tams: TamsClient, stored: tuple[str, str], body: object) -> None:
     if isinstance(body, dict):
         known = {"unknown": fresh(), "home": default_backend(tams)["id"]}
         body = {name: known.get(value, value) if isinstance(value, str) else value for name, value in body.items()}
@@ -108,7 +106,7 @@ def test_an_instance_that_is_none_is_refused(tams: TamsClient, stored: tuple[str
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-09", "SB-USE-04")
-def test_the_label_of_a_backend_cannot_be_taken(tams: TamsClient, stored: tuple[str, str]) -> None:
+def test_the_label_of_a_backend_cannot_be_used(tams: TamsClient, stored: tuple[str, str]) -> None:
     home = default_backend(tams)
     if "label" not in home:
         not_implemented("a label on the default storage backend")
@@ -117,7 +115,7 @@ def test_the_label_of_a_backend_cannot_be_taken(tams: TamsClient, stored: tuple[
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-10", "A52")
-def test_a_label_stands_for_one_url(tams: TamsClient, stored: tuple[str, str]) -> None:
+def test_a_label_identifies_one_url(tams: TamsClient, stored: tuple[str, str]) -> None:
     sent = add_uncontrolled_url(tams, stored[1])
     second = {"url": "https://media.example.com/other", "label": sent["label"]}
     response = tams.post(instances(stored[1]), second)
@@ -149,7 +147,7 @@ def test_an_unknown_object_has_no_instances(tams: TamsClient, method: str) -> No
     ],
     ids=str,
 )
-def test_an_instance_that_is_not_there_cannot_be_given_up(
+def test_an_unknown_instance_cannot_be_deleted(
     tams: TamsClient, stored: tuple[str, str], params: dict[str, str], statuses: set[int]
 ) -> None:
     add_uncontrolled_url(tams, stored[1])
@@ -159,7 +157,7 @@ def test_an_instance_that_is_not_there_cannot_be_given_up(
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-04", "A54")
-def test_two_different_instances_cannot_be_given_up_as_one(tams: TamsClient, stored: tuple[str, str]) -> None:
+def test_a_deletion_cannot_name_two_different_instances(tams: TamsClient, stored: tuple[str, str]) -> None:
     home = default_backend(tams)
     first, _ = add_uncontrolled_url(tams, stored[1]), add_uncontrolled_url(tams, stored[1])
     before = len(get_urls(tams, "object", *stored))
@@ -170,7 +168,7 @@ def test_two_different_instances_cannot_be_given_up_as_one(tams: TamsClient, sto
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-06", "A56")
-def test_the_last_instance_stays(tams: TamsClient, stored: tuple[str, str]) -> None:
+def test_the_last_instance_cannot_be_deleted(tams: TamsClient, stored: tuple[str, str]) -> None:
     home = default_backend(tams)
     assert tams.delete(instances(stored[1]), storage_id=home["id"]).status_code in (400, 403)
     (url, *_) = get_urls(tams, "segment", *stored)
@@ -178,7 +176,7 @@ def test_the_last_instance_stays(tams: TamsClient, stored: tuple[str, str]) -> N
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-06", "A56")
-def test_the_last_instance_stays_where_it_is_elsewhere(tams: TamsClient) -> None:
+def test_the_last_uncontrolled_instance_cannot_be_deleted(tams: TamsClient) -> None:
     flow = tams.make_flow()
     segment = register_external(tams, flow["id"])
     response = tams.delete(instances(segment["object_id"]), label=segment["get_urls"][0]["label"])
@@ -187,7 +185,7 @@ def test_the_last_instance_stays_where_it_is_elsewhere(tams: TamsClient) -> None
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-07", "OBJ-INST-DEL-01")
-def test_the_last_copy_of_the_service_may_be_given_up_for_one_elsewhere(
+def test_the_last_controlled_copy_can_be_deleted_if_another_url_remains(
     tams: TamsClient, stored: tuple[str, str]
 ) -> None:
     home = default_backend(tams)
@@ -199,7 +197,7 @@ def test_the_last_copy_of_the_service_may_be_given_up_for_one_elsewhere(
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-04", "OBJ-INST-POST-16")
-def test_a_copy_of_what_cannot_be_read_is_never_shown(tams: TamsClient) -> None:
+def test_a_copy_of_unreadable_media_is_never_shown(tams: TamsClient) -> None:
     """The URL leads nowhere, so that the copy cannot be made, whether that is said at once or not."""
     flow = tams.make_flow()
     segment = register_external(tams, flow["id"])

@@ -21,7 +21,7 @@ from tests.conformance.kit.segments import (
 
 @pytest.mark.behaviour("OBJ-LIFE-01", "OBJ-LIFE-02", "SEG-DEL-15", "TMO-05", "DEL-04", "DEL-05")
 @pytest.mark.parametrize("what", ["segments", "one segment", "flow"])
-def test_an_object_goes_with_its_last_segment(tams: TamsClient, what: str) -> None:
+def test_an_object_is_removed_with_its_last_segment(tams: TamsClient, what: str) -> None:
     flow = tams.make_flow()
     object_id = register_segment(tams, flow["id"])
     assert object_status(tams, object_id) == 200
@@ -36,7 +36,7 @@ def test_an_object_goes_with_its_last_segment(tams: TamsClient, what: str) -> No
 
 @pytest.mark.behaviour("OBJ-LIFE-04", "SEG-DEL-14", "DEL-04")
 @pytest.mark.parametrize("what", ["segments", "flow"])
-def test_an_object_stays_while_another_flow_uses_it(tams: TamsClient, what: str) -> None:
+def test_an_object_remains_while_another_flow_uses_it(tams: TamsClient, what: str) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
     object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"kept")[0])
     register_segment(tams, other["id"], object_id=object_id)
@@ -48,7 +48,7 @@ def test_an_object_stays_while_another_flow_uses_it(tams: TamsClient, what: str)
 
 
 @pytest.mark.behaviour("OBJ-LIFE-04", "SEG-DEL-14")
-def test_an_object_stays_while_the_flow_uses_it_at_another_time(tams: TamsClient) -> None:
+def test_an_object_remains_while_the_flow_uses_it_at_another_time(tams: TamsClient) -> None:
     flow = tams.make_flow()
     object_id = register_segment(tams, flow["id"])
     register_segment(tams, flow["id"], "[10:0_20:0)", object_id=object_id, ts_offset="10:0")
@@ -59,7 +59,7 @@ def test_an_object_stays_while_the_flow_uses_it_at_another_time(tams: TamsClient
 
 
 @pytest.mark.behaviour("OBJ-LIFE-01", "OBJ-LIFE-06")
-def test_an_object_from_outside_goes_from_the_catalogue_too(tams: TamsClient) -> None:
+def test_an_external_object_is_removed_with_its_last_segment(tams: TamsClient) -> None:
     flow = tams.make_flow()
     segment = register_external(tams, flow["id"])
     assert object_status(tams, segment["object_id"]) == 200
@@ -68,7 +68,7 @@ def test_an_object_from_outside_goes_from_the_catalogue_too(tams: TamsClient) ->
 
 
 @pytest.mark.behaviour("SEG-POST-25", "A41")
-def test_an_object_taken_out_by_mistake_comes_back_whole_or_not_at_all(tams: TamsClient) -> None:
+def test_a_removed_object_can_be_registered_again_intact_or_not_at_all(tams: TamsClient) -> None:
     """A service may keep the bytes for a while after the last segment has gone; nobody has to."""
     flow = tams.make_flow()
     object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"kept")[0])
@@ -84,7 +84,7 @@ def test_an_object_taken_out_by_mistake_comes_back_whole_or_not_at_all(tams: Tam
 
 @pytest.mark.behaviour("OBJ-LIFE-07")
 @pytest.mark.parametrize("attempt", range(5))
-def test_use_and_last_deletion_at_once_end_in_one_state(tams: TamsClient, attempt: int) -> None:
+def test_concurrent_reuse_and_last_deletion_end_consistently(tams: TamsClient, attempt: int) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
     object_id = register_segment(tams, flow["id"])
     with ThreadPoolExecutor(2) as pool:
@@ -101,7 +101,7 @@ def test_use_and_last_deletion_at_once_end_in_one_state(tams: TamsClient, attemp
 
 
 @pytest.mark.behaviour("DEL-05", "STO-05", "A49")
-def test_an_id_that_was_in_use_is_free_or_refused(tams: TamsClient) -> None:
+def test_a_formerly_used_id_is_free_or_rejected(tams: TamsClient) -> None:
     """After its object has gone an id may be given out again, once its bytes are gone too."""
     flow = tams.make_flow()
     object_id = fresh_name("again")

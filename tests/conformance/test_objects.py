@@ -29,7 +29,7 @@ def shared(tams: TamsClient) -> tuple[str, list[Json]]:
 
 
 @pytest.mark.behaviour("OBJ-01", "OBJ-08", "OBJ-12", "OBJ-07", "SEG-POST-27")
-def test_an_object_tells_its_time_its_key_frames_and_its_flows(tams: TamsClient) -> None:
+def test_an_object_shows_its_timerange_key_frames_and_flows(tams: TamsClient) -> None:
     flow = tams.make_flow()
     object_id = register_segment(tams, flow["id"], "[10:0_12:0)", object_timerange="[8:0_14:0)", key_frame_count=3)
     document = read_object(tams, object_id)
@@ -50,7 +50,7 @@ def test_an_unknown_object_is_not_found(tams: TamsClient, method: str, object_id
 
 @pytest.mark.behaviour("OBJ-04", "T31")
 @pytest.mark.parametrize("suffix", ["/a/b.ts", " b", "%", "%2F", "ü☃", "?a=b", "#c", "/instances", "+&;,", "/../x"])
-def test_every_id_can_be_addressed(tams: TamsClient, suffix: str) -> None:
+def test_objects_with_any_id_can_be_addressed(tams: TamsClient, suffix: str) -> None:
     flow = tams.make_flow()
     object_id = fresh_name() + suffix
     tams.allocate(flow["id"], object_ids=[object_id])
@@ -63,7 +63,7 @@ def test_every_id_can_be_addressed(tams: TamsClient, suffix: str) -> None:
 
 
 @pytest.mark.behaviour("OBJ-05", "OBJ-06", "OBJ-07")
-def test_each_flow_is_named_once_while_it_refers_to_the_object(tams: TamsClient) -> None:
+def test_each_flow_is_listed_once_while_it_references_the_object(tams: TamsClient) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
     object_id = register_segment(tams, flow["id"])
     register_segment(tams, flow["id"], "[20:0_30:0)", object_id=object_id, ts_offset="20:0")
@@ -79,7 +79,7 @@ def test_each_flow_is_named_once_while_it_refers_to_the_object(tams: TamsClient)
 
 
 @pytest.mark.behaviour("OBJ-06", "FLOW-DEL-10")
-def test_a_deleted_flow_is_not_named(tams: TamsClient, shared: tuple[str, list[Json]]) -> None:
+def test_a_deleted_flow_is_not_listed(tams: TamsClient, shared: tuple[str, list[Json]]) -> None:
     object_id, flows = shared
     assert tams.delete(f"/flows/{flows[0]['id']}").status_code in (202, 204)
     assert sorted(references(tams, object_id)) == sorted(flow["id"] for flow in flows[1:])
@@ -103,7 +103,7 @@ def test_a_deleted_flow_is_not_named(tams: TamsClient, shared: tuple[str, list[J
     ],
     ids=str,
 )
-def test_tags_choose_among_the_flows_that_are_named(
+def test_referencing_flows_are_filtered_by_tags(
     tams: TamsClient, shared: tuple[str, list[Json]], params: dict[str, Value], expected: set[int]
 ) -> None:
     object_id, flows = shared
@@ -112,7 +112,7 @@ def test_tags_choose_among_the_flows_that_are_named(
 
 @pytest.mark.behaviour("OBJ-18", "OBJ-19", "PAGE-01", "PAGE-02", "PAGE-03", "PAGE-04", "PAGE-05", "PAGE-12")
 @pytest.mark.parametrize("filters", [{}, {"flow_tag_exists.number": True, "accept_get_urls": ""}], ids=str)
-def test_the_flows_come_in_pages_and_the_rest_on_each(
+def test_referencing_flows_are_paged_and_the_rest_repeated(
     tams: TamsClient, shared: tuple[str, list[Json]], filters: dict[str, Value]
 ) -> None:
     object_id, flows = shared
@@ -145,14 +145,14 @@ def test_head_has_the_headers_of_get(tams: TamsClient, shared: tuple[str, list[J
 @pytest.mark.behaviour("OBJ-14", "PAGE-06", "PAGE-09", "TAGQ-09", "TAGQ-11", "GEN-08")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("query", ["limit=abc", "page=never-issued", "flow_tag_exists.a=maybe", "flow_tag.a=b,,c"])
-def test_a_query_that_makes_no_sense_is_refused(tams: TamsClient, method: str, query: str) -> None:
+def test_an_invalid_query_is_rejected(tams: TamsClient, method: str, query: str) -> None:
     object_id = register_segment(tams, tams.make_flow()["id"])
     assert tams.request(method, f"/objects/{object_id}?{query}").status_code == 400
 
 
 @pytest.mark.behaviour("OBJ-20", "GEN-09")
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST", "PATCH"])
-def test_objects_are_not_made_or_deleted_directly(tams: TamsClient, method: str) -> None:
+def test_objects_cannot_be_created_or_deleted_directly(tams: TamsClient, method: str) -> None:
     object_id = register_segment(tams, tams.make_flow()["id"])
     before = read_object(tams, object_id)
     assert tams.http.request(method, f"/objects/{object_id}", json=before).status_code in (400, 403, 404, 405)

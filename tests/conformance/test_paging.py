@@ -42,7 +42,7 @@ def pages(tams: TamsClient, listing: Listing, **params: object) -> list[httpx.Re
 
 @pytest.mark.behaviour("PAGE-01", "SVC-PAGE-01", "PAGE-07", "SVC-PAGE-03", "PAGE-12")
 @pytest.mark.parametrize("limit", [1, 2, COUNT - 1])
-def test_a_page_that_is_not_the_last_leads_to_the_next(tams: TamsClient, listing: Listing, limit: int) -> None:
+def test_a_page_links_to_the_next(tams: TamsClient, listing: Listing, limit: int) -> None:
     response = tams.request("GET", listing.url(limit=limit))
     assert len(listing.ids(response)) == limit
     assert "next" in response.links
@@ -52,7 +52,7 @@ def test_a_page_that_is_not_the_last_leads_to_the_next(tams: TamsClient, listing
 
 @pytest.mark.behaviour("PAGE-02", "SVC-PAGE-01")
 @pytest.mark.parametrize("limit", [COUNT, COUNT + 1, None])
-def test_the_last_page_leads_nowhere(tams: TamsClient, listing: Listing, limit: int | None) -> None:
+def test_the_last_page_has_no_next_link(tams: TamsClient, listing: Listing, limit: int | None) -> None:
     response = tams.request("GET", listing.url(limit=limit))
     assert len(listing.ids(response)) == COUNT
     assert "next" not in response.links
@@ -60,7 +60,7 @@ def test_the_last_page_leads_nowhere(tams: TamsClient, listing: Listing, limit: 
 
 
 @pytest.mark.behaviour("PAGE-02", "PAGE-10", "SVC-PAGE-01", "SVC-PAGE-04")
-def test_the_headers_of_each_page_of_a_walk(tams: TamsClient, kind: str, listing: Listing) -> None:
+def test_every_page_has_the_paging_headers(tams: TamsClient, kind: str, listing: Listing) -> None:
     walked = pages(tams, listing, limit=2)
     assert [len(listing.ids(page)) for page in walked] == [2, 2, 1]
     assert [page.headers["X-Paging-Limit"] for page in walked] == ["2", "2", "2"]
@@ -71,7 +71,7 @@ def test_the_headers_of_each_page_of_a_walk(tams: TamsClient, kind: str, listing
 
 @pytest.mark.behaviour("PAGE-11")
 @pytest.mark.parametrize(("asked", "shown"), [(None, "false"), (False, "false"), (True, "true")])
-def test_the_order_in_use_is_told_on_every_page(
+def test_every_page_states_its_order(
     tams: TamsClient, kind: str, listing: Listing, asked: bool | None, shown: str
 ) -> None:
     if kind not in COUNTED:
@@ -89,14 +89,14 @@ def test_a_limit_beyond_the_maximum_is_lowered(tams: TamsClient, listing: Listin
 
 
 @pytest.mark.behaviour("PAGE-08", "SVC-PAGE-03")
-def test_the_default_limit_is_told(tams: TamsClient, listing: Listing) -> None:
+def test_the_default_limit_is_stated(tams: TamsClient, listing: Listing) -> None:
     response = tams.request("GET", listing.url())
     assert len(listing.ids(response)) <= int(response.headers["X-Paging-Limit"])
 
 
 @pytest.mark.behaviour("PAGE-09", "SVC-PAGE-06", "FLOW-LIST-20")
 @pytest.mark.parametrize("limit", ["abc", "1.5", "", "1e2", "0x10", "1 0"])
-def test_a_limit_that_is_no_integer_is_refused(tams: TamsClient, kind: str, listing: Listing, limit: str) -> None:
+def test_a_limit_that_is_not_an_integer_is_rejected(tams: TamsClient, kind: str, listing: Listing, limit: str) -> None:
     status = tams.request("GET", listing.url(limit=limit)).status_code
     assert status == 400 or (kind not in REJECT_BAD_QUERIES and status == 200)
 
@@ -119,7 +119,7 @@ def test_head_has_the_paging_headers_of_get(tams: TamsClient, listing: Listing, 
 @pytest.mark.behaviour("PAGE-03", "PAGE-14", "SVC-PAGE-05", "SRC-LIST-09", "FLOW-LIST-20")
 @pytest.mark.parametrize("reverse", [None, True])
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])
-def test_a_walk_sees_every_item_once_in_the_order_of_the_whole(
+def test_pages_list_every_item_once_in_order(
     tams: TamsClient, kind: str, listing: Listing, limit: int, reverse: bool | None
 ) -> None:
     order = reverse if kind in COUNTED else None
@@ -140,7 +140,7 @@ def test_the_key_gives_the_same_page_as_the_link(tams: TamsClient, listing: List
 
 
 @pytest.mark.behaviour("PAGE-05", "SVC-PAGE-02")
-def test_the_link_keeps_what_was_asked(tams: TamsClient, kind: str, listing: Listing) -> None:
+def test_the_next_link_keeps_all_parameters(tams: TamsClient, kind: str, listing: Listing) -> None:
     order = True if kind in COUNTED else None
     url = listing.url(limit=2, reverse_order=order)
     link = tams.request("GET", url).links["next"]["url"]
@@ -150,7 +150,7 @@ def test_the_link_keeps_what_was_asked(tams: TamsClient, kind: str, listing: Lis
 
 
 @pytest.mark.behaviour("SVC-PAGE-07")
-def test_the_link_can_be_followed_as_it_is(tams: TamsClient, http: httpx.Client, listing: Listing) -> None:
+def test_the_next_link_can_be_followed_as_is(tams: TamsClient, http: httpx.Client, listing: Listing) -> None:
     response = tams.request("GET", listing.url(limit=2))
     url = urljoin(str(response.url), response.links["next"]["url"])
     assert url.startswith(str(http.base_url).rstrip("/"))
@@ -160,7 +160,7 @@ def test_the_link_can_be_followed_as_it_is(tams: TamsClient, http: httpx.Client,
 
 @pytest.mark.behaviour("PAGE-06", "SVC-PAGE-06", "A07")
 @pytest.mark.parametrize("page", ["no-such-key", "", "0", "-1", "é", "AAAA", "a b", "%00"])
-def test_a_page_that_was_never_given_out_is_refused(tams: TamsClient, kind: str, listing: Listing, page: str) -> None:
+def test_an_unknown_page_key_is_rejected(tams: TamsClient, kind: str, listing: Listing, page: str) -> None:
     status = tams.request("GET", listing.url(page=page)).status_code
     assert status == 400 or (kind not in REJECT_BAD_QUERIES and status == 200)
 
@@ -171,7 +171,7 @@ def test_a_page_that_was_never_given_out_is_refused(tams: TamsClient, kind: str,
 @pytest.mark.behaviour("PAGE-17", "SVC-PAGE-05")
 @pytest.mark.parametrize("kind_", KINDS)
 @pytest.mark.parametrize("limit", [1, 2])
-def test_items_that_come_between_two_pages_hide_and_repeat_no_other(tams: TamsClient, kind_: str, limit: int) -> None:
+def test_items_added_between_pages_hide_or_repeat_no_others(tams: TamsClient, kind_: str, limit: int) -> None:
     listing = KINDS[kind_](tams)
     untouched = {listing.add() for _ in range(4)}
     seen: list[str] = []
@@ -186,7 +186,7 @@ def test_items_that_come_between_two_pages_hide_and_repeat_no_other(tams: TamsCl
 @pytest.mark.behaviour("PAGE-17", "SVC-PAGE-05")
 @pytest.mark.parametrize("kind_", OPEN)
 @pytest.mark.parametrize("limit", [1, 2])
-def test_items_that_go_between_two_pages_hide_and_repeat_no_other(tams: TamsClient, kind_: str, limit: int) -> None:
+def test_items_removed_between_pages_hide_or_repeat_no_others(tams: TamsClient, kind_: str, limit: int) -> None:
     listing = KINDS[kind_](tams)
     everything = {listing.add() for _ in range(6)}
     assert listing.remove is not None

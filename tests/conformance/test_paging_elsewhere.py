@@ -27,7 +27,7 @@ def test_a_listing_without_items_is_an_empty_page(
 
 
 @pytest.mark.behaviour("PAGE-16")
-def test_no_profile_is_an_empty_page(tams: TamsClient) -> None:
+def test_a_listing_without_profiles_is_an_empty_page(tams: TamsClient) -> None:
     response = tams.get("/service/profiles", label=fresh_name())
     assert (response.status_code, response.json()) == (200, [])
     assert "next" not in response.links
@@ -63,9 +63,7 @@ def test_the_timerange_of_a_page_covers_its_segments(tams: TamsClient, limit: in
 @pytest.mark.behaviour("PAGE-10", "PAGE-11", "PAGE-08", "SVC-PAGE-03", "SVC-PAGE-04")
 @pytest.mark.parametrize(("reverse", "shown"), [(None, "false"), (False, "false"), (True, "true")])
 @pytest.mark.parametrize("path", STANDING)
-def test_a_page_tells_its_count_its_limit_and_its_order(
-    tams: TamsClient, path: str, reverse: bool | None, shown: str
-) -> None:
+def test_a_page_states_its_count_limit_and_order(tams: TamsClient, path: str, reverse: bool | None, shown: str) -> None:
     response = tams.get(path, reverse_order=reverse)
     assert response.status_code == 200
     assert response.headers["X-Paging-Count"] == str(len(response.json()))
@@ -74,7 +72,7 @@ def test_a_page_tells_its_count_its_limit_and_its_order(
 
 
 @pytest.mark.behaviour("PAGE-03", "PAGE-07", "SVC-PAGE-05")
-def test_a_walk_over_the_storage_backends_sees_each_once(tams: TamsClient) -> None:
+def test_pages_list_every_storage_backend_once(tams: TamsClient) -> None:
     whole = [backend["id"] for backend in tams.get("/service/storage-backends").json()]
     walked = list(tams.pages("/service/storage-backends", limit=1))
     assert [backend["id"] for page in walked for backend in page.json()] == whole
@@ -84,7 +82,7 @@ def test_a_walk_over_the_storage_backends_sees_each_once(tams: TamsClient) -> No
 @pytest.mark.behaviour("PAGE-09", "A09", "AMB-30")
 @pytest.mark.parametrize("limit", ["abc", "1.5"])
 @pytest.mark.parametrize("path", STANDING)
-def test_a_limit_that_is_no_integer_is_refused_or_ignored(tams: TamsClient, path: str, limit: str) -> None:
+def test_a_limit_that_is_not_an_integer_is_rejected_or_ignored(tams: TamsClient, path: str, limit: str) -> None:
     assert tams.get(path, limit=limit).status_code in (200, 400)
 
 
@@ -101,5 +99,5 @@ def test_delete_requests_are_sorted_by_date(tams: TamsClient, sort_by: str | Non
 
 @pytest.mark.behaviour("SORT-03", "SVC-SORT-01", "SVC-SORT-04", "A09", "AMB-30")
 @pytest.mark.parametrize("sort_by", ["updated", "status", ""])
-def test_delete_requests_are_sorted_by_nothing_else(tams: TamsClient, sort_by: str) -> None:
+def test_delete_requests_cannot_be_sorted_by_other_keys(tams: TamsClient, sort_by: str) -> None:
     assert tams.get("/flow-delete-requests", sort_by=sort_by).status_code in (200, 400)

@@ -36,7 +36,7 @@ def test_a_profile_of_each_format_is_created_and_read_back(tams: TamsClient, for
 
 
 @pytest.mark.behaviour("PROF-GET-01")
-def test_head_of_a_profile_answers_without_a_body(tams: TamsClient) -> None:
+def test_head_of_a_profile_has_no_body(tams: TamsClient) -> None:
     response = tams.head(path_of(make_profile(tams)))
     assert (response.status_code, response.content) == (200, b"")
 
@@ -44,7 +44,7 @@ def test_head_of_a_profile_answers_without_a_body(tams: TamsClient) -> None:
 @pytest.mark.behaviour("PROF-GET-01", "SVC-GEN-03")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("profile_id", [None, "nonsense", "00000000-0000-0000-0000-000000000000"])
-def test_a_profile_that_was_never_made_is_not_found(tams: TamsClient, method: str, profile_id: str | None) -> None:
+def test_an_unknown_profile_is_not_found(tams: TamsClient, method: str, profile_id: str | None) -> None:
     assert tams.request(method, f"/service/profiles/{profile_id or fresh()}").status_code == 404
 
 
@@ -81,14 +81,14 @@ def test_a_profile_is_not_created_twice(tams: TamsClient, label: str) -> None:
     ],
     ids=str,
 )
-def test_a_broken_profile_is_refused_and_not_stored(tams: TamsClient, path: str, value: Any) -> None:
+def test_an_invalid_profile_is_rejected_and_not_stored(tams: TamsClient, path: str, value: Any) -> None:
     document = profile()
     assert tams.post(path_of(document), changed(document, path, value)).status_code == 400
     assert tams.get(path_of(document)).status_code == 404
 
 
 @pytest.mark.behaviour("PROF-POST-05", "SVC-GEN-07")
-def test_the_service_says_when_a_profile_was_created(tams: TamsClient) -> None:
+def test_a_profile_states_when_it_was_created(tams: TamsClient) -> None:
     document = make_profile(tams, created="2001-02-03T04:05:06Z")
     created = tams.get(path_of(document)).json()["created"]
     assert not created.startswith("2001-02-03")
@@ -96,13 +96,13 @@ def test_the_service_says_when_a_profile_was_created(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("PROF-POST-06")
 @pytest.mark.parametrize("sent", [{}, {"created_by": "somebody-else"}], ids=["left-out", "given"])
-def test_a_profile_says_who_created_it(tams: TamsClient, sent: Json) -> None:
+def test_a_profile_names_its_creator(tams: TamsClient, sent: Json) -> None:
     assert tams.get(path_of(make_profile(tams, **sent))).json()["created_by"]
 
 
 @pytest.mark.behaviour("PROF-POST-07", "SVC-GEN-03")
 @pytest.mark.parametrize("profile_id", ["nonsense", "8f14e45f-ceea-767f-a8d4-dd1c3b1e0f00"])
-def test_a_profile_is_not_created_under_a_malformed_id(tams: TamsClient, profile_id: str) -> None:
+def test_a_profile_with_a_malformed_id_is_rejected(tams: TamsClient, profile_id: str) -> None:
     assert tams.post(f"/service/profiles/{profile_id}", profile()).status_code == 404
 
 
@@ -118,7 +118,7 @@ def test_nothing_changes_or_removes_a_profile(http: httpx.Client, tams: TamsClie
 
 
 @pytest.mark.behaviour("PROF-LIST-01", "PROF-LIST-02")
-def test_profiles_are_listed_by_their_label(tams: TamsClient, shelf: dict[str, Json]) -> None:
+def test_profiles_are_filtered_by_label(tams: TamsClient, shelf: dict[str, Json]) -> None:
     listed = tams.get("/service/profiles", label=shelf[VIDEO]["label"]).json()
     assert {item["id"] for item in listed} == {document["id"] for document in shelf.values()}
     assert all(item == tams.get(path_of(item)).json() for item in listed)
@@ -137,7 +137,7 @@ def test_profiles_are_listed_by_their_label(tams: TamsClient, shelf: dict[str, J
     ],
     ids=str,
 )
-def test_filters_of_profiles_must_all_hold(
+def test_profiles_must_match_every_filter(
     tams: TamsClient, shelf: dict[str, Json], query: dict[str, str], found: set[str]
 ) -> None:
     listed = tams.get("/service/profiles", label=shelf[VIDEO]["label"], **query).json()
@@ -147,14 +147,14 @@ def test_filters_of_profiles_must_all_hold(
 
 @pytest.mark.behaviour("PROF-LIST-02")
 @pytest.mark.parametrize("alter", [str.upper, lambda label: label[:-1], lambda label: label + " "])
-def test_only_the_whole_label_finds_a_profile(tams: TamsClient, alter: Any) -> None:
+def test_a_profile_is_found_only_by_its_whole_label(tams: TamsClient, alter: Any) -> None:
     label = fresh_name("profile")
     make_profile(tams, label=label)
     assert tams.get("/service/profiles", label=alter(label)).json() == []
 
 
 @pytest.mark.behaviour("PROF-LIST-02")
-def test_a_profile_without_a_label_is_found_by_no_label(tams: TamsClient) -> None:
+def test_a_profile_without_a_label_matches_no_label(tams: TamsClient) -> None:
     bare = make_profile(tams)
     pages = tams.pages("/service/profiles", label="")
     assert bare["id"] not in {item["id"] for page in pages for item in page.json()}
@@ -167,13 +167,13 @@ def test_a_profile_without_a_label_is_found_by_no_label(tams: TamsClient) -> Non
     [{"format": "video"}, {"format": ""}, {"codec": "h264"}, {"codec": "video/h264; a=b"}, {"limit": "many"}],
     ids=str,
 )
-def test_a_malformed_query_for_profiles_is_refused(tams: TamsClient, method: str, query: dict[str, str]) -> None:
+def test_a_malformed_query_for_profiles_is_rejected(tams: TamsClient, method: str, query: dict[str, str]) -> None:
     assert tams.request(method, "/service/profiles", params=query).status_code == 400
 
 
 @pytest.mark.behaviour("AMB-06", "PROF-HEAD-01")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_no_profile_is_of_the_multi_format(tams: TamsClient, shelf: dict[str, Json], method: str) -> None:
+def test_no_profile_has_the_multi_format(tams: TamsClient, shelf: dict[str, Json], method: str) -> None:
     response = tams.request(method, "/service/profiles", params={"format": MULTI, "label": shelf[VIDEO]["label"]})
     assert response.status_code in ((200,) if method == "GET" else (200, 400))
     assert response.content in (b"", b"[]", b"[]\n")
@@ -181,7 +181,7 @@ def test_no_profile_is_of_the_multi_format(tams: TamsClient, shelf: dict[str, Js
 
 @pytest.mark.behaviour("PROF-LIST-04", "PROF-LIST-05", "PAGE-03")
 @pytest.mark.parametrize("limit", [1, 3, 4, 100])
-def test_pages_of_profiles_give_each_once(tams: TamsClient, shelf: dict[str, Json], limit: int) -> None:
+def test_pages_list_every_profile_once(tams: TamsClient, shelf: dict[str, Json], limit: int) -> None:
     label = shelf[VIDEO]["label"]
     pages = list(tams.pages("/service/profiles", label=label, limit=limit))
     ids = [item["id"] for page in pages for item in page.json()]
@@ -193,7 +193,7 @@ def test_pages_of_profiles_give_each_once(tams: TamsClient, shelf: dict[str, Jso
 
 @pytest.mark.behaviour("PROF-LIST-04", "PROF-HEAD-01")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_page_of_profiles_names_the_next_one(tams: TamsClient, shelf: dict[str, Json], method: str) -> None:
+def test_a_page_of_profiles_links_to_the_next(tams: TamsClient, shelf: dict[str, Json], method: str) -> None:
     query = {"label": shelf[VIDEO]["label"], "limit": "3"}
     first = tams.request(method, "/service/profiles", params=query)
     assert first.status_code == 200

@@ -96,7 +96,7 @@ def test_a_read_only_flow_is_not_replaced(tams: TamsClient, locked: Json, read_o
 
 
 @pytest.mark.behaviour("RO-11", "FLOW-RO-04")
-def test_a_flow_is_changed_again_after_it_was_unlocked(tams: TamsClient, locked: Json) -> None:
+def test_a_flow_can_be_changed_again_after_unlocking(tams: TamsClient, locked: Json) -> None:
     assert tams.put(f"/flows/{locked['id']}/read_only", False).status_code == 204
     assert tams.put(f"/flows/{locked['id']}/label", "changed").status_code == 204
     assert read_flow(tams, locked["id"])["label"] == "changed"
@@ -105,13 +105,13 @@ def test_a_flow_is_changed_again_after_it_was_unlocked(tams: TamsClient, locked:
 @pytest.mark.behaviour("RO-12")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("path", READ)
-def test_a_read_only_flow_is_read(tams: TamsClient, locked: Json, method: str, path: str) -> None:
+def test_a_read_only_flow_can_be_read(tams: TamsClient, locked: Json, method: str, path: str) -> None:
     assert tams.request(method, f"/flows/{locked['id']}{path}").status_code == 200
 
 
 @pytest.mark.behaviour("RO-13")
 @pytest.mark.parametrize("path", ["label", "description", "tags/genre"])
-def test_the_source_of_a_read_only_flow_is_changed(tams: TamsClient, locked: Json, path: str) -> None:
+def test_the_source_of_a_read_only_flow_can_be_changed(tams: TamsClient, locked: Json, path: str) -> None:
     url = f"/sources/{locked['source_id']}/{path}"
     assert tams.put(url, "text").status_code == 204
     assert tams.get(url).json() == "text"
@@ -119,7 +119,7 @@ def test_the_source_of_a_read_only_flow_is_changed(tams: TamsClient, locked: Jso
 
 
 @pytest.mark.behaviour("RO-14", "FLOW-COLL-06")
-def test_a_read_only_flow_is_collected(tams: TamsClient, locked: Json) -> None:
+def test_a_read_only_flow_can_be_collected(tams: TamsClient, locked: Json) -> None:
     collector = tams.make_flow(flow(MULTI, flow_collection=[{"id": locked["id"]}]))
     assert read_flow(tams, locked["id"])["collected_by"] == [collector["id"]]
     assert tams.put(f"/flows/{collector['id']}/flow_collection", []).status_code == 204
@@ -127,7 +127,7 @@ def test_a_read_only_flow_is_collected(tams: TamsClient, locked: Json) -> None:
 
 
 @pytest.mark.behaviour("RO-15")
-def test_the_objects_of_a_read_only_flow_are_used_again(tams: TamsClient, locked: Json) -> None:
+def test_the_objects_of_a_read_only_flow_can_be_reused(tams: TamsClient, locked: Json) -> None:
     object_id = tams.segments(locked["id"])[0]["object_id"]
     other = tams.make_flow()
     segment = {"object_id": object_id, "timerange": "[0:0_1:0)"}
@@ -137,7 +137,7 @@ def test_the_objects_of_a_read_only_flow_are_used_again(tams: TamsClient, locked
 
 
 @pytest.mark.behaviour("RO-16", "A32")
-def test_the_objects_of_a_read_only_flow_gain_an_instance_or_are_left_as_they_are(
+def test_adding_an_instance_to_a_read_only_flows_object_succeeds_or_changes_nothing(
     tams: TamsClient, locked: Json
 ) -> None:
     object_id = tams.segments(locked["id"])[0]["object_id"]

@@ -14,7 +14,7 @@ def segments_at(tams: TamsClient, flow_id: str, *timeranges: str) -> list[Json]:
 
 
 @pytest.mark.behaviour("SEG-POST-55", "T18")
-def test_a_list_of_segments_is_registered_at_once(tams: TamsClient) -> None:
+def test_a_list_of_segments_is_registered_in_one_request(tams: TamsClient) -> None:
     flow = tams.make_flow()
     sent = segments_at(tams, flow["id"], "[10:0_20:0)", "[0:0_10:0)", "[20:0_30:0)")
     response = tams.post(f"/flows/{flow['id']}/segments", sent)
@@ -24,7 +24,7 @@ def test_a_list_of_segments_is_registered_at_once(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("SEG-POST-55")
-def test_a_list_of_one_is_a_list(tams: TamsClient) -> None:
+def test_a_list_of_one_segment_is_accepted(tams: TamsClient) -> None:
     flow = tams.make_flow()
     assert tams.post(f"/flows/{flow['id']}/segments", segments_at(tams, flow["id"], "[0:0_1:0)")).status_code == 201
     assert timeranges(tams, flow["id"]) == ["[0:0_1:0)"]
@@ -32,7 +32,7 @@ def test_a_list_of_one_is_a_list(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("SEG-POST-56", "SEG-POST-57", "SEG-POST-58", "SEG-POST-08")
 @pytest.mark.parametrize("position", [0, 1, 3])
-def test_what_fails_is_told_and_the_rest_is_kept(tams: TamsClient, position: int) -> None:
+def test_failures_are_reported_and_the_rest_is_registered(tams: TamsClient, position: int) -> None:
     flow = tams.make_flow()
     good = segments_at(tams, flow["id"], "[0:0_1:0)", "[1:0_2:0)", "[2:0_3:0)")
     bad = {"object_id": fresh_name("unknown"), "timerange": "[8:0_9:0)"}
@@ -62,7 +62,7 @@ def test_overlaps_within_a_request_keep_the_first(tams: TamsClient, second: str)
 
 @pytest.mark.behaviour("SEG-POST-60", "A45")
 @pytest.mark.parametrize("bad", [{"timerange": "[5:0_6:0)"}, {"object_id": "a"}, "text", None, {}], ids=str)
-def test_an_item_that_is_no_segment_spoils_the_request(tams: TamsClient, bad: object) -> None:
+def test_an_invalid_item_fails_the_whole_request(tams: TamsClient, bad: object) -> None:
     flow = tams.make_flow()
     good = segments_at(tams, flow["id"], "[0:0_1:0)")
     assert tams.post(f"/flows/{flow['id']}/segments", [*good, bad]).status_code == 400
@@ -70,7 +70,7 @@ def test_an_item_that_is_no_segment_spoils_the_request(tams: TamsClient, bad: ob
 
 
 @pytest.mark.behaviour("SEG-POST-61", "A46")
-def test_when_all_fail_nothing_is_kept(tams: TamsClient) -> None:
+def test_nothing_is_registered_if_every_item_fails(tams: TamsClient) -> None:
     flow = tams.make_flow()
     sent = [{"object_id": fresh_name("unknown"), "timerange": f"[{n}:0_{n + 1}:0)"} for n in range(3)]
     response = tams.post(f"/flows/{flow['id']}/segments", sent)
@@ -89,7 +89,7 @@ def test_an_empty_list_changes_nothing(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("SEG-POST-62")
-def test_a_single_segment_that_fails_is_refused_and_not_listed_as_failed(tams: TamsClient) -> None:
+def test_a_single_failing_segment_is_a_400_without_failed_segments(tams: TamsClient) -> None:
     flow = tams.make_flow()
     segment = {"object_id": fresh_name("unknown"), "timerange": "[0:0_1:0)"}
     assert tams.post(f"/flows/{flow['id']}/segments", segment).status_code == 400
@@ -112,7 +112,7 @@ def test_a_new_object_can_be_used_twice_in_one_request(tams: TamsClient) -> None
 
 
 @pytest.mark.behaviour("SEG-POST-64", "SEG-POST-57", "SEG-POST-31")
-def test_a_further_use_that_changes_a_new_object_fails_alone(tams: TamsClient) -> None:
+def test_a_conflicting_second_use_of_a_new_object_fails_alone(tams: TamsClient) -> None:
     flow = tams.make_flow()
     (object_id,) = tams.make_objects(flow["id"], 1)
     sent = [

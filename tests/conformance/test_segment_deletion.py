@@ -12,7 +12,9 @@ FOUR = ["[0:0_10:0)", "[10:0_20:0)", "[20:0_30:0)", "[30:0_40:0)"]
 
 @pytest.mark.behaviour("SEG-DEL-01", "SEG-DEL-19", "SEG-DEL-20", "DEL-01")
 @pytest.mark.parametrize("params", [{}, {"timerange": "_"}], ids=str)
-def test_without_a_timerange_all_segments_go_and_the_flow_stays(tams: TamsClient, params: dict[str, str]) -> None:
+def test_without_a_timerange_all_segments_are_deleted_and_the_flow_remains(
+    tams: TamsClient, params: dict[str, str]
+) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], FOUR)
     delete_segments(tams, flow["id"], **params)
@@ -52,7 +54,7 @@ def test_without_a_timerange_all_segments_go_and_the_flow_stays(tams: TamsClient
         ]
     ],
 )
-def test_segments_wholly_inside_the_timerange_go(
+def test_segments_wholly_inside_the_timerange_are_deleted(
     tams: TamsClient, segments: list[str], asked: str, left: list[str]
 ) -> None:
     flow = tams.make_flow()
@@ -66,7 +68,7 @@ def test_segments_wholly_inside_the_timerange_go(
     ("asked", "left"),
     [(None, ["[10:0_20:0)"]), ("[20:0_40:0)", ["[0:0_10:0)", "[10:0_20:0)"]), ("[10:0_20:0)", FOUR[:3])],
 )
-def test_an_object_is_taken_out_of_one_flow_only(tams: TamsClient, asked: str | None, left: list[str]) -> None:
+def test_deleting_by_object_affects_one_flow_only(tams: TamsClient, asked: str | None, left: list[str]) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
     tams.make_segments(flow["id"], ["[10:0_20:0)"])
     object_id = register_segment(tams, flow["id"], "[0:0_10:0)")
@@ -79,7 +81,7 @@ def test_an_object_is_taken_out_of_one_flow_only(tams: TamsClient, asked: str | 
 
 @pytest.mark.behaviour("SEG-DEL-09")
 @pytest.mark.parametrize("params", [{}, {"object_id": "nobody's"}, {"timerange": "[0:0_1:0)"}], ids=str)
-def test_deleting_nothing_is_no_error(tams: TamsClient, params: dict[str, str]) -> None:
+def test_deleting_nothing_succeeds(tams: TamsClient, params: dict[str, str]) -> None:
     flow = tams.make_flow()
     assert tams.delete(f"/flows/{flow['id']}/segments", **params).status_code == 204
 
@@ -117,7 +119,7 @@ def test_a_read_only_flow_keeps_its_segments(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("SEG-DEL-17", "FLOW-META-04", "FLOW-META-14")
-def test_deleting_moves_segments_updated_and_not_the_version_of_the_metadata(tams: TamsClient) -> None:
+def test_deleting_updates_segments_updated_and_keeps_the_metadata_version(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], FOUR)
     before = tams.get(f"/flows/{flow['id']}").json()
@@ -129,7 +131,7 @@ def test_deleting_moves_segments_updated_and_not_the_version_of_the_metadata(tam
 
 
 @pytest.mark.behaviour("SEG-DEL-18")
-def test_freed_time_can_be_written_again(tams: TamsClient) -> None:
+def test_a_deleted_timerange_can_be_registered_again(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], FOUR)
     delete_segments(tams, flow["id"], timerange="[10:0_30:0)")

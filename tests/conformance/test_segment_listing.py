@@ -8,7 +8,7 @@ from tests.conformance.kit.segments import normalised, post_segment, register_se
 
 
 @pytest.mark.behaviour("SEG-GET-01", "SORT-09", "SEG-POST-21")
-def test_segments_are_listed_in_order_of_time_whatever_the_order_of_arrival(tams: TamsClient) -> None:
+def test_segments_are_listed_by_time_whatever_the_order_of_registration(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[20:0_30:0)", "[-5:0_0:0)", "[10:0_20:0)", "[0:0_10:0)"])
     assert timeranges(tams, flow["id"]) == ["[-5:0_0:0)", "[0:0_10:0)", "[10:0_20:0)", "[20:0_30:0)"]
@@ -17,7 +17,7 @@ def test_segments_are_listed_in_order_of_time_whatever_the_order_of_arrival(tams
 @pytest.mark.behaviour("SEG-GET-02", "SEG-GET-03", "A34", "PAGE-16")
 @pytest.mark.parametrize("known", [True, False], ids=["flow without segments", "unknown flow"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_no_segments_is_an_empty_list_and_not_an_error(tams: TamsClient, method: str, known: bool) -> None:
+def test_a_flow_without_segments_has_an_empty_listing(tams: TamsClient, method: str, known: bool) -> None:
     flow_id = tams.make_flow()["id"] if known else fresh()
     response = tams.request(method, f"/flows/{flow_id}/segments")
     assert response.status_code == 200
@@ -75,7 +75,7 @@ def test_a_malformed_flow_id_is_not_found(tams: TamsClient, method: str, flow_id
         ]
     ],
 )
-def test_a_segment_is_found_whole_by_every_timerange_that_meets_it(
+def test_a_segment_is_found_whole_by_every_overlapping_timerange(
     tams: TamsClient, segment: str, asked: str, hit: bool
 ) -> None:
     flow = tams.make_flow()
@@ -93,7 +93,7 @@ def test_a_segment_is_found_whole_by_every_timerange_that_meets_it(
         ("[25:0]", ["[20:0_30:0)"]),
     ],
 )
-def test_a_timerange_finds_all_that_it_meets_and_nothing_in_gaps(
+def test_a_timerange_finds_all_overlapping_segments_and_nothing_in_gaps(
     tams: TamsClient, asked: str, found: list[str]
 ) -> None:
     flow = tams.make_flow()
@@ -106,13 +106,13 @@ def test_a_timerange_finds_all_that_it_meets_and_nothing_in_gaps(
 @pytest.mark.parametrize(
     "text", ["yesterday", "[0:0 _ 1:0)", "[0:0_1:0_2:0)", "[0:1000000000]", "[00:0]", "[0:007]", "+1:0", "[0.5_1:0)"]
 )
-def test_a_malformed_timerange_is_refused(tams: TamsClient, method: str, text: str) -> None:
+def test_a_malformed_timerange_is_rejected(tams: TamsClient, method: str, text: str) -> None:
     flow = tams.make_flow()
     assert tams.request(method, f"/flows/{flow['id']}/segments", params={"timerange": text}).status_code == 400
 
 
 @pytest.mark.behaviour("TR-16")
-def test_raw_brackets_in_the_query_are_understood(tams: TamsClient) -> None:
+def test_unencoded_brackets_in_the_query_are_accepted(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[0:0_10:0)", "[10:0_20:0)"])
     response = tams.request("GET", f"/flows/{flow['id']}/segments?timerange=[0:0_10:0)")
@@ -120,7 +120,7 @@ def test_raw_brackets_in_the_query_are_understood(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("SEG-GET-05", "SEG-GET-06", "SEG-GET-16", "SEG-POST-36")
-def test_an_object_placed_twice_is_found_at_both_places(tams: TamsClient) -> None:
+def test_an_object_used_twice_is_found_at_both_timeranges(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[10:0_20:0)"])
     object_id = register_segment(tams, flow["id"], "[0:0_10:0)")
@@ -155,7 +155,7 @@ def test_reverse_order_gives_the_newest_first(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("SORT-10", "SEG-POST-20", "SVC-SORT-05")
-def test_the_marks_of_bounds_count_in_the_order(tams: TamsClient) -> None:
+def test_inclusivity_of_bounds_affects_the_order(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[2:0]", "[1:0_2:0)"])
     assert timeranges(tams, flow["id"]) == ["[1:0_2:0)", "[2:0]"]
@@ -164,7 +164,7 @@ def test_the_marks_of_bounds_count_in_the_order(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("SEG-GET-18", "SEG-GET-44", "PAGE-01", "PAGE-03", "PAGE-05", "PAGE-10", "PAGE-13", "A08")
 @pytest.mark.parametrize("reverse", [False, True], ids=["forwards", "backwards"])
-def test_pages_cover_the_whole_query_once_and_say_which_time_they_cover(tams: TamsClient, reverse: bool) -> None:
+def test_pages_cover_the_query_once_and_state_their_timerange(tams: TamsClient, reverse: bool) -> None:
     flow = tams.make_flow()
     placed = [f"[{n}:0_{n + 1}:0)" for n in range(9)]
     tams.make_segments(flow["id"], placed)
@@ -199,7 +199,7 @@ def test_head_has_the_headers_of_get(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("PAGE-17", "SVC-PAGE-05")
-def test_pages_lose_and_repeat_nothing_while_segments_come_and_go(tams: TamsClient) -> None:
+def test_pages_lose_and_repeat_nothing_while_segments_change(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(10, 16)])
     first = tams.get(f"/flows/{flow['id']}/segments", limit=3)
@@ -211,7 +211,7 @@ def test_pages_lose_and_repeat_nothing_while_segments_come_and_go(tams: TamsClie
 
 @pytest.mark.behaviour("SEG-GET-38", "A36")
 @pytest.mark.parametrize("asked", [None, False, True])
-def test_the_object_timerange_is_shown_when_asked_for(tams: TamsClient, asked: bool | None) -> None:
+def test_the_object_timerange_is_shown_on_request(tams: TamsClient, asked: bool | None) -> None:
     flow = tams.make_flow()
     register_segment(tams, flow["id"], "[10:0_12:0)", ts_offset="10:0", object_timerange="[0:0_5:0)")
     register_segment(tams, flow["id"], "[20:0_22:0)")
@@ -223,7 +223,7 @@ def test_the_object_timerange_is_shown_when_asked_for(tams: TamsClient, asked: b
 
 
 @pytest.mark.behaviour("SEG-GET-41", "SEG-POST-38")
-def test_what_was_said_of_a_segment_comes_back(tams: TamsClient) -> None:
+def test_the_members_of_a_segment_read_back(tams: TamsClient) -> None:
     flow = tams.make_flow()
     said = {
         "ts_offset": "-7:500000000",
@@ -238,7 +238,7 @@ def test_what_was_said_of_a_segment_comes_back(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("SEG-GET-42")
-def test_an_offset_that_was_not_given_reads_as_none(tams: TamsClient) -> None:
+def test_an_omitted_ts_offset_reads_as_zero_or_absent(tams: TamsClient) -> None:
     flow = tams.make_flow()
     register_segment(tams, flow["id"])
     assert tams.segments(flow["id"])[0].get("ts_offset", "0:0") == "0:0"
@@ -257,7 +257,7 @@ def test_an_offset_that_was_not_given_reads_as_none(tams: TamsClient) -> None:
     ],
     ids=str,
 )
-def test_a_query_that_makes_no_sense_is_refused(tams: TamsClient, method: str, query: dict[str, str]) -> None:
+def test_an_invalid_query_is_rejected(tams: TamsClient, method: str, query: dict[str, str]) -> None:
     flow = tams.make_flow()
     register_segment(tams, flow["id"])
     assert tams.request(method, f"/flows/{flow['id']}/segments", params=query).status_code == 400
@@ -265,7 +265,7 @@ def test_a_query_that_makes_no_sense_is_refused(tams: TamsClient, method: str, q
 
 @pytest.mark.behaviour("TR-17", "TR-06")
 @pytest.mark.parametrize("sent", ["[5:0]", "[0:0_10:0)", "[0:0_10:0]", "[-3:5_-1:999999999)"])
-def test_timeranges_come_back_in_normal_form(tams: TamsClient, sent: str) -> None:
+def test_timeranges_are_returned_in_normal_form(tams: TamsClient, sent: str) -> None:
     flow = tams.make_flow()
     response = post_segment(tams, flow["id"], tams.make_objects(flow["id"], 1)[0], sent)
     assert response.status_code == 201, response.text

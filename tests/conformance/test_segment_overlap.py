@@ -23,7 +23,7 @@ TAKEN = "[10:0_20:0)"
         ]
     ],
 )
-def test_segments_that_only_touch_both_stand(tams: TamsClient, first: str, second: str) -> None:
+def test_adjacent_segments_are_both_accepted(tams: TamsClient, first: str, second: str) -> None:
     flow = tams.make_flow()
     register_segment(tams, flow["id"], first)
     register_segment(tams, flow["id"], second)
@@ -48,7 +48,7 @@ def test_segments_that_only_touch_both_stand(tams: TamsClient, first: str, secon
         "[10:0_30:0)",
     ],
 )
-def test_a_refused_overlap_leaves_no_trace(tams: TamsClient, wanted: str, bulk: bool) -> None:
+def test_a_rejected_overlap_leaves_no_trace(tams: TamsClient, wanted: str, bulk: bool) -> None:
     """A service may refuse overlaps. One that does not must show both."""
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[0:0_5:0)", TAKEN, "[30:0_40:0)"] if wanted != "[0:0_30:0)" else [TAKEN])
@@ -75,7 +75,7 @@ def test_the_same_segment_twice_is_listed_once(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("SEG-POST-23")
-def test_another_flow_may_have_the_same_times(tams: TamsClient) -> None:
+def test_another_flow_may_use_the_same_timerange(tams: TamsClient) -> None:
     one, other = tams.make_flow(), tams.make_flow()
     object_id = register_segment(tams, one["id"], TAKEN)
     register_segment(tams, other["id"], TAKEN)
@@ -85,7 +85,7 @@ def test_another_flow_may_have_the_same_times(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("SEG-POST-21")
 @pytest.mark.parametrize("gap", ["[5:0_10:0)", "[6:0_7:0)", "[5:0]", "[20:0_30:0)"])
-def test_a_gap_is_filled_later(tams: TamsClient, gap: str) -> None:
+def test_a_gap_can_be_filled_later(tams: TamsClient, gap: str) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[30:0_40:0)", "[0:0_5:0)", TAKEN])
     register_segment(tams, flow["id"], gap)
@@ -93,7 +93,7 @@ def test_a_gap_is_filled_later(tams: TamsClient, gap: str) -> None:
 
 
 @pytest.mark.behaviour("SEG-POST-25", "SEG-DEL-18")
-def test_a_corrected_segment_takes_the_place_of_a_deleted_one(tams: TamsClient) -> None:
+def test_a_corrected_segment_can_replace_a_deleted_one(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[0:0_10:0)"])
     object_id = register_segment(tams, flow["id"], TAKEN)

@@ -50,7 +50,7 @@ def test_an_uploaded_object_is_registered_and_listed(tams: TamsClient, format_: 
     ],
     ids=str,
 )
-def test_a_segment_that_is_not_one_is_refused(tams: TamsClient, changed: Json) -> None:
+def test_an_invalid_segment_is_rejected(tams: TamsClient, changed: Json) -> None:
     flow = tams.make_flow()
     whole = {"object_id": tams.make_objects(flow["id"], 1)[0], "timerange": "[0:0_10:0)", **changed}
     segment = {name: value for name, value in whole.items() if value is not None}
@@ -60,7 +60,7 @@ def test_a_segment_that_is_not_one_is_refused(tams: TamsClient, changed: Json) -
 
 @pytest.mark.behaviour("SEG-POST-02", "GEN-03", "GEN-04")
 @pytest.mark.parametrize("content", [b"", b"{", b"7", b'"text"', b"null"])
-def test_a_body_that_is_no_segment_is_refused(tams: TamsClient, content: bytes) -> None:
+def test_a_body_that_is_not_a_segment_is_rejected(tams: TamsClient, content: bytes) -> None:
     flow = tams.make_flow()
     headers = {"Content-Type": "application/json"}
     response = tams.request("POST", f"/flows/{flow['id']}/segments", content=content, headers=headers)
@@ -70,7 +70,7 @@ def test_a_body_that_is_no_segment_is_refused(tams: TamsClient, content: bytes) 
 @pytest.mark.behaviour("SEG-POST-03", "SEG-POST-63", "GEN-01")
 @pytest.mark.parametrize("bulk", [False, True], ids=["single", "bulk"])
 @pytest.mark.parametrize("flow_id", [None, "not-a-uuid"], ids=["unknown", "malformed"])
-def test_an_unknown_flow_takes_no_segments(tams: TamsClient, flow_id: str | None, bulk: bool) -> None:
+def test_segments_of_an_unknown_flow_are_rejected(tams: TamsClient, flow_id: str | None, bulk: bool) -> None:
     segment = {"object_id": tams.make_objects(tams.make_flow()["id"], 1)[0], "timerange": "[0:0_10:0)"}
     response = tams.post(f"/flows/{flow_id or fresh()}/segments", [segment] if bulk else segment)
     assert response.status_code == 404
@@ -78,7 +78,7 @@ def test_an_unknown_flow_takes_no_segments(tams: TamsClient, flow_id: str | None
 
 @pytest.mark.behaviour("SEG-POST-04", "SEG-POST-63", "RO-08")
 @pytest.mark.parametrize("bulk", [False, True], ids=["single", "bulk"])
-def test_a_read_only_flow_takes_no_segments(tams: TamsClient, bulk: bool) -> None:
+def test_segments_of_a_read_only_flow_are_rejected(tams: TamsClient, bulk: bool) -> None:
     flow = tams.make_flow()
     segment = {"object_id": tams.make_objects(flow["id"], 1)[0], "timerange": "[0:0_10:0)"}
     tams.put(f"/flows/{flow['id']}/read_only", True)
@@ -88,7 +88,7 @@ def test_a_read_only_flow_takes_no_segments(tams: TamsClient, bulk: bool) -> Non
 
 @pytest.mark.behaviour("SEG-POST-05", "SEG-POST-63", "STO-15")
 @pytest.mark.parametrize("bulk", [False, True], ids=["single", "bulk"])
-def test_a_flow_without_container_takes_no_segments(tams: TamsClient, bulk: bool) -> None:
+def test_segments_of_a_flow_without_container_are_rejected(tams: TamsClient, bulk: bool) -> None:
     owner = tams.make_flow()
     object_id = register_segment(tams, owner["id"])
     flow = tams.make_flow(format_=MULTI)
@@ -97,7 +97,7 @@ def test_a_flow_without_container_takes_no_segments(tams: TamsClient, bulk: bool
 
 
 @pytest.mark.behaviour("SEG-POST-06", "SEG-POST-07")
-def test_the_flow_of_the_allocation_uses_an_object_first_and_any_flow_after_it(tams: TamsClient) -> None:
+def test_an_object_is_first_used_by_the_flow_it_was_allocated_for(tams: TamsClient) -> None:
     owner, other = tams.make_flow(), tams.make_flow()
     (object_id,) = tams.make_objects(owner["id"], 1)
     assert post_segment(tams, other["id"], object_id, "[0:0_10:0)").status_code == 400
@@ -108,13 +108,13 @@ def test_the_flow_of_the_allocation_uses_an_object_first_and_any_flow_after_it(t
 
 @pytest.mark.behaviour("SEG-POST-08")
 @pytest.mark.parametrize("more", [{}, {"get_urls": []}], ids=["no get_urls", "empty get_urls"])
-def test_an_object_that_nobody_knows_is_refused(tams: TamsClient, more: Json) -> None:
+def test_an_unknown_object_is_rejected(tams: TamsClient, more: Json) -> None:
     flow = tams.make_flow()
     assert post_segment(tams, flow["id"], fresh_name("unknown"), "[0:0_10:0)", **more).status_code == 400
 
 
 @pytest.mark.behaviour("SEG-POST-09", "SEG-POST-42", "SEG-GET-24")
-def test_an_object_from_outside_has_the_urls_of_the_client(tams: TamsClient) -> None:
+def test_an_external_object_has_the_urls_of_the_client(tams: TamsClient) -> None:
     flow = tams.make_flow()
     segment = register_external(tams, flow["id"])
     (found,) = get_urls(tams, "segment", flow["id"], segment["object_id"], verbose_storage=True)
@@ -135,7 +135,7 @@ def test_an_object_from_outside_has_the_urls_of_the_client(tams: TamsClient) -> 
         "[9007199254:740993_9007199255:1)",
     ],
 )
-def test_timeranges_of_all_kinds_of_media_are_taken(tams: TamsClient, timerange: str) -> None:
+def test_timeranges_of_all_kinds_of_media_are_accepted(tams: TamsClient, timerange: str) -> None:
     flow = tams.make_flow(format_=DATA)
     register_segment(tams, flow["id"], timerange)
     assert [normalised(each) for each in timeranges(tams, flow["id"])] == [normalised(timerange)]
@@ -155,7 +155,7 @@ def test_timeranges_of_all_kinds_of_media_are_taken(tams: TamsClient, timerange:
     ],
     ids=str,
 )
-def test_an_object_has_the_timerange_that_its_first_segment_tells(
+def test_an_object_gets_its_timerange_from_its_first_segment(
     tams: TamsClient, more: dict[str, Any], shown: str
 ) -> None:
     flow = tams.make_flow()
@@ -176,7 +176,7 @@ def test_an_object_has_the_timerange_that_its_first_segment_tells(
     ],
     ids=str,
 )
-def test_a_registered_object_is_used_again_as_it_is(tams: TamsClient, more: dict[str, Any]) -> None:
+def test_a_registered_object_can_be_reused_unchanged(tams: TamsClient, more: dict[str, Any]) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
     object_id = register_segment(tams, flow["id"], key_frame_count=3)
     register_segment(tams, other["id"], more.pop("timerange", "[0:0_10:0)"), object_id=object_id, **more)
@@ -191,7 +191,7 @@ def test_a_registered_object_is_used_again_as_it_is(tams: TamsClient, more: dict
     [{"key_frame_count": 4}, {"key_frame_count": 0}, {"object_timerange": "[0:0_11:0)"}],
     ids=str,
 )
-def test_what_an_object_is_does_not_change_with_its_further_use(tams: TamsClient, changed: dict[str, Any]) -> None:
+def test_reusing_an_object_cannot_change_its_properties(tams: TamsClient, changed: dict[str, Any]) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
     object_id = register_segment(tams, flow["id"], key_frame_count=3)
     before = read_object(tams, object_id)
@@ -202,7 +202,7 @@ def test_what_an_object_is_does_not_change_with_its_further_use(tams: TamsClient
 
 
 @pytest.mark.behaviour("SEG-POST-42", "SEG-POST-43")
-def test_urls_of_the_client_stand_beside_those_of_the_service(tams: TamsClient) -> None:
+def test_urls_of_the_client_are_listed_beside_those_of_the_service(tams: TamsClient) -> None:
     home = default_backend(tams)
     flow = tams.make_flow()
     label = fresh_name("copy")
@@ -216,7 +216,7 @@ def test_urls_of_the_client_stand_beside_those_of_the_service(tams: TamsClient) 
 
 
 @pytest.mark.behaviour("SEG-POST-40", "SB-USE-04")
-def test_the_label_of_a_backend_cannot_be_taken(tams: TamsClient) -> None:
+def test_the_label_of_a_backend_cannot_be_used(tams: TamsClient) -> None:
     home = default_backend(tams)
     if "label" not in home:
         not_implemented("a label on the default storage backend")
@@ -237,7 +237,7 @@ def test_two_urls_cannot_have_one_label(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-META-04", "A67")
-def test_registering_moves_segments_updated_and_not_the_version_of_the_metadata(tams: TamsClient) -> None:
+def test_registering_updates_segments_updated_and_keeps_the_metadata_version(tams: TamsClient) -> None:
     flow = tams.make_flow()
     before = tams.get(f"/flows/{flow['id']}").json()
     register_segment(tams, flow["id"])

@@ -24,7 +24,7 @@ def service(tams: TamsClient) -> Json:
 
 
 @pytest.mark.behaviour("ROOT-01")
-def test_the_root_names_the_top_level_paths(tams: TamsClient) -> None:
+def test_the_root_lists_the_top_level_paths(tams: TamsClient) -> None:
     names = tams.get("/").json()
     assert all(isinstance(name, str) for name in names)
     listed = [name.strip("/") for name in names]
@@ -33,7 +33,7 @@ def test_the_root_names_the_top_level_paths(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("ROOT-01")
-def test_whatever_the_root_names_is_there(tams: TamsClient) -> None:
+def test_every_path_that_the_root_lists_exists(tams: TamsClient) -> None:
     # 403: the list of deletions may be for administrators only (SCOPE-07).
     statuses = {name: tams.get(f"/{path_segment(name.strip('/'))}").status_code for name in tams.get("/").json()}
     assert set(statuses.values()) <= {200, 403}, statuses
@@ -47,7 +47,7 @@ def test_head_of_the_root_has_no_body(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("SVC-GET-01")
 @pytest.mark.parametrize("member", ["type", "api_version", "min_object_timeout"])
-def test_the_service_says_what_it_must(service: Json, member: str) -> None:
+def test_the_service_has_its_required_members(service: Json, member: str) -> None:
     assert isinstance(service[member], str)
 
 
@@ -71,19 +71,17 @@ def test_the_api_version_is_one_that_an_8_2_client_can_use(service: Json) -> Non
 
 
 @pytest.mark.behaviour("SVC-GET-04", "VER-01")
-def test_the_version_of_the_software_is_a_text_or_withheld(service: Json) -> None:
+def test_the_software_version_is_a_string_or_absent(service: Json) -> None:
     assert isinstance(service.get("service_version", ""), str)
 
 
 @pytest.mark.behaviour("SVC-GET-05", "TMO-06")
-def test_unregistered_objects_are_kept_for_five_minutes_at_least(service: Json) -> None:
+def test_min_object_timeout_is_at_least_five_minutes(service: Json) -> None:
     assert parse_timestamp(service["min_object_timeout"]) >= LEAST_OBJECT_TIMEOUT
 
 
 @pytest.mark.behaviour("SVC-GET-06", "TMO-06", "AMB-02")
-def test_presigned_urls_live_as_long_as_an_upload_may_take_and_no_longer_than_its_object(
-    tams: TamsClient, service: Json
-) -> None:
+def test_min_presigned_url_timeout_fits_uploads_and_object_timeout(tams: TamsClient, service: Json) -> None:
     [media_object] = tams.allocate(tams.make_flow()["id"])
     if "min_presigned_url_timeout" not in service:
         assert not media_object["put_url"].get("presigned")
@@ -93,26 +91,26 @@ def test_presigned_urls_live_as_long_as_an_upload_may_take_and_no_longer_than_it
 
 
 @pytest.mark.behaviour("SVC-GET-07")
-def test_event_mechanisms_have_names_of_their_own(service: Json) -> None:
+def test_event_mechanisms_have_unique_names(service: Json) -> None:
     names = [mechanism["name"] for mechanism in service.get("event_stream_mechanisms", [])]
     assert all(names)
     assert len(names) == len(set(names))
 
 
 @pytest.mark.behaviour("SVC-GET-10")
-def test_the_media_store_of_older_versions_is_gone(service: Json) -> None:
+def test_the_media_store_member_of_older_versions_is_absent(service: Json) -> None:
     assert "media_store" not in service
 
 
 @pytest.mark.behaviour("SVC-GET-08", "SVC-GET-09", "HOOK-LIST-07", "HOOK-LIST-01")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_webhooks_are_listed_where_the_service_says_that_it_has_them(tams: TamsClient, method: str) -> None:
+def test_webhooks_are_listed_if_the_service_offers_them(tams: TamsClient, method: str) -> None:
     expected = 200 if offers_webhooks(tams) else 404
     assert tams.request(method, "/service/webhooks").status_code == expected
 
 
 @pytest.mark.behaviour("SVC-GET-08", "HOOK-POST-12")
-def test_no_webhook_is_made_where_there_are_none(tams: TamsClient) -> None:
+def test_registering_a_webhook_fails_if_the_service_offers_none(tams: TamsClient) -> None:
     if offers_webhooks(tams):
         pytest.skip("this server offers webhooks")
     assert tams.post("/service/webhooks", HOOK).status_code == 404
@@ -121,14 +119,14 @@ def test_no_webhook_is_made_where_there_are_none(tams: TamsClient) -> None:
 @pytest.mark.behaviour("SVC-GET-08", "HOOK-GET-01", "HOOK-PUT-05", "HOOK-DEL-02", "SVC-GEN-03")
 @pytest.mark.parametrize("webhook_id", [None, "nonsense"], ids=["unknown", "malformed"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-def test_a_webhook_that_was_never_made_is_not_found(tams: TamsClient, method: str, webhook_id: str | None) -> None:
+def test_an_unknown_webhook_is_not_found(tams: TamsClient, method: str, webhook_id: str | None) -> None:
     id_ = webhook_id or fresh()
     body = {**HOOK, "id": id_, "status": "disabled"} if method == "PUT" else None
     assert tams.request(method, f"/service/webhooks/{id_}", json=body).status_code == 404
 
 
 @pytest.mark.behaviour("SVC-POST-01")
-def test_the_service_is_renamed_and_nothing_else_changes(tams: TamsClient) -> None:
+def test_renaming_the_service_changes_nothing_else(tams: TamsClient) -> None:
     new = {"name": fresh_name("name"), "description": fresh_name("description")}
     with exclusive_service_access(tams):
         before = read_service(tams)
@@ -138,7 +136,7 @@ def test_the_service_is_renamed_and_nothing_else_changes(tams: TamsClient) -> No
 
 @pytest.mark.behaviour("SVC-POST-02", "AMB-01")
 @pytest.mark.parametrize("given", [("name",), ("description",), ()], ids=["name", "description", "nothing"])
-def test_what_is_left_out_keeps_its_value(tams: TamsClient, given: tuple[str, ...]) -> None:
+def test_omitted_members_keep_their_values(tams: TamsClient, given: tuple[str, ...]) -> None:
     with exclusive_service_access(tams):
         tams.post("/service", {"name": "A name", "description": "A description"})
         before = read_service(tams)
@@ -149,7 +147,7 @@ def test_what_is_left_out_keeps_its_value(tams: TamsClient, given: tuple[str, ..
 
 @pytest.mark.behaviour("SVC-POST-01", "AMB-01")
 @pytest.mark.parametrize("member", ["name", "description"])
-def test_an_empty_text_clears_what_was_there(tams: TamsClient, member: str) -> None:
+def test_an_empty_string_clears_a_member(tams: TamsClient, member: str) -> None:
     with exclusive_service_access(tams):
         tams.post("/service", {member: fresh_name()})
         assert tams.post("/service", {member: ""}).status_code == 200
@@ -158,7 +156,7 @@ def test_an_empty_text_clears_what_was_there(tams: TamsClient, member: str) -> N
 
 @pytest.mark.behaviour("SVC-POST-01")
 @pytest.mark.parametrize("text", ["Ünï ☃ \U0001f3ac", 'a "quoted" \\ name', "two\nlines", "x" * 5000])
-def test_any_text_may_be_a_name(tams: TamsClient, text: str) -> None:
+def test_any_string_may_be_a_name(tams: TamsClient, text: str) -> None:
     with exclusive_service_access(tams):
         assert tams.post("/service", {"name": text}).status_code == 200
         assert read_service(tams)["name"] == text
@@ -170,7 +168,7 @@ def test_any_text_may_be_a_name(tams: TamsClient, text: str) -> None:
     [{"name": 5}, {"description": ["text"]}, {"name": None}, {"name": "New", "description": {}}, ["name"], "name", 5],
     ids=str,
 )
-def test_a_name_is_a_text_or_the_service_keeps_its_own(tams: TamsClient, body: Any) -> None:
+def test_a_name_that_is_not_a_string_is_rejected_or_ignored(tams: TamsClient, body: Any) -> None:
     with exclusive_service_access(tams):
         before = read_service(tams)
         assert tams.post("/service", body).status_code == 400
@@ -191,7 +189,7 @@ def test_a_name_is_a_text_or_the_service_keeps_its_own(tams: TamsClient, body: A
     ],
     ids=lambda fixed: next(iter(fixed)),
 )
-def test_nothing_else_of_the_service_can_be_set(tams: TamsClient, fixed: Json) -> None:
+def test_no_other_member_of_the_service_can_be_set(tams: TamsClient, fixed: Json) -> None:
     with exclusive_service_access(tams):
         before = read_service(tams)
         response = tams.post("/service", {"name": "Renamed", **fixed})

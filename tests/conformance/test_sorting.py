@@ -71,7 +71,7 @@ def dates(items: list[Json], name: str) -> list[datetime]:
 )
 @pytest.mark.parametrize("reverse", [None, False, True])
 @pytest.mark.parametrize("sort_by", [None, "created", "changed"])
-def test_the_newest_comes_first_unless_reversed(
+def test_items_are_sorted_newest_first_unless_reversed(
     tams: TamsClient, shelf: Shelf, sort_by: str | None, reverse: bool | None
 ) -> None:
     name = CHANGED_LATER[shelf.kind] if sort_by == "changed" else sort_by
@@ -80,13 +80,13 @@ def test_the_newest_comes_first_unless_reversed(
 
 
 @pytest.mark.behaviour("SORT-01", "SORT-02", "SORT-04", "SRC-LIST-01")
-def test_created_is_what_sorts_unless_another_is_named(tams: TamsClient, shelf: Shelf) -> None:
+def test_items_are_sorted_by_created_by_default(tams: TamsClient, shelf: Shelf) -> None:
     assert shelf.read(tams) == shelf.read(tams, sort_by="created")
     assert shelf.read(tams) == shelf.read(tams, reverse_order=True)[::-1]
 
 
 @pytest.mark.behaviour("SORT-01", "SORT-02", "SVC-SORT-02")
-def test_what_changed_last_comes_first_by_date_of_change(tams: TamsClient, shelf: Shelf) -> None:
+def test_sorting_by_update_time_puts_the_last_changed_first(tams: TamsClient, shelf: Shelf) -> None:
     name = CHANGED_LATER[shelf.kind]
     changed = tams.get(f"/{shelf.kind}/{shelf.ids[1]}").json()[name]
     assert shelf.read(tams, sort_by=name)[0][name] == changed
@@ -108,7 +108,7 @@ def test_labels_are_sorted_from_a_to_z_and_items_without_one_follow_by_id(
 
 
 @pytest.mark.behaviour("SORT-05", "SORT-06", "SORT-08", "SVC-SORT-02", "SVC-SORT-03")
-def test_reversed_labels_run_from_z_to_a_after_the_items_without_one(tams: TamsClient, shelf: Shelf) -> None:
+def test_reversed_labels_are_sorted_from_z_to_a_after_items_without_one(tams: TamsClient, shelf: Shelf) -> None:
     found = shelf.read(tams, sort_by="label", reverse_order=True)
     assert [item.get("label") for item in found] == [None, None, "z", "m", "m", "c", "b", "a"]
     assert found == shelf.read(tams, sort_by="label")[::-1]
@@ -121,7 +121,7 @@ def test_reversed_labels_run_from_z_to_a_after_the_items_without_one(tams: TamsC
 @pytest.mark.parametrize("reverse", [None, True])
 @pytest.mark.parametrize("sort_by", ["created", "changed", "label"])
 @pytest.mark.parametrize("limit", [1, 3])
-def test_the_order_holds_across_pages(
+def test_the_order_is_the_same_across_pages(
     tams: TamsClient, shelf: Shelf, sort_by: str, reverse: bool | None, limit: int
 ) -> None:
     name = CHANGED_LATER[shelf.kind] if sort_by == "changed" else sort_by
@@ -148,7 +148,7 @@ def test_the_order_holds_across_pages(
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_nothing_else_can_be_sorted_by(tams: TamsClient, method: str, path: str, sort_by: str) -> None:
+def test_unknown_sort_keys_are_rejected(tams: TamsClient, method: str, path: str, sort_by: str) -> None:
     assert tams.request(method, path, params={"sort_by": sort_by}).status_code == 400
 
 
@@ -179,8 +179,6 @@ def test_segments_are_sorted_by_time_whatever_the_order_of_their_registration(
     ],
 )
 @pytest.mark.parametrize("reverse", [False, True])
-def test_segments_that_touch_are_sorted_by_what_they_include(
-    tams: TamsClient, ordered: list[str], reverse: bool
-) -> None:
+def test_adjacent_segments_are_sorted_by_inclusivity(tams: TamsClient, ordered: list[str], reverse: bool) -> None:
     id_ = make_timeline(tams, segments=sorted(ordered))["id"]
     assert timeranges(tams, id_, reverse_order=reverse) == (ordered[::-1] if reverse else ordered)

@@ -45,7 +45,7 @@ def wait_until_gone(tams: TamsClient, source_id: str) -> None:
 
 
 @pytest.mark.behaviour("SRC-LIFE-01", "SRC-LIFE-02")
-def test_a_source_comes_with_its_first_flow(tams: TamsClient) -> None:
+def test_a_source_is_created_with_its_first_flow(tams: TamsClient) -> None:
     document = flow(AUDIO)
     assert tams.get(f"/sources/{document['source_id']}").status_code == 404
     tams.make_flow(document)
@@ -53,14 +53,14 @@ def test_a_source_comes_with_its_first_flow(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("SRC-LIFE-01")
-def test_no_source_comes_with_a_flow_that_is_refused(tams: TamsClient) -> None:
+def test_a_rejected_flow_creates_no_source(tams: TamsClient) -> None:
     document = flow(VIDEO, label=5)
     assert put_flow(tams, document).status_code == 400
     assert tams.get(f"/sources/{document['source_id']}").status_code == 404
 
 
 @pytest.mark.behaviour("SRC-LIFE-03")
-def test_a_second_flow_leaves_the_source_as_it_is(tams: TamsClient) -> None:
+def test_a_second_flow_does_not_change_the_source(tams: TamsClient) -> None:
     made = tams.make_flow(label="first")
     before = describe(tams, made["source_id"])
     tams.make_flow(source_id=made["source_id"], label="second", description="second", tags={"genre": "second"})
@@ -77,7 +77,7 @@ def test_the_source_of_a_flow_from_a_profile_has_the_format_of_the_profile(tams:
 
 
 @pytest.mark.behaviour("SRC-LIFE-05", "SRC-LIFE-06", "A13")
-def test_a_source_goes_with_its_last_flow(tams: TamsClient) -> None:
+def test_a_source_is_deleted_with_its_last_flow(tams: TamsClient) -> None:
     first = tams.make_flow()
     second = tams.make_flow(source_id=first["source_id"])
     described = describe(tams, first["source_id"])
@@ -90,7 +90,7 @@ def test_a_source_goes_with_its_last_flow(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("SRC-LIFE-07")
-def test_a_source_that_comes_again_is_a_fresh_one(tams: TamsClient) -> None:
+def test_a_recreated_source_is_new(tams: TamsClient) -> None:
     document = tams.make_flow()
     before = describe(tams, document["source_id"])
     delete_flow(tams, document["id"])
@@ -104,7 +104,7 @@ def test_a_source_that_comes_again_is_a_fresh_one(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("SRC-LIFE-08", "A14")
-def test_a_flow_that_changes_its_source_leaves_none_without_flows(tams: TamsClient) -> None:
+def test_changing_the_source_of_a_flow_leaves_no_source_without_flows(tams: TamsClient) -> None:
     document = tams.make_flow()
     moved = {**document, "source_id": fresh()}
     status = put_flow(tams, moved).status_code
@@ -120,7 +120,7 @@ def test_a_flow_that_changes_its_source_leaves_none_without_flows(tams: TamsClie
 
 @pytest.mark.behaviour("SRC-LIFE-09", "SRC-LIFE-10")
 @pytest.mark.parametrize(("method", "member", "value"), CHANGES)
-def test_a_change_moves_updated_and_never_created(tams: TamsClient, method: str, member: str, value: Any) -> None:
+def test_a_change_moves_updated_but_not_created(tams: TamsClient, method: str, member: str, value: Any) -> None:
     source_id = tams.make_flow()["source_id"]
     before = describe(tams, source_id)
     response = tams.request(method, f"/sources/{source_id}/{member}", **({} if value is None else {"json": value}))
@@ -132,7 +132,7 @@ def test_a_change_moves_updated_and_never_created(tams: TamsClient, method: str,
 
 
 @pytest.mark.behaviour("SRC-LIFE-10")
-def test_a_source_says_who_made_and_who_changed_it(tams: TamsClient) -> None:
+def test_a_source_names_its_creator_and_updater(tams: TamsClient) -> None:
     made = read(tams, tams.make_flow()["source_id"])
     assert made["created_by"]
     assert made["updated_by"] == made["created_by"]
@@ -190,7 +190,7 @@ ENDS = [drop_member, empty_collection, put_without_collection, delete_collection
 
 @pytest.mark.behaviour("SRC-LIFE-12")
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: str(end.__name__))
-def test_the_relation_of_sources_ends_with_the_collection_of_flows(tams: TamsClient, end: Any) -> None:
+def test_sources_are_unrelated_after_the_flow_collection_ends(tams: TamsClient, end: Any) -> None:
     member, collection = collected_pair(tams)
     end(tams, member, collection)
     wait_until(lambda: not read(tams, member["source_id"]).get("collected_by"), "the source is in no collection")
@@ -200,7 +200,7 @@ def test_the_relation_of_sources_ends_with_the_collection_of_flows(tams: TamsCli
 
 
 @pytest.mark.behaviour("SRC-LIFE-12", "A28")
-def test_the_relation_of_sources_ends_with_the_member(tams: TamsClient) -> None:
+def test_sources_are_unrelated_after_the_member_is_deleted(tams: TamsClient) -> None:
     member, collection = collected_pair(tams)
     delete_flow(tams, member["id"])
     wait_until(lambda: not read(tams, collection["source_id"]).get("source_collection"), "the collection is empty")
@@ -208,7 +208,7 @@ def test_the_relation_of_sources_ends_with_the_member(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("SRC-LIFE-12", "SRC-LIFE-13")
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: str(end.__name__))
-def test_the_relation_of_sources_lasts_while_any_flow_implies_it(tams: TamsClient, end: Any) -> None:
+def test_sources_stay_related_while_any_flow_implies_it(tams: TamsClient, end: Any) -> None:
     member, collection = collected_pair(tams)
     other_member = tams.make_flow(source_id=member["source_id"])
     tams.make_flow(flow(MULTI, source_id=collection["source_id"], flow_collection=[{"id": other_member["id"]}]))
@@ -230,7 +230,7 @@ def test_a_source_is_listed_once_however_many_of_its_flows_are_collected(tams: T
 
 
 @pytest.mark.behaviour("SRC-LIFE-11", "SRC-LIFE-13")
-def test_a_source_names_all_that_collect_it(tams: TamsClient) -> None:
+def test_a_source_lists_all_its_collectors(tams: TamsClient) -> None:
     member, first = collected_pair(tams)
     second = tams.make_flow(flow(MULTI, flow_collection=[{"id": member["id"]}]))
     collected_by = read(tams, member["source_id"])["collected_by"]

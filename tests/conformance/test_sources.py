@@ -77,7 +77,7 @@ def test_sources_are_found_by_format(tams: TamsClient, format_: str) -> None:
 @pytest.mark.parametrize(
     "format_", ["video", "urn:x-nmos:format:vide", "urn:x-nmos:format:VIDEO", "urn:x-nmos:format:mux", ""]
 )
-def test_a_format_that_is_none_is_refused(tams: TamsClient, format_: str) -> None:
+def test_an_unknown_format_is_rejected(tams: TamsClient, format_: str) -> None:
     assert tams.get("/sources", format=format_).status_code == 400
 
 
@@ -95,7 +95,7 @@ def test_a_format_that_is_none_is_refused(tams: TamsClient, format_: str) -> Non
         ([], {"lone", "one", "two"}),
     ],
 )
-def test_sources_are_found_by_what_collects_them(
+def test_sources_are_found_by_their_collectors(
     tams: TamsClient, family: Family, collectors: list[str], members: set[str]
 ) -> None:
     ids = [family.ids.get(name, fresh()) for name in collectors]
@@ -104,7 +104,7 @@ def test_sources_are_found_by_what_collects_them(
 
 @pytest.mark.behaviour("SRC-LIST-08")
 @pytest.mark.parametrize("ids", ["zzz", "{id},,{id}", ",{id}", "{id},", "{id},zzz", ","])
-def test_a_malformed_list_of_collectors_is_refused(tams: TamsClient, ids: str) -> None:
+def test_a_malformed_list_of_collectors_is_rejected(tams: TamsClient, ids: str) -> None:
     response = tams.request("GET", f"/sources?collected_by_ids={ids.format(id=fresh())}")
     assert response.status_code == 400
 
@@ -119,14 +119,14 @@ def test_a_malformed_list_of_collectors_is_refused(tams: TamsClient, ids: str) -
         ({"format": AUDIO}, set()),
     ],
 )
-def test_several_filters_must_all_pass(
+def test_several_filters_must_all_match(
     tams: TamsClient, family: Family, params: dict[str, Value], members: set[str]
 ) -> None:
     assert family.found(tams, **params) == members
 
 
 @pytest.mark.behaviour("SRC-LIST-01", "SRC-GET-01")
-def test_a_source_is_listed_as_it_is_read(tams: TamsClient, family: Family) -> None:
+def test_a_source_is_listed_as_it_reads(tams: TamsClient, family: Family) -> None:
     listed = tams.get("/sources", label=family.label).json()
     assert listed == [tams.get(f"/sources/{each['id']}").json() for each in listed]
 
@@ -155,7 +155,7 @@ def test_an_unknown_source_is_not_found(tams: TamsClient) -> None:
 @pytest.mark.behaviour("SRC-DESC-01", "SRC-DESC-04", "SRC-DESC-09")
 @MEMBERS
 @pytest.mark.parametrize("text", ["text", "", "ü 日本 🎬", 'a "quoted" \\ text', "two\nlines", "long " * 5000])
-def test_a_text_is_read_back_as_it_was_written(tams: TamsClient, source: str, member: str, text: str) -> None:
+def test_a_text_reads_back_as_written(tams: TamsClient, source: str, member: str, text: str) -> None:
     assert tams.put(f"{source}/{member}", text).status_code == 204
     response = tams.get(f"{source}/{member}")
     assert (response.status_code, response.json()) == (200, text)
@@ -173,7 +173,7 @@ def test_a_text_is_replaced(tams: TamsClient, source: str, member: str) -> None:
 @pytest.mark.behaviour("SRC-DESC-05")
 @MEMBERS
 @pytest.mark.parametrize("value", [5, None, True, {"label": "text"}, ["text"]], ids=repr)
-def test_what_is_no_text_is_refused(tams: TamsClient, source: str, member: str, value: Any) -> None:
+def test_a_value_that_is_not_a_string_is_rejected(tams: TamsClient, source: str, member: str, value: Any) -> None:
     assert tams.put(f"{source}/{member}", "before").status_code == 204
     assert tams.put(f"{source}/{member}", value).status_code == 400
     assert tams.get(source).json()[member] == "before"
@@ -181,7 +181,7 @@ def test_what_is_no_text_is_refused(tams: TamsClient, source: str, member: str, 
 
 @pytest.mark.behaviour("SRC-DESC-05", "GEN-03")
 @MEMBERS
-def test_a_text_without_quotes_is_refused(tams: TamsClient, source: str, member: str) -> None:
+def test_an_unquoted_text_is_rejected(tams: TamsClient, source: str, member: str) -> None:
     headers = {"Content-Type": "application/json"}
     assert tams.request("PUT", f"{source}/{member}", content=b"unquoted", headers=headers).status_code == 400
 
@@ -200,7 +200,7 @@ def test_a_deleted_text_is_gone(tams: TamsClient, source: str, member: str) -> N
 
 @pytest.mark.behaviour("SRC-DESC-06", "SRC-DESC-08", "SRC-DESC-02")
 @MEMBERS
-def test_an_unknown_source_has_no_text_and_gets_none(tams: TamsClient, member: str) -> None:
+def test_texts_of_an_unknown_source_are_not_found(tams: TamsClient, member: str) -> None:
     path = f"/sources/{fresh()}"
     responses = [
         tams.get(f"{path}/{member}"),

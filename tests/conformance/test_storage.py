@@ -12,7 +12,7 @@ from tests.conformance.kit.skips import not_implemented
 
 @pytest.mark.behaviour("STO-01", "STO-03", "STO-33", "A48", "INT-04")
 @pytest.mark.parametrize("limit", [1, 2, 7])
-def test_as_many_objects_as_wanted_are_set_aside(tams: TamsClient, limit: int) -> None:
+def test_the_requested_number_of_objects_is_allocated(tams: TamsClient, limit: int) -> None:
     flow = tams.make_flow()
     response = tams.post(f"/flows/{flow['id']}/storage", {"limit": limit})
     assert response.status_code == 201
@@ -24,7 +24,7 @@ def test_as_many_objects_as_wanted_are_set_aside(tams: TamsClient, limit: int) -
 
 
 @pytest.mark.behaviour("STO-03")
-def test_every_request_gives_other_ids(tams: TamsClient) -> None:
+def test_every_request_returns_different_ids(tams: TamsClient) -> None:
     flow = tams.make_flow()
     first, second = ({each["object_id"] for each in tams.allocate(flow["id"], 5)} for _ in range(2))
     assert first.isdisjoint(second)
@@ -32,7 +32,7 @@ def test_every_request_gives_other_ids(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("STO-02", "GEN-04")
 @pytest.mark.parametrize("options", [{}, {"json": {}}], ids=["no body", "empty object"])
-def test_without_a_limit_the_service_chooses_how_many(tams: TamsClient, options: Json) -> None:
+def test_without_a_limit_the_service_chooses_the_number(tams: TamsClient, options: Json) -> None:
     flow = tams.make_flow()
     response = tams.request("POST", f"/flows/{flow['id']}/storage", **options)
     assert response.status_code == 201
@@ -46,7 +46,7 @@ def test_a_limit_beyond_the_maximum_is_lowered(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("STO-04")
-def test_the_client_may_choose_the_ids(tams: TamsClient) -> None:
+def test_the_client_can_choose_the_ids(tams: TamsClient) -> None:
     flow = tams.make_flow()
     wanted = [fresh_name("b"), fresh_name("a/with/slashes"), fresh_name("ü & ☃")]
     assert [each["object_id"] for each in tams.allocate(flow["id"], object_ids=wanted)] == wanted
@@ -54,7 +54,7 @@ def test_the_client_may_choose_the_ids(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("STO-05", "STO-06")
 @pytest.mark.parametrize("registered", [False, True], ids=["set aside", "registered"])
-def test_ids_in_use_are_refused_and_the_others_with_them(tams: TamsClient, registered: bool) -> None:
+def test_an_id_in_use_fails_the_whole_request(tams: TamsClient, registered: bool) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
     (taken,) = tams.make_objects(flow["id"], 1)
     if registered:
@@ -85,13 +85,13 @@ def test_ids_in_use_are_refused_and_the_others_with_them(tams: TamsClient, regis
     ],
     ids=str,
 )
-def test_a_request_that_makes_no_sense_is_refused(tams: TamsClient, body: object) -> None:
+def test_an_invalid_request_is_rejected(tams: TamsClient, body: object) -> None:
     flow = tams.make_flow(init_flow())
     assert tams.post(f"/flows/{flow['id']}/storage", body).status_code == 400
 
 
 @pytest.mark.behaviour("STO-12", "SB-USE-01")
-def test_an_unknown_backend_is_refused(tams: TamsClient) -> None:
+def test_an_unknown_backend_is_rejected(tams: TamsClient) -> None:
     flow = tams.make_flow()
     assert tams.post(f"/flows/{flow['id']}/storage", {"limit": 1, "storage_id": fresh()}).status_code == 400
 
@@ -107,7 +107,7 @@ def test_each_backend_takes_objects(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("STO-13", "STO-14", "SB-USE-01", "SB-USE-02")
-def test_without_a_backend_the_default_one_is_taken(tams: TamsClient) -> None:
+def test_without_a_backend_the_default_one_is_used(tams: TamsClient) -> None:
     flow = tams.make_flow()
     if not any(each.get("default_storage") for each in backends(tams)):
         assert tams.post(f"/flows/{flow['id']}/storage", {"limit": 1}).status_code == 400
@@ -118,19 +118,19 @@ def test_without_a_backend_the_default_one_is_taken(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("STO-15")
-def test_a_flow_without_container_gets_no_storage(tams: TamsClient) -> None:
+def test_storage_for_a_flow_without_container_is_rejected(tams: TamsClient) -> None:
     flow = tams.make_flow(format_=MULTI)
     assert tams.post(f"/flows/{flow['id']}/storage", {"limit": 1}).status_code == 400
 
 
 @pytest.mark.behaviour("STO-16", "GEN-01")
 @pytest.mark.parametrize("flow_id", [None, "not-a-uuid"], ids=["unknown", "malformed"])
-def test_an_unknown_flow_gets_no_storage(tams: TamsClient, flow_id: str | None) -> None:
+def test_storage_for_an_unknown_flow_is_not_found(tams: TamsClient, flow_id: str | None) -> None:
     assert tams.post(f"/flows/{flow_id or fresh()}/storage", {"limit": 1}).status_code == 404
 
 
 @pytest.mark.behaviour("STO-16", "RO-10", "DEL-07")
-def test_a_read_only_flow_gets_no_storage(tams: TamsClient) -> None:
+def test_storage_for_a_read_only_flow_is_forbidden(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.put(f"/flows/{flow['id']}/read_only", True)
     assert tams.post(f"/flows/{flow['id']}/storage", {"limit": 1}).status_code == 403
@@ -138,13 +138,13 @@ def test_a_read_only_flow_gets_no_storage(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("STO-17", "INT-05", "INT-04")
 @pytest.mark.parametrize("format_", [DATA, IMAGE])
-def test_objects_have_the_type_of_the_flows_container(tams: TamsClient, format_: str) -> None:
+def test_objects_have_the_content_type_of_the_container(tams: TamsClient, format_: str) -> None:
     flow = tams.make_flow(format_=format_)
     assert [each["put_url"]["content-type"] for each in tams.allocate(flow["id"], 2)] == [flow["container"]] * 2
 
 
 @pytest.mark.behaviour("STO-18", "STO-20", "INT-05", "AMB-36", "STO-34")
-def test_init_objects_may_have_another_type(tams: TamsClient) -> None:
+def test_init_objects_may_have_another_content_type(tams: TamsClient) -> None:
     flow = tams.make_flow(init_flow())
     (item,) = tams.allocate(flow["id"], 1, content_type="video/mp4")
     assert item["put_url"]["content-type"] == "video/mp4"
@@ -154,7 +154,7 @@ def test_init_objects_may_have_another_type(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("STO-22", "STO-23", "STO-24", "STO-25", "T24")
 @pytest.mark.parametrize("wanted", [True, False, None])
-def test_upload_urls_are_presigned_as_wanted_and_say_so(tams: TamsClient, wanted: bool | None) -> None:
+def test_upload_urls_are_presigned_as_requested(tams: TamsClient, wanted: bool | None) -> None:
     flow = tams.make_flow()
     body = {"limit": 2} if wanted is None else {"limit": 2, "presigned": wanted}
     response = tams.post(f"/flows/{flow['id']}/storage", body)
@@ -177,7 +177,7 @@ def test_upload_urls_are_presigned_as_wanted_and_say_so(tams: TamsClient, wanted
     ],
     ids=["get", "head", "add instance", "delete instance"],
 )
-def test_an_object_is_not_there_before_it_is_registered(
+def test_an_object_is_not_found_before_it_is_registered(
     tams: TamsClient, method: str, path: str, options: Json
 ) -> None:
     flow = tams.make_flow()
@@ -186,14 +186,14 @@ def test_an_object_is_not_there_before_it_is_registered(
 
 
 @pytest.mark.behaviour("STO-35", "T13")
-def test_members_that_nobody_knows_are_ignored(tams: TamsClient) -> None:
+def test_unknown_members_are_ignored(tams: TamsClient) -> None:
     flow = tams.make_flow()
     (item,) = tams.allocate(flow["id"], 1, **{"content-type": "video/mp4", "colour": "blue"})
     assert item["object_id"]
 
 
 @pytest.mark.behaviour("STO-32", "FLOW-DEL-01")
-def test_storage_that_is_never_used_stands_in_nobodys_way(tams: TamsClient) -> None:
+def test_unused_storage_does_not_affect_other_requests(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.allocate(flow["id"], 5)
     assert tams.get(f"/flows/{flow['id']}").json().get("segments_updated") is None
@@ -201,7 +201,7 @@ def test_storage_that_is_never_used_stands_in_nobodys_way(tams: TamsClient) -> N
 
 
 @pytest.mark.behaviour("STO-36", "PROF-FLOW-01")
-def test_a_flow_of_a_profile_has_the_container_of_the_profile(tams: TamsClient) -> None:
+def test_a_linked_flow_uses_the_container_of_its_profile(tams: TamsClient) -> None:
     profile_id = fresh()
     technical = {"format": DATA, "codec": "text/plain", "container": "text/vtt", "essence_parameters": {}}
     made = tams.post(f"/service/profiles/{profile_id}", {"id": profile_id, "flow_metadata": technical})

@@ -34,7 +34,7 @@ def by_label_in_either_case(backend: Json) -> tuple[bool, str, str]:
 
 
 @pytest.mark.behaviour("SB-GET-01", "SB-GET-02", "INT-03")
-def test_every_backend_says_what_it_is(listed: list[Json]) -> None:
+def test_every_backend_has_its_required_members(listed: list[Json]) -> None:
     for backend in listed:
         assert backend["store_type"] == "http_object_store"
         assert backend["provider"]
@@ -49,7 +49,7 @@ def test_at_most_one_backend_is_the_default(listed: list[Json]) -> None:
 
 @pytest.mark.behaviour("SB-GET-04", "AMB-33")
 @pytest.mark.parametrize("params", [{}, {"reverse_order": False}], ids=str)
-def test_backends_are_in_the_order_of_their_labels(tams: TamsClient, listed: list[Json], params: Json) -> None:
+def test_backends_are_sorted_by_label(tams: TamsClient, listed: list[Json], params: Json) -> None:
     response = tams.get(PATH, **params)
     assert response.headers["X-Paging-Reverse-Order"] == "false"
     assert listed in (sorted(listed, key=by_label), sorted(listed, key=by_label_in_either_case))
@@ -65,7 +65,7 @@ def test_the_order_of_backends_can_be_reversed(tams: TamsClient, listed: list[Js
 
 @pytest.mark.behaviour("SB-GET-06", "SVC-PAGE-01", "SVC-PAGE-02", "SVC-PAGE-04", "PAGE-03", "PAGE-05")
 @pytest.mark.parametrize("reverse", [False, True])
-def test_pages_of_backends_give_each_once(tams: TamsClient, listed: list[Json], reverse: bool) -> None:
+def test_pages_list_every_backend_once(tams: TamsClient, listed: list[Json], reverse: bool) -> None:
     pages = list(tams.pages(PATH, limit=1, reverse_order=reverse))
     assert [page.json() for page in pages] == [[backend] for backend in (listed[::-1] if reverse else listed)]
     assert {page.headers["X-Paging-Limit"] for page in pages} == {"1"}
@@ -79,7 +79,7 @@ def test_pages_of_backends_give_each_once(tams: TamsClient, listed: list[Json], 
 
 @pytest.mark.behaviour("SB-HEAD-01", "SVC-PAGE-03", "SVC-PAGE-04")
 @pytest.mark.parametrize("limit", [None, 1, 1_000_000])
-def test_head_counts_the_backends_as_get_does(tams: TamsClient, limit: int | None) -> None:
+def test_head_of_backends_has_the_headers_of_get(tams: TamsClient, limit: int | None) -> None:
     head, get = tams.head(PATH, limit=limit), tams.get(PATH, limit=limit)
     for name in ("X-Paging-Limit", "X-Paging-Count", "X-Paging-Reverse-Order"):
         assert head.headers[name] == get.headers[name]
@@ -101,7 +101,7 @@ def test_head_counts_the_backends_as_get_does(tams: TamsClient, limit: int | Non
     ],
     ids=str,
 )
-def test_no_backend_has_a_tag_that_nobody_gave_it(
+def test_no_backend_matches_an_unknown_tag(
     tams: TamsClient, listed: list[Json], condition: dict[str, Any], all_of_them: bool
 ) -> None:
     name = fresh_name("tag")
@@ -112,7 +112,7 @@ def test_no_backend_has_a_tag_that_nobody_gave_it(
 
 
 @pytest.mark.behaviour("SB-GET-07", "TAG-02", "TAG-06")
-def test_backends_are_found_by_the_tags_that_they_have(tams: TamsClient, listed: list[Json]) -> None:
+def test_backends_are_found_by_their_tags(tams: TamsClient, listed: list[Json]) -> None:
     tagged = [(backend, name, tag) for backend in listed for name, tag in backend.get("tags", {}).items()]
     if not tagged:
         not_implemented("tags on storage backends")
@@ -128,7 +128,7 @@ def test_backends_are_found_by_the_tags_that_they_have(tams: TamsClient, listed:
 @pytest.mark.parametrize(
     "params", [{"limit": "many"}, {"limit": "1.5"}, {"reverse_order": "maybe"}, {"tag_exists.kit": "maybe"}], ids=str
 )
-def test_a_malformed_query_for_backends_is_refused_or_ignored(tams: TamsClient, params: dict[str, str]) -> None:
+def test_a_malformed_query_for_backends_is_rejected_or_ignored(tams: TamsClient, params: dict[str, str]) -> None:
     assert tams.request("GET", PATH, params=params).status_code in (400, 200)
 
 
@@ -145,7 +145,7 @@ def test_backends_cannot_be_changed(
 
 
 @pytest.mark.behaviour("SB-USE-01", "SB-USE-03")
-def test_media_go_to_the_default_backend_and_say_so(tams: TamsClient) -> None:
+def test_media_are_stored_on_the_default_backend(tams: TamsClient) -> None:
     home = default_backend(tams)
     flow_id = tams.make_flow()["id"]
     object_id = register_segment(tams, flow_id)
@@ -156,7 +156,7 @@ def test_media_go_to_the_default_backend_and_say_so(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("SB-USE-02", "SB-GET-03")
-def test_without_a_default_a_backend_must_be_named(tams: TamsClient, listed: list[Json]) -> None:
+def test_without_a_default_backend_one_must_be_named(tams: TamsClient, listed: list[Json]) -> None:
     if any(backend.get("default_storage") for backend in listed):
         pytest.skip("this server has a default storage backend")
     flow_id = tams.make_flow()["id"]
@@ -175,13 +175,13 @@ def test_every_backend_can_be_named(tams: TamsClient, listed: list[Json]) -> Non
 
 @pytest.mark.behaviour("SB-USE-01")
 @pytest.mark.parametrize("storage_id", [None, "nonsense"], ids=["unknown", "malformed"])
-def test_a_backend_that_is_not_there_takes_nothing(tams: TamsClient, storage_id: str | None) -> None:
+def test_an_unknown_backend_id_is_rejected(tams: TamsClient, storage_id: str | None) -> None:
     body = {"limit": 1, "storage_id": storage_id or fresh()}
     assert tams.post(f"/flows/{tams.make_flow()['id']}/storage", body).status_code == 400
 
 
 @pytest.mark.behaviour("SB-USE-04")
-def test_the_label_of_a_backend_is_not_for_media_elsewhere(tams: TamsClient) -> None:
+def test_the_label_of_a_backend_cannot_be_used_for_external_media(tams: TamsClient) -> None:
     label = default_backend(tams).get("label")
     if label is None:
         not_implemented("a label on the default storage backend")

@@ -47,7 +47,7 @@ def special(http: httpx.Client, kind: str) -> Iterator[TaggedResources]:
 
 
 @pytest.mark.behaviour("TAGQ-08", "TAG-03")
-def test_without_a_filter_all_are_found(tams: TamsClient, tagged: TaggedResources) -> None:
+def test_without_a_filter_everything_is_listed(tams: TamsClient, tagged: TaggedResources) -> None:
     assert tagged.matching(tams, {}) == set(range(len(TAGS)))
 
 
@@ -65,7 +65,7 @@ def test_without_a_filter_all_are_found(tams: TamsClient, tagged: TaggedResource
         (["sport", "unheard-of"], {2}),
     ],
 )
-def test_a_value_is_found_alone_and_in_a_list(
+def test_a_tag_value_matches_alone_and_in_a_list(
     tams: TamsClient, tagged: TaggedResources, wanted: list[str], passing: set[int]
 ) -> None:
     assert tagged.matching(tams, {"tag.genre": wanted}) == passing
@@ -73,17 +73,13 @@ def test_a_value_is_found_alone_and_in_a_list(
 
 @pytest.mark.behaviour("TAGQ-04", "TAG-02")
 @pytest.mark.parametrize("value", ["new", "ews", "NEWS", "n*", "news ", "%", "n_ws", "unheard-of"])
-def test_no_value_is_found_by_a_part_of_it_or_in_another_case(
-    tams: TamsClient, tagged: TaggedResources, value: str
-) -> None:
+def test_tag_values_match_whole_and_case_sensitively(tams: TamsClient, tagged: TaggedResources, value: str) -> None:
     assert tagged.matching(tams, {"tag.genre": value}) == set()
 
 
 @pytest.mark.behaviour("TAGQ-04", "TAG-02")
 @pytest.mark.parametrize("name", ["Genre", "genr", "GENRE", "genre "])
-def test_no_tag_is_found_by_a_part_of_its_name_or_in_another_case(
-    tams: TamsClient, tagged: TaggedResources, name: str
-) -> None:
+def test_tag_names_match_whole_and_case_sensitively(tams: TamsClient, tagged: TaggedResources, name: str) -> None:
     assert tagged.matching(tams, {f"tag.{name}": "news"}) == set()
     assert tagged.matching(tams, {f"tag_exists.{name}": True}) == set()
 
@@ -100,7 +96,7 @@ def test_no_tag_is_found_by_a_part_of_its_name_or_in_another_case(
         ("unheard-of", False, set(range(9))),
     ],
 )
-def test_whether_a_tag_is_there_counts_whatever_its_value(
+def test_tag_exists_matches_any_value(
     tams: TamsClient, tagged: TaggedResources, name: str, present: bool, passing: set[int]
 ) -> None:
     assert tagged.matching(tams, {f"tag_exists.{name}": present}) == passing
@@ -118,7 +114,7 @@ def test_whether_a_tag_is_there_counts_whatever_its_value(
         ({"tag.genre": "news", "tag_exists.genre": False}, set()),
     ],
 )
-def test_several_filters_must_all_pass(
+def test_several_filters_must_all_match(
     tams: TamsClient, tagged: TaggedResources, query: dict[str, Value], passing: set[int]
 ) -> None:
     assert tagged.matching(tams, query) == passing
@@ -138,7 +134,7 @@ def test_several_filters_must_all_pass(
         ("tag_exists.genre", ""),
     ],
 )
-def test_a_filter_that_breaks_its_form_is_refused(
+def test_a_malformed_filter_is_rejected(
     tams: TamsClient, kind: str, tagged: TaggedResources, name: str, value: str
 ) -> None:
     # The commas are literal, as between values.
@@ -150,9 +146,7 @@ def test_a_filter_that_breaks_its_form_is_refused(
 
 @pytest.mark.behaviour("TAGQ-10", "TAG-04", "T01")
 @pytest.mark.parametrize("text", SPECIAL)
-def test_names_and_values_with_special_characters_are_found(
-    tams: TamsClient, special: TaggedResources, text: str
-) -> None:
+def test_names_and_values_with_special_characters_match(tams: TamsClient, special: TaggedResources, text: str) -> None:
     passing = {SPECIAL.index(text)}
     assert special.matching(tams, {f"tag.{text}": text}) == passing
     assert special.matching(tams, {f"tag.{text}": ["unheard-of", text]}) == passing
@@ -167,7 +161,7 @@ def test_any_character_may_be_percent_encoded(tams: TamsClient, tagged: TaggedRe
 
 
 @pytest.mark.behaviour("TAGQ-05", "PAGE-05", "PAGE-03", "TAGQ-10")
-def test_filters_hold_on_every_page(tams: TamsClient, special: TaggedResources, tagged: TaggedResources) -> None:
+def test_filters_apply_to_every_page(tams: TamsClient, special: TaggedResources, tagged: TaggedResources) -> None:
     assert tagged.matching(tams, {"tag.genre": ["news", "sport"]}, limit=1) == {1, 2, 3, 5}
     assert special.matching(tams, {"tag_exists.unheard of/&=": False}, limit=4) == set(range(len(SPECIAL)))
 
@@ -177,7 +171,7 @@ def test_filters_hold_on_every_page(tams: TamsClient, special: TaggedResources, 
 
 @pytest.mark.behaviour("TAGQ-05", "SRC-LIST-11", "FLOW-LIST-21", "TAG-05")
 @pytest.mark.parametrize("kind_", ["sources", "flows"])
-def test_tags_and_other_filters_must_all_pass(tams: TamsClient, kind_: str) -> None:
+def test_tag_filters_combine_with_other_filters(tams: TamsClient, kind_: str) -> None:
     tag, label = fresh_name("tag"), fresh_name("label")
     made = tams.make_flow(flow(AUDIO, tags={"kit": tag}, label=label))
     id_ = made["id" if kind_ == "flows" else "source_id"]

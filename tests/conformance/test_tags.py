@@ -21,14 +21,14 @@ def owner(request: pytest.FixtureRequest, tams: TamsClient) -> str:
 
 
 @pytest.mark.behaviour("SRC-TAG-01")
-def test_without_tags_there_is_an_empty_object(tams: TamsClient, owner: str) -> None:
+def test_a_resource_without_tags_has_an_empty_object(tams: TamsClient, owner: str) -> None:
     response = tams.get(f"{owner}/tags")
     assert (response.status_code, response.json()) == (200, {})
 
 
 @pytest.mark.behaviour("SRC-TAG-05", "SRC-TAG-06", "SRC-TAG-03", "TAG-01", "TAG-07")
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_a_tag_is_read_back_as_it_was_written(tams: TamsClient, owner: str, value: str | list[str]) -> None:
+def test_a_tag_reads_back_as_written(tams: TamsClient, owner: str, value: str | list[str]) -> None:
     assert tams.put(f"{owner}/tags/genre", value).status_code == 204
     response = tams.get(f"{owner}/tags/genre")
     assert (response.status_code, response.json()) == (200, value)
@@ -58,14 +58,16 @@ def test_a_replaced_or_removed_value_is_no_longer_found(tams: TamsClient, owner:
 
 @pytest.mark.behaviour("SRC-TAG-08", "TAG-01", "TAG-07")
 @pytest.mark.parametrize("value", INVALID, ids=repr)
-def test_a_value_that_is_no_text_and_no_list_of_texts_is_refused(tams: TamsClient, owner: str, value: Any) -> None:
+def test_a_value_that_is_neither_string_nor_list_of_strings_is_rejected(
+    tams: TamsClient, owner: str, value: Any
+) -> None:
     assert tams.put(f"{owner}/tags/genre", "news").status_code == 204
     assert tams.put(f"{owner}/tags/genre", value).status_code == 400
     assert tams.get(f"{owner}/tags").json() == {"genre": "news"}
 
 
 @pytest.mark.behaviour("SRC-TAG-09", "SRC-TAG-12")
-def test_other_tags_stay_as_they_are(tams: TamsClient, owner: str) -> None:
+def test_setting_a_tag_leaves_the_others(tams: TamsClient, owner: str) -> None:
     for name, value in {"genre": "news", "place": ["leeds"], "year": "2026"}.items():
         assert tams.put(f"{owner}/tags/{name}", value).status_code == 204
     assert tams.put(f"{owner}/tags/genre", "sport").status_code == 204
@@ -96,7 +98,7 @@ def test_a_removed_tag_is_gone(tams: TamsClient, owner: str) -> None:
 
 
 @pytest.mark.behaviour("SRC-TAG-04", "SRC-TAG-13", "A29")
-def test_a_tag_that_is_not_there_is_not_found(tams: TamsClient, owner: str) -> None:
+def test_an_unknown_tag_is_not_found(tams: TamsClient, owner: str) -> None:
     assert tams.put(f"{owner}/tags/genre", "news").status_code == 204
     assert tams.get(f"{owner}/tags/Genre").status_code == 404
     assert tams.head(f"{owner}/tags/Genre").status_code == 404
@@ -107,7 +109,7 @@ def test_a_tag_that_is_not_there_is_not_found(tams: TamsClient, owner: str) -> N
 
 @pytest.mark.behaviour("SRC-TAG-10", "SRC-TAG-02", "SRC-TAG-04")
 @pytest.mark.parametrize("kind", ["sources", "flows"])
-def test_nothing_is_made_by_tagging_it(tams: TamsClient, kind: str) -> None:
+def test_tagging_an_unknown_resource_creates_nothing(tams: TamsClient, kind: str) -> None:
     unknown = f"/{kind}/{fresh()}"
     assert tams.put(f"{unknown}/tags/genre", "news").status_code == 404
     assert tams.get(unknown).status_code == 404

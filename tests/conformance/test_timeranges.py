@@ -51,13 +51,13 @@ def named(letters: str) -> list[str]:
 
 @pytest.mark.behaviour(*TEXTS, "SEG-GET-08")
 @pytest.mark.parametrize(("text", "letters"), OVERLAPPING.items())
-def test_segments_that_meet_a_timerange_are_listed(tams: TamsClient, full: Json, text: str, letters: str) -> None:
+def test_segments_overlapping_a_timerange_are_listed(tams: TamsClient, full: Json, text: str, letters: str) -> None:
     assert timeranges(tams, full["id"], timerange=text) == named(letters)
 
 
 @pytest.mark.behaviour("TR-05", "TR-11", "TR-12")
 @pytest.mark.parametrize("text", EMPTY)
-def test_no_segment_meets_an_empty_timerange(tams: TamsClient, full: Json, text: str) -> None:
+def test_no_segment_overlaps_an_empty_timerange(tams: TamsClient, full: Json, text: str) -> None:
     assert timeranges(tams, full["id"], timerange=text) == []
 
 
@@ -73,7 +73,7 @@ def test_brackets_may_be_percent_encoded(tams: TamsClient, full: Json, spelling:
 
 @pytest.mark.behaviour(*TEXTS, "FLOW-LIST-15")
 @pytest.mark.parametrize(("text", "letters"), OVERLAPPING.items())
-def test_a_flow_is_found_by_a_timerange_that_meets_its_content(
+def test_a_flow_is_found_by_a_timerange_that_overlaps_its_content(
     tams: TamsClient, full: Json, text: str, letters: str
 ) -> None:
     found = tams.get("/flows", source_id=full["source_id"], timerange=text).json()
@@ -82,9 +82,7 @@ def test_a_flow_is_found_by_a_timerange_that_meets_its_content(
 
 @pytest.mark.behaviour("TR-05", "TR-11", "TR-12", "FLOW-LIST-16")
 @pytest.mark.parametrize("text", EMPTY)
-def test_an_empty_timerange_finds_the_flows_without_content(
-    tams: TamsClient, full: Json, bare: Json, text: str
-) -> None:
+def test_an_empty_timerange_finds_empty_flows(tams: TamsClient, full: Json, bare: Json, text: str) -> None:
     assert tams.get("/flows", source_id=full["source_id"], timerange=text).json() == []
     found = tams.get("/flows", source_id=bare["source_id"], timerange=text).json()
     assert [each["id"] for each in found] == [bare["id"]]
@@ -95,9 +93,7 @@ def test_an_empty_timerange_finds_the_flows_without_content(
 
 @pytest.mark.behaviour(*TEXTS, "TR-17", "A20")
 @pytest.mark.parametrize(("text", "letters"), OVERLAPPING.items())
-def test_the_timerange_of_a_flow_is_worked_out_within_another(
-    tams: TamsClient, full: Json, text: str, letters: str
-) -> None:
+def test_the_timerange_of_a_flow_is_limited_by_the_query(tams: TamsClient, full: Json, text: str, letters: str) -> None:
     shown = read_flow(tams, full["id"], include_timerange=True, timerange=text)["timerange"]
     if not letters:
         assert shown == "()"
@@ -113,7 +109,7 @@ def test_the_timerange_of_a_flow_within_an_empty_one_is_empty(tams: TamsClient, 
 
 
 @pytest.mark.behaviour("TR-17")
-def test_the_timerange_of_a_flow_without_content_is_empty_and_not_missing(tams: TamsClient, bare: Json) -> None:
+def test_an_empty_flow_has_an_empty_timerange(tams: TamsClient, bare: Json) -> None:
     assert read_flow(tams, bare["id"], include_timerange=True)["timerange"] == "()"
 
 
@@ -122,7 +118,7 @@ def test_the_timerange_of_a_flow_without_content_is_empty_and_not_missing(tams: 
 
 @pytest.mark.behaviour(*TEXTS, "SEG-DEL-02", "A13")
 @pytest.mark.parametrize(("text", "letters"), CONTAINED.items())
-def test_segments_that_lie_in_a_timerange_are_deleted(tams: TamsClient, text: str, letters: str) -> None:
+def test_segments_within_a_timerange_are_deleted(tams: TamsClient, text: str, letters: str) -> None:
     id_ = make_timeline(tams)["id"]
     assert tams.delete(f"/flows/{id_}/segments", timerange=text).status_code in (202, 204)
     left = [each for letter, each in SEGMENTS.items() if letter not in letters]
@@ -142,7 +138,7 @@ def test_an_empty_timerange_deletes_nothing(tams: TamsClient, full: Json, text: 
 @pytest.mark.behaviour("TR-01", "TR-16", "FLOW-LIST-18")
 @pytest.mark.parametrize("text", MALFORMED)
 @pytest.mark.parametrize("path", TAKING)
-def test_a_malformed_timerange_is_refused(tams: TamsClient, full: Json, path: str, text: str) -> None:
+def test_a_malformed_timerange_is_rejected(tams: TamsClient, full: Json, path: str, text: str) -> None:
     assert tams.get(path.format(id=full["id"]), timerange=text).status_code == 400
 
 
@@ -155,7 +151,7 @@ def test_a_malformed_timerange_deletes_nothing(tams: TamsClient, full: Json, tex
 
 @pytest.mark.behaviour("TR-01", "TR-16")
 @pytest.mark.parametrize("text", MALFORMED)
-def test_a_segment_with_a_malformed_timerange_is_refused(tams: TamsClient, bare: Json, text: str) -> None:
+def test_a_segment_with_a_malformed_timerange_is_rejected(tams: TamsClient, bare: Json, text: str) -> None:
     [object_id] = tams.make_objects(bare["id"], 1)
     assert post_segment(tams, bare["id"], object_id, text).status_code == 400
     assert timeranges(tams, bare["id"]) == []
@@ -165,7 +161,7 @@ def test_a_segment_with_a_malformed_timerange_is_refused(tams: TamsClient, bare:
 
 
 @pytest.mark.behaviour("TR-02", "TR-13", "SORT-09")
-def test_the_sign_covers_the_whole_timestamp(tams: TamsClient) -> None:
+def test_the_sign_applies_to_the_whole_timestamp(tams: TamsClient) -> None:
     ordered = ["[-1:500000000_-1:0)", "[-1:0_-0:800000000)", "[-0:800000000_0:0)", "[0:0_0:200000000)"]
     id_ = make_timeline(tams, segments=reversed(ordered))["id"]
     assert timeranges(tams, id_) == ordered
@@ -174,7 +170,7 @@ def test_the_sign_covers_the_whole_timestamp(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("TR-06", "TR-17")
 @pytest.mark.parametrize("text", ["[5:0]", "[5:0_5:0]", "[5:0_6:0)", "[5:0_6:0]", "[-0:1_0:0)"])
-def test_a_segment_shows_the_timerange_that_it_was_given(tams: TamsClient, text: str) -> None:
+def test_a_segment_shows_its_timerange(tams: TamsClient, text: str) -> None:
     [shown] = timeranges(tams, make_timeline(tams, segments=[text])["id"])
     assert shown.startswith("[")
     assert normalised(shown) == normalised(text)
@@ -190,7 +186,7 @@ def test_a_segment_shows_the_timerange_that_it_was_given(tams: TamsClient, text:
     ],
     ids=["beyond-2^53-ns", "today", "before-zero"],
 )
-def test_instants_a_nanosecond_apart_are_told_apart(tams: TamsClient, ordered: list[str]) -> None:
+def test_instants_one_nanosecond_apart_are_distinct(tams: TamsClient, ordered: list[str]) -> None:
     id_ = make_timeline(tams, segments=reversed(ordered))["id"]
     assert timeranges(tams, id_) == ordered
     for each in ordered:
@@ -199,7 +195,7 @@ def test_instants_a_nanosecond_apart_are_told_apart(tams: TamsClient, ordered: l
 
 @pytest.mark.behaviour("TR-14")
 @pytest.mark.parametrize("text", ["[281474976710654:1_281474976710655:2)", "[-281474976710655:2_-281474976710654:1)"])
-def test_a_timestamp_of_48_bits_is_kept_exactly_or_refused(tams: TamsClient, text: str) -> None:
+def test_a_48_bit_timestamp_is_kept_exactly_or_rejected(tams: TamsClient, text: str) -> None:
     id_ = tams.make_flow()["id"]
     [object_id] = tams.make_objects(id_, 1)
     status = post_segment(tams, id_, object_id, text).status_code
@@ -212,7 +208,7 @@ def test_a_timestamp_of_48_bits_is_kept_exactly_or_refused(tams: TamsClient, tex
     ("first", "second"),
     [("[0:0_1:0)", "[1:0_2:0)"), ("[0:0_1:0]", "[1:1_2:0)"), ("[0:0_1:0)", "[1:0]"), ("[0:999999999]", "[1:0_2:0)")],
 )
-def test_segments_that_touch_do_not_overlap(tams: TamsClient, first: str, second: str) -> None:
+def test_adjacent_segments_do_not_overlap(tams: TamsClient, first: str, second: str) -> None:
     id_ = make_timeline(tams, segments=[first])["id"]
     [object_id] = tams.make_objects(id_, 1)
     assert post_segment(tams, id_, object_id, second).status_code == 201

@@ -29,7 +29,7 @@ def test_a_webhook_is_replaced(tams: TamsClient, made: Json) -> None:
 
 
 @pytest.mark.behaviour("HOOK-PUT-06", "HOOK-PUT-01")
-def test_what_a_replacement_leaves_out_is_gone(tams: TamsClient) -> None:
+def test_a_replacement_removes_omitted_members(tams: TamsClient) -> None:
     options = {"source_ids": [fresh()], "accept_get_urls": [], "verbose_storage": True, "presigned": True}
     made = make_webhook(tams, **options, api_key_name="X-Key", api_key_value="kit-secret", tags={"kit": "a"})
     bare = {name: made[name] for name in ("id", "url", "events", "status")}
@@ -40,7 +40,7 @@ def test_what_a_replacement_leaves_out_is_gone(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("HOOK-PUT-06", "FLT-06")
-def test_an_empty_list_and_no_list_stay_apart_when_a_webhook_is_replaced(tams: TamsClient) -> None:
+def test_a_replacement_distinguishes_an_empty_list_from_none(tams: TamsClient) -> None:
     made = make_webhook(tams, flow_collected_by_ids=[], source_collected_by_ids=[fresh()])
     response = put_webhook(tams, made, flow_collected_by_ids=None, source_collected_by_ids=[])
     assert response.status_code == 201
@@ -73,7 +73,7 @@ def test_an_empty_list_and_no_list_stay_apart_when_a_webhook_is_replaced(tams: T
     ],
     ids=str,
 )
-def test_a_broken_replacement_is_refused_and_changes_nothing(
+def test_an_invalid_replacement_is_rejected_and_changes_nothing(
     tams: TamsClient, made: Json, name: str, value: Any
 ) -> None:
     body = changed({**made, "url": webhook()["url"], "api_key_value": "kit-secret"}, name, value)
@@ -82,7 +82,7 @@ def test_a_broken_replacement_is_refused_and_changes_nothing(
 
 
 @pytest.mark.behaviour("HOOK-PUT-05")
-def test_replacing_a_webhook_that_is_not_there_makes_none(tams: TamsClient, made: Json) -> None:
+def test_replacing_an_unknown_webhook_creates_none(tams: TamsClient, made: Json) -> None:
     tag = fresh_name("tag")
     unknown = {**made, "id": fresh(), "tags": {"kit": tag}}
     assert put_webhook(tams, unknown).status_code == 404
@@ -91,7 +91,7 @@ def test_replacing_a_webhook_that_is_not_there_makes_none(tams: TamsClient, made
 
 
 @pytest.mark.behaviour("HOOK-PUT-01", "HOOK-ST-02", "HOOK-ST-03")
-def test_a_client_stops_and_starts_a_webhook(tams: TamsClient) -> None:
+def test_a_client_can_disable_and_restart_a_webhook(tams: TamsClient) -> None:
     made = make_webhook(tams, status="created", source_ids=[fresh()])
     for status, shown in (("disabled", {"disabled"}), ("created", {"created", "started"}), ("disabled", {"disabled"})):
         response = put_webhook(tams, made, status=status)
@@ -101,7 +101,7 @@ def test_a_client_stops_and_starts_a_webhook(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("HOOK-PUT-06", "AMB-12")
-def test_the_key_goes_with_its_name(tams: TamsClient) -> None:
+def test_the_key_is_removed_with_its_name(tams: TamsClient) -> None:
     made = make_webhook(tams, api_key_name="X-Key", api_key_value="kit-secret")
     assert put_webhook(tams, made, api_key_name=None).status_code == 201
     assert "api_key_name" not in read_webhook(tams, made)
@@ -119,7 +119,7 @@ def test_a_deleted_webhook_is_gone(tams: TamsClient, made: Json) -> None:
 
 
 @pytest.mark.behaviour("HOOK-DEL-01")
-def test_deleting_a_webhook_leaves_its_twin(tams: TamsClient, made: Json) -> None:
+def test_deleting_a_webhook_leaves_an_identical_one(tams: TamsClient, made: Json) -> None:
     twin = make_webhook(tams, **{name: value for name, value in made.items() if name != "id"})
     assert tams.delete(path_of(made)).status_code == 204
     assert read_webhook(tams, twin) == twin

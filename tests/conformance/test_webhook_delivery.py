@@ -70,7 +70,7 @@ def test_an_event_is_posted_as_json_and_starts_the_webhook(
 
 
 @pytest.mark.behaviour("DLV-02", "HOOK-POST-14", "HOOK-LIST-06")
-def test_the_key_comes_as_it_was_given(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
+def test_the_key_is_sent_as_registered(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
     keys = {"Authorization": "Bearer kit.secret==", "X-Kit-Key": "kit secret, in; words: 'all' \"of\" them"}
     made = {
         name: hooks.make(FLOW_UPDATED, source_ids=[flow["source_id"]], api_key_name=name, api_key_value=value)
@@ -122,7 +122,7 @@ def test_each_webhook_gets_an_event_once_though_they_share_a_url(tams: TamsClien
 
 
 @pytest.mark.behaviour("DLV-12")
-def test_what_an_event_tells_can_be_read_when_it_comes(
+def test_the_content_of_an_event_can_be_read_when_it_arrives(
     tams: TamsClient, http: httpx.Client, hooks: Hooks, flow: Json
 ) -> None:
     hook = hooks.make(FLOW_UPDATED, source_ids=[flow["source_id"]])
@@ -139,7 +139,7 @@ def test_what_an_event_tells_can_be_read_when_it_comes(
 
 
 @pytest.mark.behaviour("DLV-11")
-def test_the_events_of_a_flow_come_in_their_order(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
+def test_the_events_of_a_flow_arrive_in_order(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
     hook = hooks.make(FLOW_UPDATED, source_ids=[flow["source_id"]])
     hook.inbox.reply(Reply(), Reply(503), Reply(), Reply(503))
     expected = [relabel(tams, flow) for _ in range(8)]
@@ -151,7 +151,7 @@ def test_the_events_of_a_flow_come_in_their_order(tams: TamsClient, hooks: Hooks
 
 
 @pytest.mark.behaviour("DLV-13", "SVC-GEN-04", "DEL-07", "EVT-SA-02")
-def test_what_is_refused_raises_no_event(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
+def test_rejected_requests_send_no_events(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
     source_id, path = flow["source_id"], f"/flows/{flow['id']}"
     object_id = register_segment(tams, flow["id"])
     closed = tams.make_flow(source_id=source_id, read_only=True)
@@ -212,7 +212,7 @@ def retried(http: httpx.Client, receiver: Receiver, event_timeout: float, events
 
 @pytest.mark.behaviour("DLV-05", "DLV-11", "HOOK-ST-05")
 @pytest.mark.parametrize("failure", FAILURES)
-def test_what_did_not_arrive_is_sent_again(tams: TamsClient, retried: Retried, failure: str) -> None:
+def test_a_failed_delivery_is_retried(tams: TamsClient, retried: Retried, failure: str) -> None:
     hook = retried.hooks[failure]
     events = hook.events(FLOW_UPDATED, about=retried.flow_id)
     assert len(events) >= 2, f"sent once, though the receiver failed. {hook.summary()}"
@@ -236,7 +236,7 @@ def test_redirects_are_not_followed(tams: TamsClient, hooks: Hooks, flow: Json) 
 
 
 @pytest.mark.behaviour("DLV-10")
-def test_a_receiver_that_does_not_answer_delays_nobody_else(
+def test_an_unresponsive_receiver_does_not_delay_others(
     tams: TamsClient, hooks: Hooks, receiver: Receiver, flow: Json
 ) -> None:
     slow, quick = (hooks.make(FLOW_UPDATED, source_ids=[flow["source_id"]]) for _ in range(2))
@@ -251,7 +251,7 @@ def test_a_receiver_that_does_not_answer_delays_nobody_else(
 
 
 @pytest.mark.behaviour("HOOK-DEL-03")
-def test_what_waits_for_a_deleted_webhook_is_dropped(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
+def test_pending_events_of_a_deleted_webhook_are_dropped(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
     gone, other = (hooks.make(FLOW_UPDATED, source_ids=[flow["source_id"]]) for _ in range(2))
     for hook in (gone, other):
         hook.inbox.reply(*[Reply(503)] * 20)

@@ -53,7 +53,7 @@ def shelf(http: httpx.Client) -> Iterator[Shelf]:
 
 
 @pytest.mark.behaviour("HOOK-LIST-01", "HOOK-GET-01")
-def test_each_is_listed_as_it_is_shown_by_itself(tams: TamsClient, shelf: Shelf) -> None:
+def test_a_webhook_is_listed_as_it_reads(tams: TamsClient, shelf: Shelf) -> None:
     listed = {item["id"]: item for item in shelf.read(tams)}
     assert listed == {item["id"]: read_webhook(tams, item) for item in shelf.made}
 
@@ -70,7 +70,7 @@ def test_webhooks_are_sorted_by_url(tams: TamsClient, shelf: Shelf, reverse: boo
 
 
 @pytest.mark.behaviour("HOOK-LIST-02")
-def test_webhooks_of_one_url_are_sorted_by_id(tams: TamsClient, shelf: Shelf) -> None:
+def test_webhooks_with_the_same_url_are_sorted_by_id(tams: TamsClient, shelf: Shelf) -> None:
     ids = [item["id"] for item in shelf.read(tams) if item["url"].endswith("/a")]
     assert ids == sorted(ids)
     assert shelf.read(tams) == shelf.read(tams, reverse_order=True)[::-1]
@@ -78,7 +78,7 @@ def test_webhooks_of_one_url_are_sorted_by_id(tams: TamsClient, shelf: Shelf) ->
 
 @pytest.mark.behaviour("HOOK-LIST-03", "HOOK-LIST-02")
 @pytest.mark.parametrize(("reverse", "shown"), [(None, "false"), (False, "false"), (True, "true")])
-def test_a_page_tells_its_count_its_limit_and_its_order(
+def test_a_page_states_its_count_limit_and_order(
     tams: TamsClient, shelf: Shelf, reverse: bool | None, shown: str
 ) -> None:
     pages = shelf.pages(tams, limit=5, reverse_order=reverse)
@@ -103,7 +103,7 @@ def test_a_page_tells_its_count_its_limit_and_its_order(
     ],
     ids=str,
 )
-def test_tags_choose_among_webhooks(tams: TamsClient, shelf: Shelf, params: Json, passing: set[int]) -> None:
+def test_webhooks_are_filtered_by_tags(tams: TamsClient, shelf: Shelf, params: Json, passing: set[int]) -> None:
     ids = [item["id"] for item in shelf.made]
     listed = [ids.index(item["id"]) for item in shelf.read(tams, **params)]
     assert sorted(listed) == sorted(passing)

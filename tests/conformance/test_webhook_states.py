@@ -94,7 +94,7 @@ def test_a_disabled_webhook_sends_nothing(stopped: dict[str, Stopped], moment: s
 
 @by_moment
 @pytest.mark.behaviour("HOOK-ST-03", "AMB-16")
-def test_a_webhook_that_is_started_again_sends(tams: TamsClient, stopped: dict[str, Stopped], moment: str) -> None:
+def test_a_restarted_webhook_sends(tams: TamsClient, stopped: dict[str, Stopped], moment: str) -> None:
     each = stopped[moment]
     assert each.later in labels(each.hook), each.hook.summary()
     wait_until(lambda: has_status(tams, each.hook, "started"), "the webhook to be started")
@@ -102,7 +102,7 @@ def test_a_webhook_that_is_started_again_sends(tams: TamsClient, stopped: dict[s
 
 @by_moment
 @pytest.mark.behaviour("HOOK-ST-07", "AMB-40")
-def test_what_happened_while_a_webhook_was_disabled_is_not_sent_later(stopped: dict[str, Stopped], moment: str) -> None:
+def test_events_missed_while_disabled_are_not_sent_later(stopped: dict[str, Stopped], moment: str) -> None:
     assert stopped[moment].meanwhile not in labels(stopped[moment].hook)
 
 
@@ -165,18 +165,18 @@ def given_up(tams: TamsClient, hook: Hook, event_timeout: float) -> bool:
 
 
 @pytest.mark.behaviour("HOOK-GET-03", "HOOK-ST-06", "HOOK-LIST-01")
-def test_a_failed_webhook_says_what_failed(failed: Failed) -> None:
+def test_a_failed_webhook_shows_its_error(failed: Failed) -> None:
     assert failed.listed == failed.shown
     assert {"type", "summary", "time"} <= failed.shown["error"].keys()
 
 
 @pytest.mark.behaviour("HOOK-ST-06")
-def test_the_answer_of_the_receiver_is_told(failed: Failed) -> None:
+def test_the_error_states_the_status_of_the_receiver(failed: Failed) -> None:
     assert "410" in str(failed.shown["error"])
 
 
 @pytest.mark.behaviour("DLV-08")
-def test_what_the_receiver_said_is_not_passed_on(failed: Failed) -> None:
+def test_the_error_does_not_contain_the_receivers_body(failed: Failed) -> None:
     assert BODY.decode() not in str(failed.shown)
 
 
@@ -186,13 +186,13 @@ def test_a_failed_webhook_sends_nothing(failed: Failed) -> None:
 
 
 @pytest.mark.behaviour("HOOK-ST-04", "AMB-15")
-def test_a_failed_webhook_is_not_disabled(failed: Failed) -> None:
+def test_a_failed_webhook_cannot_be_disabled(failed: Failed) -> None:
     assert failed.disabling == 400
     assert failed.after_disabling["status"] == "error"
 
 
 @pytest.mark.behaviour("HOOK-ST-03")
-def test_a_failed_webhook_is_started_again(tams: TamsClient, failed: Failed) -> None:
+def test_a_failed_webhook_can_be_restarted(tams: TamsClient, failed: Failed) -> None:
     assert failed.restarting.status_code == 201
     assert failed.later in labels(failed.hook), failed.hook.summary()
     wait_until(lambda: has_status(tams, failed.hook, "started"), "the webhook to be started")

@@ -41,7 +41,7 @@ OPTIONS = [
 
 
 @pytest.mark.behaviour("HOOK-POST-01", "HOOK-POST-05", "HOOK-POST-06", "HOOK-GET-01")
-def test_a_webhook_needs_a_url_and_events_only(tams: TamsClient) -> None:
+def test_a_webhook_needs_only_a_url_and_events(tams: TamsClient) -> None:
     body = {**webhook(status=None, events=["flows/deleted"], source_ids=[fresh()])}
     response = post_webhook(tams, body)
     assert response.status_code == 201
@@ -52,7 +52,7 @@ def test_a_webhook_needs_a_url_and_events_only(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("HOOK-POST-02")
-def test_the_same_webhook_twice_is_two_webhooks(tams: TamsClient) -> None:
+def test_registering_a_webhook_twice_makes_two(tams: TamsClient) -> None:
     body = webhook(tags={"kit": fresh_name("tag")}, api_key_name="X-Key", api_key_value=SECRET)
     ids = [make_webhook(tams, **body)["id"] for _ in range(2)]
     assert ids[0] != ids[1]
@@ -61,7 +61,7 @@ def test_the_same_webhook_twice_is_two_webhooks(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("HOOK-POST-01", "HOOK-POST-03")
-def test_every_event_of_the_specification_can_be_asked_for(tams: TamsClient) -> None:
+def test_every_event_type_of_the_specification_is_accepted(tams: TamsClient) -> None:
     assert make_webhook(tams, events=list(ALL))["events"] == list(ALL)
 
 
@@ -69,7 +69,7 @@ def test_every_event_of_the_specification_can_be_asked_for(tams: TamsClient) -> 
 @pytest.mark.parametrize(
     ("sent", "shown"), [("created", ("created", "started")), ("disabled", ("disabled",))], ids=["created", "disabled"]
 )
-def test_a_webhook_starts_as_its_client_says(tams: TamsClient, sent: str, shown: tuple[str, ...]) -> None:
+def test_a_webhook_starts_with_the_given_status(tams: TamsClient, sent: str, shown: tuple[str, ...]) -> None:
     made = make_webhook(tams, status=sent, source_ids=[fresh()])
     assert made["status"] in shown
     assert read_webhook(tams, made)["status"] in shown
@@ -77,7 +77,7 @@ def test_a_webhook_starts_as_its_client_says(tams: TamsClient, sent: str, shown:
 
 @pytest.mark.behaviour("HOOK-POST-04", "HOOK-POST-07", "HOOK-POST-10", "TRF-10", "AMB-10")
 @pytest.mark.parametrize(("name", "value"), OPTIONS, ids=str)
-def test_an_option_is_kept_as_it_was_sent_or_refused(tams: TamsClient, name: str, value: Any) -> None:
+def test_an_option_is_kept_as_sent_or_rejected(tams: TamsClient, name: str, value: Any) -> None:
     response = post_webhook(tams, webhook(**{name: value}))
     if response.status_code == 400:
         not_implemented(f"webhooks with {name}: {value}")
@@ -87,7 +87,7 @@ def test_an_option_is_kept_as_it_was_sent_or_refused(tams: TamsClient, name: str
 
 
 @pytest.mark.behaviour("HOOK-POST-10")
-def test_what_was_not_asked_for_is_not_shown_as_asked_for(tams: TamsClient) -> None:
+def test_omitted_options_are_not_shown_as_set(tams: TamsClient) -> None:
     shown = read_webhook(tams, make_webhook(tams))
     assert not {*FILTERS, "accept_get_urls", "accept_storage_ids", "presigned"} & shown.keys()
     assert not shown.get("verbose_storage")
@@ -141,7 +141,7 @@ def test_the_server_chooses_the_id(tams: TamsClient) -> None:
     ],
     ids=str,
 )
-def test_a_broken_webhook_is_refused_and_not_stored(tams: TamsClient, name: str, value: Any) -> None:
+def test_an_invalid_webhook_is_rejected_and_not_stored(tams: TamsClient, name: str, value: Any) -> None:
     tag = fresh_name("tag")
     response = post_webhook(tams, changed(webhook(tags={"kit": tag}), name, value))
     assert response.status_code == 400
@@ -150,14 +150,14 @@ def test_a_broken_webhook_is_refused_and_not_stored(tams: TamsClient, name: str,
 
 @pytest.mark.behaviour("HOOK-POST-03", "SVC-GEN-04")
 @pytest.mark.parametrize("body", [[], "text", None, 5], ids=str)
-def test_a_webhook_that_is_no_object_is_refused(tams: TamsClient, body: Any) -> None:
+def test_a_webhook_that_is_not_an_object_is_rejected(tams: TamsClient, body: Any) -> None:
     assert post_webhook(tams, body).status_code == 400
 
 
 @pytest.mark.behaviour("HOOK-POST-03", "HOOK-PUT-02", "SVC-GEN-04", "GEN-03")
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize("body", [b"", b"{", b"text", b'{"url": "https://receiver.example.com/"}{}'], ids=ascii)
-def test_a_webhook_that_is_no_json_is_refused(tams: TamsClient, method: str, body: bytes) -> None:
+def test_a_webhook_that_is_not_json_is_rejected(tams: TamsClient, method: str, body: bytes) -> None:
     made = make_webhook(tams)
     path = LISTING if method == "POST" else path_of(made)
     response = tams.request(method, path, content=body, headers={"Content-Type": "application/json"})
@@ -200,13 +200,13 @@ private addresses are left out, which a deployment may allow."""
 
 @pytest.mark.behaviour("HOOK-POST-08", "AMB-43")
 @pytest.mark.parametrize("url", FORBIDDEN_URLS)
-def test_a_url_that_the_server_must_not_call_is_refused(tams: TamsClient, url: str) -> None:
+def test_a_forbidden_url_is_rejected(tams: TamsClient, url: str) -> None:
     assert post_webhook(tams, webhook(url=url)).status_code == 400
 
 
 @pytest.mark.behaviour("HOOK-PUT-10", "HOOK-PUT-07")
 @pytest.mark.parametrize("url", [url for url in FORBIDDEN_URLS if "169.254" in url or "user" in url or "file" in url])
-def test_a_webhook_is_not_moved_to_such_a_url(tams: TamsClient, url: str) -> None:
+def test_a_webhook_cannot_be_changed_to_a_forbidden_url(tams: TamsClient, url: str) -> None:
     made = make_webhook(tams)
     assert put_webhook(tams, made, url=url).status_code == 400
     assert read_webhook(tams, made) == made
@@ -231,13 +231,13 @@ def test_a_webhook_is_not_moved_to_such_a_url(tams: TamsClient, url: str) -> Non
     ],
     ids=ascii,
 )
-def test_a_key_that_is_no_header_of_its_own_is_refused(tams: TamsClient, name: str) -> None:
+def test_a_key_name_that_is_not_a_free_header_is_rejected(tams: TamsClient, name: str) -> None:
     assert post_webhook(tams, webhook(api_key_name=name, api_key_value=SECRET)).status_code == 400
 
 
 @pytest.mark.behaviour("HOOK-POST-14")
 @pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\rb", "a\0b"], ids=ascii)
-def test_a_key_that_would_add_headers_is_refused(tams: TamsClient, value: str) -> None:
+def test_a_key_that_would_inject_headers_is_rejected(tams: TamsClient, value: str) -> None:
     assert post_webhook(tams, webhook(api_key_name="X-Key", api_key_value=value)).status_code == 400
 
 
@@ -270,7 +270,7 @@ def test_the_key_is_never_shown(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("HOOK-GET-01", "HOOK-HEAD-01", "SVC-GEN-01")
-def test_head_of_a_webhook_answers_as_get_does(tams: TamsClient) -> None:
+def test_head_of_a_webhook_matches_get(tams: TamsClient) -> None:
     made = make_webhook(tams)
     get, head = tams.get(path_of(made)), tams.head(path_of(made))
     assert (head.status_code, head.content) == (get.status_code, b"") == (200, b"")

@@ -12,5 +12,5 @@ pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
 
 @SCHEMA.parametrize()
-def test_every_answer_is_as_documented(case: Case, searching_fuzz: Fuzzer) -> None:
+def test_every_response_matches_the_specification(case: Case, searching_fuzz: Fuzzer) -> None:
     searching_fuzz.try_case(case)

@@ -29,12 +29,12 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
 if PUBLISHED.is_dir():
 
     @fuzzed_schema(PUBLISHED).parametrize()
-    def test_every_answer_is_as_published(case: Case, searching_fuzz: Fuzzer) -> None:
+    def test_every_response_matches_the_published_specification(case: Case, searching_fuzz: Fuzzer) -> None:
         searching_fuzz.try_case(case)
 
 else:
 
-    def test_every_answer_is_as_published() -> None:
+    def test_every_response_matches_the_published_specification() -> None:
         pytest.skip(
             "no published copy; with one: TAMS_UPSTREAM_DIR=<its api folder> pytest tests/fuzz/test_published.py"
         )

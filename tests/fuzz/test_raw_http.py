@@ -113,7 +113,7 @@ HEADER_LINES = (
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_a_length_that_is_not_that_of_the_body(wire: Wire, length: str) -> None:
+def test_wrong_content_lengths(wire: Wire, length: str) -> None:
     responses = _speak(wire, wire.request("POST", "/service", b"true", {"Content-Length": length.encode()}))
     assert bool(responses) == (length not in LONGER)
 
@@ -164,7 +164,7 @@ def test_many_parameters_and_headers(wire: Wire, count: int) -> None:
     assert _speak(wire, wire.request("GET", "/flows", None, {f"X-{n}": "x" for n in range(count)}))
 
 
-def test_pipelined_requests_are_answered_in_order(wire: Wire) -> None:
+def test_pipelined_requests_are_served_in_order(wire: Wire) -> None:
     """Right and wrong ones between one another."""
     paths = ["/service", "/nowhere", "/flows/none", "/sources?limit=1", "/flows?limit=none"] * 4
     requests = [wire.request("GET", path, None, {"Connection": "keep-alive"}) for path in paths[:-1]]
@@ -172,7 +172,7 @@ def test_pipelined_requests_are_answered_in_order(wire: Wire) -> None:
     assert [response.status for response in responses] == [200, 404, 404, 200, 400] * 4
 
 
-def test_a_request_that_is_cut_off_is_given_up(wire: Wire) -> None:
+def test_truncated_requests_are_abandoned(wire: Wire) -> None:
     request = wire.request("POST", "/service", b'{"name": "text"}')
     for end in range(0, len(request), 7):
         wire.speak(request[:end], patience_s=0.02)

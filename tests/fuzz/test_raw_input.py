@@ -129,7 +129,7 @@ def wire(subject: Subject) -> Iterator[Wire]:
 
 @often
 @hypothesis.given(data=st.data())
-def test_targets_of_nonsense(wire: Wire, spoiled: World, data: st.DataObject) -> None:
+def test_nonsensical_targets(wire: Wire, spoiled: World, data: st.DataObject) -> None:
     names = ["flows", "segments", "storage", "sources", "objects", "instances", "tags", "service", "profiles", "media"]
     names += ["webhooks", next(iter(spoiled.webhooks))]
     known = [
@@ -149,7 +149,7 @@ def test_targets_of_nonsense(wire: Wire, spoiled: World, data: st.DataObject) ->
 
 @often
 @hypothesis.given(name=st.sampled_from(HEADERS), value=LINE, method=st.sampled_from(["GET", "PUT", "OPTIONS"]))
-def test_headers_of_nonsense(wire: Wire, world: World, name: str, value: str, method: str) -> None:
+def test_nonsensical_headers(wire: Wire, world: World, name: str, value: str, method: str) -> None:
     path = f"/flows/{world.id('video')}/label"
     wire.ask(method, path, b'"a"' if method == "PUT" else None, {name: value}).check()
 
@@ -193,7 +193,7 @@ WRITES = (
 
 
 @pytest.mark.parametrize("line", WRITES)
-def test_bodies_of_nonsense(wire: Wire, spoiled: World, line: str) -> None:
+def test_nonsensical_bodies(wire: Wire, spoiled: World, line: str) -> None:
     spoiled.restore()
     path, body = _body_that_is_taken(spoiled, line)
     for nonsense in (*BODIES, *with_literals(body)):
@@ -206,7 +206,7 @@ def test_bodies_of_nonsense(wire: Wire, spoiled: World, line: str) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[" * 10**5, b"NaN", b"\xff", b"1e400", b'"\\ud800"', b'{"name": "\\u0000"}']
 )
-def test_what_is_no_json_that_can_be_kept_is_refused(wire: Wire, body: bytes) -> None:
+def test_json_that_cannot_be_stored_is_rejected(wire: Wire, body: bytes) -> None:
     assert wire.ask("POST", "/service", body).status == 400
 
 
@@ -218,7 +218,7 @@ def test_absurd_limits(wire: Wire, listing: str) -> None:
 
 @often
 @hypothesis.given(data=st.data())
-def test_page_keys_that_were_changed(wire: Wire, world: World, spoiled: World, data: st.DataObject) -> None:
+def test_modified_page_keys(wire: Wire, world: World, spoiled: World, data: st.DataObject) -> None:
     listing = data.draw(st.sampled_from([*LISTINGS, f"/flows/{world.id('video')}/segments"]))
     key = bytearray((world.page_key(listing, {}) or "").encode())
     assert key, f"{listing} has one page only"
@@ -235,7 +235,7 @@ def test_page_keys_that_were_changed(wire: Wire, world: World, spoiled: World, d
 
 
 @pytest.mark.parametrize("timerange", TIMERANGES)
-def test_timeranges_of_nonsense(wire: Wire, world: World, timerange: str) -> None:
+def test_nonsensical_timeranges(wire: Wire, world: World, timerange: str) -> None:
     video = f"/flows/{world.id('video')}"
     escaped = quote(timerange, safe="%")
     for line in ("GET /flows", f"GET {video}", f"GET {video}/segments", f"DELETE {video}/segments"):
@@ -258,7 +258,7 @@ def media_url(world: World) -> str:
 
 
 @pytest.mark.parametrize("range_", RANGES, ids=range(len(RANGES)))
-def test_ranges_of_nonsense(wire: Wire, media_url: str, range_: str) -> None:
+def test_nonsensical_ranges(wire: Wire, media_url: str, range_: str) -> None:
     response = wire.ask("GET", media_url, headers={"Range": range_.encode()})
     assert response.status in (200, 206, 400, 416), response
     assert response.status >= 400 or response.body in b"0123456789" or "multipart" in response.headers["content-type"]
@@ -266,5 +266,5 @@ def test_ranges_of_nonsense(wire: Wire, media_url: str, range_: str) -> None:
 
 @often
 @hypothesis.given(nonsense=TARGET, place=st.integers(0, 200), method=st.sampled_from(["GET", "PUT", "DELETE"]))
-def test_media_urls_of_nonsense(wire: Wire, media_url: str, nonsense: str, place: int, method: str) -> None:
+def test_nonsensical_media_urls(wire: Wire, media_url: str, nonsense: str, place: int, method: str) -> None:
     wire.ask(method, media_url[:place] + nonsense + media_url[place + 1 :], headers={"Authorization": ""}).check()

@@ -251,44 +251,44 @@ def send(wire: Wire, method: str, path: str, body: bytes) -> Response:
 
 
 @pytest.mark.parametrize("host", BAD_HOSTS, ids=ascii)
-def test_hosts_that_no_webhook_may_lead_to(wire: Wire, known: Json, host: str) -> None:
+def test_forbidden_hosts_are_rejected(wire: Wire, known: Json, host: str) -> None:
     for scheme in ("http", "HTTPS"):
         for response in ask_both(wire, known, {"url": f"{scheme}://{host}/a"}):
             assert response.status == (400), response
 
 
 @pytest.mark.parametrize("host", FAIR_HOSTS, ids=ascii)
-def test_hosts_of_this_machine_in_odd_spellings(wire: Wire, known: Json, host: str) -> None:
+def test_unusual_spellings_of_loopback_hosts_are_accepted(wire: Wire, known: Json, host: str) -> None:
     for response in ask_both(wire, known, {"url": f"http://{host}:9/a"}):
         assert response.status in (201, 400), response
 
 
 @pytest.mark.parametrize("port", BAD_PORTS, ids=lambda port: ascii(port)[:20])
-def test_ports_out_of_range(wire: Wire, known: Json, port: str) -> None:
+def test_ports_out_of_range_are_rejected(wire: Wire, known: Json, port: str) -> None:
     for response in ask_both(wire, known, {"url": f"http://127.0.0.1:{port}/a"}):
         assert response.status == 400, response
 
 
 @pytest.mark.parametrize("url", BAD_URLS, ids=lambda url: ascii(url)[:30])
-def test_what_is_no_url_to_call(wire: Wire, known: Json, url: str) -> None:
+def test_invalid_urls_are_rejected(wire: Wire, known: Json, url: str) -> None:
     for response in ask_both(wire, known, {"url": url}):
         assert response.status == 400, response
 
 
 @pytest.mark.parametrize("member", MEMBERS)
-def test_members_of_every_wrong_type(wire: Wire, known: Json, member: str) -> None:
+def test_members_of_wrong_types_do_not_fail_the_server(wire: Wire, known: Json, member: str) -> None:
     for value in WRONG:
         ask_both(wire, known, {member: value})
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=lambda name: ascii(name)[:30])
-def test_names_of_headers_that_must_not_be_sent(wire: Wire, known: Json, name: str) -> None:
+def test_forbidden_header_names_are_rejected(wire: Wire, known: Json, name: str) -> None:
     for response in ask_both(wire, known, {"api_key_name": name}):
         assert response.status == 400, response
 
 
 @pytest.mark.parametrize("value", BAD_VALUES, ids=lambda value: ascii(value)[:40])
-def test_a_secret_that_is_no_header_is_refused_without_being_shown(wire: Wire, known: Json, value: str) -> None:
+def test_a_secret_that_is_not_a_header_value_is_rejected_and_not_shown(wire: Wire, known: Json, value: str) -> None:
     for response in ask_both(wire, known, {"api_key_value": value}):
         assert response.status == 400, response
 
@@ -343,7 +343,7 @@ WRAPPINGS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("body", LEAKY.values(), ids=LEAKY.keys())
-def test_a_secret_is_not_shown_whatever_is_wrong_around_it(wire: Wire, known: Json, body: str) -> None:
+def test_a_secret_is_not_shown_in_errors_about_the_body(wire: Wire, known: Json, body: str) -> None:
     """However the whole body is written; also as that of what takes no secret."""
     for method, path in (("POST", LISTING), ("PUT", f"{LISTING}/{known['id']}"), ("PUT", f"{LISTING}/{fresh()}")):
         send(wire, method, path, body.encode())
@@ -358,7 +358,7 @@ def test_a_secret_of_a_wrong_type_is_not_shown(wire: Wire, known: Json, value: A
 
 
 @pytest.mark.parametrize("member", [member for member in MEMBERS if member != "api_key_value"])
-def test_a_secret_is_not_shown_by_a_complaint_of_another_member(wire: Wire, known: Json, member: str) -> None:
+def test_a_secret_is_not_shown_in_errors_about_other_members(wire: Wire, known: Json, member: str) -> None:
     """Not even when the member holds one itself, among very many parts or few. A tag of that name is a tag."""
     filling = {str(number): ["x"] for number in range(3000)}
     inner = {"api_key_value": SECRET}

@@ -75,7 +75,7 @@ class Sequences:
 
 
 @pytest.mark.timeout(0)
-def test_sequences_of_operations_keep_to_the_document(fuzz: Fuzzer) -> None:
+def test_sequences_of_operations_match_the_specification(fuzz: Fuzzer) -> None:
     sequences = Sequences(fuzz)
     for seed in count(SEED or 0):
         sequences.run(seed)

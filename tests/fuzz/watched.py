@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.conformance.kit.server import Subject, own_server
 
-FAULTS = ("event breaks the specification", "Traceback (most recent call last)", "CRITICAL")
+FAULTS = ("event does not conform to the specification", "Traceback (most recent call last)", "CRITICAL")
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def failed(report: Report) -> list[str]:
     return [check.what for check in report.checks if not check.holds]
 
 
-def test_the_demo_gets_back_exactly_what_it_stored(server: DemoServer, clip: clips.Clip) -> None:
+def test_the_demo_reads_back_exactly_what_it_stored(server: DemoServer, clip: clips.Clip) -> None:
     lines: list[str] = []
     report = Report(say=lines.append)
     with Tams(server.base_url, server.token) as service:
@@ -59,7 +59,7 @@ def test_the_commands_shown_at_the_end_work(server: DemoServer, clip: clips.Clip
     assert (tmp_path / "segment.ts").read_bytes() == stored.video.fetched[0]
 
 
-def test_a_changed_byte_is_noticed(server: DemoServer, clip: clips.Clip) -> None:
+def test_a_changed_byte_is_detected(server: DemoServer, clip: clips.Clip) -> None:
     report = Report(say=lambda line: None)
     with ChangesBytes(server.base_url, server.token) as service:
         tell(service, clip, report)
@@ -67,14 +67,14 @@ def test_a_changed_byte_is_noticed(server: DemoServer, clip: clips.Clip) -> None
     assert not report.good
 
 
-def test_a_lost_segment_is_noticed(server: DemoServer, clip: clips.Clip) -> None:
+def test_a_lost_segment_is_detected(server: DemoServer, clip: clips.Clip) -> None:
     report = Report(say=lambda line: None)
     with LosesSegments(server.base_url, server.token) as service:
         tell(service, clip, report)
     assert {"video segments are those registered", "frames are exactly 188 to 329"} <= set(failed(report))
 
 
-def test_a_refusal_says_what_was_asked_and_answered(server: DemoServer) -> None:
+def test_an_error_states_the_request_and_the_response(server: DemoServer) -> None:
     with (
         Tams(server.base_url, "not-the-token") as service,
         pytest.raises(Refused, match=r"GET http://.*/flows answered 401 instead of 200"),
@@ -82,13 +82,13 @@ def test_a_refusal_says_what_was_asked_and_answered(server: DemoServer) -> None:
         service.get("/flows")
 
 
-def test_a_server_that_is_not_there_ends_the_demo_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_server_ends_the_demo_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--url", "http://127.0.0.1:9", "--token", "any"]) == 1
     assert "The demo failed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("results", "good"), [([], False), ([True], True), ([True, False, True], False)])
-def test_a_report_is_good_when_all_of_something_holds(results: list[bool], good: bool) -> None:
+def test_a_report_is_good_if_there_are_checks_and_all_hold(results: list[bool], good: bool) -> None:
     report = Report(say=lambda line: None)
     for holds in results:
         report.check("something", holds, "")
@@ -96,7 +96,7 @@ def test_a_report_is_good_when_all_of_something_holds(results: list[bool], good:
 
 
 @pytest.mark.parametrize("arguments", [["--seconds", "13"], ["--seconds", "x"], ["--keep", "--url", "http://a"]])
-def test_arguments_that_cannot_work_are_refused(arguments: list[str]) -> None:
+def test_invalid_arguments_are_rejected(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as refusal:
         main(arguments)
     assert refusal.value.code == 2

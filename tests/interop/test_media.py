@@ -33,7 +33,7 @@ def packet_times(piece: segmenting.Piece) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("number", [0, 1, 749, 43690, 65535])
-def test_a_drawn_frame_tells_its_number(number: int) -> None:
+def test_a_frame_number_reads_back_from_its_picture(number: int) -> None:
     assert pattern.read_number(pattern.draw(number)[: pattern.HEIGHT]) == number
 
 
@@ -42,7 +42,7 @@ def test_a_picture_without_squares_has_no_number() -> None:
         pattern.read_number(np.full((pattern.HEIGHT, pattern.WIDTH), 128, np.uint8))
 
 
-def test_a_number_too_large_for_the_squares_is_refused() -> None:
+def test_a_number_too_large_for_the_squares_is_rejected() -> None:
     with pytest.raises(ValueError, match="65536"):
         pattern.draw(65536)
 
@@ -52,7 +52,7 @@ def test_neighbouring_frames_differ_outside_their_numbers() -> None:
     assert np.any(pattern.draw(8)[between] != pattern.draw(9)[between])
 
 
-def test_every_frame_of_the_clip_is_told_after_decoding(video: segmenting.Essence, clip: clips.Clip) -> None:
+def test_every_decoded_frame_has_its_number_and_time(video: segmenting.Essence, clip: clips.Clip) -> None:
     pictures = decoding.decode_video(placed(video, EVER), EVER)
     assert [picture.number for picture in pictures] == list(range(clip.frames))
     assert [picture.time for picture in pictures] == [number * FRAME for number in range(clip.frames)]
@@ -90,7 +90,7 @@ def test_audio_is_cut_at_the_coded_frame_nearest_to_each_video_cut(audio: segmen
 
 
 @pytest.mark.parametrize("kind", ["video", "audio"])
-def test_ts_offset_leads_from_the_file_to_the_flow(kind: str, request: pytest.FixtureRequest) -> None:
+def test_ts_offset_maps_the_file_to_the_flow(kind: str, request: pytest.FixtureRequest) -> None:
     essence: segmenting.Essence = request.getfixturevalue(kind)
     for piece in essence.pieces:
         moments = segmenting.moments(piece.media)
@@ -105,7 +105,7 @@ def test_video_objects_hold_nothing_but_their_segment(video: segmenting.Essence)
     assert all(piece.object_span.shifted(piece.ts_offset) == piece.span for piece in video.pieces)
 
 
-def test_run_in_and_padding_of_the_encoder_lie_outside_the_segments(audio: segmenting.Essence) -> None:
+def test_encoder_priming_and_padding_lie_outside_the_segments(audio: segmenting.Essence) -> None:
     first, *between, last = audio.pieces
     assert first.object_span.shifted(first.ts_offset).start == -in_ns(1, CODED_FRAME)
     assert last.object_span.shifted(last.ts_offset).end == in_ns(1407, CODED_FRAME)
@@ -125,7 +125,7 @@ def test_the_wanted_timerange_holds_its_samples_in_tune_and_in_time(audio: segme
     assert sound.misalignment(heard.samples, heard.start) == 0
 
 
-def test_segments_decode_to_the_very_samples_of_the_clip(audio: segmenting.Essence, clip: clips.Clip) -> None:
+def test_segments_decode_to_the_exact_samples_of_the_clip(audio: segmenting.Essence, clip: clips.Clip) -> None:
     with av.open(str(clip.path)) as media:
         whole = np.concatenate([frame.to_ndarray() for frame in media.decode(audio=0)], axis=1)
     heard = decoding.decode_audio(placed(audio, EVER), EVER)
@@ -133,30 +133,30 @@ def test_segments_decode_to_the_very_samples_of_the_clip(audio: segmenting.Essen
     assert np.array_equal(heard.samples, whole[:, : clip.samples])
 
 
-def test_a_missing_audio_segment_is_noticed(audio: segmenting.Essence) -> None:
+def test_a_missing_audio_segment_is_detected(audio: segmenting.Essence) -> None:
     first, _, third, *_ = placed(audio, WANTED)
     with pytest.raises(decoding.Undecodable):
         decoding.decode_audio([first, third], WANTED)
 
 
 @pytest.mark.parametrize(("kind", "decode"), [("video", decoding.decode_video), ("audio", decoding.decode_audio)])
-def test_media_that_is_no_media_is_noticed(kind: str, decode: Decode, request: pytest.FixtureRequest) -> None:
+def test_invalid_media_are_detected(kind: str, decode: Decode, request: pytest.FixtureRequest) -> None:
     piece = request.getfixturevalue(kind).pieces[0]
     with pytest.raises(decoding.Undecodable):
         decode([decoding.Placed(bytes(len(piece.media)), piece.span, piece.ts_offset)], EVER)
 
 
-def test_silence_where_sound_should_be_is_noticed() -> None:
+def test_missing_sound_is_detected() -> None:
     with pytest.raises(decoding.Undecodable):
         decoding.decode_audio([], WANTED)
 
 
 @pytest.mark.parametrize("lag", [-7, -1, 1, 20])
-def test_sound_that_is_late_or_early_is_noticed(lag: int) -> None:
+def test_late_or_early_sound_is_detected(lag: int) -> None:
     assert sound.misalignment(sound.tone(100_000 - lag, 96_000), 100_000) == lag
 
 
-def test_sound_of_another_step_is_noticed() -> None:
+def test_sound_of_the_wrong_step_is_detected() -> None:
     step = sound.RATE * sound.STEP_SECONDS
     assert sound.wrong_pitches(sound.tone(0, step), 0) == []
     assert len(sound.wrong_pitches(sound.tone(step, step), 0)) == 20
@@ -176,6 +176,6 @@ def test_timeranges_are_written_and_read_as_tams_does() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "_", "()", "[1:0]", "(1:0_2:0)", "[1_2)"])
-def test_other_timeranges_are_not_guessed_at(text: str) -> None:
+def test_other_timerange_forms_are_rejected(text: str) -> None:
     with pytest.raises(BadTime):
         parse_span(text)

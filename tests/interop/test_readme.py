@@ -45,7 +45,7 @@ def test_commands_of_the_readme_exist(command: str) -> None:
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((docs/[^)#]+)", README))))
-def test_pages_that_the_readme_leads_to_exist(link: str) -> None:
+def test_pages_that_the_readme_links_to_exist(link: str) -> None:
     assert (ROOT / link).is_file()
 
 

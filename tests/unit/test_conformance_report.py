@@ -1,4 +1,4 @@
-"""The report of the conformance kit: states of behaviours, what of a request is shown, and the page made of it."""
+"""The report of the conformance kit: states of behaviours, the exchange log, the HTML page and docs/conformance.md."""
 
 from pathlib import Path
 
@@ -19,18 +19,18 @@ def result(behaviour: str, outcome: str, message: str = "") -> Result:
 
 
 def found(*results: Result) -> Finding:
-    """What came of the behaviour that the results name."""
+    """The finding for the behaviour that the results name."""
     [finding] = [each for each in findings(results) if each.behaviour.id == results[0].behaviours[0]]
     return finding
 
 
 @pytest.mark.parametrize(("behaviour", "state"), [(REQUIRED, "Fail"), (ADVICE, "Warning")])
-def test_one_failure_outweighs_what_passes(behaviour: str, state: str) -> None:
+def test_a_failure_outweighs_passes(behaviour: str, state: str) -> None:
     finding = found(result(behaviour, "passed"), result(behaviour, "failed", "200 is not 404"))
     assert (finding.state, finding.reason) == (state, "200 is not 404")
 
 
-def test_a_test_that_passes_outweighs_one_that_was_left_out() -> None:
+def test_a_pass_outweighs_a_skip() -> None:
     assert found(result(REQUIRED, "skipped", "no"), result(REQUIRED, "passed")).state == "Pass"
 
 
@@ -38,26 +38,30 @@ def test_a_test_that_passes_outweighs_one_that_was_left_out() -> None:
     ("message", "state", "reason"),
     [
         ("not implemented: webhooks", "Not Implemented", "webhooks"),
-        ("not applicable: came with TAMS 8.2", "Could Not Test", "its tests also need what came with TAMS 8.2"),
+        (
+            "not applicable: introduced by TAMS 8.2",
+            "Could Not Test",
+            "its tests also need features introduced by TAMS 8.2",
+        ),
         ("no token was given", "Could Not Test", "no token was given"),
     ],
 )
-def test_the_reason_of_a_skip_gives_the_state(message: str, state: str, reason: str) -> None:
+def test_the_reason_of_a_skip_determines_the_state(message: str, state: str, reason: str) -> None:
     finding = found(result(REQUIRED, "skipped", message))
     assert (finding.state, finding.reason) == (state, reason)
 
 
-def test_what_came_with_a_later_version_is_not_applicable() -> None:
-    assert found(result("SORT-01", "skipped", "not applicable: came with TAMS 8.2")).state == "Not Applicable"
+def test_behaviours_of_later_versions_are_not_applicable() -> None:
+    assert found(result("SORT-01", "skipped", "not applicable: introduced by TAMS 8.2")).state == "Not Applicable"
 
 
 @pytest.mark.parametrize("others", [[], ["passed", "skipped"]])
-def test_what_could_not_be_prepared_could_not_be_tested(others: list[str]) -> None:
+def test_a_failed_preparation_means_could_not_test(others: list[str]) -> None:
     finding = found(result(REQUIRED, "unprepared", "a flow could not be made"), *(result(REQUIRED, o) for o in others))
     assert (finding.state, finding.reason) == ("Could Not Test", "a flow could not be made")
 
 
-def test_the_headline_counts_what_was_put_to_the_test() -> None:
+def test_the_headline_counts_tested_behaviours() -> None:
     must = headline(findings([result("GEN-02", "passed"), result("GEN-09", "failed"), result("GEN-11", "skipped")]))[0]
     assert (must["level"], must["passed"], must["tested"]) == ("MUST", 1, 2)
 

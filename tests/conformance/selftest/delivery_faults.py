@@ -1,4 +1,4 @@
-"""What may happen to an event on its way to the receiver, made to be put together into faults."""
+"""Faults in the delivery of events, to be inserted between the worker and the receiver."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,76 +11,76 @@ from tests.conformance.kit.documents import Json
 from tests.conformance.kit.receiver import Delivery, Reply
 
 Forward = Callable[[Delivery], Reply]
-OnTheWay = Callable[[Delivery, Forward], Reply]
+DeliveryFault = Callable[[Delivery, Forward], Reply]
 Matches = Callable[[Json], bool]
 
 
-def of(*types: str) -> Matches:
+def of_types(*types: str) -> Matches:
     """Events of these types."""
     return lambda document: document["event_type"] in types
 
 
-def straight_on(delivery: Delivery, forward: Forward) -> Reply:
+def deliver_unchanged(delivery: Delivery, forward: Forward) -> Reply:
     return forward(delivery)
 
 
-def telling(matches: Matches, change: Callable[[Json], Json]) -> OnTheWay:
-    """Another body of the events that match."""
+def change_body(matches: Matches, change: Callable[[Json], Json]) -> DeliveryFault:
+    """Change the body of matching events."""
 
-    def spoil(delivery: Delivery, forward: Forward) -> Reply:
+    def deliver(delivery: Delivery, forward: Forward) -> Reply:
         document = json.loads(delivery.body)
         return forward(_with(delivery, change(document)) if matches(document) else delivery)
 
-    return spoil
+    return deliver
 
 
-def telling_also(matches: Matches, change: Callable[[Json], Json]) -> OnTheWay:
-    """After an event that matches, another one made of it."""
+def add_event(matches: Matches, change: Callable[[Json], Json]) -> DeliveryFault:
+    """After each matching event, send another one made from it."""
 
-    def spoil(delivery: Delivery, forward: Forward) -> Reply:
+    def deliver(delivery: Delivery, forward: Forward) -> Reply:
         document = json.loads(delivery.body)
         reply = forward(delivery)
         return forward(_with(delivery, change(document))) if matches(document) else reply
 
-    return spoil
+    return deliver
 
 
-def losing(matches: Matches) -> OnTheWay:
-    """Events that match do not arrive, though the server believes that they did."""
+def lose(matches: Matches) -> DeliveryFault:
+    """Drop matching events, but report their delivery as successful."""
 
-    def spoil(delivery: Delivery, forward: Forward) -> Reply:
+    def deliver(delivery: Delivery, forward: Forward) -> Reply:
         return Reply() if matches(json.loads(delivery.body)) else forward(delivery)
 
-    return spoil
+    return deliver
 
 
-def with_headers(changes: Mapping[str, str | None]) -> OnTheWay:
-    """With these headers, and without those that are None."""
+def change_headers(changes: Mapping[str, str | None]) -> DeliveryFault:
+    """Set these headers, and remove those given as None."""
 
-    def spoil(delivery: Delivery, forward: Forward) -> Reply:
+    def deliver(delivery: Delivery, forward: Forward) -> Reply:
         headers = {**delivery.headers, **{name.lower(): value for name, value in changes.items()}}
         kept = httpx.Headers({name: value for name, value in headers.items() if value is not None})
         return forward(replace(delivery, headers=kept))
 
-    return spoil
+    return deliver
 
 
-def never_again(delivery: Delivery, forward: Forward) -> Reply:
-    """The server takes every answer for a good one."""
+def report_success(delivery: Delivery, forward: Forward) -> Reply:
+    """Report every delivery as successful, so that none is retried."""
     forward(delivery)
     return Reply()
 
 
-def led_on(delivery: Delivery, forward: Forward) -> Reply:
-    """Redirects are followed."""
+def follow_redirect(delivery: Delivery, forward: Forward) -> Reply:
+    """Follow redirects, which a server must not."""
     reply = forward(delivery)
     if 300 <= reply.status < 400:
         httpx.post(reply.headers["location"], content=delivery.body, headers={"Content-Type": "application/json"})
     return reply
 
 
-def event(change: Callable[[Any], Any]) -> Callable[[Json], Json]:
-    """Another member `event`."""
+def change_event(change: Callable[[Any], Any]) -> Callable[[Json], Json]:
+    """A change of the member `event` of a body."""
     return lambda document: {**document, "event": change(document["event"])}
 
 

@@ -1,4 +1,4 @@
-"""Requests and answers as data, with the few changes of them that faults are made of."""
+"""Requests and responses as data, with the changes that faults make to them."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """query: still percent-encoded."""
+    """A request. query: percent-encoded."""
 
     method: str
     path: str
@@ -32,11 +32,11 @@ class Request:
         return self.with_pairs([pair for pair in self.pairs if _name(pair) not in names])
 
     def parameter(self, name: str) -> str:
-        """The decoded value, empty where there is none."""
+        """The decoded value of a query parameter, or "" if it is absent."""
         return next((unquote_plus(pair.partition("=")[2]) for pair in self.pairs if _name(pair) == name), "")
 
     def changed(self, name: str, change: Callable[[str], str]) -> "Request":
-        """With the decoded value of this parameter changed, where there is one."""
+        """With the decoded value of this query parameter changed, if it is present."""
         if not self.has(name):
             return self
         return self.without(name).adding(name, change(self.parameter(name)))
@@ -44,14 +44,14 @@ class Request:
     def adding(self, name: str, value: str) -> "Request":
         return self.with_pairs([*self.pairs, f"{quote(name)}={quote(value)}"])
 
-    def sending(self, change: Callable[[Any], Any]) -> "Request":
+    def with_json(self, change: Callable[[Any], Any]) -> "Request":
         """With a changed JSON body."""
         return replace(self, body=json.dumps(change(json.loads(self.body))).encode())
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """headers: with names in lower case."""
+    """A response. headers: with names in lower case."""
 
     status: int
     headers: Headers
@@ -68,17 +68,17 @@ class Response:
         return replace(self, headers=(*self.headers, (name.lower(), value)))
 
     def setting(self, name: str, value: str) -> "Response":
-        """With this value of a header that is there."""
+        """With another value of this header, if it is present."""
         return self if self.header(name) is None else self.without(name).adding(name, value)
 
-    def telling(self, change: Callable[[Any], Any]) -> "Response":
-        """With a changed JSON body; as it was where it has none, or has failed."""
+    def with_json(self, change: Callable[[Any], Any]) -> "Response":
+        """With a changed JSON body. Unchanged if it is an error or has no JSON body."""
         if self.status >= 300 or not self.body or self.header("content-type") != "application/json":
             return self
         return replace(self, body=json.dumps(change(json.loads(self.body))).encode())
 
-    def saying(self, status: int, document: Any = None) -> "Response":
-        """Another answer altogether; no document: without a body."""
+    def replaced_by(self, status: int, document: Any = None) -> "Response":
+        """With another status and body. document: the new JSON body; None for no body."""
         if document is None:
             return Response(status, self.without("content-type", "content-length").headers, b"")
         typed = self.without("content-type").adding("content-type", "application/json")

@@ -1,4 +1,4 @@
-"""Runs of single tests of the kit inside this process, and what came of each test."""
+"""Runs selected tests of the kit in this process, and collects their outcomes."""
 
 import io
 from collections.abc import Generator, Sequence
@@ -12,10 +12,10 @@ from openapi_core.exceptions import OpenAPIError
 from tests.conformance.kit.server import Subject
 
 FINDINGS = (AssertionError, OpenAPIError)
-"""What a test raises when an answer is not as it must be; the second one comes of validating it."""
+"""The exceptions that mean that a test found a fault. OpenAPIError comes from validating a response."""
 
-PATIENCE_S = 8
-"""How long to wait for events, which come at once here, or not at all for a fault."""
+EVENT_TIMEOUT_S = 8
+"""Seconds to wait for events. Here they arrive promptly, or never because of a fault."""
 
 _KIT = Path(__file__).parents[1]
 _ROOT = _KIT.parents[1]
@@ -23,13 +23,13 @@ _ROOT = _KIT.parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """passed: in all its phases. found: the test itself, not its set-up, says what is wrong with an answer."""
+    """The outcome of a test. passed: in all phases. found: the test itself, not its setup, detected a fault."""
 
     test: str
     behaviours: frozenset[str]
     passed: bool
     found: bool
-    told: str
+    detail: str
 
 
 class _Collector:
@@ -44,17 +44,17 @@ class _Collector:
         if call.when == "call" or not report.passed:
             found = call.when == "call" and call.excinfo is not None and isinstance(call.excinfo.value, FINDINGS)
             named = frozenset(str(id_) for mark in item.iter_markers("behaviour") for id_ in mark.args)
-            told = f"{report.when}: {report.longreprtext}"
-            self.outcomes.append(Outcome(item.nodeid, named, report.passed, found, told))
+            detail = f"{report.when}: {report.longreprtext}"
+            self.outcomes.append(Outcome(item.nodeid, named, report.passed, found, detail))
         return report
 
 
 def run_kit(subject: Subject, tests: Sequence[str]) -> list[Outcome]:
-    """Run tests of the kit ("test_x.py::test_y", with or without the parameters) against a server."""
+    """Run tests of the kit ("test_x.py::test_y", with or without parameters) against a server."""
     collector = _Collector()
     options = ["--tams-url", subject.url, "--tams-token", subject.token, "--rootdir", str(_ROOT)]
-    options += ["--webhook-receiver", "127.0.0.1", "--webhook-patience", str(PATIENCE_S)]
-    # The timeout of the outer run holds: its signal must not be taken over. Hunting for unraisable exceptions is slow.
+    options += ["--webhook-receiver", "127.0.0.1", "--webhook-patience", str(EVENT_TIMEOUT_S)]
+    # The outer run's timeout applies: its signal must not be taken over. Checking for unraisable exceptions is slow.
     without = ("cacheprovider", "xdist", "faulthandler", "unraisableexception")
     alone = ["--timeout", "0", "-q", "-s", *(f"-pno:{plugin}" for plugin in without)]
     shown = io.StringIO()

@@ -1,6 +1,6 @@
-"""A stop on the way from the worker to the receiver of the kit, at which what is sent can be spoilt.
+"""A relay between the worker and the kit's receiver, which can introduce faults into deliveries.
 
-The server is told another URL for each webhook, and shows the kit its own: see `before` and `after`.
+The server gets the relay's URL for each webhook, while the kit sees its own: see `before` and `after`.
 """
 
 import json
@@ -17,11 +17,11 @@ from tests.conformance.selftest.faults import Fault
 
 _HOP = ("host", "connection", "content-length", "transfer-encoding")
 _NEAR = "http://127.0.0.1:"
-"""How the URLs of the kit's receiver begin. Those of other webhooks stay as they are."""
+"""The prefix of the receiver's URLs. URLs of other webhooks are left unchanged."""
 
 
 class Relay(Receiver):
-    """fault: what happens to everything on its way from now on; None: nothing."""
+    """Forwards deliveries. fault: applied to all further deliveries; None for none."""
 
     fault: Fault | None = None
 
@@ -33,7 +33,7 @@ class Relay(Receiver):
         url = unquote(path.lstrip("/"))
         if self.fault is None:
             return self._forward(url, delivery)
-        return self.fault.on_the_way(delivery, partial(self._forward, url))
+        return self.fault.delivering(delivery, partial(self._forward, url))
 
     def _forward(self, url: str, delivery: Delivery) -> Reply:
         headers = [(name, value) for name, value in delivery.headers.multi_items() if name not in _HOP]
@@ -45,7 +45,7 @@ class Relay(Receiver):
         return Reply(response.status_code, kept, response.content)
 
     def before(self, request: Request) -> Request:
-        """With a URL of this relay instead of the receiver's."""
+        """Replace the receiver's URL in a request by one of this relay."""
         if not _of_webhooks(request) or request.method not in ("POST", "PUT"):
             return request
         try:
@@ -55,18 +55,18 @@ class Relay(Receiver):
         url = document.get("url") if isinstance(document, dict) else None
         if not isinstance(url, str) or not url.startswith(_NEAR):
             return request
-        return replace(request, body=json.dumps({**document, "url": self._detour(url)}).encode())
+        return replace(request, body=json.dumps({**document, "url": self._relay_url(url)}).encode())
 
     def after(self, request: Request, response: Response) -> Response:
-        """With the receiver's URLs again."""
-        return response.telling(self._undone) if _of_webhooks(request) else response
+        """Put the receiver's URLs back into a response."""
+        return response.with_json(self._restored) if _of_webhooks(request) else response
 
-    def _detour(self, url: str) -> str:
+    def _relay_url(self, url: str) -> str:
         return f"{self.url}/{quote(url, safe='')}"
 
-    def _undone(self, document: Any) -> Any:
+    def _restored(self, document: Any) -> Any:
         if isinstance(document, list):
-            return [self._undone(each) for each in document]
+            return [self._restored(each) for each in document]
         if isinstance(document, dict) and str(document.get("url")).startswith(self.url):
             return {**document, "url": unquote(document["url"].removeprefix(f"{self.url}/"))}
         return document

@@ -1,4 +1,4 @@
-"""The project's own server in this process, on a port of its own, with a fault to be switched on and off."""
+"""The project's own server, in this process, with a fault that can be switched on and off."""
 
 import os
 import subprocess
@@ -26,13 +26,15 @@ _TOKEN = "a-token-with-all-rights"
 
 @dataclass(frozen=True, slots=True)
 class FaultySubject:
+    """A running server, its application, and the relay of its events."""
+
     subject: Subject
     app: FaultyApplication
     relay: Relay
 
     @contextmanager
     def having(self, fault: Fault | None) -> Iterator[Subject]:
-        """The server with this fault until the block ends."""
+        """Switch on this fault until the block ends."""
         self.app.fault = self.relay.fault = fault
         try:
             yield self.subject
@@ -42,7 +44,7 @@ class FaultySubject:
 
 @contextmanager
 def faulty_server(folder: Path) -> Iterator[FaultySubject]:
-    """Serve from `folder` until the block ends, at first without a fault."""
+    """Serve from `folder` until the block ends, initially without a fault."""
     settings = Settings(data_dir=folder, bootstrap_token=_TOKEN, webhook_allow=ALLOWED_NETWORKS)
     prepare(settings)
     port = free_port()
@@ -66,7 +68,7 @@ def faulty_server(folder: Path) -> Iterator[FaultySubject]:
 
 @contextmanager
 def _worker(folder: Path) -> Iterator[None]:
-    """A worker over the same folder, in a process of its own."""
+    """Run a worker on the same folder, in its own process."""
     settings = {"TAMS_WEBHOOK_ALLOW": ALLOWED_NETWORKS, "TAMS_WORKER_INTERVAL": "0.05"}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TAMS_")}
     command = [sys.executable, "-m", "tams_server", "worker", "--data-dir", str(folder)]

@@ -1,4 +1,4 @@
-"""The receiver of events: it keeps what comes, path by path, and answers as told."""
+"""The receiver of events: it records deliveries by path and responds as configured."""
 
 from collections.abc import Iterator
 from threading import Thread
@@ -18,7 +18,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.mark.parametrize("content", [b"content", iter([b"con", b"", b"tent"])], ids=["whole", "in chunks"])
-def test_what_comes_is_kept_path_by_path(receiver: Receiver, content: bytes | Iterator[bytes]) -> None:
+def test_deliveries_are_kept_by_path(receiver: Receiver, content: bytes | Iterator[bytes]) -> None:
     inbox, other = receiver.inbox(), receiver.inbox()
     response = httpx.post(inbox.url, content=content, headers={"X-Key": "a"})
     assert (response.status_code, response.content) == (200, b"")
@@ -27,11 +27,11 @@ def test_what_comes_is_kept_path_by_path(receiver: Receiver, content: bytes | It
     assert other.deliveries() == []
 
 
-def test_a_path_that_is_no_inbox_is_gone(receiver: Receiver) -> None:
+def test_an_unknown_path_returns_410(receiver: Receiver) -> None:
     assert httpx.post(f"{receiver.url}/{fresh()}").status_code == 410
 
 
-def test_answers_come_in_turn_and_then_are_good(receiver: Receiver) -> None:
+def test_configured_replies_are_used_in_turn_and_then_200(receiver: Receiver) -> None:
     inbox = receiver.inbox()
     inbox.reply(Reply(503, {"Retry-After": "1"}, b"later"), HANG_UP)
     with httpx.Client() as client:
@@ -43,7 +43,7 @@ def test_answers_come_in_turn_and_then_are_good(receiver: Receiver) -> None:
     assert len(inbox.deliveries()) == 3
 
 
-def test_waiting_ends_as_soon_as_something_holds(receiver: Receiver) -> None:
+def test_waiting_ends_as_soon_as_the_condition_holds(receiver: Receiver) -> None:
     inbox = receiver.inbox()
     sender = Thread(target=lambda: [httpx.post(inbox.url, content=str(number)) for number in range(3)])
     sender.start()
@@ -52,7 +52,7 @@ def test_waiting_ends_as_soon_as_something_holds(receiver: Receiver) -> None:
     sender.join()
 
 
-def test_an_answer_is_held_back(receiver: Receiver) -> None:
+def test_a_response_can_be_held_back(receiver: Receiver) -> None:
     inbox = receiver.inbox()
     responses: list[int] = []
     sender = Thread(target=lambda: responses.append(httpx.post(inbox.url, timeout=30).status_code))
@@ -60,11 +60,11 @@ def test_an_answer_is_held_back(receiver: Receiver) -> None:
         sender.start()
         assert inbox.wait_until(list, timeout_s=30)
         assert responses == []
-    wait_until(lambda: responses, "the answer")
+    wait_until(lambda: responses, "the response")
     assert responses == [200]
 
 
-def test_something_can_be_done_before_the_answer(receiver: Receiver) -> None:
+def test_a_callback_runs_before_the_response(receiver: Receiver) -> None:
     inbox = receiver.inbox()
     seen: list[Delivery] = []
     inbox.on_delivery = seen.append

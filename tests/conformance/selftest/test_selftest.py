@@ -1,4 +1,4 @@
-"""Each fault of the server is found by the tests that name the behaviour, which pass as soon as it is gone."""
+"""Each fault of the server is detected by the tests of the behaviours it breaks; without it they pass."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from tests.conformance.selftest.subject import FaultySubject, faulty_server
 @pytest.fixture(scope="module", autouse=True)
 def not_elsewhere(request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--tams-url"):
-        pytest.skip("tests the kit itself, on a server of its own with faults")
+        pytest.skip("tests the kit itself, on its own faulty server")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def faulty(not_elsewhere: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="module")
 def sound(faulty: FaultySubject) -> dict[tuple[str, ...], list[Outcome]]:
-    """What came of tests without any fault, which several faults share."""
+    """Outcomes of tests without any fault, shared by several faults."""
     return {}
 
 
@@ -33,7 +33,7 @@ def name_of(fault: Fault) -> str:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=name_of)
-def test_the_fault_is_found(
+def test_a_fault_is_detected(
     faulty: FaultySubject,
     sound: dict[tuple[str, ...], list[Outcome]],
     fault: Fault,
@@ -51,6 +51,6 @@ def test_the_fault_is_found(
     assert fault.behaviours <= found, outcomes
 
 
-def test_faults_have_names_of_their_own_and_break_known_behaviours() -> None:
+def test_faults_have_unique_names_and_break_known_behaviours() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     assert {id_ for fault in FAULTS for id_ in fault.behaviours} <= behaviours().keys()

@@ -1,4 +1,4 @@
-"""The application with at most one fault at a time, which stands between it and its clients."""
+"""A wrapper of the application that introduces at most one fault at a time."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from tests.conformance.selftest.relay import Relay
 
 
 class FaultyApplication:
-    """fault: what is wrong with every request from now on; None: nothing. relay: by which its events go."""
+    """Wraps an application. fault: applied to all further requests; None for none. relay: the relay of its events."""
 
     def __init__(self, app: ASGIApp, relay: Relay) -> None:
         self._app = app
@@ -26,11 +26,11 @@ class FaultyApplication:
         request = Request(
             scope["method"], scope["path"], scope["query_string"].decode("latin-1"), await _whole_body(receive)
         )
-        response = await self._answer(scope, receive, self._relay.before(fault.before(request) if fault else request))
+        response = await self._respond(scope, receive, self._relay.before(fault.before(request) if fault else request))
         response = self._relay.after(request, response)
         await _send(fault.after(request, response) if fault else response, request.method, send)
 
-    async def _answer(self, scope: Scope, receive_more: Receive, request: Request) -> Response:
+    async def _respond(self, scope: Scope, receive_more: Receive, request: Request) -> Response:
         received = False
         status = 0
         headers: Headers = ()

@@ -1,1 +1,1 @@
-"""What a run of the kit found, by behaviour: as JUnit XML, JSON, and a page to look at."""
+"""The report of a run of the kit, by behaviour, as JSON and as an HTML page."""

@@ -7,15 +7,15 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[4] / "docs" / "behaviours.md"
 REQUIRED = ("MUST", "MUST(c)", "DOC")
-"""Levels at which a difference is a failure; at others it is a warning."""
+"""Levels at which a difference is a failure. At the others it is a warning."""
 
 _ROW = re.compile(r"\| ([A-Z]+(?:-[A-Z]+)*-\d+) \| ([A-Za-z()]+) \| (.*?) \| (.*) \|$")
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """level: MUST, MUST(c), DOC, SHOULD, SHOULD(a), MAY, DER or INF. section: the heading that it stands under.
-    since: the version of the API that it came with."""
+    """A behaviour. level: MUST, MUST(c), DOC, SHOULD, SHOULD(a), MAY, DER or INF. section: its heading.
+    since: the version of the API that introduced it."""
 
     id: str
     level: str
@@ -46,7 +46,7 @@ def _since(id_: str) -> str:
 
 @cache
 def behaviours() -> dict[str, Behaviour]:
-    """Every listed behaviour by its id."""
+    """All listed behaviours by id."""
     found: dict[str, Behaviour] = {}
     section = ""
     for line in PAGE.read_text(encoding="utf-8").splitlines():

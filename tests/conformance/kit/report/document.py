@@ -1,4 +1,4 @@
-"""Makes docs/conformance.md: what a server passes by operation, and what this one does where the standard is silent.
+"""Generates docs/conformance.md: results by operation, and this server's choices where the standard is silent.
 
 python -m tests.conformance.kit.report.document conformance-report/report.json
 """
@@ -13,22 +13,22 @@ from tests.conformance.kit.report.behaviours import PAGE, Behaviour, behaviours
 
 DOCUMENT = PAGE.with_name("conformance.md")
 SILENT = "## Where the specification is silent"
-_HEAD = """# What this server conforms to
+_HEAD = """# Conformance of this server
 
-Made by the conformance kit from a run against this server: `make conformance`, then
+Generated from a run of the conformance kit against this server: `make conformance`, then
 `.venv/bin/python -m tests.conformance.kit.report.document conformance-report/report.json`.
-[behaviours.md](behaviours.md) says what each id and level means; the report of a run shows the rest of each.
+[behaviours.md](behaviours.md) defines the ids and levels. The report of a run shows the details of each behaviour.
 """
 
 
 def document(report: Mapping[str, Any]) -> str:
-    """The page. report: what a run wrote to report.json."""
+    """The text of the page. report: the contents of a run's report.json."""
     states = {each["id"]: (each["state"], each["reason"]) for each in report["behaviours"]}
     sections: dict[str, list[Behaviour]] = {}
     for behaviour in behaviours().values():
         sections.setdefault(behaviour.section, []).append(behaviour)
     lines = [_HEAD, *_levels(report["levels"]), "", "## By operation", ""]
-    lines += ["| operation | pass | behaviours that pass | others |", "| --- | --- | --- | --- |"]
+    lines += ["| operation | passed | behaviours passed | others |", "| --- | --- | --- | --- |"]
     for title, items in sections.items():
         passed = [each.id for each in items if states[each.id][0] == "Pass"]
         others: dict[str, list[str]] = {}
@@ -36,14 +36,14 @@ def document(report: Mapping[str, Any]) -> str:
             state, _ = states[each.id]
             if state != "Pass":
                 others.setdefault(state, []).append(each.id)
-        told = "; ".join(f"{state}: {_runs(ids)}" for state, ids in others.items())
-        lines.append(f"| {title} | {len(passed)} of {len(items)} | {_runs(passed)} | {told} |")
-    lines += ["", "## Why some are not tested", "", *_reasons(states), "", static_part()]
+        rest = "; ".join(f"{state}: {_runs(ids)}" for state, ids in others.items())
+        lines.append(f"| {title} | {len(passed)} of {len(items)} | {_runs(passed)} | {rest} |")
+    lines += ["", "## Behaviours not tested", "", *_reasons(states), "", static_part()]
     return "\n".join(lines)
 
 
 def static_part() -> str:
-    """What does not depend on a run: the choices of this server, as behaviours.md has them."""
+    """The part that does not depend on a run: the choices of this server, copied from behaviours.md."""
     return SILENT + PAGE.read_text(encoding="utf-8").partition(SILENT)[2]
 
 
@@ -52,7 +52,7 @@ def _levels(levels: Sequence[Mapping[str, Any]]) -> list[str]:
         f"| {each['level']} | {each['passed']} of {each['tested']} | {sum(each['states'].values()) - each['tested']} |"
         for each in levels
     ]
-    return ["| level | pass, of those tested | not tested |", "| --- | --- | --- |", *rows]
+    return ["| level | passed, of those tested | not tested |", "| --- | --- | --- |", *rows]
 
 
 def _reasons(states: Mapping[str, tuple[str, str]]) -> list[str]:
@@ -64,7 +64,7 @@ def _reasons(states: Mapping[str, tuple[str, str]]) -> list[str]:
 
 
 def _runs(ids: Iterable[str]) -> str:
-    """Ids with the prefix said once and runs as "01…05": "SEG-GET-01…05, 07"."""
+    """Ids in short form, each prefix once and consecutive numbers as a range: "SEG-GET-01…05, 07"."""
     by_prefix: dict[str, list[int]] = {}
     for id_ in ids:
         prefix, _, number = id_.rpartition("-")
@@ -83,9 +83,9 @@ def _ranges(numbers: Iterable[int]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="make docs/conformance.md from the report of a run")
-    parser.add_argument("report", type=Path, help="report.json of a run")
-    parser.add_argument("--output", type=Path, default=DOCUMENT, help="where to write (default: %(default)s)")
+    parser = argparse.ArgumentParser(description="generate docs/conformance.md from the report of a run")
+    parser.add_argument("report", type=Path, help="the report.json of a run")
+    parser.add_argument("--output", type=Path, default=DOCUMENT, help="file to write (default: %(default)s)")
     options = parser.parse_args()
     options.output.write_text(document(json.loads(options.report.read_text(encoding="utf-8"))), encoding="utf-8")
 

@@ -11,18 +11,19 @@ from tests.conformance.kit.report.results import DIFFERENCES, FAILURES_SHOWN, NO
 
 _CLASSES = dict(zip(STATES, ("pass", "fail", "warn", "none", "na", "not"), strict=True))
 _ABOUT_LEVELS = {
-    "MUST": "asked for by the specification",
-    "MUST(c)": "its declared contract",
-    "DOC": "as the operations describe it",
+    "MUST": "required by the specification",
+    "MUST(c)": "declared in its contract",
+    "DOC": "described by the operations",
     "SHOULD": "recommended",
-    "SHOULD(a)": "advice of its notes",
+    "SHOULD(a)": "advice of its application notes",
     "MAY": "allowed",
-    "DER": "follows from two facts",
-    "INF": "the kit's own reading",
+    "DER": "derived from two or more documented facts",
+    "INF": "the kit's interpretation",
 }
 _ABOUT_STATES = (
-    "A difference at the levels MUST, MUST(c) and DOC is a Fail, at the others a Warning. Not Implemented: the server "
-    "lacks something optional. Not Applicable: it came with a later version. Could Not Test: with the reason."
+    "A difference is a Fail at the levels MUST, MUST(c) and DOC, and a Warning at the others. Not Implemented: the "
+    "server lacks an optional feature. Not Applicable: introduced by a later version of the API. Could Not Test: the "
+    "reason is given."
 )
 _SUMMARY_CHARS = 110
 _LINKS_OPEN = 60
@@ -56,7 +57,7 @@ summary .text { color: var(--none); } details details { border: 0; } dt { font-w
 
 
 def write_page(path: Path, summary: Mapping[str, Any], found: Sequence[Finding]) -> None:
-    """Write the page. summary: as in report.json."""
+    """Write the page. summary: the members of report.json that describe the run."""
     sections: dict[str, list[Finding]] = {}
     for each in found:
         sections.setdefault(each.behaviour.section, []).append(each)
@@ -92,7 +93,7 @@ def _levels(levels: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _differences(found: Sequence[Finding]) -> str:
-    """Links to all that is not as it should be."""
+    """Links to all failures and warnings."""
     links = [
         f'<a class="{_CLASSES[each.state]}" href="#{each.behaviour.id}">{each.behaviour.id}</a>'
         for each in found
@@ -139,24 +140,28 @@ def _behaviour(each: Finding) -> str:
 
 
 def _prose(text: str) -> str:
-    """Text of behaviours.md, which marks code by backquotes."""
+    """Convert text of behaviours.md, in which backquotes mark code, to HTML."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _tests(tests: Sequence[Result]) -> str:
-    """The tests without their parameters, each with how often it ended how."""
+    """The tests without their parameters, each with the number of each outcome."""
     outcomes: dict[str, Counter[str]] = {}
     for test in tests:
         outcomes.setdefault(test.name.partition("[")[0], Counter())[test.outcome] += 1
-    told = {name: ", ".join(f"{n} {outcome}" for outcome, n in counts.items()) for name, counts in outcomes.items()}
-    return "<br>".join(f"<code>{escape(name)}</code> {text}" for name, text in told.items())
+    counted = {name: ", ".join(f"{n} {outcome}" for outcome, n in counts.items()) for name, counts in outcomes.items()}
+    return "<br>".join(f"<code>{escape(name)}</code> {text}" for name, text in counted.items())
 
 
 def _failure(test: Result) -> str:
-    """What was found, the exchange that it was found in, and folded away those that went before it."""
+    """The message of a failed test, its last exchange and, collapsed, the earlier exchanges."""
     *earlier, last = [_exchange(exchange) for exchange in test.exchanges] or [""]
-    before = f"<details><summary>before that: {len(earlier)}</summary>{''.join(earlier)}</details>" if earlier else ""
-    return f"<dt>Found by <code>{escape(test.name)}</code></dt><dd><pre>{escape(test.message)}</pre>{last}{before}</dd>"
+    before = (
+        f"<details><summary>earlier requests: {len(earlier)}</summary>{''.join(earlier)}</details>" if earlier else ""
+    )
+    return (
+        f"<dt>Reported by <code>{escape(test.name)}</code></dt><dd><pre>{escape(test.message)}</pre>{last}{before}</dd>"
+    )
 
 
 def _exchange(exchange: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
-"""The pytest plugin that gathers results, also from the workers of pytest-xdist, and writes the report.
+"""pytest plugins that collect results, including those of pytest-xdist workers, and write the report.
 
-Each test's behaviours and last exchanges travel with its report as user properties.
+Each test's behaviours and last exchanges are passed on as user properties of its pytest report.
 """
 
 import json
@@ -23,11 +23,11 @@ _EXCHANGES = "exchanges"
 _OUTCOME = "outcome"
 _MESSAGE_CHARS = 2000
 _OWN_ERRORS = re.compile(r"^(tests\.[\w.]+\.NotPrepared|AssertionError): ")
-_LACKING = re.compile(r"KeyError: (.+)$")
+_MISSING_MEMBER = re.compile(r"KeyError: (.+)$")
 
 
 class ReportPlugin:
-    """folder: where the report goes. subject: the URL that is tested, for its title."""
+    """Collects results and writes the report. folder: to write to. subject: the URL tested, for the title."""
 
     def __init__(self, folder: Path, subject: str, api_version: str) -> None:
         self._folder = folder
@@ -81,12 +81,12 @@ class ReportPlugin:
         terminalreporter.section("behaviours")
         for level in levels:
             states = ", ".join(f"{n} {state}" for state, n in level["states"].items() if n and state != "Pass")
-            terminalreporter.line(f"{level['level']:10} {level['passed']:>4} of {level['tested']:>4} pass   {states}")
+            terminalreporter.line(f"{level['level']:10} {level['passed']:>4} of {level['tested']:>4} passed   {states}")
         terminalreporter.line(f"report: {self._folder / 'index.html'}")
 
 
 class ExchangeLogPlugin:
-    """Runs where the tests run: notes the behaviours of each, and the exchanges of those that fail."""
+    """Runs in the process of the tests. Records the behaviours of each test, and the exchanges of failed ones."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -111,6 +111,6 @@ def _message(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     if report.failed:
         message = str(crash.message if crash else report.longrepr)[:_MESSAGE_CHARS]
-        lacking = _LACKING.match(message)
-        return f"the answer has no {lacking[1]}" if lacking else _OWN_ERRORS.sub("", message)
+        missing = _MISSING_MEMBER.match(message)
+        return f"the response has no {missing[1]}" if missing else _OWN_ERRORS.sub("", message)
     return ""

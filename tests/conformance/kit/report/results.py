@@ -1,4 +1,4 @@
-"""What came of each behaviour: the state that its tests put it in."""
+"""The state of each behaviour, derived from the outcomes of its tests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from tests.conformance.kit.report.untested import reason_untested
 STATES = ("Pass", "Fail", "Warning", "Not Implemented", "Not Applicable", "Could Not Test")
 DIFFERENCES = ("Fail", "Warning")
 NOT_GOOD = ("failed", "unprepared")
-"""Outcomes of tests that are shown with what was sent and what came back."""
+"""Outcomes that are shown with their requests and responses."""
 FAILURES_SHOWN = 2
-"""Of the tests of one behaviour."""
+"""Failed tests shown for each behaviour."""
 NOT_IMPLEMENTED = "not implemented: "
 NOT_APPLICABLE = "not applicable: "
-"""How the reason of a skip begins that means one of these states."""
+"""Prefixes of skip reasons that mean one of these states."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One test as it ended. outcome: "passed", "failed", "skipped", or "unprepared" where what it needs could not be
-    made. message: why, unless it passed. exchanges: the last requests as curl commands, each with its answer."""
+    """The result of one test. outcome: "passed", "failed", "skipped", or "unprepared" if a resource it needs could not
+    be made. message: the reason, unless it passed. exchanges: the last requests as curl commands, with responses."""
 
     name: str
     outcome: str
@@ -33,7 +33,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A behaviour, its state, the reason for that where it is not Pass, and the tests that name it."""
+    """A behaviour, its state, the reason if that is not Pass, and the tests that name it."""
 
     behaviour: Behaviour
     state: str
@@ -42,7 +42,7 @@ class Finding:
 
 
 def findings(results: Sequence[Result]) -> list[Finding]:
-    """The state of every listed behaviour, in the order of the list."""
+    """The state of every listed behaviour, in list order."""
     by_id: dict[str, list[Result]] = {}
     for result in results:
         for id_ in result.behaviours:
@@ -66,14 +66,14 @@ def _finding(behaviour: Behaviour, tests: Sequence[Result]) -> Finding:
     for prefix, state in ((NOT_IMPLEMENTED, "Not Implemented"), (NOT_APPLICABLE, "Not Applicable")):
         named = [reason.removeprefix(prefix) for reason in reasons if reason.startswith(prefix)]
         if named and prefix == NOT_APPLICABLE and behaviour.since == "8.0":
-            return Finding(behaviour, "Could Not Test", f"its tests also need what {'; '.join(named)}", tests)
+            return Finding(behaviour, "Could Not Test", f"its tests also need features {'; '.join(named)}", tests)
         if named:
             return Finding(behaviour, state, "; ".join(named), tests)
     return Finding(behaviour, "Could Not Test", "; ".join(reasons), tests)
 
 
 def headline(found: Sequence[Finding]) -> list[dict[str, Any]]:
-    """By level: how many behaviours there are in each state, and how many of those that were put to the test pass."""
+    """The number of behaviours in each state, and of those tested and passed, by level."""
     levels: dict[str, dict[str, int]] = {}
     for each in found:
         counts = levels.setdefault(each.behaviour.level, dict.fromkeys(STATES, 0))

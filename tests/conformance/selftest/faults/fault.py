@@ -1,27 +1,27 @@
-"""What a fault is."""
+"""The definition of a fault."""
 
 from dataclasses import dataclass
 
-from tests.conformance.selftest.delivery_faults import OnTheWay, straight_on
+from tests.conformance.selftest.delivery_faults import DeliveryFault, deliver_unchanged
 from tests.conformance.selftest.exchange import Request, Response
 from tests.conformance.selftest.mutations import After, Before
 
 
-def _request_as_it_is(request: Request) -> Request:
+def _same_request(request: Request) -> Request:
     return request
 
 
-def _answer_as_it_is(_: Request, response: Response) -> Response:
+def _same_response(_: Request, response: Response) -> Response:
     return response
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that a server does wrong, and where the kit has to find it.
+    """A fault of a server, and the tests that must detect it.
 
-    behaviours: each must be named by a test that fails. tests: of the kit, "file::function" with or without parameters.
-    before: what becomes of a request on its way to the server. after: of the answer, given the request as it came.
-    on_the_way: of an event on its way from the server.
+    behaviours: each must be named by a failing test. tests: of the kit, "file::function" with or without parameters.
+    before: changes a request before the server sees it. after: changes the response, given the original request.
+    delivering: changes the delivery of an event.
     """
 
     name: str
@@ -29,16 +29,16 @@ class Fault:
     tests: tuple[str, ...]
     before: Before
     after: After
-    on_the_way: OnTheWay
+    delivering: DeliveryFault
 
 
 def fault(
     name: str,
     behaviours: str,
     *tests: str,
-    before: Before = _request_as_it_is,
-    after: After = _answer_as_it_is,
-    on_the_way: OnTheWay = straight_on,
+    before: Before = _same_request,
+    after: After = _same_response,
+    delivering: DeliveryFault = deliver_unchanged,
 ) -> Fault:
-    """behaviours: their ids, separated by spaces."""
-    return Fault(name, frozenset(behaviours.split()), tests, before, after, on_the_way)
+    """Define a fault. behaviours: their ids, separated by spaces."""
+    return Fault(name, frozenset(behaviours.split()), tests, before, after, delivering)

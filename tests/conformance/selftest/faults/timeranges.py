@@ -1,4 +1,4 @@
-"""Faults in what a timerange means."""
+"""Faults in the interpretation of timeranges."""
 
 from tests.conformance.selftest import mutations as m
 from tests.conformance.selftest.faults.fault import fault
@@ -7,63 +7,67 @@ from tests.conformance.selftest.mutations import FLOW, READ, SEGMENTS
 TIMERANGES = "test_timeranges.py::"
 LISTED = "test_segment_listing.py::"
 DELETED = "test_segment_deletion.py::"
-MEETS = f"{LISTED}test_a_segment_is_found_whole_by_every_timerange_that_meets_it"
-INSIDE = f"{DELETED}test_segments_wholly_inside_the_timerange_go"
+MEETS = f"{LISTED}test_a_segment_is_found_whole_by_every_overlapping_timerange"
+INSIDE = f"{DELETED}test_segments_wholly_inside_the_timerange_are_deleted"
 
 OF_TIMERANGES = (
     fault(
-        "never-taken-for-eternity",
+        "never-read-as-eternity",
         "TR-05",
-        f"{TIMERANGES}test_no_segment_meets_an_empty_timerange[()]",
-        before=m.misread(READ, SEGMENTS, "timerange", lambda text: "_" if text == "()" else text),
+        f"{TIMERANGES}test_no_segment_overlaps_an_empty_timerange[()]",
+        before=m.change_parameter(READ, SEGMENTS, "timerange", lambda text: "_" if text == "()" else text),
     ),
     fault(
         "never-deletes-everything",
         "SEG-DEL-06 TR-05",
         f"{INSIDE}[segments7-()-left7]",
-        before=m.misread("DELETE", SEGMENTS, "timerange", lambda text: "_" if text == "()" else text),
+        before=m.change_parameter("DELETE", SEGMENTS, "timerange", lambda text: "_" if text == "()" else text),
     ),
     fault(
-        "an-included-end-taken-for-excluded",
+        "an-inclusive-end-read-as-exclusive",
         "TR-03 SEG-GET-09",
-        f"{TIMERANGES}test_segments_that_meet_a_timerange_are_listed[[0:0_1:0]-CD]",
+        f"{TIMERANGES}test_segments_overlapping_a_timerange_are_listed[[0:0_1:0]-CD]",
         f"{MEETS}[[10:0_20:0)-[0:0_10:0]-True]",
-        before=m.misread(READ, SEGMENTS, "timerange", lambda text: text.replace("]", ")")),
+        before=m.change_parameter(READ, SEGMENTS, "timerange", lambda text: text.replace("]", ")")),
     ),
     fault(
-        "an-excluded-start-taken-for-included",
+        "an-exclusive-start-read-as-inclusive",
         "SEG-GET-10",
         f"{MEETS}[[5:0]-(5:0_6:0)-False]",
-        before=m.misread(READ, SEGMENTS, "timerange", lambda text: text.replace("(", "[")),
+        before=m.change_parameter(READ, SEGMENTS, "timerange", lambda text: text.replace("(", "[")),
     ),
     fault(
-        "a-sign-lost-where-there-are-no-seconds",
+        "the-sign-of-zero-seconds-lost",
         "TR-02",
-        f"{TIMERANGES}test_segments_that_meet_a_timerange_are_listed[[-0:500000000]-B]",
-        before=m.misread(READ, SEGMENTS, "timerange", lambda text: text.replace("-0:", "0:")),
+        f"{TIMERANGES}test_segments_overlapping_a_timerange_are_listed[[-0:500000000]-B]",
+        before=m.change_parameter(READ, SEGMENTS, "timerange", lambda text: text.replace("-0:", "0:")),
     ),
     fault(
-        "timestamps-cut-to-microseconds",
+        "timestamps-truncated-to-microseconds",
         "TR-14",
         f"{MEETS}[[9007199:254740993_9007199:254740994)-[9007199:254740993]-True]",
-        after=m.telling("GET", SEGMENTS, m.each(m.members({"timerange": m.cut}))),
+        after=m.change_response_body(
+            "GET", SEGMENTS, m.change_each(m.change_members({"timerange": m.truncate_to_microseconds}))
+        ),
     ),
     fault(
         "a-malformed-timerange-ignored",
         "SEG-GET-15 TR-16",
-        f"{LISTED}test_a_malformed_timerange_is_refused[yesterday-GET]",
-        after=m.status("GET", SEGMENTS, {400: 200}, []),
+        f"{LISTED}test_a_malformed_timerange_is_rejected[yesterday-GET]",
+        after=m.replace_status("GET", SEGMENTS, {400: 200}, []),
     ),
     fault(
-        "eternity-without-content",
+        "eternity-as-the-timerange-of-an-empty-flow",
         "FLOW-GET-05 TR-17",
         "test_flow_reading.py::test_a_flow_without_segments_has_the_empty_timerange",
-        after=m.telling("GET", FLOW, m.members({"timerange": lambda text: "_" if text == "()" else text})),
+        after=m.change_response_body(
+            "GET", FLOW, m.change_members({"timerange": lambda text: "_" if text == "()" else text})
+        ),
     ),
     fault(
-        "a-timerange-that-nobody-asked-for",
+        "an-unrequested-timerange",
         "FLOW-GET-03",
-        "test_flow_reading.py::test_the_timerange_is_left_out_unless_asked_for[params0]",
-        before=m.with_parameter("GET", FLOW, "include_timerange", "true"),
+        "test_flow_reading.py::test_the_timerange_is_omitted_by_default[params0]",
+        before=m.force_parameter("GET", FLOW, "include_timerange", "true"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Faults in webhooks, in which events they get, and in how these are sent."""
+"""Faults in webhooks, in the selection of their events, and in delivery."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ CHANGED = "test_webhook_changes.py::"
 LISTED = "test_webhook_listing.py::"
 SENT = "test_webhook_delivery.py::"
 STOPPED = "test_webhook_states.py::"
-FILTERED = "test_event_filters.py::test_a_filter_lets_its_events_through_and_no_others"
+FILTERED = "test_event_filters.py::test_a_filter_passes_exactly_the_matching_events"
 CHOSEN = "test_event_transforms.py::"
 FLOWS = "test_events_of_flows.py::"
 SEGMENTS = "test_events_of_segments.py::"
@@ -35,240 +35,246 @@ SOURCES = "test_events_of_sources.py::"
 
 
 def without(*names: str) -> m.Before:
-    """Members of a webhook that the server does not heed."""
-    return m.sending("POST PUT", HOOKS, lambda _, document: m.lacking_members(*names)(document))
+    """The server ignores these members of a webhook."""
+    return m.change_request_body("POST PUT", HOOKS, lambda _, document: m.drop_members(*names)(document))
 
 
 def with_its_key(request: Request, response: Response) -> Response:
     key = json.loads(request.body).get("api_key_value", "")
-    return response.telling(lambda document: {**document, "api_key_value": key})
+    return response.with_json(lambda document: {**document, "api_key_value": key})
 
 
-def known_events(_: Request, document: Any) -> Any:
+def without_unknown_events(_: Request, document: Any) -> Any:
     return {**document, "events": [each for each in document["events"] if each != "flows/renamed"]}
 
 
-def elsewhere(_: Request, document: Any) -> Any:
+def with_public_host(_: Request, document: Any) -> Any:
     return {**document, "url": document["url"].replace("169.254.169.254", "receiver.example.com")}
 
 
-def no_empty_lists(_: Request, document: Any) -> Any:
+def without_empty_lists(_: Request, document: Any) -> Any:
     return {name: value for name, value in document.items() if value != []}
 
 
 def flow(change: Any) -> Any:
-    """Another flow in the event."""
-    return d.event(lambda event: {**event, "flow": change(event["flow"])})
+    """Change the flow in an event."""
+    return d.change_event(lambda event: {**event, "flow": change(event["flow"])})
 
 
-def as_new(document: Any) -> Any:
+def as_created_event(document: Any) -> Any:
     return {**document, "event_type": FLOW_CREATED}
 
 
-def a_moment_later(document: Any) -> Any:
+def with_another_time(document: Any) -> Any:
     return {**document, "event_timestamp": "2026-01-01T00:00:00Z"}
 
 
-def as_a_new_source(document: Any) -> Any:
+def as_source_created_event(document: Any) -> Any:
     made = document["event"]["flow"]
     source = {"id": made["source_id"], "format": made["format"], "label": made["id"]}
     return {**document, "event_type": SOURCE_CREATED, "event": {"source": source}}
 
 
-def for_all_time(document: Any) -> Any:
+def with_eternity(document: Any) -> Any:
     return {**document, "event": {**document["event"], "timerange": "_"}}
 
 
-def tagged(document: Any) -> bool:
+def has_genre_tag(document: Any) -> bool:
     return document["event_type"] == FLOW_UPDATED and "genre" in document["event"]["flow"].get("tags", {})
 
 
 OF_WEBHOOKS = (
     fault(
-        "a-key-shown",
+        "the-key-shown",
         "HOOK-LIST-06",
         f"{MADE}test_the_key_is_never_shown",
-        after=m.answering("POST", HOOKS, with_its_key),
+        after=m.on_response("POST", HOOKS, with_its_key),
     ),
     fault(
         "unknown-events-accepted",
         "HOOK-POST-03",
-        f"{MADE}test_a_broken_webhook_is_refused_and_not_stored[events-['flows/created', 'flows/renamed']]",
-        before=m.sending("POST", HOOKS, known_events),
+        f"{MADE}test_an_invalid_webhook_is_rejected_and_not_stored[events-['flows/created', 'flows/renamed']]",
+        before=m.change_request_body("POST", HOOKS, without_unknown_events),
     ),
     fault(
-        "a-metadata-address-accepted",
+        "a-cloud-metadata-address-accepted",
         "HOOK-POST-08",
-        f"{MADE}test_a_url_that_the_server_must_not_call_is_refused[http://169.254.169.254/latest/meta-data/]",
-        before=m.sending("POST", HOOKS, elsewhere),
+        f"{MADE}test_a_forbidden_url_is_rejected[http://169.254.169.254/latest/meta-data/]",
+        before=m.change_request_body("POST", HOOKS, with_public_host),
     ),
     fault(
-        "an-empty-list-taken-for-no-filter",
+        "an-empty-list-read-as-no-filter",
         "HOOK-POST-10 FLT-06",
-        f"{MADE}test_an_option_is_kept_as_it_was_sent_or_refused[source_collected_by_ids-[]]",
+        f"{MADE}test_an_option_is_kept_as_sent_or_rejected[source_collected_by_ids-[]]",
         f"{FILTERED}[sources in no collection]",
-        before=m.sending("POST", HOOKS, no_empty_lists),
+        before=m.change_request_body("POST", HOOKS, without_empty_lists),
     ),
     fault(
-        "a-changed-webhook-answered-with-200",
+        "a-webhook-replacement-that-returns-200",
         "HOOK-PUT-01",
         f"{CHANGED}test_a_webhook_is_replaced",
-        after=m.answering("PUT", HOOK, lambda _, response: replace(response, status=200)),
+        after=m.on_response("PUT", HOOK, lambda _, response: replace(response, status=200)),
     ),
     fault(
-        "a-webhook-made-by-put",
+        "a-webhook-created-by-put",
         "HOOK-PUT-05",
-        f"{CHANGED}test_replacing_a_webhook_that_is_not_there_makes_none",
-        after=m.status("PUT", HOOK, {404: 200}),
+        f"{CHANGED}test_replacing_an_unknown_webhook_creates_none",
+        after=m.replace_status("PUT", HOOK, {404: 200}),
     ),
     fault(
-        "a-deleted-webhook-that-stays",
+        "a-webhook-that-survives-its-deletion",
         "HOOK-DEL-01",
         f"{CHANGED}test_a_deleted_webhook_is_gone",
-        before=m.asking("DELETE", HOOK, m.only_reading),
-        after=m.status("DELETE", HOOK, {200: 204}),
+        before=m.on_request("DELETE", HOOK, m.read_instead),
+        after=m.replace_status("DELETE", HOOK, {200: 204}),
     ),
     fault(
-        "webhooks-always-in-one-order",
+        "webhooks-in-a-constant-order",
         "HOOK-LIST-02",
         f"{LISTED}test_webhooks_are_sorted_by_url[True-None]",
-        before=m.without(READ, HOOKS, "reverse_order"),
+        before=m.ignore_parameters(READ, HOOKS, "reverse_order"),
     ),
     fault(
-        "a-tag-of-webhooks-ignored",
+        "a-tag-filter-of-webhooks-ignored",
         "HOOK-LIST-04",
-        f"{LISTED}test_tags_choose_among_webhooks[{{'tag.genre': 'news'}}-{{0, 2}}]",
-        before=m.without("GET", HOOKS, "tag.genre"),
+        f"{LISTED}test_webhooks_are_filtered_by_tags[{{'tag.genre': 'news'}}-{{0, 2}}]",
+        before=m.ignore_parameters("GET", HOOKS, "tag.genre"),
     ),
     fault(
         "a-disabled-webhook-that-sends",
         "HOOK-ST-02",
         f"{STOPPED}test_a_disabled_webhook_sends_nothing",
-        before=m.sending("PUT", HOOK, lambda _, document: {**document, "status": "created"}),
+        before=m.change_request_body("PUT", HOOK, lambda _, document: {**document, "status": "created"}),
     ),
-    fault("a-filter-of-flows-ignored", "FLT-02", f"{FILTERED}[flow_ids]", before=without("flow_ids")),
+    fault("a-flow-filter-ignored", "FLT-02", f"{FILTERED}[flow_ids]", before=without("flow_ids")),
     fault(
-        "a-filter-of-collections-ignored",
+        "a-collection-filter-ignored",
         "FLT-05 FLT-07",
         f"{FILTERED}[a flow that is not collected]",
         f"{FILTERED}[source_collected_by_ids]",
         before=without("source_collected_by_ids", "flow_collected_by_ids", "flow_ids"),
     ),
     fault(
-        "urls-told-to-those-who-want-none",
+        "unselected-urls-sent",
         "TRF-01",
-        f"{CHOSEN}test_the_urls_that_a_webhook_chose_are_told_and_no_others[no labels]",
+        f"{CHOSEN}test_an_event_contains_exactly_the_urls_that_the_webhook_selects[no labels]",
         before=without("accept_get_urls"),
     ),
     fault(
-        "every-url-verbose",
+        "urls-of-events-always-verbose",
         "TRF-05",
-        f"{CHOSEN}test_urls_are_terse_unless_asked",
-        before=m.sending("POST", HOOKS, lambda _, document: {**document, "verbose_storage": True}),
+        f"{CHOSEN}test_urls_are_terse_by_default",
+        before=m.change_request_body("POST", HOOKS, lambda _, document: {**document, "verbose_storage": True}),
     ),
 )
 
 OF_EVENTS = (
     fault(
-        "events-of-another-type",
+        "events-with-another-content-type",
         "DLV-01",
         f"{SENT}test_an_event_is_posted_as_json_and_starts_the_webhook",
-        on_the_way=d.with_headers({"Content-Type": "text/plain"}),
+        delivering=d.change_headers({"Content-Type": "text/plain"}),
     ),
     fault(
-        "a-key-not-sent",
+        "the-key-not-sent",
         "DLV-02",
-        f"{SENT}test_the_key_comes_as_it_was_given",
-        on_the_way=d.with_headers({"Authorization": None}),
+        f"{SENT}test_the_key_is_sent_as_registered",
+        delivering=d.change_headers({"Authorization": None}),
     ),
     fault(
-        "a-credential-passed-on",
+        "a-credential-forwarded",
         "DLV-03",
         f"{SENT}test_without_a_key_no_credential_is_sent",
-        on_the_way=d.with_headers({"Authorization": "Bearer somebody"}),
+        delivering=d.change_headers({"Authorization": "Bearer somebody"}),
     ),
     fault(
         "events-sent-twice",
         "DLV-09",
         f"{SENT}test_each_webhook_gets_an_event_once_though_they_share_a_url",
-        on_the_way=d.telling_also(d.of(FLOW_UPDATED), lambda document: document),
+        delivering=d.add_event(d.of_types(FLOW_UPDATED), lambda document: document),
     ),
     fault(
-        "a-failed-delivery-forgotten",
+        "failed-deliveries-not-retried",
         "DLV-05",
-        f"{SENT}test_what_did_not_arrive_is_sent_again[503]",
-        on_the_way=d.never_again,
+        f"{SENT}test_a_failed_delivery_is_retried[503]",
+        delivering=d.report_success,
     ),
     fault(
         "redirects-followed",
         "DLV-06",
         f"{SENT}test_redirects_are_not_followed",
-        on_the_way=d.led_on,
+        delivering=d.follow_redirect,
     ),
     fault(
-        "a-changed-flow-told-as-new",
+        "a-changed-flow-sent-as-created",
         "EVT-FC-02",
-        f"{FLOWS}test_a_changed_flow_is_not_told_as_a_new_one",
-        on_the_way=d.telling_also(d.of(FLOW_UPDATED), as_new),
+        f"{FLOWS}test_changing_a_flow_sends_no_created_event",
+        delivering=d.add_event(d.of_types(FLOW_UPDATED), as_created_event),
     ),
     fault(
-        "changes-of-tags-not-told",
+        "tag-changes-not-sent",
         "EVT-FU-02",
-        f"{FLOWS}test_a_changed_member_is_told_with_the_flow_as_it_is_then[PUT tags/genre news]",
-        on_the_way=d.losing(tagged),
+        f"{FLOWS}test_changing_a_member_sends_the_current_flow[PUT tags/genre news]",
+        delivering=d.lose(has_genre_tag),
     ),
     fault(
-        "a-flow-told-as-it-was",
+        "an-outdated-flow-sent",
         "EVT-FU-01",
-        f"{FLOWS}test_a_replaced_flow_is_told_as_it_is_then",
-        on_the_way=d.telling(d.of(FLOW_UPDATED), flow(lambda told: {**told, "label": "new"})),
+        f"{FLOWS}test_replacing_a_flow_sends_the_current_flow",
+        delivering=d.change_body(d.of_types(FLOW_UPDATED), flow(lambda event: {**event, "label": "new"})),
     ),
     fault(
-        "a-timerange-told-of-a-flow",
+        "a-timerange-in-flow-events",
         "EVT-FU-04",
-        f"{FLOWS}test_the_timerange_of_a_flow_is_not_told",
-        on_the_way=d.telling(d.of(FLOW_CREATED), flow(lambda told: {**told, "timerange": "()"})),
+        f"{FLOWS}test_flow_events_have_no_timerange",
+        delivering=d.change_body(d.of_types(FLOW_CREATED), flow(lambda event: {**event, "timerange": "()"})),
     ),
     fault(
-        "a-deletion-told-twice",
+        "a-deletion-sent-twice",
         "EVT-FD-01",
-        f"{FLOWS}test_a_deleted_flow_is_told_once_by_its_id",
-        on_the_way=d.telling_also(d.of(FLOW_DELETED), a_moment_later),
+        f"{FLOWS}test_deleting_a_flow_sends_one_event_with_its_id",
+        delivering=d.add_event(d.of_types(FLOW_DELETED), with_another_time),
     ),
     fault(
-        "segments-lost-on-the-way",
+        "segments-missing-from-events",
         "EVT-SA-01 EVT-SA-03",
-        f"{SEGMENTS}test_each_stored_segment_is_told_once[40]",
-        on_the_way=d.telling(d.of(SEGMENTS_ADDED), d.event(lambda told: {**told, "segments": told["segments"][:-1]})),
+        f"{SEGMENTS}test_each_stored_segment_is_sent_once[40]",
+        delivering=d.change_body(
+            d.of_types(SEGMENTS_ADDED), d.change_event(lambda event: {**event, "segments": event["segments"][:-1]})
+        ),
     ),
     fault(
-        "deleted-segments-told-as-added",
+        "deleted-segments-sent-as-added",
         "EVT-SD-02",
-        f"{SEGMENTS}test_the_segments_of_one_object_are_told_without_those_that_stay",
-        on_the_way=d.telling(d.of(SEGMENTS_DELETED), lambda document: {**document, "event_type": SEGMENTS_ADDED}),
+        f"{SEGMENTS}test_deleting_by_object_does_not_cover_remaining_segments",
+        delivering=d.change_body(
+            d.of_types(SEGMENTS_DELETED), lambda document: {**document, "event_type": SEGMENTS_ADDED}
+        ),
     ),
     fault(
-        "a-deletion-told-for-all-time",
+        "a-segment-deletion-sent-for-eternity",
         "EVT-SD-01 EVT-SD-04",
-        f"{SEGMENTS}test_what_is_gone_is_told_from_end_to_end[None]",
-        on_the_way=d.telling(d.of(SEGMENTS_DELETED), for_all_time),
+        f"{SEGMENTS}test_deletion_events_cover_exactly_the_deleted_segments[None]",
+        delivering=d.change_body(d.of_types(SEGMENTS_DELETED), with_eternity),
     ),
     fault(
-        "a-source-told-with-every-flow",
+        "a-source-created-event-for-every-flow",
         "EVT-SC-01 EVT-SC-02",
-        f"{SOURCES}test_a_source_is_told_once_when_its_first_flow_is_made",
-        on_the_way=d.telling_also(d.of(FLOW_CREATED), as_a_new_source),
+        f"{SOURCES}test_a_source_sends_one_created_event_with_its_first_flow",
+        delivering=d.add_event(d.of_types(FLOW_CREATED), as_source_created_event),
     ),
     fault(
-        "the-end-of-a-source-not-told",
+        "a-source-deletion-not-sent",
         "EVT-SX-01",
-        f"{SOURCES}test_a_source_is_told_to_be_gone_once_with_its_last_flow",
-        on_the_way=d.losing(d.of(SOURCE_DELETED)),
+        f"{SOURCES}test_a_source_sends_one_deleted_event_with_its_last_flow",
+        delivering=d.lose(d.of_types(SOURCE_DELETED)),
     ),
     fault(
-        "a-source-told-without-its-tags",
+        "a-source-sent-without-its-tags",
         "EVT-SU-01",
-        f"{SOURCES}test_a_changed_source_is_told_as_it_is_then[PUT tags/genre news]",
-        on_the_way=d.telling(d.of(SOURCE_UPDATED), d.event(lambda told: {"source": {**told["source"], "tags": {}}})),
+        f"{SOURCES}test_changing_a_source_sends_its_current_document[PUT tags/genre news]",
+        delivering=d.change_body(
+            d.of_types(SOURCE_UPDATED), d.change_event(lambda event: {"source": {**event["source"], "tags": {}}})
+        ),
     ),
 )
