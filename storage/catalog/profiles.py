@@ -62,7 +62,7 @@ class Profiles:
         """Create a profile, and return its document (PROF-POST-01 to -09). Raises: Invalid, also if the id is taken."""
         if body["id"] != profile_id:
             raise Invalid(
-                f"id must equal the id in the path, {profile_id}, not {body['id']!r}",
+                f"id must be {profile_id}, the id of the profile itself, not {body['id']!r}",
                 field="id",
                 behaviour="PROF-POST-03",
             )

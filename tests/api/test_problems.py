@@ -168,7 +168,7 @@ ELSEWHERE = {"url": "https://media.example.com/1", "label": "there"}
             "object_ids",
             ".*: is not allowed together with limit",
         ),
-        ("POST", "/storage", {"object_ids": ["x", "y", "x"]}, "object_ids.2", r"object_ids\.2 repeats 'x'"),
+        ("POST", "/storage", {"object_ids": ["x", "y", "x"]}, "object_ids.2", r"object_ids\.2 'x' is repeated"),
         ("POST", "/storage", {"object_ids": ["x", ""]}, "object_ids.1", r"object_ids\.1 must have from 1 to .*, not 0"),
         ("POST", "/segments", {"timerange": "[0:0_1:0)\n"}, "timerange", r'timerange: "\[0:0_1:0\)\\n" must match .*'),
         (

@@ -19,7 +19,7 @@ def check_body(flow_id: str, body: Mapping[str, Any]) -> None:
     """
     if body["id"] != flow_id:
         raise Invalid(
-            f"id must equal the id in the path, {flow_id}, not {body['id']!r}", field="id", behaviour="FLOW-PUT-04"
+            f"id must be {flow_id}, the id of the flow itself, not {body['id']!r}", field="id", behaviour="FLOW-PUT-04"
         )
     profile_id = body.get("profile_id", "")
     if not isinstance(profile_id, str):
@@ -83,7 +83,7 @@ def check_writable(row: Mapping[str, Any]) -> None:
     """Reject a change of a read-only flow (RO-01 to RO-10, A65). Raises: Forbidden."""
     if row["read_only"]:
         raise Forbidden(
-            f"flow {row['id']} is read-only; PUT false to its read_only first", field="read_only", behaviour="RO-01"
+            f"flow {row['id']} is read-only; set its read_only to false first", field="read_only", behaviour="RO-01"
         )
 
 

@@ -54,7 +54,7 @@ def check_not_set_by_profile(stored: Mapping[str, Any], name: str, *, unset: boo
     """
     if name not in profiles.TECHNICAL or "profile_id" not in stored:
         return
-    message = f"{name} of flow {stored['id']} is set by its profile: PUT the flow with an empty profile_id first"
+    message = f"{name} of flow {stored['id']} is set by its profile: remove the link with an empty profile_id first"
     if unset:
         raise Forbidden(message, field=name, behaviour="AMB-07")
     raise Invalid(message, field=name, behaviour="FLOW-ABR-05")
