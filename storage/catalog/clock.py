@@ -13,5 +13,5 @@ def clock() -> int:
 
 
 def rfc3339(moment: int) -> str:
-    """Format `moment` (microseconds since 1970) as an RFC 3339 date-time in UTC (GEN-07)."""
+    """Format `moment` (microseconds since 1970) as an RFC 3339 date-time in UTC (SVC-GEN-07)."""
     return datetime.fromtimestamp(moment / SECOND, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

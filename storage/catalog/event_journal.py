@@ -1,7 +1,7 @@
-"""What has happened, recorded in the transaction in which it happens: the outbox of events (EVT-*).
+"""The outbox of events, written in the same transaction as the change that they report (EVT-*).
 
-Each event is kept with what filters of webhooks ask about, as it was at that moment (FLT-08, FLT-09). Where nobody
-listens nothing is recorded.
+Each event is stored with the facts that webhook filters look at, as they were when it happened (FLT-08, FLT-09).
+Nothing is recorded while no webhook is enabled.
 """
 
 import uuid
@@ -12,19 +12,21 @@ from typing import Any
 
 from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
-from storage.catalog.flows.content_range import hull
+from storage.catalog.spans import covering_timerange
 from storage.tables.conditions import equals
-from storage.tables.engine import Reader, Row, Writer
+from storage.tables.engine import Reader, Writer
+from storage.tables.rows import EventRow, FlowRow, SegmentRow
 
-_SEGMENTS_AT_ONCE = 200
-"""Segments of one message (AMB-23)."""
+_MAX_SEGMENTS_PER_EVENT = 200
+"""A larger registration is reported by several events (AMB-23)."""
 
 Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an event is about, as filters see it. flow_id: None for events of sources."""
+    """What an event is about, as filters see it. flow_id: None for events about sources. flow_collected_by and
+    source_collected_by: ids of the collections that contain the flow and the source."""
 
     flow_id: str | None
     source_id: str
@@ -32,7 +34,8 @@ class Subject:
     source_collected_by: Sequence[str] = ()
 
 
-def subject_of_flow(tx: Reader, flow_id: str, source_id: str) -> Subject:
+def flow_subject(tx: Reader, flow_id: str, source_id: str) -> Subject:
+    """Return the subject of events about a flow."""
     return Subject(flow_id, source_id, _collectors(tx, "collections", flow_id), _source_collectors(tx, source_id))
 
 
@@ -44,32 +47,34 @@ def _collectors(tx: Reader, table: str, member_id: str) -> list[str]:
     return [row["collector_id"] for row in tx.select(table, equals(member_id=member_id), columns=["collector_id"])]
 
 
-class Journal:
-    """The events of one transaction, written when it ends."""
+class EventJournal:
+    """Collects the events of one transaction; `write` inserts them at its end."""
 
     def __init__(self, tx: Writer, env: Environment) -> None:
         self._tx = tx
         self._env = env
-        self._rows: list[Row] = []
+        self._rows: list[EventRow] = []
         self._wanted: bool | None = None
 
     @property
     def wanted(self) -> bool:
-        """Whether any webhook listens, so that it is worth while to find out what to tell."""
+        """Whether any webhook is enabled. If not, callers need not gather what events would report."""
         if self._wanted is None:
             self._wanted = bool(self._tx.select("webhooks", equals(enabled=True), limit=1, columns=["id"]))
         return self._wanted
 
     def flow(self, event_type: str, doc: Document, moment: str | None = None) -> None:
-        """flows/created or flows/updated, with the flow as a GET would now show it. moment: of the change; now unless
-        given."""
+        """Record flows/created or flows/updated.
+
+        doc: the flow as a GET returns it from now on. moment: the time of the change (RFC 3339); now by default.
+        """
         if self.wanted:
-            collected = _source_collectors(self._tx, doc["source_id"])
-            subject = Subject(doc["id"], doc["source_id"], doc.get("collected_by", ()), collected)
+            source_collectors = _source_collectors(self._tx, doc["source_id"])
+            subject = Subject(doc["id"], doc["source_id"], doc.get("collected_by", ()), source_collectors)
             self._add(event_type, subject, {"flow": doc}, moment)
 
     def source(self, event_type: str, doc: Document, moment: str | None = None) -> None:
-        """sources/created or sources/updated, likewise."""
+        """Record sources/created or sources/updated. doc, moment: as for `flow`."""
         if self.wanted:
             self._add(event_type, Subject(None, doc["id"], (), doc.get("collected_by", ())), {"source": doc}, moment)
 
@@ -79,26 +84,27 @@ class Journal:
     def source_deleted(self, subject: Subject) -> None:
         self._add("sources/deleted", subject, {"source_id": subject.source_id})
 
-    def segments_added(self, flow: Row, rows: Sequence[Row]) -> None:
-        """flows/segments_added, in messages of bounded size (EVT-SA-01 to -04)."""
+    def segments_added(self, flow: FlowRow, rows: Sequence[SegmentRow]) -> None:
+        """Record flows/segments_added, in events of bounded size (EVT-SA-01 to -04)."""
         if not self.wanted:
             return
-        subject = subject_of_flow(self._tx, flow["id"], flow["source_id"])
+        subject = flow_subject(self._tx, flow["id"], flow["source_id"])
         segments = [_segment(row) for row in rows]
-        for start in range(0, len(segments), _SEGMENTS_AT_ONCE):
-            part = segments[start : start + _SEGMENTS_AT_ONCE]
+        for start in range(0, len(segments), _MAX_SEGMENTS_PER_EVENT):
+            part = segments[start : start + _MAX_SEGMENTS_PER_EVENT]
             self._add("flows/segments_added", subject, {"flow_id": flow["id"], "segments": part})
 
-    def segments_deleted(self, subject: Subject, rows: Iterable[Row]) -> None:
-        """flows/segments_deleted, one for each run of adjacent segments (EVT-SD-01, -04, AMB-22).
+    def segments_deleted(self, subject: Subject, rows: Iterable[SegmentRow]) -> None:
+        """Record one flows/segments_deleted for each run of adjacent segments (EVT-SD-01, -04, AMB-22).
 
-        rows: start_ns, end_ns and timerange of the segments.
+        rows: start_ns, end_ns and timerange of the segments, in any order.
         """
-        for first, last in _runs(rows):
-            timerange = str(hull(first["timerange"], last["timerange"]))
+        for first, last in _adjacent_runs(rows):
+            timerange = str(covering_timerange(first["timerange"], last["timerange"]))
             self._add("flows/segments_deleted", subject, {"flow_id": subject.flow_id, "timerange": timerange})
 
     def write(self) -> None:
+        """Insert the recorded events."""
         self._tx.insert("events", self._rows, fresh=True)
 
     def _add(self, event_type: str, subject: Subject, event: Document, moment: str | None = None) -> None:
@@ -112,22 +118,22 @@ class Journal:
 
 
 @contextmanager
-def change(env: Environment) -> Iterator[tuple[Writer, Journal]]:
-    """A write transaction and its journal: what is recorded there is written with the change, or not at all."""
+def write_with_events(env: Environment) -> Iterator[tuple[Writer, EventJournal]]:
+    """A write transaction with a journal, whose events are committed with the change or rolled back with it."""
     with env.engine.write() as tx:
-        journal = Journal(tx, env)
+        journal = EventJournal(tx, env)
         yield tx, journal
         journal.write()
 
 
-def _segment(row: Row) -> dict[str, Any]:
-    """A segment without its URLs, which are made when the event is sent (TRF-09)."""
+def _segment(row: SegmentRow) -> dict[str, Any]:
+    """Return a segment without its URLs, which are signed when the event is sent (TRF-09)."""
     init = {} if row["init_object_id"] is None else {"init_object_id": row["init_object_id"]}
     return {"object_id": row["object_id"], "timerange": row["timerange"], **row["doc"], **init}
 
 
-def _runs(rows: Iterable[Row]) -> Iterator[tuple[Row, Row]]:
-    """The first and the last of each run of segments that follow each other without a gap."""
+def _adjacent_runs(rows: Iterable[SegmentRow]) -> Iterator[tuple[SegmentRow, SegmentRow]]:
+    """Yield the first and the last segment of each run without gaps."""
     first = last = None
     for row in sorted(rows, key=lambda row: row["start_ns"]):
         if first is None or last is None:

@@ -1,71 +1,85 @@
-"""Work that takes longer than one transaction: rows that workers hold by a lease, one mechanism for all kinds.
+"""Background jobs: work that takes longer than one transaction, held by workers under a lease.
 
-Whoever needs work done adds a row in the transaction that makes it necessary. A worker claims it, keeps the lease
-alive, and ends it; when the worker dies, the lease runs out and another goes on. A token, new with each claim, tells a
-worker that has lost its lease so: every step of a job starts with `keep`, which fails then.
+The transaction that makes work necessary also adds a row to the table of jobs. A worker claims the job, renews its
+lease while it works, and finishes it. If the worker dies, the lease expires and another worker resumes the job. Every
+claim has a new token, so that a worker that has lost its lease cannot change the job: each step of a job begins with
+`Jobs.renew_within`, which then raises LeaseLost.
 """
 
-import random
 import uuid
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
+from storage.backoff import Backoff
 from storage.catalog.clock import SECOND, rfc3339
 from storage.catalog.environment import Environment
 from storage.catalog.retry import retried
 from storage.errors import NotFound
 from storage.tables.conditions import Compare, Condition, In, equals
-from storage.tables.engine import Reader, Row, Writer
+from storage.tables.engine import Reader, Writer
+from storage.tables.rows import JobKind, JobRow
 
-DELIVERY = "delivery"
-"""Sending a webhook its events; the key is the webhook's id."""
-FLOW_DELETION = "flow-deletion"
-"""Carrying out a flow delete request; the key is its id."""
-REMOVAL = "removal"
-"""Removing bytes that nothing names; the key is the backend's id."""
-COPY = "copy"
-"""Copying an object to a backend; the key names both."""
+JobState = Literal["waiting", "running", "failed"]
 
-KINDS = (DELIVERY, FLOW_DELETION, REMOVAL, COPY)
-_GIVEN_UP = (FLOW_DELETION, COPY)
-"""Kinds that are not tried for ever: somebody is told of their failure. Of the others each stands for all there is to
-do for one webhook or backend, which may come back after any time."""
-_FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 300.0
+DELIVERY: Final = "delivery"
+"""Send a webhook its events. Key: the webhook id."""
+FLOW_DELETION: Final = "flow-deletion"
+"""Carry out a flow delete request. Key: the request id."""
+REMOVAL: Final = "removal"
+"""Remove the bytes of unreferenced objects. Key: the storage backend id."""
+COPY: Final = "copy"
+"""Copy an object to a storage backend. Key: see `copy_key`."""
+
+KINDS: tuple[JobKind, ...] = (DELIVERY, FLOW_DELETION, REMOVAL, COPY)
+_KINDS_THAT_GIVE_UP: tuple[JobKind, ...] = (FLOW_DELETION, COPY)
+"""Kinds that fail permanently after `Limits.job_attempts` failures, which their users can see. A job of the other kinds
+stands for everything due at one webhook or storage backend, which may recover at any time."""
+JOB_BACKOFF = Backoff(first_s=1.0, longest_s=300.0)
+"""Pauses after failures of jobs. Those after failed deliveries are set in storage.catalog.webhooks.deliveries."""
 
 
 def copy_key(storage_id: str, object_id: str) -> str:
-    """The key of a copy."""
+    """Return the key of the job that copies an object to a storage backend."""
     return f"{storage_id} {object_id}"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """At most so many of the jobs that meet `where`."""
+class JobSelection:
+    """At most `limit` of the jobs that meet `where`."""
 
     where: Sequence[Condition]
     limit: int
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A job that one worker holds. attempts: how often it has failed in a row."""
+class WaitingJob:
+    """A job that can be claimed. attempts: how many times in a row it has failed."""
 
-    kind: str
+    kind: JobKind
+    key: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job held by one worker. attempts: how many times in a row it has failed."""
+
+    kind: JobKind
     key: str
     token: str
     attempts: int
     doc: dict[str, Any]
 
     @property
-    def held(self) -> tuple[Condition, ...]:
+    def where(self) -> tuple[Condition, ...]:
+        """Conditions that match the job's row only while this claim holds it."""
         return equals(kind=self.kind, key=self.key, token=self.token)
 
 
-class LostLease(Exception):
-    """This worker no longer holds the job: it took too long to say that it is alive, or the job was discarded."""
+class LeaseLost(Exception):
+    """The worker no longer holds the job: its lease expired and another worker claimed it, or it was discarded."""
 
     def __init__(self, claim: Claim) -> None:
         super().__init__(f"{claim.kind} {claim.key}")
@@ -73,7 +87,7 @@ class LostLease(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Jobs of one kind. oldest: microseconds since 1970 at which the oldest was made."""
+    """The number of jobs of one kind, by state. oldest: when the oldest was created, in microseconds since 1970."""
 
     waiting: int = 0
     running: int = 0
@@ -81,24 +95,20 @@ class Counts:
     oldest: int | None = None
 
 
-def pause_s(attempts: int) -> float:
-    """Seconds to wait before the next try, longer each time and never twice the same."""
-    spread = random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-    return spread * min(_FIRST_PAUSE_S * 2.0 ** min(attempts, 30), _LONGEST_PAUSE_S)
+def enqueue(tx: Writer, now: int, kind: JobKind, keys: Collection[str]) -> None:
+    """Add jobs that are due at `now` (microseconds since 1970), except those that exist already."""
+    existing = {row["key"] for row in tx.select("jobs", [*equals(kind=kind), In("key", list(keys))], columns=["key"])}
+    added = [key for key in keys if key not in existing]
+    tx.insert(
+        "jobs", [{"kind": kind, "key": key, "due": now, "attempts": 0, "created": now, "doc": {}} for key in added]
+    )
 
 
-def ensure(tx: Writer, now: int, kind: str, keys: Collection[str]) -> None:
-    """Have these jobs done, where they are not waiting already."""
-    there = {row["key"] for row in tx.select("jobs", [*equals(kind=kind), In("key", list(keys))], columns=["key"])}
-    common = {"kind": kind, "due": now, "attempts": 0, "created": now, "doc": {}}
-    tx.insert("jobs", [{**common, "key": key} for key in keys if key not in there])
-
-
-def wake(tx: Writer, now: int, kind: str, key: str) -> None:
-    """Have this job done at once, even if it has failed before. One that a worker holds is left to it."""
+def make_due(tx: Writer, now: int, kind: JobKind, key: str) -> None:
+    """Make a job due at `now` and clear its failures; add it if it does not exist. A running job is left alone."""
     row = tx.get("jobs", kind=kind, key=key)
     if row is None:
-        ensure(tx, now, kind, [key])
+        enqueue(tx, now, kind, [key])
     elif _state(row, now) != "running":
         values = {"due": now, "attempts": 0, "error": None, "token": None, "worker": None}
         tx.update("jobs", equals(kind=kind, key=key), values)
@@ -112,125 +122,143 @@ class Jobs:
     def lease_s(self) -> int:
         return self._env.limits.job_lease_s
 
-    def waiting(self, tx: Reader, kinds: Sequence[str], limit: int) -> list[Row]:
-        """Jobs that may be claimed, the longest due first."""
-        return tx.select("jobs", [In("kind", kinds), self._due()], order=("due",), limit=limit)
+    def waiting(self, tx: Reader, kinds: Sequence[JobKind], limit: int) -> list[WaitingJob]:
+        """Return jobs that can be claimed, longest overdue first."""
+        rows = tx.select("jobs", [In("kind", kinds), self._due()], order=("due",), limit=limit)
+        return [WaitingJob(row["kind"], row["key"], row["attempts"]) for row in rows]
 
     @retried
-    def claim(self, worker: str, wanted: Sequence[Wanted]) -> list[Claim]:
-        """Take jobs that may be claimed, the longest due first. Those that others are just taking are left to them."""
+    def claim(self, worker: str, selections: Sequence[JobSelection]) -> list[Claim]:
+        """Claim due jobs for `worker`, longest overdue first. Jobs that others are claiming right now are skipped."""
         claims = []
         with self._env.engine.write() as tx:
-            for each in wanted:
-                rows = tx.select_unlocked("jobs", [*each.where, self._due()], order=("due",), limit=each.limit)
+            for selection in selections:
+                where = [*selection.where, self._due()]
+                rows = tx.select_unlocked("jobs", where, order=("due",), limit=selection.limit)
                 claims += [self._take(tx, worker, row) for row in rows]
         return claims
 
-    def _take(self, tx: Writer, worker: str, row: Row) -> Claim:
-        attempts = row["attempts"] + (row["token"] is not None)  # one that let go of it counts as a failure
+    def _take(self, tx: Writer, worker: str, row: JobRow) -> Claim:
+        attempts = row["attempts"] + (row["token"] is not None)  # an expired lease counts as a failure
         claim = Claim(row["kind"], row["key"], uuid.uuid4().hex, attempts, row["doc"])
         values = {"token": claim.token, "worker": worker, "due": self._lease_end(), "attempts": attempts}
         tx.update("jobs", equals(kind=claim.kind, key=claim.key), values)
         return claim
 
-    def start(self, tx: Writer, worker: str, kind: str, key: str, doc: dict[str, Any]) -> Claim:
-        """A new job, held from the start by the one who makes it."""
+    def start(self, tx: Writer, worker: str, kind: JobKind, key: str, doc: dict[str, Any]) -> Claim:
+        """Add a job that `worker` holds from the start."""
         claim = Claim(kind, key, uuid.uuid4().hex, 0, doc)
-        row = {"kind": kind, "key": key, "token": claim.token, "worker": worker, "attempts": 0, "doc": doc}
-        tx.insert("jobs", [{**row, "created": self._env.clock(), "due": self._lease_end()}])
+        row: JobRow = {
+            "kind": kind,
+            "key": key,
+            "due": self._lease_end(),
+            "token": claim.token,
+            "worker": worker,
+            "attempts": 0,
+            "created": self._env.clock(),
+            "doc": doc,
+        }
+        tx.insert("jobs", [row])
         return claim
 
-    def keep(self, tx: Writer, claim: Claim) -> int:
-        """The first step of each transaction of a job: renew the lease; its new end. Raises LostLease."""
+    def renew_within(self, tx: Writer, claim: Claim) -> int:
+        """Renew the lease as the first step of a transaction of the job.
+
+        Returns the end of the lease in microseconds since 1970. Raises: LeaseLost.
+        """
         end = self._lease_end()
-        if not tx.update("jobs", claim.held, {"due": end}):
-            raise LostLease(claim)
+        if not tx.update("jobs", claim.where, {"due": end}):
+            raise LeaseLost(claim)
         return end
 
     @retried
     def renew(self, claim: Claim) -> None:
-        """Renew the lease of a job between two of its transactions. Raises LostLease."""
+        """Renew the lease between two transactions of the job. Raises: LeaseLost."""
         with self._env.engine.write() as tx:
-            self.keep(tx, claim)
-
-    def succeeded(self, tx: Writer, claim: Claim) -> None:
-        """Forget earlier failures. Raises LostLease."""
-        if not tx.update("jobs", claim.held, {"due": self._lease_end(), "attempts": 0, "error": None}):
-            raise LostLease(claim)
-
-    def check(self, tx: Reader, claim: Claim) -> None:
-        """Raises LostLease unless the worker still holds the job."""
-        if not tx.select("jobs", [*claim.held, Compare("due", ">", self._env.clock())], limit=1, columns=["key"]):
-            raise LostLease(claim)
+            self.renew_within(tx, claim)
 
     @retried
     def heartbeat(self, claims: Sequence[Claim]) -> None:
-        """Renew the leases of all jobs that this worker holds."""
+        """Renew the leases of all jobs that a worker holds. Lost leases are skipped."""
         with self._env.engine.write() as tx:
             for claim in claims:
-                tx.update("jobs", claim.held, {"due": self._lease_end()})
+                tx.update("jobs", claim.where, {"due": self._lease_end()})
+
+    def require_lease(self, tx: Reader, claim: Claim) -> None:
+        """Raise LeaseLost unless the worker holds the job and the lease has not expired."""
+        if not tx.select("jobs", [*claim.where, Compare("due", ">", self._env.clock())], limit=1, columns=["key"]):
+            raise LeaseLost(claim)
+
+    def clear_failures(self, tx: Writer, claim: Claim) -> None:
+        """Renew the lease and reset the count of failures. Raises: LeaseLost."""
+        if not tx.update("jobs", claim.where, {"due": self._lease_end(), "attempts": 0, "error": None}):
+            raise LeaseLost(claim)
 
     def finish(self, tx: Writer, claim: Claim) -> None:
-        """Forget the job, which is done. Raises LostLease."""
-        if not tx.delete("jobs", claim.held):
-            raise LostLease(claim)
+        """Delete the completed job. Raises: LeaseLost."""
+        if not tx.delete("jobs", claim.where):
+            raise LeaseLost(claim)
 
     @retried
     def release(self, claim: Claim) -> None:
-        """Give the job back, to be gone on with by any worker at once."""
+        """Release the job so that any worker can resume it immediately."""
         with self._env.engine.write() as tx:
             values = {"due": self._env.clock(), "token": None, "worker": None, "attempts": 0, "error": None}
-            tx.update("jobs", claim.held, values)
+            tx.update("jobs", claim.where, values)
 
-    def postpone(self, tx: Writer, claim: Claim, error: str, least_s: float | None = 0) -> None:
-        """Give the job back, to be tried again after a pause that grows with its failures, and is at least `least_s`;
-        None: at once. Raises LostLease."""
+    def retry_later(
+        self, tx: Writer, claim: Claim, error: str, *, backoff: Backoff | None = JOB_BACKOFF, min_pause_s: float = 0.0
+    ) -> None:
+        """Count a failure and release the job until a pause has passed.
+
+        backoff: sets the pause by the number of failures; None for no pause. min_pause_s: the least pause in seconds.
+        Raises: LeaseLost.
+        """
         attempts = self._attempts(tx, claim)
-        pause = 0 if least_s is None else max(pause_s(attempts), least_s)
-        due = self._env.clock() + int(pause * SECOND)
-        self._fail(tx, claim, attempts + 1, error, due)
+        pause_s = 0.0 if backoff is None else max(backoff.pause_s(attempts), min_pause_s)
+        self._end_attempt(tx, claim, attempts + 1, error, self._env.clock() + int(pause_s * SECOND))
 
     @retried
     def fail(self, claim: Claim, error: str) -> bool:
-        """Put the job off after a failure. False when it has failed so often that it is not tried again by itself.
+        """Count a failure, and retry the job later unless it has failed too many times.
 
-        Raises LostLease.
+        Returns whether it will be retried automatically. Raises: LeaseLost.
         """
         with self._env.engine.write() as tx:
             attempts = self._attempts(tx, claim) + 1
-            last = claim.kind in _GIVEN_UP and attempts >= self._env.limits.job_attempts
-            if last:
-                self._fail(tx, claim, attempts, error, None)
+            gives_up = claim.kind in _KINDS_THAT_GIVE_UP and attempts >= self._env.limits.job_attempts
+            if gives_up:
+                self._end_attempt(tx, claim, attempts, error, None)
             else:
-                self.postpone(tx, claim, error)
-        return not last
+                self.retry_later(tx, claim, error)
+        return not gives_up
 
     def _attempts(self, tx: Reader, claim: Claim) -> int:
-        rows = tx.select("jobs", claim.held, limit=1, columns=["attempts"])
+        rows = tx.select("jobs", claim.where, limit=1, columns=["attempts"])
         if not rows:
-            raise LostLease(claim)
+            raise LeaseLost(claim)
         attempts: int = rows[0]["attempts"]
         return attempts
 
     @staticmethod
-    def _fail(tx: Writer, claim: Claim, attempts: int, error: str, due: int | None) -> None:
+    def _end_attempt(tx: Writer, claim: Claim, attempts: int, error: str, due: int | None) -> None:
         values = {"due": due, "token": None, "worker": None, "attempts": attempts, "error": error}
-        tx.update("jobs", claim.held, values)
+        tx.update("jobs", claim.where, values)
 
     def counts(self) -> dict[str, Counts]:
-        """How many jobs there are, by kind and state."""
+        """Return the number of jobs by kind and state."""
         now = self._env.clock()
         with self._env.engine.read() as tx:
             rows = tx.select("jobs", columns=["kind", "due", "token", "created"])
-        found: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+        states: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
         oldest: dict[str, int] = {}
         for row in rows:
-            found.setdefault(row["kind"], Counter())[_state(row, now)] += 1
+            states.setdefault(row["kind"], Counter())[_state(row, now)] += 1
             oldest[row["kind"]] = min(row["created"], oldest.get(row["kind"], row["created"]))
-        return {kind: Counts(**states, oldest=oldest.get(kind)) for kind, states in found.items()}
+        return {kind: Counts(**of_kind, oldest=oldest.get(kind)) for kind, of_kind in states.items()}
 
-    def listed(self, state: str | None = None) -> list[dict[str, Any]]:
-        """Every job, or those in one state, the oldest first, as documents for people to read."""
+    def list_jobs(self, state: JobState | None = None) -> list[dict[str, Any]]:
+        """Return every job, or every job in one state, oldest first, as documents for an operator."""
         now = self._env.clock()
         with self._env.engine.read() as tx:
             rows = tx.select("jobs", order=("created", "kind", "key"))
@@ -238,20 +266,21 @@ class Jobs:
         return [document for document in documents if state is None or document["state"] == state]
 
     @retried
-    def retry(self, kind: str, key: str) -> None:
-        """Have a job tried again at once. Raises NotFound."""
+    def retry(self, kind: JobKind, key: str) -> None:
+        """Make a job due now, even if it has failed permanently. Raises: NotFound."""
         with self._env.engine.write() as tx:
-            self._check_there(tx, kind, key)
-            wake(tx, self._env.clock(), kind, key)
+            self._require_job(tx, kind, key)
+            make_due(tx, self._env.clock(), kind, key)
 
     @retried
-    def discard(self, kind: str, key: str) -> None:
-        """Give a job up. What it was to do stays undone. Raises NotFound."""
+    def discard(self, kind: JobKind, key: str) -> None:
+        """Delete a job and leave its work undone. Raises: NotFound."""
         with self._env.engine.write() as tx:
-            self._check_there(tx, kind, key)
+            self._require_job(tx, kind, key)
             tx.delete("jobs", equals(kind=kind, key=key))
 
-    def _check_there(self, tx: Reader, kind: str, key: str) -> None:
+    @staticmethod
+    def _require_job(tx: Reader, kind: JobKind, key: str) -> None:
         if tx.get("jobs", kind=kind, key=key) is None:
             raise NotFound(f"there is no job {kind} {key}")
 
@@ -262,13 +291,13 @@ class Jobs:
         return self._env.clock() + self.lease_s * SECOND
 
 
-def _state(row: Mapping[str, Any], now: int) -> str:
+def _state(row: JobRow, now: int) -> JobState:
     if row["due"] is None:
         return "failed"
     return "running" if row["token"] is not None and row["due"] > now else "waiting"
 
 
-def _document(row: Row, now: int) -> dict[str, Any]:
+def _document(row: JobRow, now: int) -> dict[str, Any]:
     return {
         "kind": row["kind"],
         "key": row["key"],

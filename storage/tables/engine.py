@@ -239,6 +239,9 @@ class Engine(ABC):
     def create(self) -> None:
         """Create the tables that do not exist yet. Safe to call again, and from several processes at once."""
 
+    def enable_projections(self) -> None:  # noqa: B027 - optional, not abstract
+        """Create the projections of the tables, on engines that have any (VAST). Other engines do nothing."""
+
     @abstractmethod
     def read(self) -> AbstractContextManager[Reader]:
         """A read transaction: all its reads see the tables at one moment."""

@@ -1,4 +1,4 @@
-"""Sends one webhook what is queued for it, in order, until nothing is left or the receiver fails (DLV-01 to -12)."""
+"""Sends a webhook its queued events, in order, until none are left or a delivery fails (DLV-01 to -12)."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import orjson
 
 from storage.catalog.jobs import Claim, Jobs
-from storage.catalog.webhooks.deliveries import Deliveries, Delivery, Message
+from storage.catalog.webhooks.deliveries import Deliveries, Delivery, WebhookRequest
 from tams_server.metrics.counters import Metrics
 from tams_server.outbound.delivery_outcome import Outcome
 from tams_server.outbound.sender import Sender
@@ -17,24 +17,30 @@ from tams_server.specification.validators import Validator
 _log = logging.getLogger(__name__)
 
 DELIVERY_ID = "TAMS-Delivery-Id"
-"""The header that is the same at every try of one delivery (AMB-41)."""
-_AT_ONCE = 20
-"""Deliveries read, and acknowledged, together: as many may come twice after a crash."""
+"""The header whose value is the same for all attempts of one delivery (AMB-41)."""
+_BATCH = 20
+"""Deliveries that are read and acknowledged together. After a crash, up to so many are repeated."""
 _TURN_S = 10.0
-"""How long one webhook is served before others have their turn."""
+"""How long one webhook is sent events before others have their turn."""
 _GONE = 410
 
 
 class InThread(Protocol):
+    """Runs a blocking call in a thread."""
+
     def __call__(self, function: Callable[..., Any], *args: Any) -> Coroutine[Any, Any, Any]: ...
 
 
 class InvalidEvent(Exception):
-    """An event that breaks the specification: a fault of this server."""
+    """An event does not conform to the specification: a fault of this server."""
 
 
 class WebhookCourier:
-    """bodies: the validator of each event type's message. timeout_s: for each delivery as a whole."""
+    """Delivers queued events.
+
+    bodies: the validator for each type of event. timeout_s: for each attempt as a whole, in seconds.
+    fail_on_invalid_event: raise InvalidEvent instead of sending such an event anyway, for tests.
+    """
 
     def __init__(
         self,
@@ -52,14 +58,17 @@ class WebhookCourier:
         self._sender = sender
         self._bodies = bodies
         self._timeout_s = timeout_s
-        self._fail = fail_on_invalid_event
+        self._fail_on_invalid_event = fail_on_invalid_event
         self._metrics = metrics or Metrics()
 
     async def deliver(self, claim: Claim, stopping: Callable[[], bool], in_thread: InThread) -> None:
-        """Send what is queued for the webhook of `claim`. Raises LostLease."""
+        """Send queued events to the webhook of `claim`, then finish or release the job.
+
+        stopping: polled after each delivery; when it returns true, the job is released. Raises: LeaseLost.
+        """
         turn_ends = time.monotonic() + _TURN_S
         while True:
-            batch: list[Delivery] = await in_thread(self._deliveries.queued, claim.key, _AT_ONCE)
+            batch: list[Delivery] = await in_thread(self._deliveries.next_batch, claim.key, _BATCH)
             done: list[Delivery] = []
             failure: Outcome | None = None
             for delivery in batch:
@@ -71,11 +80,11 @@ class WebhookCourier:
                 if stopping() or time.monotonic() > turn_ends:
                     break
             if done:
-                await in_thread(self._deliveries.delivered, claim, done)
+                await in_thread(self._deliveries.mark_delivered, claim, done)
             if failure is not None:
-                await in_thread(self._failed, claim, failure)
+                await in_thread(self._record_failure, claim, failure)
                 return
-            if not batch and await in_thread(self._deliveries.finish, claim):
+            if not batch and await in_thread(self._deliveries.finish_if_empty, claim):
                 return
             if stopping() or time.monotonic() > turn_ends:
                 await in_thread(self._jobs.release, claim)
@@ -86,36 +95,37 @@ class WebhookCourier:
         await self._sender.aclose()
 
     async def _send(self, claim: Claim, delivery: Delivery, in_thread: InThread) -> Outcome | None:
-        """What became of one delivery; None where it is no longer wanted."""
-        message: Message | None = await in_thread(self._deliveries.message, claim, delivery)
-        if message is None:
-            self._metrics.delivery_dropped()
+        """Attempt one delivery. Returns its outcome, or None if the event is no longer wanted."""
+        request: WebhookRequest | None = await in_thread(self._deliveries.prepare_request, claim, delivery)
+        if request is None:
+            self._metrics.count_dropped_delivery()
             return None
-        self._check(message)
+        self._validate(request)
         headers = {"Content-Type": "application/json", DELIVERY_ID: delivery.id}
-        if message.header is not None:
-            headers[message.header[0]] = message.header[1]
-        body = orjson.dumps(message.body)
+        if request.header is not None:
+            headers[request.header[0]] = request.header[1]
+        body = orjson.dumps(request.body)
         started = time.monotonic()
-        outcome = await self._sender.post(message.url, headers, body, timeout_s=self._timeout_s)
-        self._metrics.delivery(message.event_type, delivered=outcome.delivered, seconds=time.monotonic() - started)
+        outcome = await self._sender.post(request.url, headers, body, timeout_s=self._timeout_s)
+        seconds = time.monotonic() - started
+        self._metrics.count_delivery_attempt(request.event_type, delivered=outcome.delivered, seconds=seconds)
         return outcome
 
-    def _failed(self, claim: Claim, outcome: Outcome) -> None:
+    def _record_failure(self, claim: Claim, outcome: Outcome) -> None:
         problem = outcome.problem or "status"
         gone = outcome.status == _GONE
-        if self._deliveries.failed(claim, problem, outcome.summary, outcome.retry_after_s, gone=gone):
-            _log.warning("webhook %s is given up, and goes to error: %s", claim.key, outcome.summary)
+        if self._deliveries.record_failure(claim, problem, outcome.summary, outcome.retry_after_s, gone=gone):
+            _log.warning("webhook %s is given up and its status is now error: %s", claim.key, outcome.summary)
         else:
             _log.info("webhook %s: %s", claim.key, outcome.summary)
 
-    def _check(self, message: Message) -> None:
-        """Hold an event against the specification before it goes out."""
-        validator = self._bodies.get(message.event_type)
-        if validator is None or validator.is_valid(message.body):
+    def _validate(self, request: WebhookRequest) -> None:
+        """Log an event that does not conform to the specification."""
+        validator = self._bodies.get(request.event_type)
+        if validator is None or validator.is_valid(request.body):
             return
-        complaint = validator.complaint(message.body)
-        fault = f"{message.event_type}: {complaint.field or 'body'}: {complaint.text}" if complaint else "invalid"
-        _log.error("event breaks the specification: %s", fault)
-        if self._fail:
+        violation = validator.violation(request.body)
+        fault = f"{request.event_type}: {violation.field or 'body'}: {violation.text}" if violation else "invalid"
+        _log.error("event does not conform to the specification: %s", fault)
+        if self._fail_on_invalid_event:
             raise InvalidEvent(fault)

@@ -7,7 +7,7 @@ from contextlib import closing
 from storage.catalog import Limits
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
-from storage.catalog.jobs import COPY, REMOVAL, Claim, Jobs, Wanted
+from storage.catalog.jobs import COPY, REMOVAL, Claim, Jobs, JobSelection
 from storage.errors import Contended
 from storage.tables import open_engine
 from storage.tables.conditions import equals
@@ -49,7 +49,7 @@ def test_workers_that_look_at_the_same_moment_take_each_job_once(engine_url: str
             start.wait()
             while _waiting(own, jobs):
                 try:
-                    claims = jobs.claim(name, [Wanted(equals(kind=REMOVAL), AT_ONCE)])
+                    claims = jobs.claim(name, [JobSelection(equals(kind=REMOVAL), AT_ONCE)])
                 except Contended:
                     continue
                 assert len(claims) <= AT_ONCE
@@ -71,7 +71,7 @@ def test_workers_that_look_at_the_same_moment_take_each_job_once(engine_url: str
 
 def test_a_lease_that_has_ended_is_taken_over_and_counts_as_a_failure(engine: Engine) -> None:
     _make(engine, "a", "b")
-    wanted = [Wanted(equals(kind=REMOVAL), 1)]
+    wanted = [JobSelection(equals(kind=REMOVAL), 1)]
     [first] = _jobs(engine).claim("first", wanted)
     end = NOW + LEASE_S * SECOND
     [other] = _jobs(engine, end - 1).claim("second", wanted)

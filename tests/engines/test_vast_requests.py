@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.catalog import Catalog
-from storage.catalog.jobs import REMOVAL, Wanted, ensure
+from storage.catalog.jobs import REMOVAL, JobSelection, enqueue
 from storage.tables import open_engine
 from storage.tables.conditions import Compare, Condition, In, Overlaps, equals
 from storage.tables.engine import Engine
@@ -162,12 +162,12 @@ def test_a_look_for_work_in_vain_is_one_read_and_a_claim_of_many_jobs_one_update
 ) -> None:
     catalog = Catalog(engine, {})
     with Count(emulator) as count:
-        assert catalog.look(1000) == (False, [])
+        assert catalog.pending_work(1000) == (False, [])
     assert count.by_kind == {"select": 2}
     with engine.write() as tx:
-        ensure(tx, 0, REMOVAL, [f"{n}" for n in range(20)])
+        enqueue(tx, 0, REMOVAL, [f"{n}" for n in range(20)])
     with Count(emulator) as count:
-        assert len(catalog.jobs.claim("a worker", [Wanted(equals(kind=REMOVAL), 20)])) == 20
+        assert len(catalog.jobs.claim("a worker", [JobSelection(equals(kind=REMOVAL), 20)])) == 20
     assert count.by_kind == {"begin": 1, "select": 1, "update": 1, "commit": 1}
 
 

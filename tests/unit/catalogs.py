@@ -9,12 +9,12 @@ from typing import Any
 from storage.catalog import Catalog, Limits
 from storage.catalog.caller import Caller
 from storage.catalog.clock import SECOND
-from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, LostLease, Wanted
-from storage.catalog.objects.get_urls import UrlFilter
+from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, JobSelection, LeaseLost
+from storage.catalog.objects.get_urls import GetUrlFilter
 from storage.catalog.objects.objects import ObjectPage, ObjectQuery
 from storage.catalog.paging import PageRequest
-from storage.catalog.segments.segments import SegmentFilter
-from storage.catalog.webhooks.deliveries import Delivery, Message
+from storage.catalog.segments.segment_filter import SegmentFilter
+from storage.catalog.webhooks.deliveries import Delivery, WebhookRequest
 from storage.errors import Invalid, NotFound, TamsError, Unavailable
 from storage.media.filesystem import FileStore
 from storage.media.object_store import Backend
@@ -108,7 +108,7 @@ class World:
 
     def tick(self) -> bool:
         """A helping of the background work that is no job. False when there was none."""
-        dispatched, forgotten = self.catalog.deliveries.dispatch(), self.catalog.forget_expired()
+        dispatched, forgotten = self.catalog.deliveries.dispatch(), self.catalog.remove_expired()
         return dispatched or forgotten
 
     def sweep(self) -> None:
@@ -124,14 +124,14 @@ class World:
 
     def claim(self, *kinds: str, worker: str = "a worker") -> list[Claim]:
         """Take the jobs of these kinds that are due."""
-        return self.catalog.jobs.claim(worker, [Wanted([In("kind", kinds)], _EVERYTHING)])
+        return self.catalog.jobs.claim(worker, [JobSelection([In("kind", kinds)], _EVERYTHING)])
 
     def step(self, claim: Claim) -> bool:
         """One step of a job. False once nothing is left of it."""
         steps = {
-            FLOW_DELETION: self.catalog.deletions.step,
-            REMOVAL: self.catalog.byte_removal.step,
-            COPY: self.catalog.copies.step,
+            FLOW_DELETION: self.catalog.flow_delete_requests.delete_batch,
+            REMOVAL: self.catalog.byte_removal.remove_batch,
+            COPY: self.catalog.copies.make_copy,
         }
         return steps[claim.kind](claim)
 
@@ -140,16 +140,16 @@ class World:
         try:
             while self.step(claim):
                 pass
-        except LostLease:
+        except LeaseLost:
             pass
         except Unavailable as error:
             self.catalog.jobs.fail(claim, error.message)
         except (Invalid, NotFound):
-            self.catalog.copies.give_up(claim)
+            self.catalog.copies.abandon(claim)
 
     def jobs(self, state: str | None = None) -> list[tuple[str, str]]:
         """Kind and state of every job, or of those in one state."""
-        return [(job["kind"], job["state"]) for job in self.catalog.jobs.listed(state)]
+        return [(job["kind"], job["state"]) for job in self.catalog.jobs.list_jobs(state)]
 
     def rows(self, table: str) -> list[Row]:
         """Every row of a table."""
@@ -173,13 +173,13 @@ class World:
 
     def delivery_job(self, webhook_id: str, worker: str = "a worker") -> Claim | None:
         """The job of sending to this webhook, if it is due and nobody has it. Jobs of other webhooks are left."""
-        claims = self.catalog.jobs.claim(worker, [Wanted(equals(kind=DELIVERY, key=webhook_id), 1)])
+        claims = self.catalog.jobs.claim(worker, [JobSelection(equals(kind=DELIVERY, key=webhook_id), 1)])
         return claims[0] if claims else None
 
-    def messages(self, claim: Claim) -> list[tuple[Delivery, Message | None]]:
+    def messages(self, claim: Claim) -> list[tuple[Delivery, WebhookRequest | None]]:
         """What is queued for a webhook, with what is to be sent."""
-        queued = self.catalog.deliveries.queued(claim.key, _EVERYTHING)
-        return [(delivery, self.catalog.deliveries.message(claim, delivery)) for delivery in queued]
+        queued = self.catalog.deliveries.next_batch(claim.key, _EVERYTHING)
+        return [(delivery, self.catalog.deliveries.prepare_request(claim, delivery)) for delivery in queued]
 
     def heard(self, webhook_id: str) -> list[Json]:
         """Send a webhook all that there is for it; the bodies, in order."""
@@ -189,8 +189,8 @@ class World:
         if claim is None:
             return []
         told = self.messages(claim)
-        self.catalog.deliveries.delivered(claim, [delivery for delivery, _ in told])
-        assert self.catalog.deliveries.finish(claim)
+        self.catalog.deliveries.mark_delivered(claim, [delivery for delivery, _ in told])
+        assert self.catalog.deliveries.finish_if_empty(claim)
         return [message.body for _, message in told if message is not None]
 
     def heard_types(self, webhook_id: str) -> list[str]:
@@ -226,7 +226,7 @@ class World:
 
     def timeranges(self, flow_id: str) -> list[str]:
         """Those of the flow's segments."""
-        page = self.catalog.segments.page(CALLER, flow_id, SegmentFilter(), PageRequest(1000), UrlFilter(), BASE)
+        page = self.catalog.segments.page(CALLER, flow_id, SegmentFilter(), PageRequest(1000), GetUrlFilter(), BASE)
         return [item["timerange"] for item in page.page.items]
 
     def delete_segments(self, flow_id: str, timerange: str = "_", object_id: str | None = None) -> Json | None:
@@ -234,7 +234,7 @@ class World:
         return self.catalog.deletions.delete_segments(CALLER, flow_id, filters)
 
     def object(self, object_id: str) -> ObjectPage:
-        return self.catalog.objects.get(CALLER, object_id, ObjectQuery(urls=UrlFilter(verbose=True)), BASE)
+        return self.catalog.objects.get(CALLER, object_id, ObjectQuery(get_urls=GetUrlFilter(verbose=True)), BASE)
 
     def is_shown(self, object_id: str) -> bool:
         try:

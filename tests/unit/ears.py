@@ -25,8 +25,8 @@ class Ear:
         for body in bodies:
             assert list(body) == ["event_timestamp", "event_type", "event"]
             assert moment(body) == self.world.clock() / SECOND
-            complaint = self.specification.webhooks[body["event_type"]].complaint(body)
-            assert complaint is None, complaint
+            violation = self.specification.webhooks[body["event_type"]].violation(body)
+            assert violation is None, violation
         self.world.clock.forward(1)
         return bodies
 

@@ -1,1 +1,1 @@
-"""The consistency check: what the catalogue records, compared with itself and with the stored bytes."""
+"""The consistency check: compares the records of the catalogue with each other and with the stored bytes."""

@@ -1,15 +1,15 @@
-"""Whether the catalogue and the stores agree, and the catalogue with itself; and what of it can be mended.
+"""The consistency check of a catalogue and its stores, and the repair of what can be repaired.
 
-A check reads everything once, in pages, while others write. What looks wrong is looked at again, alone and in one
-transaction, before it is told or mended, so that work under way is never taken for a fault.
+The check reads everything once, in pages, while others write. Whatever looks wrong is read again, in a single
+transaction, before it is reported or repaired, so that work in progress is never taken for an error.
 """
 
 from collections.abc import Iterator
 
 from storage.catalog.check.findings import Finding, Progress
-from storage.catalog.check.flow_content import Contents
-from storage.catalog.check.object_references import ObjectNames
-from storage.catalog.check.seen import Seen
+from storage.catalog.check.flow_content import FlowContent
+from storage.catalog.check.object_references import ObjectReferences
+from storage.catalog.check.scratch_index import ScratchIndex
 from storage.catalog.check.stored_bytes import StoredBytes
 from storage.catalog.environment import Environment
 from storage.media.object_store import ObjectStore
@@ -22,12 +22,12 @@ class Consistency:
     def check(
         self, *, repair: bool = False, storage_id: str | None = None, progress: Progress = lambda _what, _count: None
     ) -> Iterator[Finding]:
-        """Everything that is wrong, as it is found. Bytes are compared on every backend, or on that one only, and
-        then nothing else is.
+        """Yield everything that is wrong, as it is found.
 
-        repair: bytes that nothing knows are handed to the job that removes bytes; counts and times of collection are
-        set right. Segments and instances are never touched.
-        Raises storage.errors.Invalid where there is no such backend, Unavailable where the catalogue fails.
+        repair: schedule the removal of unknown bytes, and correct counts of references, expiry times and content
+        ranges. Segments and instances are never changed.
+        storage_id: check only the bytes on this storage backend.
+        Raises: storage.errors.Invalid for an unknown storage backend; Unavailable if the catalogue is.
         """
         env = self._env
         stores = dict(env.stores) if storage_id is None else {storage_id: env.store(storage_id, "")}
@@ -37,13 +37,13 @@ class Consistency:
 def _findings(
     env: Environment, stores: dict[str, ObjectStore], repair: bool, *, whole: bool, progress: Progress
 ) -> Iterator[Finding]:
-    with Seen() as spool:
-        places = StoredBytes(env, stores, spool, repair, progress)
-        yield from places.unknown_bytes()
-        yield from places.missing_bytes(whole=whole)
+    with ScratchIndex() as index:
+        stored_bytes = StoredBytes(env, stores, index, repair, progress)
+        yield from stored_bytes.unknown_bytes()
+        yield from stored_bytes.missing_bytes(whole=whole)
         if whole:
-            names = ObjectNames(env, spool, repair, progress)
-            names.count()
-            yield from names.compare()
-            yield from names.objects()
-            yield from Contents(env, repair, progress).compare()
+            references = ObjectReferences(env, index, repair, progress)
+            references.count()
+            yield from references.compare_counts()
+            yield from references.compare_objects()
+            yield from FlowContent(env, repair, progress).compare()

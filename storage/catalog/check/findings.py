@@ -1,4 +1,4 @@
-"""What a check may find, and how it reads: in pages, each by itself, however much there is."""
+"""The findings that a check can make, and reads of whole tables in pages."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,27 +12,28 @@ from storage.tables.schema import TABLES
 T = TypeVar("T")
 
 MISSING_BYTES = "missing-bytes"
-"""A segment names an object whose bytes are not where the catalogue says."""
+"""The bytes of an object in use are not where the catalogue says."""
 UNKNOWN_BYTES = "unknown-bytes"
-"""A backend has bytes that the catalogue knows nothing of."""
+"""A storage backend has bytes that the catalogue does not know."""
 MISSING_OBJECT = "missing-object"
-"""Something names an object that is not there."""
+"""A segment or an object refers to an object that does not exist."""
 WRONG_COUNT = "wrong-count"
-"""The recorded number of segments of a flow that name an object is not that of the segments."""
+"""The recorded number of references from a flow's segments to an object differs from the actual number."""
 WRONG_EXPIRY = "wrong-expiry"
-"""An object in use is to be collected, or one that nothing names never is."""
+"""An object in use is due for garbage collection, or an unreferenced one will never be."""
 WRONG_CONTENT = "wrong-content"
-"""A flow has segments outside of the time in which its row says that it has any."""
+"""A flow has segments outside the content range that its row records."""
 UNCHECKED_BACKEND = "unchecked-backend"
-"""A backend could not be compared: it is out of reach, or not configured."""
+"""A storage backend could not be checked, since it is unavailable or not configured."""
 
 _PAGE = 1000
-_IDS = 500
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. detail: a sentence for people. repaired: it was mended, or will be by a worker."""
+    """One error. kind: one of the constants above. detail: a sentence for an operator. repaired: it was repaired, or a
+    scheduled job will repair it."""
 
     kind: str
     detail: str
@@ -43,11 +44,14 @@ class Finding:
 
 
 Progress = Callable[[str, int], None]
-"""Told what is being read, and how many items of it were read in all."""
+"""Called with what is being read and the number of items read so far."""
 
 
 def pages(env: Environment, table: str, columns: Sequence[str] | None = None) -> Iterator[list[Row]]:
-    """All rows of a table in the order of its key, each page read by itself. columns: beside the key; default all."""
+    """Yield all rows of a table in pages, by primary key, each page read in a transaction of its own.
+
+    columns: to read besides the primary key; all by default.
+    """
     key = TABLES[table].key
     wanted = None if columns is None else [*key, *columns]
     after: list[Any] | None = None
@@ -62,7 +66,7 @@ def pages(env: Environment, table: str, columns: Sequence[str] | None = None) ->
 
 
 def batches(items: Iterable[T]) -> Iterator[list[T]]:
-    """The items, as many at a time as go into one query."""
+    """Yield the items in batches small enough for one query."""
     rest = iter(items)
-    while batch := list(islice(rest, _IDS)):
+    while batch := list(islice(rest, _BATCH)):
         yield batch

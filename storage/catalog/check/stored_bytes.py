@@ -1,4 +1,4 @@
-"""The part of a check that compares the instances of the catalogue with the bytes of the stores, in both directions."""
+"""The part of a check that compares the instances in the catalogue with the bytes in the stores, in both directions."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,52 +13,57 @@ from storage.catalog.check.findings import (
     batches,
     pages,
 )
-from storage.catalog.check.seen import Seen
+from storage.catalog.check.scratch_index import ScratchIndex
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
 from storage.catalog.jobs import COPY
 from storage.catalog.objects.byte_removal import schedule_removal
 from storage.catalog.retry import retried
 from storage.errors import Unavailable
-from storage.media.object_store import Damaged, ObjectStore
+from storage.media.object_store import DamagedObject, ObjectStore
 from storage.tables.conditions import Condition, In, equals
 from storage.tables.engine import Reader, Row
 
-_STATS_AT_ONCE = 16
+_CONCURRENT_STATS = 16
 
 
 class StoredBytes:
     def __init__(
-        self, env: Environment, stores: dict[str, ObjectStore], spool: Seen, repair: bool, progress: Progress
+        self, env: Environment, stores: dict[str, ObjectStore], index: ScratchIndex, repair: bool, progress: Progress
     ) -> None:
         self._env = env
         self._stores = stores
-        self._spool = spool
+        self._index = index
         self._repair = repair
         self._progress = progress
         self._failed: dict[str, str] = {}
         limits = env.limits
-        self._young = env.clock() - (limits.min_object_timeout_s + limits.object_grace_s) * SECOND
-        """What was made later may still be on its way."""
+        self._settled_before = env.clock() - (limits.min_object_timeout_s + limits.object_grace_s) * SECOND
+        """Bytes and instances created later may belong to an upload in progress."""
 
     def unknown_bytes(self) -> Iterator[Finding]:
+        """Find bytes that the catalogue does not know. Call it before `missing_bytes`: it also fills the index."""
         for storage_id, store in self._stores.items():
             seen = 0
             self._progress(f"objects on backend {storage_id}", seen)
-            for ids in self._listed(storage_id, store):
-                self._spool.add_stored(storage_id, ids)
+            for ids in self._stored_ids(storage_id, store):
+                self._index.add_stored(storage_id, ids)
                 with self._env.engine.read() as tx:
                     unknown = _unknown(tx, storage_id, ids)
-                old = [object_id for object_id in unknown if self._is_old(storage_id, store, object_id)]
-                yield from self._tell_unknown(storage_id, old)
+                settled = [object_id for object_id in unknown if self._is_settled(storage_id, store, object_id)]
+                yield from self._report_unknown(storage_id, settled)
                 seen += len(ids)
                 self._progress(f"objects on backend {storage_id}", seen)
 
     def missing_bytes(self, *, whole: bool) -> Iterator[Finding]:
+        """Find instances of objects in use whose bytes are missing or damaged, and backends that cannot be checked.
+
+        whole: also report storage backends that are not configured.
+        """
         not_configured: Counter[str] = Counter()
         read = 0
         self._progress("instances", read)
-        with ThreadPoolExecutor(_STATS_AT_ONCE, thread_name_prefix="stat") as threads:
+        with ThreadPoolExecutor(_CONCURRENT_STATS, thread_name_prefix="stat") as threads:
             for rows in pages(self._env, "instances"):
                 absent = []
                 for row in rows:
@@ -69,95 +74,102 @@ class StoredBytes:
                         not_configured[storage_id] += 1
                     elif self._is_absent(row):
                         absent.append(row)
-                gone = threads.map(self._is_gone, absent)
-                yield from self._tell_missing([row for row, is_gone in zip(absent, gone, strict=True) if is_gone])
+                missing = threads.map(self._is_missing, absent)
+                yield from self._recheck_missing([row for row, gone in zip(absent, missing, strict=True) if gone])
                 read += len(rows)
                 self._progress("instances", read)
         for storage_id, reason in self._failed.items():
             yield Finding(UNCHECKED_BACKEND, reason, storage_id=storage_id)
         for storage_id, count in not_configured.items() if whole else ():
-            detail = f"not configured here, and {count} instances are said to be there"
+            detail = f"the storage backend is not configured, but {count} instances are recorded on it"
             yield Finding(UNCHECKED_BACKEND, detail, storage_id=storage_id)
 
-    def _listed(self, storage_id: str, store: ObjectStore) -> Iterator[list[str]]:
-        """The ids of what is stored, in batches; they end early where the store fails."""
+    def _stored_ids(self, storage_id: str, store: ObjectStore) -> Iterator[list[str]]:
+        """Yield the ids of all stored objects, in batches, up to a failure of the store."""
         try:
             yield from batches(store.object_ids())
         except Unavailable as error:
             self._failed[storage_id] = error.message
 
-    def _is_old(self, storage_id: str, store: ObjectStore, object_id: str) -> bool:
-        """Whether there are bytes that came before the time in which uploads are under way."""
+    def _is_settled(self, storage_id: str, store: ObjectStore, object_id: str) -> bool:
+        """Whether the store has bytes that are too old to belong to an upload in progress."""
         try:
             stored = store.stat(object_id)
         except Unavailable as error:
             self._failed[storage_id] = error.message
             return False
-        return stored is not None and (stored.modified is None or stored.modified <= self._young)
+        return stored is not None and (stored.modified is None or stored.modified <= self._settled_before)
 
     def _is_absent(self, row: Row) -> bool:
-        if row["storage_id"] not in self._stores or row["storage_id"] in self._failed or row["created"] > self._young:
+        """Whether the bytes of an instance should have been listed by its store but were not."""
+        storage_id = row["storage_id"]
+        if storage_id not in self._stores or storage_id in self._failed or row["created"] > self._settled_before:
             return False
-        return not self._spool.is_stored(row["storage_id"], row["object_id"])
+        return not self._index.is_stored(storage_id, row["object_id"])
 
-    def _is_gone(self, row: Row) -> bool:
+    def _is_missing(self, row: Row) -> bool:
+        """Whether the store says that the bytes of an instance do not exist, or are damaged."""
         try:
             return self._stores[row["storage_id"]].stat(row["object_id"]) is None
-        except Damaged:
+        except DamagedObject:
             return True
         except Unavailable as error:
             self._failed[row["storage_id"]] = error.message
             return False
 
-    def _tell_unknown(self, storage_id: str, ids: Sequence[str]) -> Iterator[Finding]:
+    def _report_unknown(self, storage_id: str, ids: Sequence[str]) -> Iterator[Finding]:
         if not ids:
             return
-        removed = self._throw_away(storage_id, ids) if self._repair else ()
-        for object_id in removed if self._repair else ids:
+        for object_id in self._schedule_removal(storage_id, ids) if self._repair else ids:
             detail = "the catalogue does not know these bytes"
             yield Finding(UNKNOWN_BYTES, detail, object_id, storage_id, repaired=self._repair)
 
     @retried
-    def _throw_away(self, storage_id: str, ids: Sequence[str]) -> list[str]:
-        """Have the bytes removed by the job for that; those that are still unknown now."""
+    def _schedule_removal(self, storage_id: str, ids: Sequence[str]) -> list[str]:
+        """Schedule the removal of bytes that are still unknown, and return the ids of their objects."""
         with self._env.engine.write() as tx:
             tx.lock(*(f"object:{object_id}" for object_id in ids))
             unknown = _unknown(tx, storage_id, ids)
             schedule_removal(tx, self._env.clock(), [(storage_id, object_id) for object_id in unknown])
         return unknown
 
-    def _tell_missing(self, rows: Sequence[Row]) -> Iterator[Finding]:
-        """Those whose bytes are not there although they are still to be: what arrived or was deleted meanwhile is no
-        fault. So bytes are looked for once more between two looks at the catalogue, both of which must want them."""
-        gone = [row for row in self._in_use(rows) if self._is_gone(row)]
-        for row in self._in_use(gone):
-            detail = "its bytes are not there, or are damaged; nothing here can bring them back"
+    def _recheck_missing(self, rows: Sequence[Row]) -> Iterator[Finding]:
+        """Report the instances in use whose bytes are missing.
+
+        The store is asked again between two reads of the catalogue, both of which must find the instance in use. So
+        bytes that arrived or were deleted meanwhile are not reported.
+        """
+        missing = [row for row in self._in_use(rows) if self._is_missing(row)]
+        for row in self._in_use(missing):
+            detail = "its bytes are missing or damaged, and cannot be restored from here"
             yield Finding(MISSING_BYTES, detail, row["object_id"], row["storage_id"])
 
     def _in_use(self, rows: Sequence[Row]) -> list[Row]:
-        """Those of these instances that are still there, of objects that something names."""
+        """Return those of the instances that still exist and belong to objects in use."""
         if not rows:
             return []
         ids = sorted({row["object_id"] for row in rows})
         with self._env.engine.read() as tx:
-            places = tx.select("instances", [In("object_id", ids)], columns=["object_id", "storage_id", "created"])
+            instances = tx.select("instances", [In("object_id", ids)], columns=["object_id", "storage_id", "created"])
             objects = tx.select("objects", [In("id", ids)], columns=["id", "state", "expires"])
-        still = {(place["object_id"], place["storage_id"], place["created"]) for place in places}
+        existing = {(row["object_id"], row["storage_id"], row["created"]) for row in instances}
         used = {row["id"] for row in objects if row["state"] != "allocated" and row["expires"] is None}
         return [
             row
             for row in rows
-            if row["object_id"] in used and (row["object_id"], row["storage_id"], row["created"]) in still
+            if row["object_id"] in used and (row["object_id"], row["storage_id"], row["created"]) in existing
         ]
 
 
 def _unknown(tx: Reader, storage_id: str, ids: Sequence[str]) -> list[str]:
-    """Objects of a backend that no row tells of: neither a copy under way, nor an instance, nor what is being removed;
-    asked in the order in which bytes go through these, so that none slips through."""
+    """Return the objects on a storage backend for which the catalogue has no copy job, instance or scheduled removal.
+
+    These are read in the order in which bytes pass from one to the next, so that none is missed in between.
+    """
     keys = {f"{storage_id} {object_id}": object_id for object_id in ids}
     copies = tx.select("jobs", [*equals(kind=COPY), In("key", list(keys))], columns=["key"])
     known = {keys[row["key"]] for row in copies}
-    here: list[Condition] = [In("object_id", ids), *equals(storage_id=storage_id)]
-    for table in ("instances", "garbage"):
-        known |= {row["object_id"] for row in tx.select(table, here, columns=["object_id"])}
+    where: list[Condition] = [In("object_id", ids), *equals(storage_id=storage_id)]
+    known |= {row["object_id"] for row in tx.select("instances", where, columns=["object_id"])}
+    known |= {row["object_id"] for row in tx.select("garbage", where, columns=["object_id"])}
     return [object_id for object_id in ids if object_id not in known]

@@ -1,8 +1,8 @@
-"""Webhooks: who wants to hear of what (HOOK-*)."""
+"""Webhooks: subscriptions to events (HOOK-*)."""
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from storage.catalog import jobs
@@ -16,9 +16,10 @@ from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
 from storage.errors import Invalid, NotFound
 from storage.tables.conditions import Condition, equals
-from storage.tables.engine import Reader, Row, Writer
+from storage.tables.engine import Reader, Writer
+from storage.tables.rows import WebhookRow
 
-KIND = "webhook"
+KIND: Final = "webhook"
 STORED = (
     "url",
     "api_key_name",
@@ -34,7 +35,7 @@ STORED = (
     "include_object_timerange",
     "tags",
 )
-"""The members of webhook.json, which are given back as they came; members that no schema knows are dropped (A21)."""
+"""The members of webhook.json that are stored and returned as they were sent. Unknown members are dropped (A21)."""
 
 _ORDER = Order(("url", "id"))
 _ENABLED = ("created", "started")
@@ -45,7 +46,7 @@ class Webhooks:
         self._env = env
 
     def page(self, caller: Caller, tags: TagFilter, request: PageRequest) -> Page:
-        """Webhooks that match and that this caller may see, by URL (HOOK-LIST-01 to -05)."""
+        """Return the matching webhooks that the caller may see, by URL (HOOK-LIST-01 to -05)."""
         size = request.size(self._env.limits)
         where = [*tags.conditions(KIND), *_visible(caller)]
         with self._env.engine.read() as tx:
@@ -57,40 +58,42 @@ class Webhooks:
             return _document(_find(tx, caller, webhook_id))
 
     def require(self, caller: Caller, webhook_id: str) -> None:
-        """Raises NotFound where there is no such webhook, or none that this caller may see."""
+        """Raise NotFound unless the webhook exists and the caller may see it."""
         with self._env.engine.read_once() as tx:
             _find(tx, caller, webhook_id)
 
     def create(self, caller: Caller, body: Mapping[str, Any], base_url: str) -> dict[str, Any]:
-        """Register a webhook, always a new one (HOOK-POST-01, -02). base_url: for URLs of this service in events."""
+        """Create a webhook, even if an identical one exists (HOOK-POST-01, -02).
+
+        base_url: of this service, for its URLs in events. Raises: Invalid.
+        """
         secret = body.get("api_key_value")
         self._check(body, secret)
         if "api_key_name" in body and secret is None:
-            raise _no_secret("api_key_name is given without a value", "AMB-13")
+            raise _missing_secret("api_key_name is given without a value", "AMB-13")
         return self._insert(caller, body, base_url)
 
     @retried
     def _insert(self, caller: Caller, body: Mapping[str, Any], base_url: str) -> dict[str, Any]:
         now = self._env.clock()
-        row: Row = {
-            **_columns(body, now),
-            "id": str(uuid.uuid4()),
-            "owner": caller.name,
-            "secret": body.get("api_key_value"),
-            "base_url": base_url,
-            "created": now,
-        }
+        columns = _columns(body, now) | {"secret": body.get("api_key_value"), "base_url": base_url}
+        row = cast(WebhookRow, columns | {"id": str(uuid.uuid4()), "owner": caller.name, "created": now})
         with self._env.engine.write() as tx:
             tx.insert("webhooks", [row])
             tag_rows.replace_rows(tx, KIND, row["id"], body.get("tags", {}))
         return _document(row)
 
     def replace(self, caller: Caller, webhook_id: str, body: Mapping[str, Any], base_url: str) -> dict[str, Any]:
-        """Set all of a webhook anew, and have it go on where it was stopped (HOOK-PUT-*, HOOK-ST-*)."""
+        """Replace a webhook, and enable it again if the body says so (HOOK-PUT-*, HOOK-ST-*).
+
+        Raises: NotFound; Invalid.
+        """
         self.require(caller, webhook_id)
         if body["id"] != webhook_id:
             raise Invalid(
-                f"id {body['id']!r} must equal the id in the path, {webhook_id}", field="id", behaviour="HOOK-PUT-04"
+                f"id must equal the id in the path, {webhook_id}, not {body['id']!r}",
+                field="id",
+                behaviour="HOOK-PUT-04",
             )
         self._check(body, body.get("api_key_value"))
         return self._update(caller, webhook_id, body, base_url)
@@ -103,7 +106,9 @@ class Webhooks:
             row = _find(tx, caller, webhook_id)
             if row["status"] == "error" and body["status"] == "disabled":
                 raise Invalid(
-                    "status error can only become created, not disabled", field="status", behaviour="HOOK-ST-04"
+                    "status must be created, not disabled, while the webhook's status is error",
+                    field="status",
+                    behaviour="HOOK-ST-04",
                 )
             secret = _secret(row, body)
             values = _columns(body, now) | {"secret": secret, "base_url": base_url}
@@ -111,49 +116,48 @@ class Webhooks:
                 values["since"] = row["since"]
             tx.update("webhooks", equals(id=webhook_id), values)
             tag_rows.replace_rows(tx, KIND, webhook_id, body.get("tags", {}))
-            self._stir(tx, webhook_id)
-        return _document(row | values)
+            self._reschedule_deliveries(tx, webhook_id)
+        return _document(cast(WebhookRow, {**row, **values}))
 
     @retried
     def delete(self, caller: Caller, webhook_id: str) -> None:
-        """Forget a webhook, and with it what it has not been sent yet (HOOK-DEL-01 to -03)."""
+        """Delete a webhook; its queued events are not sent (HOOK-DEL-01 to -03). Raises: NotFound."""
         with self._env.engine.write() as tx:
             tx.lock(f"webhook:{webhook_id}")
             _find(tx, caller, webhook_id)
             tx.delete("webhooks", equals(id=webhook_id))
             tx.delete("tags", equals(kind=KIND, owner_id=webhook_id))
-            self._stir(tx, webhook_id)
+            self._reschedule_deliveries(tx, webhook_id)
 
-    def _stir(self, tx: Writer, webhook_id: str) -> None:
-        """Have what waits for this webhook looked at now: sent by the new rules, or dropped."""
+    def _reschedule_deliveries(self, tx: Writer, webhook_id: str) -> None:
+        """Make queued deliveries due now, so that they are sent as the webhook now asks, or dropped."""
         if tx.select("deliveries", equals(webhook_id=webhook_id), limit=1, columns=["event_id"]):
-            jobs.wake(tx, self._env.clock(), DELIVERY, webhook_id)
+            jobs.make_due(tx, self._env.clock(), DELIVERY, webhook_id)
 
     def _check(self, body: Mapping[str, Any], secret: str | None) -> None:
         self._env.outbound.check_url(body["url"], "url")
         if secret is not None and "api_key_name" not in body:
-            raise Invalid("api_key_value is given without api_key_name", field="api_key_name", behaviour="AMB-13")
+            raise Invalid("api_key_value requires api_key_name", field="api_key_name", behaviour="AMB-13")
         if "api_key_name" in body:
             self._env.outbound.check_header(body["api_key_name"], secret or "")
 
 
-def _secret(row: Row, body: Mapping[str, Any]) -> str | None:
-    """The secret after a PUT: it is kept, without being sent again, only for the same header and the same receiver
-    (AMB-12)."""
+def _secret(row: WebhookRow, body: Mapping[str, Any]) -> str | None:
+    """Return the secret after a PUT. A PUT without one keeps it, if header and receiver stay the same (AMB-12)."""
     if "api_key_name" not in body:
         return None
     if "api_key_value" in body:
         return str(body["api_key_value"])
     if body["api_key_name"] != row["doc"].get("api_key_name"):
-        raise _no_secret("api_key_name has changed", "AMB-12")
+        raise _missing_secret("api_key_name has changed", "AMB-12")
     if _origin(body["url"]) != _origin(row["url"]):
-        raise _no_secret("url has moved to another server", "AMB-12")
+        raise _missing_secret("url has moved to another server", "AMB-12")
     secret: str | None = row["secret"]
     return secret
 
 
-def _no_secret(reason: str, behaviour: str) -> Invalid:
-    return Invalid(f"api_key_value is needed: {reason}", field="api_key_value", behaviour=behaviour)
+def _missing_secret(reason: str, behaviour: str) -> Invalid:
+    return Invalid(f"api_key_value is required: {reason}", field="api_key_value", behaviour=behaviour)
 
 
 def _origin(url: str) -> tuple[str, str]:
@@ -174,23 +178,26 @@ def _columns(body: Mapping[str, Any], now: int) -> dict[str, Any]:
 
 
 def _visible(caller: Caller) -> Sequence[Condition]:
-    """Who may write sees and changes every webhook, all others their own (HOOK-LIST-05, AMB-25, AMB-39)."""
+    """Callers that may write see and change every webhook; all others only their own (HOOK-LIST-05, AMB-25, AMB-39)."""
     return () if caller.may(["write"]) else equals(owner=caller.name)
 
 
-def _find(tx: Reader, caller: Caller, webhook_id: str) -> Row:
+def _find(tx: Reader, caller: Caller, webhook_id: str) -> WebhookRow:
     rows = tx.select("webhooks", [*equals(id=webhook_id), *_visible(caller)], limit=1)
     if not rows:
-        raise NotFound(f"there is no webhook {webhook_id}", field="webhookId", behaviour="HOOK-GET-01")
+        raise NotFound(f"there is no webhook {webhook_id}", field="webhook_id", behaviour="HOOK-GET-01")
     return rows[0]
 
 
-def _document(row: Row) -> dict[str, Any]:
-    """webhook-get.json, which never holds the secret (HOOK-LIST-06)."""
+def _document(row: WebhookRow) -> dict[str, Any]:
+    """Return webhook-get.json, which never includes the secret (HOOK-LIST-06)."""
     return {"id": row["id"], **row["doc"], "status": row["status"]}
 
 
-def failed(row: Row, kind: str, summary: str, now: int) -> dict[str, Any]:
-    """The columns of a webhook that goes to `error` (HOOK-GET-03, HOOK-ST-05)."""
+def error_columns(row: WebhookRow, kind: str, summary: str, now: int) -> dict[str, Any]:
+    """Return the columns that set a webhook's status to `error` (HOOK-GET-03, HOOK-ST-05).
+
+    kind: a short, stable name of the problem. summary: one sentence. now: microseconds since 1970.
+    """
     error = {"type": kind, "summary": summary, "time": rfc3339(now)}
     return {"status": "error", "enabled": False, "doc": row["doc"] | {"error": error}}

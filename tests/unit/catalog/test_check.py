@@ -34,7 +34,7 @@ OLD_S = 661
 @pytest.fixture(autouse=True)
 def _many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(findings, "_PAGE", 3)
-    monkeypatch.setattr(findings, "_IDS", 2)
+    monkeypatch.setattr(findings, "_BATCH", 2)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.catalog import Limits
-from storage.catalog.jobs import DELIVERY, Claim, LostLease
+from storage.catalog.jobs import DELIVERY, Claim, LeaseLost
 from tests.unit.catalogs import CALLER, World, open_world
 
 LEASE_S = 30
@@ -50,12 +50,12 @@ def told(world: World, claim: Claim) -> list[str]:
 
 
 def fail(world: World, claim: Claim, pause: float | None = None, *, gone: bool = False) -> None:
-    world.catalog.deliveries.failed(claim, "timeout", "The receiver did not answer.", pause, gone=gone)
+    world.catalog.deliveries.record_failure(claim, "timeout", "The receiver did not respond.", pause, gone=gone)
 
 
 def arrive(world: World, claim: Claim, count: int) -> None:
     """The next deliveries have arrived."""
-    world.catalog.deliveries.delivered(claim, world.catalog.deliveries.queued(claim.key, count))
+    world.catalog.deliveries.mark_delivered(claim, world.catalog.deliveries.next_batch(claim.key, count))
 
 
 def state(world: World, webhook_id: str) -> str:
@@ -72,9 +72,9 @@ def test_events_are_sent_in_order_and_each_once(world: World, webhook: str) -> N
     assert told(world, claim) == made[2:]
     made += happen(world, 2)
     assert told(world, claim) == made[2:]
-    assert not world.catalog.deliveries.finish(claim)
+    assert not world.catalog.deliveries.finish_if_empty(claim)
     arrive(world, claim, 10)
-    assert world.catalog.deliveries.finish(claim)
+    assert world.catalog.deliveries.finish_if_empty(claim)
     assert world.jobs() == []
     assert world.rows("deliveries") == world.rows("events") == []
 
@@ -100,16 +100,16 @@ def test_a_worker_that_has_lost_its_lease_sends_nothing_more(world: World, webho
     slow = claimed(world, webhook, "slow")
     ((delivery, _), _) = world.messages(slow)
     world.clock.forward(LEASE_S)
-    with pytest.raises(LostLease):
-        world.catalog.deliveries.message(slow, delivery)
+    with pytest.raises(LeaseLost):
+        world.catalog.deliveries.prepare_request(slow, delivery)
     other = claimed(world, webhook, "other")
     for late in (
-        lambda: world.catalog.deliveries.message(slow, delivery),
-        lambda: world.catalog.deliveries.delivered(slow, [delivery]),
+        lambda: world.catalog.deliveries.prepare_request(slow, delivery),
+        lambda: world.catalog.deliveries.mark_delivered(slow, [delivery]),
         lambda: fail(world, slow, gone=True),
-        lambda: world.catalog.deliveries.finish(slow),
+        lambda: world.catalog.deliveries.finish_if_empty(slow),
     ):
-        with pytest.raises(LostLease):
+        with pytest.raises(LeaseLost):
             late()
     assert state(world, webhook) == "created"
     assert len(told(world, other)) == 2
@@ -153,7 +153,7 @@ def test_what_is_no_longer_wanted_is_dropped(world: World, webhook: str, end: st
         claim = claimed(world, webhook)
     assert told(world, claim) == []
     arrive(world, claim, 10)
-    assert world.catalog.deliveries.finish(claim)
+    assert world.catalog.deliveries.finish_if_empty(claim)
     assert world.rows("deliveries") == world.rows("events") == []
     assert world.jobs() == []
 
@@ -227,7 +227,7 @@ def test_a_webhook_whose_receiver_has_failed_for_long_goes_to_error(world: World
     shown = world.webhook(webhook)
     assert shown["status"] == "error"
     assert shown["error"]["type"] == "timeout"
-    assert shown["error"]["summary"] == "The receiver did not answer."
+    assert shown["error"]["summary"] == "The receiver did not respond."
     assert shown["error"]["time"].endswith("Z")
     world.make_flow()
     world.clock.forward(SOON_S)
@@ -284,10 +284,10 @@ def test_an_event_that_comes_while_the_queue_is_closed_is_not_forgotten(world: W
     claim = claimed(world, webhook)
     arrive(world, claim, 10)
     made = happen(world)
-    assert not world.catalog.deliveries.finish(claim)
+    assert not world.catalog.deliveries.finish_if_empty(claim)
     assert told(world, claim) == made
     arrive(world, claim, 10)
-    assert world.catalog.deliveries.finish(claim)
+    assert world.catalog.deliveries.finish_if_empty(claim)
     made = happen(world)
     assert told(world, claimed(world, webhook)) == made
 

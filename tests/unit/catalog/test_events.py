@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.catalog import Limits
-from storage.catalog.event_journal import Journal
+from storage.catalog.event_journal import EventJournal
 from storage.errors import Contended, Forbidden, Invalid, NotFound, Unavailable
 from storage.timerange import parse_timerange
 from tams_server.specification.load import Specification
@@ -331,16 +331,16 @@ def test_a_change_that_fails_at_the_end_is_neither_made_nor_told(
     add(world, made, at(0))
     ear.hear()
     before = world.catalog.flows.get(CALLER, made)
-    write = Journal.write
+    write = EventJournal.write
 
-    def failing(journal: Journal) -> None:
+    def failing(journal: EventJournal) -> None:
         write(journal)
         raise Unavailable("the catalogue is away")
 
     document = flow()
     world.allocate(made, "a")
     with monkeypatch.context() as broken:
-        broken.setattr(Journal, "write", failing)
+        broken.setattr(EventJournal, "write", failing)
         for change in (
             lambda: world.make_flow(document),
             lambda: world.catalog.flows.set_member(CALLER, made, "label", "x"),
@@ -363,16 +363,16 @@ def test_a_change_that_fails_at_the_end_is_neither_made_nor_told(
 def test_a_change_that_had_to_be_made_anew_is_told_once(
     world: World, ear: Ear, made: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, lost = Journal.write, 2
+    write, lost = EventJournal.write, 2
 
-    def contended(journal: Journal) -> None:
+    def contended(journal: EventJournal) -> None:
         nonlocal lost
         write(journal)
         if lost:
             lost -= 1
             raise Contended("another writer got in between")
 
-    monkeypatch.setattr(Journal, "write", contended)
+    monkeypatch.setattr(EventJournal, "write", contended)
     world.catalog.flows.set_member(CALLER, made, "label", "x")
     assert ear.named() == [("flows/updated", made)]
 

@@ -226,7 +226,7 @@ def test_webhooks_of_one_receiver_are_each_sent_the_event_with_an_id_of_its_own(
     world.sweep()
     ids = set()
     for webhook in webhooks:
-        (delivery,) = world.catalog.deliveries.queued(webhook, 10)
-        assert [each.id for each in world.catalog.deliveries.queued(webhook, 10)] == [delivery.id]
+        (delivery,) = world.catalog.deliveries.next_batch(webhook, 10)
+        assert [each.id for each in world.catalog.deliveries.next_batch(webhook, 10)] == [delivery.id]
         ids.add(delivery.id)
     assert len(ids) == 3

@@ -9,7 +9,7 @@ import pytest
 
 from storage.catalog import Limits
 from storage.catalog.clock import SECOND
-from storage.catalog.webhooks.deliveries import Message
+from storage.catalog.webhooks.deliveries import WebhookRequest
 from storage.errors import Forbidden
 from storage.media.signing import UrlSigner
 from tams_server.specification.load import Specification
@@ -52,7 +52,7 @@ def segment(object_id: str, start: int, **members: Any) -> Json:
     return {"object_id": object_id, "timerange": f"[{start}:0_{start + 1}:0)", **members}
 
 
-def messages(world: World, webhook_id: str) -> list[Message]:
+def messages(world: World, webhook_id: str) -> list[WebhookRequest]:
     """What is to be sent to a webhook now; it stays queued."""
     world.sweep()
     claim = world.delivery_job(webhook_id)
@@ -63,7 +63,7 @@ def messages(world: World, webhook_id: str) -> list[Message]:
     return found
 
 
-def message(world: World, webhook_id: str) -> Message:
+def message(world: World, webhook_id: str) -> WebhookRequest:
     (only,) = messages(world, webhook_id)
     return only
 
@@ -114,7 +114,7 @@ def test_urls_are_those_that_the_webhook_asks_for(
     assert urls(item) == media
     assert item["init_object"]["object_id"] == "init"
     assert urls(item["init_object"]) == init
-    assert specification.webhooks[body["event_type"]].complaint(body) is None
+    assert specification.webhooks[body["event_type"]].violation(body) is None
 
 
 @pytest.mark.behaviour("TRF-05", "AMB-34")
@@ -218,7 +218,7 @@ def test_a_segment_that_is_gone_is_still_told_without_urls(
     (item,) = body["event"]["segments"]
     assert item["object_id"] == "media"
     assert item["get_urls"] == []
-    assert specification.webhooks[body["event_type"]].complaint(body) is None
+    assert specification.webhooks[body["event_type"]].violation(body) is None
 
 
 @pytest.mark.behaviour("DLV-02", "DLV-03", "HOOK-PUT-09", "HOOK-LIST-06")

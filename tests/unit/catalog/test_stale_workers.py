@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.catalog import Limits
-from storage.catalog.jobs import FLOW_DELETION, LostLease
+from storage.catalog.jobs import FLOW_DELETION, LeaseLost
 from storage.errors import Invalid, NotFound, Unavailable
 from tests.conformance.kit.documents import flow
 from tests.unit.catalog.test_copies import DIED, die_while_copying, fail
@@ -54,7 +54,7 @@ def test_id_is_not_free_while_a_copy_of_the_object_waits(world: World) -> None:
         tx.update("jobs", [], {"due": world.clock() + 300_000_000})
     world.clock.forward(61)
     world.sweep()
-    with pytest.raises(Invalid, match="exists already"):
+    with pytest.raises(Invalid, match="already exists"):
         world.allocate(flow_id, "a", storage_id=SECOND_HOME, content=b"the new one")
     world.clock.forward(300)
     world.sweep()
@@ -102,9 +102,9 @@ def test_worker_that_has_lost_its_lease_fails_nothing(world: World) -> None:
     (stale,) = world.claim(FLOW_DELETION)
     world.clock.forward(31)
     world.sweep()
-    with pytest.raises(LostLease):
+    with pytest.raises(LeaseLost):
         world.catalog.jobs.fail(stale, "away")
-    assert world.catalog.deletions.get(made["id"])["status"] == "done"
+    assert world.catalog.flow_delete_requests.get(made["id"])["status"] == "done"
 
 
 def test_flow_whose_deletion_was_given_up_does_not_come_back_with_old_segments(world: World) -> None:
@@ -114,9 +114,9 @@ def test_flow_whose_deletion_was_given_up_does_not_come_back_with_old_segments(w
     for _ in range(3):
         (claim,) = world.claim(FLOW_DELETION)
         if not world.catalog.jobs.fail(claim, "away"):
-            world.catalog.deletions.give_up(claim.key, "away")
+            world.catalog.flow_delete_requests.mark_failed(claim.key, "away")
         world.clock.forward(1000)
-    assert world.catalog.deletions.get(made["id"])["status"] == "error"
+    assert world.catalog.flow_delete_requests.get(made["id"])["status"] == "error"
     with pytest.raises(NotFound):
         world.make_flow(flow(id=flow_id))
     world.catalog.jobs.retry(FLOW_DELETION, made["id"])
@@ -168,10 +168,10 @@ def test_pause_is_short_again_after_a_success(world: World) -> None:
     world.sweep()
     for _ in range(8):
         claim = world.delivery_job(webhook)
-        world.catalog.deliveries.failed(claim, "status", "500", None, gone=False)
+        world.catalog.deliveries.record_failure(claim, "status", "500", None, gone=False)
         world.clock.forward(400)
     claim = world.delivery_job(webhook)
-    world.catalog.deliveries.delivered(claim, world.catalog.deliveries.queued(webhook, 1))
-    world.catalog.deliveries.failed(claim, "status", "503", None, gone=False)
+    world.catalog.deliveries.mark_delivered(claim, world.catalog.deliveries.next_batch(webhook, 1))
+    world.catalog.deliveries.record_failure(claim, "status", "503", None, gone=False)
     (job,) = world.rows("jobs")
     assert job["due"] - world.clock() <= 2_000_000

@@ -46,7 +46,7 @@ def fails(world: World, webhook_id: str, *, gone: bool = True) -> None:
     world.sweep()
     claim = world.delivery_job(webhook_id)
     assert claim is not None
-    world.catalog.deliveries.failed(claim, "status", "The receiver answered 410 Gone.", None, gone=gone)
+    world.catalog.deliveries.record_failure(claim, "status", "The receiver responded with 410 Gone.", None, gone=gone)
     world.clock.forward(1)
 
 
@@ -159,7 +159,7 @@ def test_the_secret_goes_to_no_other_receiver_and_in_no_other_header(world: Worl
 def test_a_secret_that_was_cleared_does_not_come_back(world: World) -> None:
     webhook = world.listen(**KEY)
     world.set_webhook(webhook, api_key_name=None)
-    with pytest.raises(Invalid, match="api_key_value is needed"):
+    with pytest.raises(Invalid, match="api_key_value is required"):
         world.set_webhook(webhook, api_key_name="X-Key")
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from storage.catalog.job_control import url_without_secrets
-from storage.catalog.jobs import DELIVERY, LeaseLost, Wanted
-from storage.catalog.segments.segments import SegmentFilter
+from storage.catalog.jobs import DELIVERY, LeaseLost, JobSelection
+from storage.catalog.segments.segment_filter import SegmentFilter
 from storage.tables.conditions import equals
 from tams_server.cli.main import main
 from tams_server.settings import Settings
@@ -88,7 +88,7 @@ def make_segments(parts: Parts, count: int) -> str:
 
 
 def claim(parts: Parts, kind: str) -> Any:
-    [held] = parts.catalog.jobs.claim("a worker", [Wanted(equals(kind=kind), 10)])
+    [held] = parts.catalog.jobs.claim("a worker", [JobSelection(equals(kind=kind), 10)])
     return held
 
 
@@ -96,14 +96,14 @@ def test_jobs_are_counted_and_listed_without_secrets(parts: Parts, run: Any) -> 
     webhook_id = make_webhook(parts)
     make_flow(parts)
     parts.catalog.deliveries.record_failure(
-        claim(parts, DELIVERY), "status", "The receiver answered 500 Internal Server Error.", None, gone=False
+        claim(parts, DELIVERY), "status", "The receiver responded with 500 Internal Server Error.", None, gone=False
     )
     status, output = run("jobs")
     assert status == 0
     assert f"delivery {webhook_id}" in output
     assert "http://127.0.0.1:9/hook\n" in output
     assert "2 events waiting" in output
-    assert "failed 1 times: The receiver answered 500" in output
+    assert "failed 1 times: The receiver responded with 500" in output
     assert SECRET not in output
     status, output = run("jobs", "--json", "--state", "waiting")
     document = json.loads(output)
@@ -124,7 +124,7 @@ def test_jobs_are_counted_and_listed_without_secrets(parts: Parts, run: Any) -> 
     [
         ("https://user:pass@host.example:8443/a/b?c=d#e", "https://host.example:8443/a/b"),
         ("http://[::1]:80/", "http://[::1]:80/"),
-        ("http://host:port/", "(a URL that cannot be read)"),
+        ("http://host:port/", "(a malformed URL)"),
     ],
 )
 def test_urls_are_shown_without_secrets(url: str, shown: str) -> None:
@@ -140,8 +140,8 @@ def test_a_job_that_failed_permanently_can_be_retried(parts: Parts, run: Any) ->
     assert run("jobs", "retry", "--failed") == (0, "retrying 1 jobs\n")
     assert parts.catalog.jobs.list_jobs()[0]["state"] == "waiting"
     assert run("jobs", "retry", held.kind, held.key)[0] == 0
-    assert not parts.catalog.deletions.step(claim(parts, "flow-deletion"))
-    assert parts.catalog.deletions.get(held.key)["status"] == "done"
+    assert not parts.catalog.flow_delete_requests.delete_batch(claim(parts, "flow-deletion"))
+    assert parts.catalog.flow_delete_requests.get(held.key)["status"] == "done"
 
 
 def test_retry_needs_a_job(run: Any) -> None:
@@ -160,8 +160,8 @@ def test_a_discarded_deletion_shows_an_error_and_stops(parts: Parts, run: Any) -
     held = claim(parts, "flow-deletion")
     assert run("jobs", "discard", "flow-deletion", made["id"])[0] == 0
     with pytest.raises(LeaseLost):
-        parts.catalog.deletions.step(held)
-    request = parts.catalog.deletions.get(made["id"])
+        parts.catalog.flow_delete_requests.delete_batch(held)
+    request = parts.catalog.flow_delete_requests.get(made["id"])
     assert request["status"] == "error"
     assert "discarded" in request["error"]["summary"]
     assert parts.catalog.jobs.list_jobs() == []
@@ -171,7 +171,7 @@ def test_a_discarded_deletion_shows_an_error_and_stops(parts: Parts, run: Any) -
 def test_a_discarded_delivery_drops_waiting_events_but_not_later_ones(parts: Parts, run: Any) -> None:
     webhook_id, other_id = make_webhook(parts), make_webhook(parts)
     make_flow(parts)
-    held = parts.catalog.jobs.claim("a worker", [Wanted(equals(kind=DELIVERY), 10)])
+    held = parts.catalog.jobs.claim("a worker", [JobSelection(equals(kind=DELIVERY), 10)])
     mine = next(each for each in held if each.key == webhook_id)
     status, output = run("jobs", "discard", "delivery", webhook_id)
     assert status == 0

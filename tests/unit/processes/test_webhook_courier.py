@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from storage.catalog import Limits
-from storage.catalog.jobs import Claim, LostLease
+from storage.catalog.jobs import Claim, LeaseLost
 from tams_server.outbound.sender import Sender
 from tams_server.processes import webhook_courier
 from tams_server.processes.webhook_courier import DELIVERY_ID, InvalidEvent, WebhookCourier
@@ -88,7 +88,7 @@ def told(requests: list[Received]) -> list[str]:
 
 @pytest.mark.behaviour("DLV-01", "DLV-11")
 @pytest.mark.parametrize(
-    "count", [1, webhook_courier._AT_ONCE, webhook_courier._AT_ONCE + 1, 2 * webhook_courier._AT_ONCE + 5]
+    "count", [1, webhook_courier._BATCH, webhook_courier._BATCH + 1, 2 * webhook_courier._BATCH + 5]
 )
 def test_all_that_is_queued_is_sent(world: World, bodies: Mapping[str, Validator], count: int) -> None:
     with Receiver() as receiver:
@@ -174,7 +174,7 @@ def test_a_crash_between_sending_and_acknowledging_sends_again(
     with Receiver() as receiver:
         webhook, made = queue(world, receiver, 3)
         with monkeypatch.context() as dying:
-            dying.setattr(world.catalog.deliveries, "delivered", die)
+            dying.setattr(world.catalog.deliveries, "mark_delivered", die)
             with pytest.raises(Death):
                 deliver(world, claimed(world, webhook), bodies)
         assert told(receiver.received) == made
@@ -205,7 +205,7 @@ def test_nothing_is_sent_once_the_lease_has_run_out(world: World, bodies: Mappin
 
     with Receiver(behave) as receiver:
         webhook, made = queue(world, receiver, 4)
-        with pytest.raises(LostLease):
+        with pytest.raises(LeaseLost):
             deliver(world, claimed(world, webhook), bodies)
         assert told(receiver.received) == made[:2]
         deliver(world, claimed(world, webhook), bodies)
@@ -271,4 +271,4 @@ def test_an_event_that_breaks_the_specification_is_told_in_the_log(
         else:
             deliver(world, claim, wrong, fail_on_invalid_event=False)
             assert told(receiver.received) == made
-    assert "event breaks the specification: flows/created" in caplog.text
+    assert "event does not conform to the specification: flows/created" in caplog.text

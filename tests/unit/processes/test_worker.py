@@ -187,7 +187,7 @@ def test_a_worker_that_is_stopped_gives_a_long_deletion_back(world: World, speci
     with working(world.catalog, specification.webhooks):
         idle(world)
     assert world.timeranges(flow_id) == []
-    assert world.catalog.deletions.get(made["id"])["status"] == "done"
+    assert world.catalog.flow_delete_requests.get(made["id"])["status"] == "done"
 
 
 def filled(world: World, count: int) -> str:
@@ -219,12 +219,14 @@ def test_a_deletion_that_fails_for_good_says_so(
     flow_id = filled(world, 3)
     made = world.delete_segments(flow_id)
     assert made is not None
-    monkeypatch.setattr(world.catalog.deletions, "_advance", fail)
+    monkeypatch.setattr(world.catalog.flow_delete_requests, "_delete_batch", fail)
     with working(world.catalog, specification.webhooks):
         wait_until(lambda: world.jobs() == [(FLOW_DELETION, "failed")], "the failure", PATIENCE_S)
-        shown = wait_until(lambda: world.catalog.deletions.get(made["id"]).get("error"), "the error", PATIENCE_S)
+        shown = wait_until(
+            lambda: world.catalog.flow_delete_requests.get(made["id"]).get("error"), "the error", PATIENCE_S
+        )
     assert "the catalogue is away" in shown["summary"]
-    assert world.catalog.deletions.get(made["id"])["status"] == "error"
+    assert world.catalog.flow_delete_requests.get(made["id"])["status"] == "error"
 
 
 def fail(*_args: object) -> None:
@@ -269,8 +271,8 @@ def test_a_worker_looks_for_work_without_claiming_any_where_there_is_none(
     """So that those who wait for work write nothing."""
     catalog, asked = world.catalog, Counter[str]()
     look, claim, forget = catalog.pending_work, catalog.jobs.claim, catalog.remove_expired
-    monkeypatch.setattr(catalog, "look", lambda *args: (asked.update(["look"]), look(*args))[1])
-    monkeypatch.setattr(catalog, "forget_expired", lambda *args: (asked.update(["forget"]), forget(*args))[1])
+    monkeypatch.setattr(catalog, "pending_work", lambda *args: (asked.update(["look"]), look(*args))[1])
+    monkeypatch.setattr(catalog, "remove_expired", lambda *args: (asked.update(["forget"]), forget(*args))[1])
     monkeypatch.setattr(catalog.jobs, "claim", lambda *args: (asked.update(["claim"]), claim(*args))[1])
     with Receiver() as receiver, working(catalog, specification.webhooks):
         wait_until(lambda: asked["forget"] >= 2, "a second look for what has expired", PATIENCE_S)
@@ -306,6 +308,8 @@ def test_an_event_that_breaks_the_specification_is_not_sent(world: World, specif
         bodies["flows/created"] = bodies["flows/deleted"]
         world.make_flow()
         with working(world.catalog, bodies):
-            failed = wait_until(lambda: [row["error"] for row in world.rows("jobs") if row["error"]], "it fails", PATIENCE_S)
+            failed = wait_until(
+                lambda: [row["error"] for row in world.rows("jobs") if row["error"]], "it fails", PATIENCE_S
+            )
         assert "InvalidEvent" in failed[0]
         assert receiver.received == []
