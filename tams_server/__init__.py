@@ -1,9 +1,9 @@
 """The HTTP application: settings, specification, routing, validation, security, errors and the command line.
 
-Knows HTTP and the API document; knows no table and no rule of TAMS (those live in `storage`).
+It has no SQL and none of the rules of TAMS: those are in `storage`.
 """
 
 import warnings
 
-# Connexion imports Starlette's test client, which complains of the client library under it; nobody here uses either.
+# Connexion imports Starlette's test client, which warns about the HTTP client it uses. We use neither.
 warnings.filterwarnings("ignore", message=".*starlette.testclient.*")

@@ -1,4 +1,4 @@
-"""`python -m tams_server` is `tams-server`."""
+"""Run `tams-server` as `python -m tams_server`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Log lines: one format for people, one of JSON objects for machines, both with the id of the request."""
+"""Log formats: text for people, JSON for machines, both with the request id."""
 
 import functools
 import logging
@@ -9,24 +9,24 @@ from datetime import UTC, datetime
 import orjson
 
 request_id_var: ContextVar[str] = ContextVar("request_id", default="-")
-"""The id of the request that is being served, in its task and its threads."""
+"""The id of the current request, in its task and its threads."""
 
 
 def configure_logging(level: str, *, as_json: bool) -> None:
-    """Send everything from `level` on to standard error."""
+    """Log to standard error, from `level` upwards."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if as_json else _TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # These tell of every request or connection what the access log tells already, or the log of deliveries.
+    # These repeat, for every request or connection, what our own log lines say.
     for noisy in ("uvicorn.access", "gunicorn.access", "connexion", "asyncio", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 @functools.lru_cache(maxsize=8)
 def _second(seconds: int) -> str:
-    """The text of a moment but for its fraction; most lines share it with the one before."""
+    """Format a Unix time in UTC. Cached, since consecutive lines often fall in the same second."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 

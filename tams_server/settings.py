@@ -1,6 +1,7 @@
-"""All settings, typed, from TAMS_* variables and the command line, with every error told at once.
+"""Settings from TAMS_* environment variables and the command line.
 
-A secret may also come from a file: TAMS_BOOTSTRAP_TOKEN_FILE names the file whose content TAMS_BOOTSTRAP_TOKEN has.
+A secret may be read from a file instead: TAMS_BOOTSTRAP_TOKEN_FILE names the file that contains the value of
+TAMS_BOOTSTRAP_TOKEN.
 """
 
 import dataclasses
@@ -19,12 +20,12 @@ _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
-def _setting(default: Any, help_: str, *, secret: bool = False, least: float | None = None) -> Any:
-    return field(default=default, metadata={"help": help_, "secret": secret, "least": least})
+def _setting(default: Any, help_: str, *, secret: bool = False, minimum: float | None = None) -> Any:
+    return field(default=default, metadata={"help": help_, "secret": secret, "minimum": minimum})
 
 
 class SettingsError(Exception):
-    """Settings that cannot be used. errors: one line for each."""
+    """Invalid settings. errors: one line per error."""
 
     def __init__(self, errors: list[str]) -> None:
         super().__init__("\n".join(errors))
@@ -33,60 +34,76 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Times in seconds, sizes in bytes. Defaults serve from a folder on one machine."""
+    """All settings. Times are in seconds, sizes in bytes. The defaults serve from one folder on one machine."""
 
     data_dir: Path = _setting(Path("tams-data"), "folder of the embedded catalogue and media store")
-    database_url: str | None = _setting(None, "catalogue; unset: SQLite in the data folder", secret=True)
-    vast_secret: str | None = _setting(None, "secret key of the VAST cluster of the catalogue", secret=True)
-    enable_table_projections: bool = _setting(False, "make the projections of VAST tables at start")
+    database_url: str | None = _setting(
+        None, "database of the catalogue; unset: SQLite in the data folder", secret=True
+    )
+    vast_secret: str | None = _setting(None, "secret key for the VAST cluster of the catalogue", secret=True)
+    enable_table_projections: bool = _setting(False, "create the projections of VAST tables at start")
     host: str = _setting("0.0.0.0", "address to listen on")
-    port: int = _setting(4010, "port to listen on", least=0)
-    workers: int = _setting(2, "processes that answer requests", least=1)
-    threads: int = _setting(8, "requests that one process works on at once", least=1)
-    public_url: str | None = _setting(None, "URL of this server as clients see it; unset: taken from each request")
-    trust_proxy: bool = _setting(False, "believe X-Forwarded-Proto, -Host and -Prefix")
-    api_dir: Path | None = _setting(None, "another copy of the API description to serve")
-    bootstrap_token: str | None = _setting(None, "a token with all rights, made at start", secret=True)
-    bootstrap_basic: str | None = _setting(None, "user:password with all rights, made at start", secret=True)
+    port: int = _setting(4010, "port to listen on", minimum=0)
+    workers: int = _setting(2, "number of processes that serve requests", minimum=1)
+    threads: int = _setting(8, "number of requests that each process handles concurrently", minimum=1)
+    public_url: str | None = _setting(None, "URL of this server as clients see it; unset: derived from each request")
+    trust_proxy: bool = _setting(False, "trust X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix")
+    api_dir: Path | None = _setting(None, "folder with another copy of the API specification to serve")
+    bootstrap_token: str | None = _setting(None, "token with full access, created at start", secret=True)
+    bootstrap_basic: str | None = _setting(None, "user:password with full access, created at start", secret=True)
     service_name: str | None = _setting(None, "name of the service until POST /service sets another")
-    storage_backends: Path | None = _setting(None, "file of the storage backends; unset: one in the data folder")
+    storage_backends: Path | None = _setting(
+        None, "file that describes the storage backends; unset: one backend in the data folder"
+    )
     backend_label: str = _setting("default", "label of the embedded storage backend")
-    max_body_bytes: int = _setting(16 * 2**20, "largest JSON body", least=1)
-    max_upload_bytes: int | None = _setting(None, "largest media upload; unset: no limit", least=1)
-    upload_url_timeout: int = _setting(600, "how long presigned upload URLs live", least=1)
-    download_url_timeout: int = _setting(3600, "how long presigned download URLs live", least=1)
-    min_presigned_url_timeout: int = _setting(300, "what GET /service promises of presigned URLs", least=30)
-    min_object_timeout: int = _setting(600, "what GET /service promises of unregistered objects", least=300)
-    object_grace: int = _setting(60, "how long objects are kept beyond that", least=0)
-    page_limit_default: int = _setting(100, "items of a page where no limit is asked", least=1)
-    page_limit_max: int = _setting(1000, "items of a page at most", least=1)
-    storage_limit_default: int = _setting(10, "objects allocated where no limit is asked", least=1)
-    storage_limit_max: int = _setting(1000, "objects allocated at once at most", least=1)
-    async_deletion_threshold: int = _setting(1000, "segments above which a deletion goes on in the background", least=0)
-    worker_interval: float = _setting(0.5, "pause of a background worker when there is nothing to do", least=0.01)
-    job_lease: int = _setting(30, "how long work of a worker that has died is kept for it", least=1)
-    webhook_timeout: float = _setting(10, "how long a receiver may take for one event", least=0.1)
-    webhook_give_up: int = _setting(86_400, "how long a receiver may fail before its webhook goes to error", least=1)
-    webhook_allow: str = _setting("", "networks (CIDR) that webhooks and copies may reach besides public addresses")
-    metrics: bool = _setting(True, "serve metrics for Prometheus at /metrics, without credentials")
+    max_body_bytes: int = _setting(16 * 2**20, "maximum size of a JSON body", minimum=1)
+    max_upload_bytes: int | None = _setting(None, "maximum size of a media upload; unset: unlimited", minimum=1)
+    upload_url_timeout: int = _setting(600, "lifetime of presigned upload URLs", minimum=1)
+    download_url_timeout: int = _setting(3600, "lifetime of presigned download URLs", minimum=1)
+    min_presigned_url_timeout: int = _setting(
+        300, "minimum lifetime of presigned URLs, as advertised by GET /service", minimum=30
+    )
+    min_object_timeout: int = _setting(
+        600, "minimum lifetime of unregistered objects, as advertised by GET /service", minimum=300
+    )
+    object_grace: int = _setting(60, "additional time before such objects are removed", minimum=0)
+    page_limit_default: int = _setting(100, "items in a page if the request sets no limit", minimum=1)
+    page_limit_max: int = _setting(1000, "maximum number of items in a page", minimum=1)
+    storage_limit_default: int = _setting(10, "objects allocated if the request sets no limit", minimum=1)
+    storage_limit_max: int = _setting(1000, "maximum number of objects allocated by one request", minimum=1)
+    async_deletion_threshold: int = _setting(
+        1000, "number of segments above which a deletion runs in the background", minimum=0
+    )
+    worker_interval: float = _setting(0.5, "polling interval of an idle background worker", minimum=0.01)
+    job_lease: int = _setting(30, "time after which another worker takes over the jobs of one that has died", minimum=1)
+    webhook_timeout: float = _setting(10, "timeout for one delivery to a webhook", minimum=0.1)
+    webhook_give_up: int = _setting(
+        86_400, "time for which deliveries may fail before the webhook gets the status error", minimum=1
+    )
+    webhook_allow: str = _setting(
+        "", "networks (CIDR) that webhooks and copies may reach in addition to public addresses"
+    )
+    metrics: bool = _setting(True, "serve Prometheus metrics at /metrics, without authentication")
     log_level: str = _setting("INFO", f"one of {', '.join(_LEVELS)}")
-    log_json: bool = _setting(False, "log lines as JSON objects")
-    fail_on_bad_answer: bool = _setting(False, "raise where an answer breaks the specification (for tests)")
+    log_json: bool = _setting(False, "write log lines as JSON objects")
+    fail_on_bad_answer: bool = _setting(
+        False, "raise an exception if a response violates the specification (for tests)"
+    )
 
     @property
     def webhook_networks(self) -> tuple[str, ...]:
-        """The networks of `webhook_allow`, one by one."""
+        """The networks in `webhook_allow`."""
         return tuple(self.webhook_allow.replace(",", " ").split())
 
     @property
     def catalog_url(self) -> str:
-        """The database URL in force."""
+        """The URL of the database in use."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'catalog.db'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """origins: where each setting came from, by its name. unknown: variables that look like settings and are none."""
+    """Loaded settings. origins: source of each setting, by name. unknown: TAMS_* variables that are not settings."""
 
     settings: Settings
     origins: Mapping[str, str]
@@ -94,10 +111,10 @@ class Loaded:
 
 
 def load_settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Loaded:
-    """Settings from the environment, overridden by the command line (None counts as not given).
+    """Load the settings from environment variables. overrides: values from the command line; None means not given.
 
-    Raises SettingsError with everything that is wrong. Unknown TAMS_* variables are no error: container platforms add
-    some for every service by the name "tams".
+    Raises SettingsError with all errors. Unknown TAMS_* variables are not errors: container platforms set some for
+    every service named "tams".
     """
     errors: list[str] = []
     values: dict[str, Any] = {}
@@ -106,13 +123,13 @@ def load_settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | Non
     hints = typing.get_type_hints(Settings)
     for name, described in fields.items():
         variable = PREFIX + name.upper()
-        text, origin = _text(environ, variable, described.metadata["secret"], errors)
+        text, origin = _read(environ, variable, described.metadata["secret"], errors)
         if overrides and overrides.get(name) is not None:
             text, origin = str(overrides[name]), "command line"
         origins[name] = origin
         if text is not None:
             try:
-                values[name] = _converted(text, hints[name], described.metadata["least"])
+                values[name] = _convert(text, hints[name], described.metadata["minimum"])
             except ValueError as error:
                 shown = "the value" if described.metadata["secret"] else repr(text)
                 errors.append(f"{variable}: {shown} {error}")
@@ -124,7 +141,7 @@ def load_settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | Non
 
 
 def shown_settings(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
-    """(variable, value with secrets redacted, origin) of every setting."""
+    """Yield (variable, value, source) for every setting, with secrets redacted."""
     for described in dataclasses.fields(Settings):
         value = getattr(loaded.settings, described.name)
         if value is None:
@@ -144,7 +161,7 @@ def _unknown(environ: Mapping[str, str], fields: Mapping[str, dataclasses.Field[
             yield variable
 
 
-def _text(environ: Mapping[str, str], variable: str, secret: bool, errors: list[str]) -> tuple[str | None, str]:
+def _read(environ: Mapping[str, str], variable: str, secret: bool, errors: list[str]) -> tuple[str | None, str]:
     file = environ.get(f"{variable}_FILE") if secret else None
     if file is None:
         return (environ[variable], "environment") if environ.get(variable) else (None, "default")
@@ -157,7 +174,7 @@ def _text(environ: Mapping[str, str], variable: str, secret: bool, errors: list[
         return None, "default"
 
 
-def _converted(text: str, hint: Any, least: float | None) -> Any:
+def _convert(text: str, hint: Any, minimum: float | None) -> Any:
     kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType] or [hint]
     kind = kinds[0]
     if kind is bool:
@@ -166,27 +183,27 @@ def _converted(text: str, hint: Any, least: float | None) -> Any:
         return _BOOLEANS[text.lower()]
     if kind is int:
         if not text.strip().lstrip("-").isdecimal():
-            raise ValueError("must be a whole number")
-        if least is not None and int(text) < least:
-            raise ValueError(f"must be at least {least}")
+            raise ValueError("must be an integer")
+        if minimum is not None and int(text) < minimum:
+            raise ValueError(f"must be at least {minimum}")
         return int(text)
     if kind is float:
-        return _number(text, least)
+        return _number(text, minimum)
     return kind(text)
 
 
-def _number(text: str, least: float | None) -> float:
+def _number(text: str, minimum: float | None) -> float:
     try:
         value = float(text)
     except ValueError:
         raise ValueError("must be a number") from None
-    if not math.isfinite(value) or (least is not None and value < least):
-        raise ValueError(f"must be at least {least}")
+    if not math.isfinite(value) or (minimum is not None and value < minimum):
+        raise ValueError(f"must be at least {minimum}")
     return value
 
 
 def _conflicts(s: Settings) -> Iterator[str]:
-    """Rules between settings, some of them of the specification (SVC-GET-06, TMO-01, TMO-04, TMO-06)."""
+    """Check rules between settings, some of them from the specification (SVC-GET-06, TMO-01, TMO-04, TMO-06)."""
     if s.port > 65535:
         yield f"TAMS_PORT: {s.port} must be at most 65535"
     if s.min_object_timeout < s.min_presigned_url_timeout:
@@ -196,10 +213,10 @@ def _conflicts(s: Settings) -> Iterator[str]:
             yield f"TAMS_{name.upper()}: must be at least TAMS_MIN_PRESIGNED_URL_TIMEOUT"
     if s.min_object_timeout + s.object_grace < s.upload_url_timeout:
         yield (
-            "TAMS_UPLOAD_URL_TIMEOUT: must be at most TAMS_MIN_OBJECT_TIMEOUT and TAMS_OBJECT_GRACE together,"
+            "TAMS_UPLOAD_URL_TIMEOUT: must be at most TAMS_MIN_OBJECT_TIMEOUT plus TAMS_OBJECT_GRACE,"
             " or an upload could outlive its object"
         )
-    yield from _conflicts_of_work(s)
+    yield from _worker_conflicts(s)
     for limits in ("page_limit", "storage_limit"):
         if getattr(s, f"{limits}_default") > getattr(s, f"{limits}_max"):
             yield f"TAMS_{limits.upper()}_DEFAULT: must be at most TAMS_{limits.upper()}_MAX"
@@ -210,15 +227,15 @@ def _conflicts(s: Settings) -> Iterator[str]:
     if s.public_url is not None:
         url = urlsplit(s.public_url)
         if url.scheme not in ("http", "https") or not url.netloc or url.query or url.fragment:
-            yield f"TAMS_PUBLIC_URL: {s.public_url!r} must be http(s)://host, with a path at most"
+            yield f"TAMS_PUBLIC_URL: {s.public_url!r} must be http(s)://host, optionally with a path"
 
 
-def _conflicts_of_work(s: Settings) -> Iterator[str]:
-    """Rules for what workers do."""
+def _worker_conflicts(s: Settings) -> Iterator[str]:
+    """Check the settings of background workers."""
     for network in s.webhook_networks:
         try:
             ipaddress.ip_network(network)
         except ValueError as error:
             yield f"TAMS_WEBHOOK_ALLOW: {error}"
     if s.job_lease < 2 * s.webhook_timeout:
-        yield "TAMS_JOB_LEASE: must be at least twice TAMS_WEBHOOK_TIMEOUT, so that no delivery outlives it"
+        yield "TAMS_JOB_LEASE: must be at least twice TAMS_WEBHOOK_TIMEOUT, or a delivery could outlive its lease"

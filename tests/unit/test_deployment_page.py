@@ -1,4 +1,4 @@
-"""docs/deployment.md and the server say the same."""
+"""docs/deployment.md matches the server."""
 
 import dataclasses
 import inspect
@@ -30,7 +30,7 @@ def _block(title: str) -> str:
 
 
 def _environment(folder: Path, *titles: str) -> dict[str, str]:
-    """What the files of the page set, with the files that they name in `folder`."""
+    """The variables set by these blocks of the page, with the files that they name created in `folder`."""
     for name, content in SECRETS.items():
         (folder / "secrets").mkdir(exist_ok=True)
         (folder / "secrets" / name).write_text(content)
@@ -39,7 +39,7 @@ def _environment(folder: Path, *titles: str) -> dict[str, str]:
 
 
 def _directive(name: str, within: str = "") -> str:
-    """The value of the first directive of this name, in the location of this name if one is given."""
+    """The value of the first directive `name`, inside location `within` if given."""
     text = _block("nginx").partition(f"location {within} {{")[2] if within else _block("nginx")
     found = re.search(rf"^\s*{name} ([^;]+);", text, re.MULTILINE)
     assert found, name
@@ -56,14 +56,14 @@ def test_settings_of_the_page_exist(name: str) -> None:
     assert name in known or known.get(name.removesuffix("_FILE"))
 
 
-def test_environment_for_vast_can_be_used(tmp_path: Path) -> None:
+def test_environment_for_vast_is_valid(tmp_path: Path) -> None:
     loaded = load_settings(_environment(tmp_path, "vast", "own"))
     assert loaded.unknown == ()
     assert loaded.settings.catalog_url.startswith("vast://")
     assert loaded.settings.vast_secret == "secret"
 
 
-def test_environment_for_postgresql_can_be_used(tmp_path: Path) -> None:
+def test_environment_for_postgresql_is_valid(tmp_path: Path) -> None:
     shared = _environment(tmp_path, "vast", "own")
     del shared["TAMS_DATABASE_URL"], shared["TAMS_VAST_SECRET_FILE"]
     loaded = load_settings({**shared, **_environment(tmp_path, "postgresql")})
@@ -71,14 +71,14 @@ def test_environment_for_postgresql_can_be_used(tmp_path: Path) -> None:
     assert loaded.settings.catalog_url.startswith("postgresql+psycopg://")
 
 
-def test_backends_can_be_used(tmp_path: Path) -> None:
+def test_backends_file_is_valid(tmp_path: Path) -> None:
     file = tmp_path / "backends.yaml"
     file.write_text(_block("backends"))
     [entry] = read_backends(file, UrlTimeouts(minimum=300, max_upload=660, upload=600, download=3600))
     assert entry["label"] == "media"
 
 
-def test_limits_of_nginx_are_those_of_the_server() -> None:
+def test_limits_of_nginx_match_those_of_the_server() -> None:
     assert _directive("client_max_body_size") == f"{Settings().max_body_bytes // 2**20}m"
     assert _seconds("client_body_timeout") == STALL_TIMEOUT_S
     assert Settings().max_upload_bytes is None
@@ -89,7 +89,7 @@ def test_limits_of_nginx_are_those_of_the_server() -> None:
     assert _seconds("proxy_read_timeout") >= WATCHDOG_S
 
 
-def test_unit_waits_for_the_end_of_a_stop() -> None:
+def test_systemd_waits_for_the_server_to_stop() -> None:
     found = re.search(r"^TimeoutStopSec=(\d+)$", _block("unit"), re.MULTILINE)
     assert found
     assert int(found[1]) > 2 * GRACE_S

@@ -1,4 +1,4 @@
-"""Settings: where they come from, and that everything wrong with them is told at once."""
+"""Loading settings and validating them."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_no_setting_is_needed() -> None:
     assert set(loaded.origins.values()) == {"default"}
 
 
-def test_the_command_line_wins_over_the_environment() -> None:
+def test_the_command_line_overrides_the_environment() -> None:
     loaded = load_settings({"TAMS_PORT": "1", "TAMS_WORKERS": "3"}, {"port": 2, "host": None})
     assert (loaded.settings.port, loaded.settings.workers) == (2, 3)
     assert (loaded.origins["port"], loaded.origins["workers"]) == ("command line", "environment")
@@ -44,8 +44,8 @@ def test_secrets_are_not_shown() -> None:
     assert "TAMS_BOOTSTRAP_BASIC (secret) environment" in text
 
 
-def test_all_errors_are_told_at_once() -> None:
-    told = errors(
+def test_all_errors_are_reported_together() -> None:
+    lines = errors(
         TAMS_PORT="x",
         TAMS_WORKERS="0",
         TAMS_LOG_JSON="maybe",
@@ -53,10 +53,10 @@ def test_all_errors_are_told_at_once() -> None:
         TAMS_PUBLIC_URL="example.com",
         TAMS_BOOTSTRAP_BASIC="nocolon",
     )
-    text = "\n".join(told)
+    text = "\n".join(lines)
     for name in ("PORT", "WORKERS", "LOG_JSON", "LOG_LEVEL", "PUBLIC_URL", "BOOTSTRAP_BASIC"):
         assert f"TAMS_{name}" in text
-    assert len(told) == 6
+    assert len(lines) == 6
     assert "nocolon" not in text
 
 
@@ -74,10 +74,10 @@ def test_all_errors_are_told_at_once() -> None:
         ({"TAMS_PORT": "65536"}, "TAMS_PORT"),
     ],
 )
-def test_settings_must_fit_each_other(environ: dict[str, str], named: str) -> None:
+def test_settings_that_conflict_are_rejected(environ: dict[str, str], named: str) -> None:
     assert any(line.startswith(named) for line in errors(**environ))
 
 
-def test_unknown_variables_are_told_and_no_error() -> None:
+def test_unknown_variables_are_reported_without_an_error() -> None:
     loaded = load_settings({"TAMS_SERVICE_HOST": "10.0.0.1", "TAMS_DATA_DIR": "/x", "OTHER": "y"})
     assert loaded.unknown == ("TAMS_SERVICE_HOST",)

@@ -1,4 +1,4 @@
-"""docs/settings.md and the settings say the same."""
+"""docs/settings.md matches the settings in the code."""
 
 import dataclasses
 from pathlib import Path
