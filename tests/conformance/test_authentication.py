@@ -1,4 +1,4 @@
-"""Credentials: three ways to present one, and nothing for those who have none (AUTH-*)."""
+"""Credentials: the three ways to present one, and rejection without one (AUTH-*)."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -23,19 +23,19 @@ CONTENT = b"some media"
 @pytest.fixture
 def token(subject: Subject) -> str:
     if not subject.token:
-        pytest.skip("no token was given for this server, which may ask for none")
+        pytest.skip("no token was given for this server, which may require none")
     return subject.token
 
 
 @pytest.fixture
-def stranger(subject: Subject, token: str) -> Iterator[httpx.Client]:
+def anonymous(subject: Subject, token: str) -> Iterator[httpx.Client]:
     """A client without any credential."""
     with httpx.Client(base_url=subject.url, timeout=30, event_hooks={"response": [EXCHANGE_LOG.record]}) as client:
         yield client
 
 
-def nowhere(operation: Operation) -> str:
-    """The URL of an operation on things that are not there."""
+def missing_url(operation: Operation) -> str:
+    """The URL of an operation on resources that do not exist."""
     names = ("flowId", "sourceId", "objectId", "profileId", "webhookId", "request-id", "name")
     return operation.url({name: fresh() for name in names})
 
@@ -46,8 +46,8 @@ def basic(text: bytes) -> str:
 
 @pytest.mark.behaviour("AUTH-01", "AUTH-05", "ROOT-03", "AMB-03", "AMB-24", "A01")
 @EVERYWHERE
-def test_requests_without_a_credential_are_rejected(stranger: httpx.Client, operation: Operation) -> None:
-    response = stranger.request(operation.method, nowhere(operation))
+def test_requests_without_a_credential_are_rejected(anonymous: httpx.Client, operation: Operation) -> None:
+    response = anonymous.request(operation.method, missing_url(operation))
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"]
     assert response.content == b"" or operation.method != "HEAD"
@@ -55,25 +55,27 @@ def test_requests_without_a_credential_are_rejected(stranger: httpx.Client, oper
 
 @pytest.mark.behaviour("AUTH-01", "AUTH-02")
 @EVERYWHERE
-def test_a_bearer_token_is_accepted(stranger: httpx.Client, token: str, operation: Operation) -> None:
-    response = stranger.request(operation.method, nowhere(operation), headers={"Authorization": f"Bearer {token}"})
+def test_a_bearer_token_is_accepted(anonymous: httpx.Client, token: str, operation: Operation) -> None:
+    response = anonymous.request(operation.method, missing_url(operation), headers={"Authorization": f"Bearer {token}"})
     assert response.status_code != 401
     assert response.status_code < 500
 
 
 @pytest.mark.behaviour("AUTH-01", "AUTH-03", "A64")
 @EVERYWHERE
-def test_a_token_in_the_url_is_accepted(stranger: httpx.Client, token: str, operation: Operation) -> None:
-    response = stranger.request(operation.method, nowhere(operation), params={"access_token": token})
+def test_a_token_in_the_url_is_accepted(anonymous: httpx.Client, token: str, operation: Operation) -> None:
+    response = anonymous.request(operation.method, missing_url(operation), params={"access_token": token})
     assert response.status_code != 401
     assert response.status_code < 500
 
 
 @pytest.mark.behaviour("AUTH-03")
-def test_a_token_in_the_url_works_beside_other_parameters(tams: TamsClient, stranger: httpx.Client, token: str) -> None:
+def test_a_token_in_the_url_works_beside_other_parameters(
+    tams: TamsClient, anonymous: httpx.Client, token: str
+) -> None:
     made = tams.make_flow()
     params = {"source_id": made["source_id"], "access_token": token, "limit": "5"}
-    assert [flow["id"] for flow in stranger.get("/flows", params=params).json()] == [made["id"]]
+    assert [flow["id"] for flow in anonymous.get("/flows", params=params).json()] == [made["id"]]
 
 
 @pytest.mark.behaviour("AUTH-04")
@@ -88,8 +90,8 @@ def test_a_user_name_and_password_are_accepted(subject: Subject) -> None:
 
 @pytest.mark.behaviour("AUTH-09")
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
-def test_the_name_of_the_scheme_is_case_insensitive(stranger: httpx.Client, token: str, scheme: str) -> None:
-    assert stranger.get("/service", headers={"Authorization": f"{scheme} {token}"}).status_code == 200
+def test_the_name_of_the_scheme_is_case_insensitive(anonymous: httpx.Client, token: str, scheme: str) -> None:
+    assert anonymous.get("/service", headers={"Authorization": f"{scheme} {token}"}).status_code == 200
 
 
 @pytest.mark.behaviour("AUTH-05", "AUTH-06")
@@ -97,8 +99,8 @@ def test_the_name_of_the_scheme_is_case_insensitive(stranger: httpx.Client, toke
 @pytest.mark.parametrize(
     "authorization", ["Bearer of-nothing", basic(b"nobody:password"), basic(b"nobody:"), "Digest username=nobody"]
 )
-def test_a_wrong_credential_is_rejected(stranger: httpx.Client, method: str, authorization: str) -> None:
-    response = stranger.request(method, "/service", headers={"Authorization": authorization})
+def test_a_wrong_credential_is_rejected(anonymous: httpx.Client, method: str, authorization: str) -> None:
+    response = anonymous.request(method, "/service", headers={"Authorization": authorization})
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"]
 
@@ -108,49 +110,49 @@ def test_a_wrong_credential_is_rejected(stranger: httpx.Client, method: str, aut
     "authorization",
     ["Bearer", "Basic", "Basic !!!!", basic(b"no colon"), basic(b"\xff\xfe:\xff"), "", "nonsense"],
 )
-def test_a_malformed_credential_is_rejected(stranger: httpx.Client, authorization: str) -> None:
-    assert stranger.get("/service", headers={"Authorization": authorization}).status_code in (400, 401)
+def test_a_malformed_credential_is_rejected(anonymous: httpx.Client, authorization: str) -> None:
+    assert anonymous.get("/service", headers={"Authorization": authorization}).status_code in (400, 401)
 
 
 @pytest.mark.behaviour("AUTH-03", "AUTH-05")
 @pytest.mark.parametrize("wrong", ["", "of-nothing", "%", "\u2603", "a\x00b"])
-def test_a_wrong_token_in_the_url_is_rejected(stranger: httpx.Client, wrong: str) -> None:
-    assert stranger.get("/service", params={"access_token": wrong}).status_code in (400, 401)
+def test_a_wrong_token_in_the_url_is_rejected(anonymous: httpx.Client, wrong: str) -> None:
+    assert anonymous.get("/service", params={"access_token": wrong}).status_code in (400, 401)
 
 
 @pytest.mark.behaviour("AUTH-05")
 @pytest.mark.parametrize("alter", [lambda t: t[:-1], lambda t: t + "x", str.swapcase, lambda t: f"{t} {t}"])
-def test_a_part_of_a_token_is_rejected(stranger: httpx.Client, token: str, alter: object) -> None:
+def test_a_part_of_a_token_is_rejected(anonymous: httpx.Client, token: str, alter: object) -> None:
     assert callable(alter)
     altered = alter(token)
     assert altered != token
-    assert stranger.get("/service", headers={"Authorization": f"Bearer {altered}"}).status_code in (400, 401)
+    assert anonymous.get("/service", headers={"Authorization": f"Bearer {altered}"}).status_code in (400, 401)
 
 
 @pytest.mark.behaviour("AUTH-07")
-def test_a_valid_token_in_the_url_does_not_override_a_bad_header(stranger: httpx.Client, token: str) -> None:
+def test_a_valid_token_in_the_url_does_not_override_a_bad_header(anonymous: httpx.Client, token: str) -> None:
     headers = {"Authorization": "Bearer of-nothing"}
-    assert stranger.get("/service", headers=headers, params={"access_token": token}).status_code in (400, 401)
+    assert anonymous.get("/service", headers=headers, params={"access_token": token}).status_code in (400, 401)
 
 
 @pytest.mark.behaviour("AUTH-07")
-def test_two_tokens_are_rejected_or_the_first_is_used(stranger: httpx.Client, token: str) -> None:
+def test_two_tokens_are_rejected_or_the_first_is_used(anonymous: httpx.Client, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
-    response = stranger.get("/service", headers=headers, params={"access_token": "of-nothing"})
+    response = anonymous.get("/service", headers=headers, params={"access_token": "of-nothing"})
     assert response.status_code in (200, 400, 401)
     assert "of-nothing" not in response.text
 
 
 @pytest.mark.behaviour("AUTH-08", "T26")
-def test_no_response_contains_the_token(stranger: httpx.Client, token: str) -> None:
+def test_no_response_contains_the_token(anonymous: httpx.Client, token: str) -> None:
     for path in ("/service", "/flows?limit=many", f"/flows/{fresh()}", "/nothing/here"):
-        response = stranger.get(path, params={**dict(httpx.URL(path).params), "access_token": token})
+        response = anonymous.get(path, params={**dict(httpx.URL(path).params), "access_token": token})
         assert token not in response.text
 
 
 @pytest.fixture
 def urls(tams: TamsClient) -> list[Json]:
-    """The get_urls of an object that was uploaded, without credentials, as its allocation says."""
+    """The get_urls of an object that was uploaded without credentials."""
     flow_id = tams.make_flow()["id"]
     [object_id] = tams.make_objects(flow_id, 1, CONTENT)
     register_segment(tams, flow_id, object_id=object_id)
@@ -176,7 +178,7 @@ def test_media_can_be_downloaded_with_what_the_api_returns(subject: Subject, tok
 def test_plain_media_urls_of_the_server_require_a_credential(subject: Subject, token: str, urls: list[Json]) -> None:
     plain = [url["url"] for url in urls if not url.get("presigned") and same_origin(url["url"], subject)]
     if not plain:
-        pytest.skip("this server has no plain URLs of its own for media")
+        pytest.skip("this server has no plain media URLs of its own")
     for url in plain:
         assert httpx.get(url, timeout=30).status_code == 401
         assert httpx.get(url, headers={"Authorization": "Bearer of-nothing"}, timeout=30).status_code == 401

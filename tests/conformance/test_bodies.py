@@ -1,4 +1,4 @@
-"""Bodies of requests and answers: malformed ones, missing ones, bare values, and answers without any."""
+"""Request and response bodies: malformed or missing ones, bare values, and responses without a body."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from tests.conformance.kit.sample_resources import TAG, SampleResources, make_sa
 from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.webhooks import LISTING, require_webhooks
 
-TAKING = [o for o in operations() if o.body and 400 in o.statuses]
+WITH_BODY = [o for o in operations() if o.body and 400 in o.statuses]
 JSON = {"Content-Type": "application/json"}
 MALFORMED = {
     "half": b'{"label": ',
@@ -40,61 +40,63 @@ BARE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def each(http: httpx.Client) -> Iterator[SampleResources]:
+def samples(http: httpx.Client) -> Iterator[SampleResources]:
     with shared_client(http) as tams:
         yield make_sample_resources(tams)
 
 
-def state(tams: TamsClient, each: SampleResources) -> list[Any]:
-    """All that is there as the server shows it now, to be compared with later."""
-    webhook = tams.get(f"{LISTING}/{each.values['webhookId']}")
-    return [*each.state(tams), webhook.status_code == 200 and webhook.json()]
+def state(tams: TamsClient, samples: SampleResources) -> list[Any]:
+    """The current documents of all resources, for comparison with a later state."""
+    webhook = tams.get(f"{LISTING}/{samples.values['webhookId']}")
+    return [*samples.state(tams), webhook.status_code == 200 and webhook.json()]
 
 
-def send(tams: TamsClient, each: SampleResources, operation: Operation, content: bytes, headers: dict[str, str]) -> int:
-    """The status of the answer; skips for operations on webhooks where the server has none."""
+def send(
+    tams: TamsClient, samples: SampleResources, operation: Operation, content: bytes, headers: dict[str, str]
+) -> int:
+    """Send a request and return the status. Skips for operations on webhooks if the server has none."""
     if operation.path.startswith(LISTING):
         require_webhooks(tams)
-    return tams.request(operation.method, each.url(operation), content=content, headers=headers).status_code
+    return tams.request(operation.method, samples.url(operation), content=content, headers=headers).status_code
 
 
 @pytest.mark.behaviour("GEN-03", "SVC-GEN-04")
 @pytest.mark.parametrize("content", MALFORMED.values(), ids=MALFORMED.keys())
-@pytest.mark.parametrize("operation", TAKING, ids=str)
+@pytest.mark.parametrize("operation", WITH_BODY, ids=str)
 def test_a_malformed_body_is_rejected_and_changes_nothing(
-    tams: TamsClient, each: SampleResources, operation: Operation, content: bytes
+    tams: TamsClient, samples: SampleResources, operation: Operation, content: bytes
 ) -> None:
-    before = state(tams, each)
-    assert send(tams, each, operation, content, JSON) == 400
-    assert state(tams, each) == before
+    before = state(tams, samples)
+    assert send(tams, samples, operation, content, JSON) == 400
+    assert state(tams, samples) == before
 
 
 @pytest.mark.behaviour("GEN-04")
 @pytest.mark.parametrize("headers", [JSON, {}], ids=["typed", "untyped"])
-@pytest.mark.parametrize("operation", [o for o in TAKING if o.body == "required"], ids=str)
+@pytest.mark.parametrize("operation", [o for o in WITH_BODY if o.body == "required"], ids=str)
 def test_a_missing_body_is_rejected_and_changes_nothing(
-    tams: TamsClient, each: SampleResources, operation: Operation, headers: dict[str, str]
+    tams: TamsClient, samples: SampleResources, operation: Operation, headers: dict[str, str]
 ) -> None:
-    before = state(tams, each)
-    assert send(tams, each, operation, b"", headers) in ((400,) if headers else (400, 415))
-    assert state(tams, each) == before
+    before = state(tams, samples)
+    assert send(tams, samples, operation, b"", headers) in ((400,) if headers else (400, 415))
+    assert state(tams, samples) == before
 
 
 @pytest.mark.behaviour("GEN-04")
-@pytest.mark.parametrize("operation", [o for o in TAKING if o.body == "optional"], ids=str)
-def test_an_optional_body_may_be_missing(tams: TamsClient, each: SampleResources, operation: Operation) -> None:
-    assert send(tams, each, operation, b"", {}) == 201
+@pytest.mark.parametrize("operation", [o for o in WITH_BODY if o.body == "optional"], ids=str)
+def test_an_optional_body_may_be_missing(tams: TamsClient, samples: SampleResources, operation: Operation) -> None:
+    assert send(tams, samples, operation, b"", {}) == 201
 
 
 @pytest.mark.behaviour("A01", "GEN-03")
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded"])
-@pytest.mark.parametrize("operation", TAKING, ids=str)
+@pytest.mark.parametrize("operation", WITH_BODY, ids=str)
 def test_a_body_of_another_type_is_rejected_and_changes_nothing(
-    tams: TamsClient, each: SampleResources, operation: Operation, content_type: str
+    tams: TamsClient, samples: SampleResources, operation: Operation, content_type: str
 ) -> None:
-    before = state(tams, each)
-    assert send(tams, each, operation, b"<label>text</label>", {"Content-Type": content_type}) in (400, 415)
-    assert state(tams, each) == before
+    before = state(tams, samples)
+    assert send(tams, samples, operation, b"<label>text</label>", {"Content-Type": content_type}) in (400, 415)
+    assert state(tams, samples) == before
 
 
 @pytest.mark.behaviour("GEN-05", "GEN-06")
@@ -121,11 +123,11 @@ def test_a_member_of_a_source_is_a_bare_value(tams: TamsClient, member: str) -> 
 @pytest.mark.behaviour("GEN-05", "SVC-GEN-04")
 @pytest.mark.parametrize(("member", "value"), [(name, value) for name, values in UNTYPED.items() for value in values])
 def test_a_member_of_a_flow_rejects_values_of_another_type(
-    tams: TamsClient, each: SampleResources, member: str, value: Any
+    tams: TamsClient, samples: SampleResources, member: str, value: Any
 ) -> None:
-    before = state(tams, each)
-    assert tams.put(f"/flows/{each.values['flowId']}/{member}", value).status_code == 400
-    assert state(tams, each) == before
+    before = state(tams, samples)
+    assert tams.put(f"/flows/{samples.values['flowId']}/{member}", value).status_code == 400
+    assert state(tams, samples) == before
 
 
 @pytest.mark.behaviour("GEN-06")

@@ -1,4 +1,4 @@
-"""Browsers of other origins: preflights, and what scripts may see of an answer. Skipped where a server has no CORS."""
+"""CORS: preflights, and what scripts of other origins can read of responses. Skipped if a server has no CORS."""
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ from tests.conformance.kit.skips import not_implemented
 
 ORIGIN = "https://player.example.com"
 NAMES = ("flowId", "sourceId", "objectId", "profileId", "webhookId", "request-id", "name")
-SHOWN = (
+EXPOSED = (
     "Link",
     "Location",
     "X-Paging-Limit",
@@ -25,12 +25,12 @@ SHOWN = (
 @pytest.fixture(autouse=True)
 def _cors(http: httpx.Client) -> None:
     if "Access-Control-Allow-Origin" not in http.get("/service", headers={"Origin": ORIGIN}).headers:
-        not_implemented("CORS: scripts of other origins are not let in")
+        not_implemented("CORS")
 
 
 @pytest.fixture
 def browser(subject: Subject) -> httpx.Client:
-    """What a browser sends a preflight with: no credential."""
+    """A client without credentials, as a browser sends preflights."""
     return httpx.Client(base_url=subject.url, headers={"Origin": ORIGIN}, timeout=30)
 
 
@@ -50,7 +50,7 @@ def preflight(browser: httpx.Client, method: str, url: str, asked: str) -> httpx
 def test_a_preflight_needs_no_credential_and_allows_the_method(browser: httpx.Client, operation: Operation) -> None:
     response = preflight(browser, operation.method, operation.url({name: fresh() for name in NAMES}), "authorization")
     allowed = {method.upper() for method in named(response, "Access-Control-Allow-Methods")}
-    # GET, HEAD and POST need no permission.
+    # GET, HEAD and POST are always allowed.
     assert operation.method in allowed | {"GET", "HEAD", "POST"}
 
 
@@ -63,7 +63,7 @@ def test_a_preflight_allows_the_headers_that_clients_send(browser: httpx.Client,
     assert header in allowed or ("*" in allowed and header != "authorization")
 
 
-@pytest.mark.parametrize("header", SHOWN)
+@pytest.mark.parametrize("header", EXPOSED)
 @pytest.mark.parametrize("path", ["/flows?limit=1", "/service/storage-backends"])
 def test_scripts_can_read_the_paging_headers(http: httpx.Client, path: str, header: str) -> None:
     exposed = named(http.get(path, headers={"Origin": ORIGIN}), "Access-Control-Expose-Headers")
@@ -89,7 +89,7 @@ def test_scripts_can_read_errors(http: httpx.Client, method: str, path: str, sta
 
 def test_scripts_can_read_the_status_401(browser: httpx.Client, subject: Subject) -> None:
     if not subject.credential:
-        pytest.skip("no token was given for this server, which may ask for none")
+        pytest.skip("no token was given for this server, which may require none")
     response = browser.get("/service")
     assert response.status_code == 401
     assert response.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)

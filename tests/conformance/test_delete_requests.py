@@ -1,4 +1,4 @@
-"""Flow delete requests: how a deletion that takes its time is followed. Skipped where a server needs none."""
+"""Flow delete requests, by which slow deletions are followed. Skipped if a server deletes immediately."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -22,7 +22,10 @@ Started = Callable[..., tuple[Json, httpx.Response]]
 
 @pytest.fixture
 def started(tams: TamsClient) -> Started:
-    """Deletes a flow, or some of its segments, and gives the flow and the answer if that is a delete request."""
+    """A function that starts a deletion of a flow or some of its segments, and returns the flow and the response.
+
+    Skips if the response is not a delete request.
+    """
 
     def start(what: str = "segments", **params: str) -> tuple[Json, httpx.Response]:
         flow = tams.make_flow()
@@ -31,7 +34,7 @@ def started(tams: TamsClient) -> Started:
         path = f"/flows/{flow['id']}" + ("/segments" if what == "segments" else "")
         response = tams.delete(path, **params)
         if response.status_code == 204:
-            not_implemented("delete requests: 60 segments are deleted at once")
+            not_implemented("delete requests: 60 segments are deleted immediately")
         assert response.status_code == 202, response.text
         return flow, response
 
@@ -59,7 +62,7 @@ def test_an_unknown_delete_request_is_not_found(tams: TamsClient, method: str, r
 @pytest.mark.behaviour("SVC-SORT-01", "SORT-03", "A09", "AMB-30")
 @pytest.mark.parametrize("query", ["sort_by=updated", "sort_by=label", "limit=abc", "page=never-issued"])
 def test_an_invalid_query_is_rejected(tams: TamsClient, query: str) -> None:
-    """No 400 is documented: a server that ignores such a query is tolerated."""
+    """No 400 is documented, so a server may also ignore such a query."""
     assert tams.request("GET", f"{LISTING}?{query}").status_code in (400, 200)
 
 
@@ -91,7 +94,7 @@ def test_a_delete_request_progresses_and_finishes(tams: TamsClient, started: Sta
         seen.append(tams.get(f"{LISTING}/{response.json()['id']}").json())
         return bool(seen[-1]["status"] == "done")
 
-    wait_until(done, "the end of the deletion")
+    wait_until(done, "the deletion to finish")
     steps = [ORDER.index(each["status"]) for each in seen]
     assert steps == sorted(steps)
     assert normalised(seen[-1].get("timerange_remaining", "()")).is_empty

@@ -1,4 +1,4 @@
-"""Which events pass the filters of a webhook (FLT-*): one hook for each combination, on one set of changes."""
+"""Event filters of webhooks (FLT-*): one webhook for each combination, on the same set of changes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.skips import not_implemented
 from tests.conformance.kit.webhooks import Hook, Hooks, wait_for_each
 
-Told = frozenset[tuple[str, str]]
-"""Type of event, and the name of what it is about."""
+Events = frozenset[tuple[str, str]]
+"""The type of an event, and the name of its subject."""
 
 FLOW_CHANGES = (FLOW_UPDATED, SEGMENTS_ADDED, SEGMENTS_DELETED, FLOW_DELETED)
 SOURCE_CHANGES = (SOURCE_UPDATED, SOURCE_DELETED)
-THINGS = {
+SUBJECTS = {
     "member": FLOW_CHANGES,
     "single": FLOW_CHANGES,
     "source of member": SOURCE_CHANGES,
@@ -43,26 +43,28 @@ THINGS = {
     "new": (FLOW_CREATED,),
     "source of new": (SOURCE_CREATED,),
 }
-"""Two flows, of which "member" is in a collection, then a new one; their sources; and the events of each."""
+"""Events of two flows, of which "member" is in a collection, of a flow that is created, and of their sources."""
 SOURCES = ("source of member", "source of single", "source of new")
 
 
-def all_of(*things: str, types: Sequence[str] = ALL) -> Told:
-    """The events of these types that these things have."""
-    return frozenset((type_, thing) for thing in things for type_ in THINGS[thing] if type_ in types)
+def all_of(*things: str, types: Sequence[str] = ALL) -> Events:
+    """The events of these types about these subjects."""
+    return frozenset((type_, thing) for thing in things for type_ in SUBJECTS[thing] if type_ in types)
 
 
-EVERYTHING = all_of(*THINGS)
+EVERYTHING = all_of(*SUBJECTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """proves: behaviours. options: by the name of each, names of things (or of "collection", its "source of
-    collection", or "unknown"). passing: what gets through. types: the events asked for."""
+    """A filter of a webhook. proves: ids of behaviours. passing: events that match. types: events subscribed to.
+
+    options: by name, the names of subjects, of "collection", of its "source of collection", or "unknown".
+    """
 
     proves: str
     options: Mapping[str, Sequence[str]]
-    passing: Told
+    passing: Events
     types: Sequence[str] = ALL
 
     @property
@@ -126,15 +128,15 @@ FILTERS = {
     "no flow ids": Filter("AMB-10", {"flow_ids": [], "source_ids": SOURCES}, all_of(*SOURCES)),
     "no source ids": Filter("AMB-10", {"source_ids": []}, all_of()),
     "no events": Filter("FLT-01 AMB-09", {"source_ids": SOURCES}, all_of(), ()),
-    **{type_: Filter("FLT-01", {"source_ids": SOURCES}, all_of(*THINGS, types=[type_]), [type_]) for type_ in ALL},
+    **{type_: Filter("FLT-01", {"source_ids": SOURCES}, all_of(*SUBJECTS, types=[type_]), [type_]) for type_ in ALL},
 }
 DELETIONS = (FLOW_DELETED, SOURCE_DELETED)
 CONTROL = "source_ids"
-"""The webhook that gets all of it, last of all the end of both sources."""
+"""The webhook that receives all events; the last are the deletions of both sources."""
 
 
 class Scene:
-    """The things by name, and the webhooks: None where the server refuses the options."""
+    """The subjects by name, and the webhooks: None if the server rejects their options."""
 
     def __init__(self, tams: TamsClient, hooks: Hooks) -> None:
         member, single = tams.make_flow(), tams.make_flow()
@@ -154,8 +156,9 @@ class Scene:
     def _options(self, filter_: Filter) -> dict[str, list[str]]:
         return {option: [self.ids[thing] for thing in things] for option, things in filter_.options.items()}
 
-    def told(self, name: str) -> Told:
-        """What this webhook has sent of THINGS. The collection loses its member: whether that is told is open."""
+    def sent(self, name: str) -> Events:
+        """The events about SUBJECTS that this webhook has sent. Events of the collection itself are left out, because
+        it is open whether the loss of its member sends any."""
         hook = self._hooks[name]
         if hook is None:
             not_implemented(f"webhooks with {dict(FILTERS[name].options)}")
@@ -163,7 +166,7 @@ class Scene:
         return frozenset(pair for pair in pairs if pair in EVERYTHING)
 
     def change(self, tams: TamsClient) -> None:
-        """Make each of the events happen once, or more often."""
+        """Cause each of the events at least once."""
         for name in ("member", "single"):
             flow_id, source_id = self.ids[name], self.ids[f"source of {name}"]
             assert tams.put(f"/flows/{flow_id}/label", fresh_name("label")).status_code == 204
@@ -175,12 +178,12 @@ class Scene:
             delete_flow(tams, self.ids[name])
 
     def wait(self) -> None:
-        """Until each webhook has sent what it should, the control all of it; or until patience ends."""
+        """Wait until each webhook has sent its expected events and the control webhook all, or until the timeout."""
         made = ((name, self._hooks[name]) for name in (CONTROL, *FILTERS))
         wait_for_each((hook, partial(self._complete, name)) for name, hook in made if hook is not None)
 
     def _complete(self, name: str) -> bool:
-        return self.told(name) >= FILTERS[name].passing
+        return self.sent(name) >= FILTERS[name].passing
 
 
 @pytest.fixture(scope="module")
@@ -194,16 +197,16 @@ def scene(http: httpx.Client, receiver: Receiver, event_timeout: float, events_a
 
 @named_cases({name: each.proves for name, each in FILTERS.items()})
 def test_a_filter_passes_exactly_the_matching_events(scene: Scene, name: str) -> None:
-    """Deletions of what is in a collection stand by themselves below."""
+    """Deletions of collected resources have a test of their own below."""
     left_out = DELETIONS if FILTERS[name].by_collection else ()
     expected = {each for each in FILTERS[name].passing if each[0] not in left_out}
-    assert {each for each in scene.told(name) if each[0] not in left_out} == expected
+    assert {each for each in scene.sent(name) if each[0] not in left_out} == expected
 
 
 @named_cases({name: "FLT-09" for name, each in FILTERS.items() if each.by_collection})
 def test_a_deletion_passes_if_the_deleted_resource_matched(scene: Scene, name: str) -> None:
     expected = {each for each in FILTERS[name].passing if each[0] in DELETIONS}
-    assert {each for each in scene.told(name) if each[0] in DELETIONS} == expected
+    assert {each for each in scene.sent(name) if each[0] in DELETIONS} == expected
 
 
 @pytest.mark.behaviour("FLT-08", "FLT-04", "FLT-05")
@@ -220,7 +223,7 @@ def test_members_pass_only_while_they_are_in_the_collection(tams: TamsClient, ho
         return [event.body["flow"].get("label") for event in of.events(about=member["id"])]
 
     def relabel(label: str) -> None:
-        """And once more, since joining and leaving may be told too, with the label of that moment."""
+        """Change the label twice: joining and leaving may also send events, with the label at that time."""
         for each in (label, "none of these"):
             assert tams.put(f"/flows/{member['id']}/label", each).status_code == 204
         assert control.wait_until(lambda: label in labels(control)), control.summary()

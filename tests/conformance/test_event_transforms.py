@@ -1,4 +1,4 @@
-"""What webhooks choose to be told of new segments (TRF-*): one hook for each choice, on the same segments."""
+"""Transforms of segment events (TRF-*): one webhook for each choice of options, on the same segments."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,9 +29,9 @@ TERSE = {"url", "presigned", "label"}
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """proves: behaviours. options: of the webhook; HOME and ELSEWHERE stand for labels and the id of the backend.
-    shown: where the URLs lead that are told; perhaps: where they may lead too, as a backend may have URLs of both
-    kinds."""
+    """Options of a webhook. proves: ids of behaviours. options: HOME and ELSEWHERE stand for labels and the id of the
+    backend. shown: locations of the URLs that are sent. perhaps: further locations that may be sent, because a backend
+    may have URLs of both kinds."""
 
     proves: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -74,8 +74,8 @@ CHOICES = {
 
 
 class Scene:
-    """Two segments that were registered at once: each object is on the default backend and at a URL from outside, and
-    so is the init object of both, where there are such. Then a change of their flow."""
+    """Two segments registered in one request, followed by a change of their flow. Each object, and their init object if
+    supported, is on the default backend and at an external URL."""
 
     def __init__(self, tams: TamsClient, hooks: Hooks, with_init: bool) -> None:
         self._backend = default_backend(tams)
@@ -128,7 +128,7 @@ class Scene:
         return hook
 
     def segments(self, name: str) -> list[Json]:
-        """Those that this webhook told of."""
+        """The segments that this webhook sent."""
         hook = self.hook(name)
         events = hook.events(SEGMENTS_ADDED, about=self.flow["id"])
         segments = {each["object_id"]: each for event in events for each in event.body["segments"]}
@@ -140,7 +140,7 @@ class Scene:
         return [url for segment in self.segments(name) for url in segment.get("get_urls", [])]
 
     def assert_shown(self, name: str, urls: list[Json]) -> None:
-        """These are what this webhook was to be told. What has no label passes no filter on labels."""
+        """Check that the URLs are those that this webhook selects. URLs without a label match no filter on labels."""
         nameless = "accept_get_urls" in CHOICES[name].options and not self._labels[HOME]
         expected = CHOICES[name].shown - ({HOME} if nameless else set())
         assert expected <= self.places(urls) <= expected | CHOICES[name].perhaps
@@ -172,9 +172,9 @@ def test_init_object_urls_are_selected_in_the_same_way(scene: Scene, name: str) 
 
 @named_cases(dict.fromkeys(["presigned", "not presigned", "nothing chosen"], "TRF-04"))
 def test_urls_state_whether_they_are_presigned(scene: Scene, name: str) -> None:
-    told = {url.get("presigned", False) for url in scene.urls(name)}
+    shown = {url.get("presigned", False) for url in scene.urls(name)}
     asked = CHOICES[name].options.get("presigned")
-    assert told == ({True, False} if asked is None else {asked})
+    assert shown == ({True, False} if asked is None else {asked})
 
 
 @named_cases(dict.fromkeys(["nothing chosen", "terse"], "TRF-05"))

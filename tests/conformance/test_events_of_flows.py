@@ -1,4 +1,4 @@
-"""Events of flows: one for each change, with the flow as it then is (EVT-FC-*, EVT-FU-*, EVT-FD-*)."""
+"""Events of flows: one for each change, with the current flow (EVT-FC-*, EVT-FU-*, EVT-FD-*)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,10 +45,10 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("PUT", "read_only", True),
     ("PUT", "read_only", False),
 ]
-"""Method, member and value; the first member of a collection gets its id when there is one."""
+"""Method, member and value. The id of the first member of a collection is filled in by the test."""
 WHOLE = "PUT of the whole flow"
 CLOSE = timedelta(seconds=2)
-"""How far apart two moments may be that are the same to the user."""
+"""The largest difference between two times that count as the same."""
 
 
 def name_of(change: tuple[str, str, Any]) -> str:
@@ -57,7 +57,7 @@ def name_of(change: tuple[str, str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One flow from its creation to its deletion, as the server showed it after each change, by the name of that."""
+    """A flow from creation to deletion, with its document after each change, by the name of the change."""
 
     flow_id: str
     hook: Hook
@@ -89,18 +89,17 @@ def story(http: httpx.Client, receiver: Receiver, event_timeout: float, events_a
         yield Story(sent["id"], hook, states)
 
 
-def tells(event: Event, state: Json, *members: str) -> bool:
-    """Whether the flow in the event is in this state, all of it or what the server shows of it (TRF-10), and at least
-    in these members."""
-    told = {name: value for name, value in event.body["flow"].items() if name not in ("timerange", "segments_updated")}
-    return told.items() <= state.items() and all(told.get(name) == state.get(name) for name in members)
+def matches(event: Event, state: Json, *members: str) -> bool:
+    """Whether the flow in the event matches `state`. A server may leave members out (TRF-10), but not these."""
+    sent = {name: value for name, value in event.body["flow"].items() if name not in ("timerange", "segments_updated")}
+    return sent.items() <= state.items() and all(sent.get(name) == state.get(name) for name in members)
 
 
 @pytest.mark.behaviour("EVT-FC-01", "DLV-09")
 def test_creating_a_flow_sends_one_event_with_its_document(story: Story) -> None:
     state = story.states["PUT of a new flow"]
     event = single_event(story.events(FLOW_CREATED))
-    assert tells(event, state, "id", "source_id", "format", "label", "tags", "created", "essence_parameters")
+    assert matches(event, state, "id", "source_id", "format", "label", "tags", "created", "essence_parameters")
     assert abs(event.timestamp - datetime.fromisoformat(state["created"])) <= CLOSE
 
 
@@ -115,13 +114,13 @@ def test_changing_a_flow_sends_no_created_event(story: Story) -> None:
 def test_changing_a_member_sends_the_current_flow(story: Story, method: str, member: str, value: Any) -> None:
     state = story.states[name_of((method, member, value))]
     member = member.partition("/")[0]
-    assert any(tells(event, state, "id", member) for event in story.events(FLOW_UPDATED)), story.hook.summary()
+    assert any(matches(event, state, "id", member) for event in story.events(FLOW_UPDATED)), story.hook.summary()
 
 
 @pytest.mark.behaviour("EVT-FU-01")
 def test_replacing_a_flow_sends_the_current_flow(story: Story) -> None:
     state = story.states[WHOLE]
-    found = [event for event in story.events(FLOW_UPDATED) if tells(event, state, "label", "avg_bit_rate")]
+    found = [event for event in story.events(FLOW_UPDATED) if matches(event, state, "label", "avg_bit_rate")]
     assert found, story.hook.summary()
     assert abs(found[0].timestamp - datetime.fromisoformat(state["metadata_updated"])) <= CLOSE
 
@@ -141,9 +140,9 @@ def test_deleting_a_flow_sends_one_event_with_its_id(story: Story) -> None:
 
 @pytest.mark.behaviour("DLV-11")
 def test_the_deletion_event_follows_all_changes(story: Story) -> None:
-    told = [event.type for event in story.hook.events(FLOW_CREATED, FLOW_UPDATED, FLOW_DELETED, about=story.flow_id)]
-    assert told[0] == FLOW_CREATED
-    assert told.index(FLOW_DELETED) == max(number for number, type_ in enumerate(told) if type_ != FLOW_DELETED) + 1
+    sent = [event.type for event in story.hook.events(FLOW_CREATED, FLOW_UPDATED, FLOW_DELETED, about=story.flow_id)]
+    assert sent[0] == FLOW_CREATED
+    assert sent.index(FLOW_DELETED) == max(number for number, type_ in enumerate(sent) if type_ != FLOW_DELETED) + 1
 
 
 @pytest.mark.behaviour("EVT-FC-01", "PROF-EVT-01", "EVT-FU-01")
@@ -153,9 +152,9 @@ def test_an_event_of_a_linked_flow_contains_the_profile_metadata(tams: TamsClien
     tams.make_flow(document)
     assert tams.put(f"/flows/{document['id']}/label", "changed").status_code == 204
     for type_ in (FLOW_CREATED, FLOW_UPDATED):
-        told = hook.wait_for(type_, document["id"]).body["flow"]
-        assert TECHNICAL[VIDEO].items() <= told.items()
-        assert told["profile_id"] == document["profile_id"]
+        sent = hook.wait_for(type_, document["id"]).body["flow"]
+        assert TECHNICAL[VIDEO].items() <= sent.items()
+        assert sent["profile_id"] == document["profile_id"]
 
 
 @pytest.mark.behaviour("EVT-FU-03", "EVT-SA-05")

@@ -1,4 +1,4 @@
-"""Events of segments: those that were stored, and the timeranges of those that are gone (EVT-SA-*, EVT-SD-*)."""
+"""Events of segments: those that were stored, and the timeranges of those deleted (EVT-SA-*, EVT-SD-*)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.webhooks import Hook, Hooks, wait_for_marker
 
 SPREAD = ("[0:0_10:0)", "[10:0_20:0)", "[30:0_40:0)", "[40:0_50:0)", "[60:0_70:0]")
-"""Three runs of segments, with gaps between them."""
+"""Three runs of adjacent segments, with gaps between them."""
 DELETED: dict[str | None, Sequence[str]] = {
     None: SPREAD,
     "_": SPREAD,
@@ -40,8 +40,8 @@ DELETED: dict[str | None, Sequence[str]] = {
     "[1:0_9:0)": (),
     "()": (),
 }
-"""Timeranges to delete, and the segments of SPREAD that go."""
-GOING = [(each, gone) for each, gone in DELETED.items() if gone]
+"""Timeranges to delete, and the segments of SPREAD that are deleted."""
+TO_DELETE = [(each, gone) for each, gone in DELETED.items() if gone]
 
 
 @pytest.fixture
@@ -51,26 +51,26 @@ def flow(tams: TamsClient) -> Json:
 
 @pytest.fixture
 def hook(hooks: Hooks, flow: Json) -> Hook:
-    """Told of everything that happens to the flow."""
+    """A webhook for all events of the flow."""
     return hooks.make(source_ids=[flow["source_id"]])
 
 
 def added(tams: TamsClient, hook: Hook, flow: Json) -> list[Event]:
-    """All events so far of segments that were added."""
+    """All segments_added events so far."""
     wait_for_marker(tams, flow["source_id"], hook)
     return without_repeats(hook.events(SEGMENTS_ADDED, about=flow["id"]))
 
 
 def deleted(hook: Hook, flow: Json) -> list[TimeRange]:
-    """The timeranges of all events so far of segments that were deleted."""
+    """The timeranges of all segments_deleted events so far."""
     return [
         normalised(event.body["timerange"])
         for event in without_repeats(hook.events(SEGMENTS_DELETED, about=flow["id"]))
     ]
 
 
-def told(events: Sequence[Event]) -> list[tuple[str, str]]:
-    """Object and timerange of every segment in these events."""
+def segments_in(events: Sequence[Event]) -> list[tuple[str, str]]:
+    """The object and timerange of every segment in these events."""
     segments = [segment for event in events for segment in event.body["segments"]]
     return sorted((each["object_id"], each["timerange"]) for each in segments)
 
@@ -83,7 +83,7 @@ def told(events: Sequence[Event]) -> list[tuple[str, str]]:
 def test_each_stored_segment_is_sent_once(tams: TamsClient, hook: Hook, flow: Json, count: int) -> None:
     sent = tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(count)])
     events = added(tams, hook, flow)
-    assert told(events) == sorted((each["object_id"], each["timerange"]) for each in sent)
+    assert segments_in(events) == sorted((each["object_id"], each["timerange"]) for each in sent)
     assert all(event.body["flow_id"] == flow["id"] and "timerange" not in event.body for event in events)
     assert not hook.events(SEGMENTS_DELETED)
 
@@ -108,7 +108,7 @@ def test_rejected_segments_are_not_sent(tams: TamsClient, hook: Hook, flow: Json
     response = tams.post(f"/flows/{flow['id']}/segments", bulk)
     assert response.status_code in (200, 400), response.text
     stored = sorted((each["object_id"], each["timerange"]) for each in tams.segments(flow["id"]))
-    assert told(added(tams, hook, flow)) == stored
+    assert segments_in(added(tams, hook, flow)) == stored
 
 
 @pytest.mark.behaviour("EVT-SA-02", "DLV-13")
@@ -138,7 +138,7 @@ def test_allocations_uploads_and_instances_send_no_events(tams: TamsClient, hook
 def test_using_an_object_in_a_second_flow_sends_an_event_of_that_flow(tams: TamsClient, hook: Hook, flow: Json) -> None:
     object_id = register_segment(tams, tams.make_flow()["id"])
     assert post_segment(tams, flow["id"], object_id, "[0:0_10:0)").status_code == 201
-    assert told(added(tams, hook, flow)) == [(object_id, "[0:0_10:0)")]
+    assert segments_in(added(tams, hook, flow)) == [(object_id, "[0:0_10:0)")]
 
 
 # -- Deleted
@@ -146,9 +146,9 @@ def test_using_an_object_in_a_second_flow_sends_an_event_of_that_flow(tams: Tams
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """told: the timeranges of all events about it. left: how many segments stayed."""
+    """A deletion. sent: the timeranges of its events. left: the number of remaining segments."""
 
-    told: Sequence[TimeRange]
+    sent: Sequence[TimeRange]
     left: int
 
 
@@ -156,7 +156,7 @@ class Deletion:
 def deletions(
     http: httpx.Client, receiver: Receiver, event_timeout: float, events_arrive: None
 ) -> Iterator[dict[str | None, Deletion]]:
-    """What was told of the deletion of each of DELETED, in a flow of its own."""
+    """The events sent for the deletion of each of DELETED, each in its own flow."""
     with shared_client(http) as tams:
         source_id = fresh()
         hook = Hooks(tams, receiver, event_timeout).make(source_ids=[source_id])
@@ -171,20 +171,20 @@ def deletions(
         }
 
 
-def assert_told(told: Sequence[TimeRange], gone: Sequence[str]) -> None:
-    """These timeranges begin and end with segments that are gone, and hold all of them."""
+def assert_covers(sent: Sequence[TimeRange], gone: Sequence[str]) -> None:
+    """Check that the timeranges start and end on deleted segments, and cover all of them."""
     segments = [normalised(each) for each in gone]
-    assert {each.start for each in told} <= {each.start for each in segments}
-    assert {each.end for each in told} <= {each.end for each in segments}
-    assert all(any(each.covers(segment) for each in told) for segment in segments)
+    assert {each.start for each in sent} <= {each.start for each in segments}
+    assert {each.end for each in sent} <= {each.end for each in segments}
+    assert all(any(each.covers(segment) for each in sent) for segment in segments)
 
 
 @pytest.mark.behaviour("EVT-SD-01", "EVT-SD-02", "EVT-SD-04", "AMB-22")
-@pytest.mark.parametrize(("timerange", "gone"), GOING, ids=[str(timerange) for timerange, _ in GOING])
+@pytest.mark.parametrize(("timerange", "gone"), TO_DELETE, ids=[str(timerange) for timerange, _ in TO_DELETE])
 def test_deletion_events_cover_exactly_the_deleted_segments(
     deletions: dict[str | None, Deletion], timerange: str | None, gone: Sequence[str]
 ) -> None:
-    assert_told(deletions[timerange].told, gone)
+    assert_covers(deletions[timerange].sent, gone)
     assert deletions[timerange].left == len(SPREAD) - len(gone)
 
 
@@ -201,12 +201,12 @@ def test_deleting_by_object_does_not_cover_remaining_segments(tams: TamsClient, 
     assert post_segment(tams, flow["id"], object_id, "[20:0_30:0)", ts_offset="20:0").status_code == 201
     delete_segments(tams, flow["id"], object_id=object_id)
     wait_for_marker(tams, flow["source_id"], hook)
-    assert_told(deleted(hook, flow), ["[0:0_10:0)", "[20:0_30:0)"])
+    assert_covers(deleted(hook, flow), ["[0:0_10:0)", "[20:0_30:0)"])
 
 
 @pytest.mark.behaviour("EVT-SD-01", "EVT-SD-02", "EVT-SD-04")
 def test_a_slow_deletion_sends_events_for_all_deleted_segments(tams: TamsClient, hook: Hook, flow: Json) -> None:
-    """In one event or in several, as it goes on."""
+    """A server may send one event, or several as the deletion proceeds."""
     for start in (0, 30):
         tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(start, start + 30)])
     delete_segments(tams, flow["id"], timerange="[1:0_100:0)")

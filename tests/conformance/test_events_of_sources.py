@@ -1,4 +1,4 @@
-"""Events of sources: they come with their first flow, change, and go with the last (EVT-SC-*, EVT-SU-*, EVT-SX-*)."""
+"""Events of sources: creation with the first flow, changes, deletion with the last (EVT-SC-*, EVT-SU-*, EVT-SX-*)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("DELETE", "tags/genre", None),
 ]
 CLOSE = timedelta(seconds=2)
-"""How far apart two moments may be that are the same to the user."""
+"""The largest difference between two times that count as the same."""
 
 
 def name_of(change: tuple[str, str, Any]) -> str:
@@ -50,8 +50,8 @@ def read(tams: TamsClient, source_id: str) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One source, with two flows in the end, from its first flow to its last; as the server showed it at first and
-    after each change, by the name of that."""
+    """A source from its first flow to the deletion of its last, with its document after each change, by the name of the
+    change."""
 
     source_id: str
     hook: Hook
@@ -83,9 +83,9 @@ def story(http: httpx.Client, receiver: Receiver, event_timeout: float, events_a
 @pytest.mark.behaviour("EVT-SC-01", "EVT-SC-02")
 def test_a_source_sends_one_created_event_with_its_first_flow(story: Story) -> None:
     event = single_event(story.events(SOURCE_CREATED))
-    told, shown = event.body["source"], story.states["new"]
-    assert told.items() <= shown.items()
-    assert {"id", "format"} <= told.keys()
+    sent, shown = event.body["source"], story.states["new"]
+    assert sent.items() <= shown.items()
+    assert {"id", "format"} <= sent.keys()
     assert abs(event.timestamp - datetime.fromisoformat(shown["created"])) <= CLOSE
 
 
@@ -94,8 +94,8 @@ def test_a_source_sends_one_created_event_with_its_first_flow(story: Story) -> N
 def test_changing_a_source_sends_its_current_document(story: Story, method: str, member: str, value: Any) -> None:
     state = story.states[name_of((method, member, value))]
     name = member.partition("/")[0]
-    told = [event.body["source"] for event in story.events(SOURCE_UPDATED)]
-    found = [each for each in told if each.items() <= state.items() and each.get(name) == state.get(name)]
+    sent = [event.body["source"] for event in story.events(SOURCE_UPDATED)]
+    found = [each for each in sent if each.items() <= state.items() and each.get(name) == state.get(name)]
     assert found, story.hook.summary()
 
 
@@ -103,8 +103,8 @@ def test_changing_a_source_sends_its_current_document(story: Story, method: str,
 def test_a_source_sends_one_deleted_event_with_its_last_flow(story: Story) -> None:
     event = single_event(story.events(SOURCE_DELETED))
     assert event.body == {"source_id": story.source_id}
-    told = [event.type for event in story.hook.events(about=story.source_id)]
-    assert told[-1] == SOURCE_DELETED
+    sent = [event.type for event in story.hook.events(about=story.source_id)]
+    assert sent[-1] == SOURCE_DELETED
 
 
 @pytest.mark.behaviour("EVT-SU-02", "AMB-19")

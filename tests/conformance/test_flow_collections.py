@@ -1,4 +1,4 @@
-"""Flows that collect other flows: the list itself, and what it says of its members (FLOW-COLL-*, FLOW-FC-*)."""
+"""Flow collections: the list, and its effect on the members (FLOW-COLL-*, FLOW-FC-*)."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from tests.conformance.kit.flow_states import flow_exists, put_flow, read_flow
 from tests.conformance.kit.ids import fresh
 
 ROUTES = ("flow", "flow_collection")
-"""The two ways to write a collection: with the whole flow, and at its own path."""
+"""The two ways to write a collection: with the whole flow, or at its own path."""
 
 
 def collect(tams: TamsClient, document: Json, items: Any, route: str) -> httpx.Response:
-    """Make `items` the collection of the flow, on one of the ROUTES."""
+    """Set the collection of the flow to `items`, by one of the ROUTES."""
     if route == "flow":
         return put_flow(tams, {**document, "flow_collection": items})
     return tams.put(f"/flows/{document['id']}/flow_collection", items)
@@ -30,13 +30,13 @@ def collectors(tams: TamsClient, flow_id: str) -> set[str]:
 
 @pytest.fixture
 def collector(tams: TamsClient) -> Json:
-    """A multi flow that collects nothing yet, as it was sent."""
+    """The document of a multi flow without a collection."""
     return tams.make_flow(flow(MULTI))
 
 
 @pytest.fixture
 def members(tams: TamsClient) -> list[str]:
-    """Ids of three flows that are in no collection."""
+    """The ids of three flows that are in no collection."""
     return [tams.make_flow(flow(AUDIO))["id"] for _ in range(3)]
 
 

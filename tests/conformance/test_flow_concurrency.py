@@ -1,4 +1,4 @@
-"""Several clients that write the same flow, source or profile at one moment: no write is lost, none is made twice."""
+"""Concurrent writes to the same flow, source or profile: none is lost, and none is applied twice."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Deletion of a flow, and of all that hangs on it alone (FLOW-DEL-*)."""
+"""Deletion of a flow and of everything that depends on it alone (FLOW-DEL-*)."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.skips import not_implemented
 
 MANY = 1100
-"""Segments of a flow that is slow to delete."""
+"""The number of segments of a flow that is slow to delete."""
 
 
 def object_is_there(tams: TamsClient, object_id: str) -> bool:
@@ -26,7 +26,7 @@ def test_a_deleted_flow_is_gone(tams: TamsClient) -> None:
     response = tams.delete(f"/flows/{flow_id}")
     assert response.status_code in (202, 204)
     assert response.status_code == 202 or response.content == b""
-    wait_until(lambda: tams.get(f"/flows/{flow_id}").status_code == 404, "the flow is gone")
+    wait_until(lambda: tams.get(f"/flows/{flow_id}").status_code == 404, "the flow to be deleted")
     assert tams.head(f"/flows/{flow_id}").status_code == 404
     assert tams.get(f"/flows/{flow_id}/label").status_code == 404
 
@@ -54,7 +54,7 @@ def test_a_flow_with_many_segments_is_deleted_immediately_or_by_a_request(tams: 
         assert (response.json()["flow_id"], response.json()["delete_flow"]) == (flow_id, True)
         assert (request["id"], request["flow_id"]) == (response.json()["id"], flow_id)
     assert not flow_exists(tams, flow_id)
-    wait_until(lambda: not object_is_there(tams, object_id), "the object is gone")
+    wait_until(lambda: not object_is_there(tams, object_id), "the object to be deleted")
 
 
 @pytest.mark.behaviour("FLOW-DEL-04")
@@ -90,7 +90,7 @@ def test_the_segments_go_with_their_flow(tams: TamsClient) -> None:
     delete_flow(tams, flow_id)
     wait_until(
         lambda: (response := tams.get(f"/flows/{flow_id}/segments")).status_code == 404 or response.json() == [],
-        "no segment of the flow is listed",
+        "the segments to be unlisted",
     )
 
 
@@ -102,7 +102,7 @@ def test_objects_that_another_flow_uses_remain(tams: TamsClient) -> None:
     path = f"/objects/{segment['object_id']}"
     assert set(tams.get(path).json()["referenced_by_flows"]) == {first, second}
     delete_flow(tams, first)
-    wait_until(lambda: tams.get(path).json()["referenced_by_flows"] == [second], "only the other flow is named")
+    wait_until(lambda: tams.get(path).json()["referenced_by_flows"] == [second], "only the other flow to be listed")
     assert [item["object_id"] for item in tams.segments(second)] == [segment["object_id"]]
 
 
@@ -112,7 +112,7 @@ def test_objects_that_no_flow_uses_are_removed(tams: TamsClient) -> None:
     ids = [segment["object_id"] for segment in tams.make_segments(flow_id, ["[0:0_1:0)", "[1:0_2:0)"])]
     assert all(object_is_there(tams, id_) for id_ in ids)
     delete_flow(tams, flow_id)
-    wait_until(lambda: not any(object_is_there(tams, id_) for id_ in ids), "the objects are gone")
+    wait_until(lambda: not any(object_is_there(tams, id_) for id_ in ids), "the objects to be deleted")
 
 
 @pytest.mark.behaviour("FLOW-DEL-09")
@@ -126,11 +126,11 @@ def test_an_init_object_remains_while_a_media_object_references_it(tams: TamsCli
     reused = {"object_id": two, "timerange": media[two]}
     assert tams.post(f"/flows/{second}/segments", reused).status_code == 201
     delete_flow(tams, first)
-    wait_until(lambda: not object_is_there(tams, one), "the first media object is gone")
+    wait_until(lambda: not object_is_there(tams, one), "the first media object to be deleted")
     assert object_is_there(tams, init_id)
     assert tams.segments(second)[0]["init_object"]["object_id"] == init_id
     delete_flow(tams, second)
-    wait_until(lambda: not object_is_there(tams, init_id), "the init object is gone")
+    wait_until(lambda: not object_is_there(tams, init_id), "the init object to be deleted")
 
 
 @pytest.mark.behaviour("FLOW-DEL-10", "SRC-LIFE-06")
@@ -140,7 +140,7 @@ def test_a_source_is_deleted_with_its_last_flow(tams: TamsClient) -> None:
     delete_flow(tams, first["id"])
     assert tams.get(f"/sources/{first['source_id']}").status_code == 200
     delete_flow(tams, second["id"])
-    wait_until(lambda: tams.get(f"/sources/{first['source_id']}").status_code == 404, "the source is gone")
+    wait_until(lambda: tams.get(f"/sources/{first['source_id']}").status_code == 404, "the source to be deleted")
 
 
 @pytest.mark.behaviour("FLOW-DEL-11", "A28")
@@ -151,7 +151,7 @@ def test_a_collected_flow_is_deleted_and_unlisted_or_kept_and_listed(tams: TamsC
     response = tams.delete(f"/flows/{doomed['id']}")
     assert response.status_code in (202, 204, 400, 403, 409)
     if response.status_code < 300:
-        wait_until(lambda: read_flow(tams, parent)["flow_collection"] == items[1:], "the member is no longer listed")
+        wait_until(lambda: read_flow(tams, parent)["flow_collection"] == items[1:], "the member to be unlisted")
         assert not flow_exists(tams, doomed["id"])
     else:
         assert read_flow(tams, parent)["flow_collection"] == items
@@ -177,7 +177,7 @@ def test_a_recreated_flow_is_in_no_former_collection(tams: TamsClient) -> None:
     parent = tams.make_flow(flow(MULTI, flow_collection=[{"id": member["id"]}]))["id"]
     response = tams.delete(f"/flows/{member['id']}")
     if response.status_code >= 400:
-        not_implemented("deleting a flow that is collected")
+        not_implemented("deletion of a collected flow")
     await_deletion(tams, response)
     assert put_flow(tams, member).status_code == 201
     assert not read_flow(tams, parent).get("flow_collection")

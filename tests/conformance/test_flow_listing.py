@@ -1,4 +1,4 @@
-"""Which flows each filter of /flows finds."""
+"""Filters of /flows (FLOW-LIST-*)."""
 
 from collections.abc import Iterator
 
@@ -16,10 +16,10 @@ from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.timelines import make_timeline
 
 Params = dict[str, Value]
-H264 = {"sd", "init", "init-not", "linked", "parted"}
-SMALL = {"sd", "init", "linked", "parted"}
-LARGE = {"hd", "init-not"}
-UNCOLLECTED = {"init", "init-not", "picture", "text", "linked", "linked-sound", "parted", "container", "both", "one"}
+H264 = {"sd", "init", "no-init", "linked", "unlinked"}
+SMALL = {"sd", "init", "linked", "unlinked"}
+LARGE = {"hd", "no-init"}
+UNCOLLECTED = {"init", "no-init", "picture", "text", "linked", "linked-sound", "unlinked", "container", "both", "one"}
 
 FOUND: list[tuple[str, Params, set[str]]] = [
     ("FLOW-LIST-03", {"format": VIDEO}, H264 | {"hd"}),
@@ -68,7 +68,7 @@ FOUND: list[tuple[str, Params, set[str]]] = [
     ("FLOW-LIST-21", {"collected_by_ids": [], "format": MULTI}, {"container", "both", "one"}),
 ]
 
-REFUSED = [
+REJECTED = [
     ("FLOW-LIST-02", "source_id", ""),
     ("FLOW-LIST-03", "format", "video"),
     ("FLOW-LIST-03", "format", "urn:x-nmos:format:VIDEO"),
@@ -97,7 +97,7 @@ def flows(http: httpx.Client) -> Iterator[FilterableFlows]:
 
 
 def resolved(flows: FilterableFlows, params: Params) -> Params:
-    """The parameters with ids where they name flows or other things; a name that is unknown becomes a fresh id."""
+    """Replace names in the parameters by the ids of these resources, and unknown names by a fresh id."""
     ids = {**flows.ids, **flows.related_ids}
     found: Params = {}
     for name, value in params.items():
@@ -118,7 +118,7 @@ def resolved(flows: FilterableFlows, params: Params) -> Params:
 def test_a_filter_returns_exactly_the_matching_flows(
     tams: TamsClient, flows: FilterableFlows, params: Params, names: set[str]
 ) -> None:
-    # What a filter on frame sizes or init segments says of images is open (A16, A17): no size or flag here is theirs.
+    # It is open whether filters on frame size or init segments match images (A16, A17), so images use other values.
     assert flows.matching(tams, resolved(flows, params)) == names
     assert flows.matching(tams, resolved(flows, params), limit=2) == names
 
@@ -126,14 +126,14 @@ def test_a_filter_returns_exactly_the_matching_flows(
 @pytest.mark.behaviour("FLOW-LIST-13", "A17")
 def test_a_video_flow_without_the_init_segments_flag_has_none(tams: TamsClient, flows: FilterableFlows) -> None:
     found = flows.matching(tams, {"init_segments": False, "format": VIDEO})
-    assert found == {"sd", "hd", "init-not", "linked", "parted"}
+    assert found == {"sd", "hd", "no-init", "linked", "unlinked"}
 
 
 @pytest.mark.behaviour("FLOW-LIST-06")
 def test_an_unlinked_flow_is_found_by_its_technical_metadata_only(tams: TamsClient, flows: FilterableFlows) -> None:
-    assert "profile_id" not in read_flow(tams, flows.ids["parted"])
-    assert "parted" not in flows.matching(tams, {"profile_id": flows.related_ids["profile"]})
-    assert "parted" in flows.matching(tams, {"codec": "video/h264", "frame_width": 1280})
+    assert "profile_id" not in read_flow(tams, flows.ids["unlinked"])
+    assert "unlinked" not in flows.matching(tams, {"profile_id": flows.related_ids["profile"]})
+    assert "unlinked" in flows.matching(tams, {"codec": "video/h264", "frame_width": 1280})
 
 
 @pytest.mark.behaviour("FLOW-LIST-07", "FLOW-LIST-08")
@@ -145,7 +145,7 @@ def test_flows_that_merely_match_a_profile_are_not_found_by_it(tams: TamsClient,
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [pytest.param(name, value, marks=pytest.mark.behaviour(id_)) for id_, name, value in REFUSED],
+    [pytest.param(name, value, marks=pytest.mark.behaviour(id_)) for id_, name, value in REJECTED],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_malformed_filter_is_rejected(tams: TamsClient, method: str, name: str, value: str) -> None:
@@ -200,7 +200,7 @@ def test_flows_are_found_by_the_timerange_of_their_content(tams: TamsClient) -> 
     assert found("[10:0_") == found("[20:0]") == {late}
     assert found("(20:0_") == found("_0:0)") == set()
     assert found("()") == {bare}
-    # Whether all of time, said explicitly, finds flows without content is open (A19).
+    # It is open whether an explicit eternity matches flows without content (A19).
     assert found("_") in ({early, late}, {early, late, bare})
 
 
@@ -213,5 +213,5 @@ def test_a_flow_whose_segments_were_deleted_is_found_as_empty(tams: TamsClient) 
 
     assert found("[0:0_1:0)") and not found("()")
     assert tams.delete(f"/flows/{made['id']}/segments").status_code in (202, 204)
-    wait_until(lambda: found("()"), "the flow is found among those without content")
+    wait_until(lambda: found("()"), "the flow to be found as empty")
     assert not found("[0:0_1:0)")

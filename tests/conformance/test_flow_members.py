@@ -1,5 +1,5 @@
-"""The members of a flow that have a path of their own: texts, bit rates, read_only, the collection (FLOW-DESC-*,
-FLOW-LABEL-*, FLOW-RO-*, FLOW-MBR-*, FLOW-ABR-*)."""
+"""The members of a flow with their own paths: texts, bit rates, read_only, the collection (FLOW-DESC-*, FLOW-LABEL-*,
+FLOW-RO-*, FLOW-MBR-*, FLOW-ABR-*)."""
 
 from typing import Any
 
@@ -24,13 +24,13 @@ GOOD: dict[str, list[Any]] = {
     "max_bit_rate": [5000, 0, 2**40],
     "avg_bit_rate": [5000, 0, 2**40],
 }
-TEXTLESS = [5, True, None, ["text"], {"label": "text"}]
-NUMBERLESS = [-1, 1.5, "5000", None, True, [5000]]
+NOT_STRINGS = [5, True, None, ["text"], {"label": "text"}]
+NOT_INTEGERS = [-1, 1.5, "5000", None, True, [5000]]
 BAD: dict[str, list[Any]] = {
-    "description": TEXTLESS,
-    "label": TEXTLESS,
-    "max_bit_rate": NUMBERLESS,
-    "avg_bit_rate": NUMBERLESS,
+    "description": NOT_STRINGS,
+    "label": NOT_STRINGS,
+    "max_bit_rate": NOT_INTEGERS,
+    "avg_bit_rate": NOT_INTEGERS,
 }
 BODIES: Json = {name: values[0] for name, values in GOOD.items()} | {"flow_collection": [], "read_only": False}
 OPERATIONS = [
@@ -42,7 +42,7 @@ OPERATIONS = [
 
 
 def each(values: dict[str, list[Any]], number: str) -> list[Any]:
-    """A test for each member and each of its values, marked with the behaviour of this number."""
+    """A case for each member and each of its values, marked with the behaviour of this number."""
     return [
         pytest.param(name, value, marks=pytest.mark.behaviour(f"{IDS[name]}-{number}"), id=f"{name}-{value!r}")
         for name in values
@@ -56,13 +56,13 @@ def path_of(document: Json, name: str) -> str:
 
 @pytest.fixture
 def bare(tams: TamsClient) -> Json:
-    """A flow without any of these members, as it was sent."""
+    """The document of a flow without any of these members."""
     return tams.make_flow(flow(avg_bit_rate=None))
 
 
 @pytest.fixture
 def linked(tams: TamsClient) -> Json:
-    """A flow that has its avg_bit_rate from a profile, as it was sent."""
+    """The document of a flow that inherits its avg_bit_rate from a profile."""
     return tams.make_flow(linked_flow(make_profile(tams)["id"]))
 
 

@@ -1,4 +1,4 @@
-"""What the service itself writes into a flow: who, when, and the version of its metadata (FLOW-META-*)."""
+"""Members of a flow that the server manages: creator, times, and metadata_version (FLOW-META-*)."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ from tests.conformance.kit.flow_states import put_flow, read_flow
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.polling import wait_until
 
-LONG_AGO = "2001-02-03T04:05:06Z"
+PAST = "2001-02-03T04:05:06Z"
 START: Json = {"label": "A", "description": "B", "tags": {"c": "d"}, "max_bit_rate": 1, "avg_bit_rate": 1}
 Change = Callable[[TamsClient, Json], httpx.Response]
 
 
 def at_path(method: str, path: str, body: Callable[[], object] | None = None) -> Change:
-    """A change at a path below the flow; `body` makes another value at each call."""
+    """A change at a path below the flow. `body` returns a new value at each call."""
 
     def change(tams: TamsClient, document: Json) -> httpx.Response:
         return tams.request(method, f"/flows/{document['id']}/{path}", json=body() if body else None)
@@ -51,7 +51,7 @@ DELETES: list[Change] = [
     at_path("DELETE", "avg_bit_rate"),
 ]
 CHANGES = [*PUTS, *DELETES, at_path("PUT", "read_only", lambda: True)]
-"""Those of the collection: test_flow_collections.py."""
+"""Changes of the collection are tested in test_flow_collections.py."""
 
 
 def name_of(change: Change) -> str:
@@ -60,7 +60,7 @@ def name_of(change: Change) -> str:
 
 @pytest.mark.behaviour("FLOW-META-01", "GEN-11")
 def test_the_creation_time_is_not_taken_from_the_client(tams: TamsClient) -> None:
-    created = read_flow(tams, tams.make_flow(flow(created=LONG_AGO))["id"])["created"]
+    created = read_flow(tams, tams.make_flow(flow(created=PAST))["id"])["created"]
     assert not created.startswith("2001-02-03")
 
 
@@ -69,7 +69,7 @@ def test_the_creation_time_is_not_taken_from_the_client(tams: TamsClient) -> Non
 def test_creator_and_time_of_creation_never_change(tams: TamsClient, change: Change) -> None:
     document = tams.make_flow(flow(**START))
     before = read_flow(tams, document["id"])
-    assert change(tams, {**document, "created": LONG_AGO, "created_by": "somebody-else"}).status_code == 204
+    assert change(tams, {**document, "created": PAST, "created_by": "somebody-else"}).status_code == 204
     after = read_flow(tams, document["id"])
     assert (after["created"], after["created_by"]) == (before["created"], before["created_by"])
 
@@ -90,10 +90,10 @@ def test_every_change_updates_metadata_updated(tams: TamsClient, change: Change)
     before = read_flow(tams, document["id"])["metadata_updated"]
 
     def moved() -> bool:
-        assert change(tams, {**document, "metadata_updated": LONG_AGO}).status_code == 204
+        assert change(tams, {**document, "metadata_updated": PAST}).status_code == 204
         return bool(read_flow(tams, document["id"])["metadata_updated"] != before)
 
-    wait_until(moved, "another metadata_updated, however coarse the server's clock")
+    wait_until(moved, "another metadata_updated, even if the server's clock is coarse")
     assert not read_flow(tams, document["id"])["metadata_updated"].startswith("2001-02-03")
 
 
@@ -109,7 +109,7 @@ def test_every_removal_updates_metadata_updated(tams: TamsClient, change: Change
         assert change(tams, document).status_code == 204
         return bool(read_flow(tams, document["id"])["metadata_updated"] not in (before, put))
 
-    wait_until(moved, "another metadata_updated, however coarse the server's clock")
+    wait_until(moved, "another metadata_updated, even if the server's clock is coarse")
 
 
 @pytest.mark.behaviour("FLOW-META-03", "FLOW-META-14", "FLOW-META-04")
@@ -126,7 +126,7 @@ def test_registering_segments_updates_segments_updated_only(tams: TamsClient) ->
         start += 1
         return bool(read_flow(tams, flow_id)["segments_updated"] != added["segments_updated"])
 
-    wait_until(moved_by_more, "another segments_updated after a POST, however coarse the server's clock")
+    wait_until(moved_by_more, "another segments_updated after a POST, even if the server's clock is coarse")
     for name in ("metadata_updated", "metadata_version"):
         assert read_flow(tams, flow_id)[name] == added[name] == before[name]
 
@@ -139,13 +139,13 @@ def test_deleting_segments_updates_segments_updated_only(tams: TamsClient) -> No
         tams.make_segments(flow_id, ["[0:0_1:0)"])
         before = read_flow(tams, flow_id)
         assert tams.delete(f"/flows/{flow_id}/segments").status_code in (202, 204)
-        wait_until(lambda: not tams.segments(flow_id), "a flow without segments")
+        wait_until(lambda: not tams.segments(flow_id), "the segments to be deleted")
         after = read_flow(tams, flow_id)
         assert after["metadata_updated"] == before["metadata_updated"]
         assert after["metadata_version"] == before["metadata_version"]
         return bool(after["segments_updated"] != before["segments_updated"])
 
-    wait_until(moved, "another segments_updated after a DELETE, however coarse the server's clock")
+    wait_until(moved, "another segments_updated after a DELETE, even if the server's clock is coarse")
 
 
 @pytest.mark.behaviour("FLOW-META-04")
@@ -154,13 +154,13 @@ def test_changing_metadata_leaves_segments_updated(tams: TamsClient, change: Cha
     document = tams.make_flow(flow(**START))
     tams.make_segments(document["id"], ["[0:0_1:0)"])
     before = read_flow(tams, document["id"])["segments_updated"]
-    assert change(tams, {**document, "segments_updated": LONG_AGO}).status_code == 204
+    assert change(tams, {**document, "segments_updated": PAST}).status_code == 204
     assert read_flow(tams, document["id"])["segments_updated"] == before
 
 
 @pytest.mark.behaviour("FLOW-META-04", "A67")
 def test_segments_updated_is_not_taken_from_the_client(tams: TamsClient) -> None:
-    document = tams.make_flow(flow(segments_updated=LONG_AGO))
+    document = tams.make_flow(flow(segments_updated=PAST))
     assert not str(read_flow(tams, document["id"]).get("segments_updated")).startswith("2001-02-03")
 
 

@@ -1,4 +1,4 @@
-"""Flows that take their technical metadata from a profile (FLOW-PROF-*, PROF-FLOW-*)."""
+"""Flows that inherit their technical metadata from a profile (FLOW-PROF-*, PROF-FLOW-*)."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.profiles import linked_flow, make_profile
 
 RICH = {**TECHNICAL[VIDEO], "container_mapping": {"track_index": 0}}
-"""Every member that a profile can hold."""
+"""All members that a profile can have."""
 
 OWN: list[tuple[str, Any]] = [
     ("label", "Proxy"),
@@ -24,12 +24,12 @@ OWN: list[tuple[str, Any]] = [
     ("flow_collection", []),
     ("read_only", False),
 ]
-"""Members that a flow with a profile sets for itself."""
+"""Members that a linked flow sets for itself."""
 
 
 @pytest.fixture
 def linked(tams: TamsClient) -> Json:
-    """A flow with the profile RICH, as it was sent."""
+    """The document of a flow linked to the profile RICH."""
     return tams.make_flow(linked_flow(make_profile(tams, flow_metadata=RICH)["id"]))
 
 

@@ -1,4 +1,4 @@
-"""PUT of a flow: creation, and replacement of all that a client sets (FLOW-PUT-*)."""
+"""PUT of a flow: creation, and replacement of all members that a client sets (FLOW-PUT-*)."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ OPTIONAL: list[tuple[str, Any]] = [
     ("container_mapping", {"track_index": 2, "mp2ts_container": {"pid": 257}}),
     ("tags", {"genre": "news", "presenters": ["Ada", "Grace"]}),
 ]
-"""Members that a flow may have or not, each with a value."""
+"""Optional members of a flow, each with a value."""
 
 
 @pytest.mark.behaviour("FLOW-PUT-01", "FLOW-PUT-03", "FLOW-GET-01")

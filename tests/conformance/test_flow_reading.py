@@ -1,4 +1,4 @@
-"""Reading one flow: its document, and its timerange when that is asked for (FLOW-GET-*)."""
+"""Reading a flow: its document, and its timerange on request (FLOW-GET-*)."""
 
 import httpx
 import pytest
@@ -95,9 +95,9 @@ def test_the_timerange_follows_the_segments(tams: TamsClient) -> None:
     tams.make_segments(flow_id, ["[10:0_20:0)"])
     assert timerange() == "[0:0_20:0)"
     assert tams.delete(f"/flows/{flow_id}/segments", timerange="[0:0_10:0)").status_code in (202, 204)
-    wait_until(lambda: timerange() == "[10:0_20:0)", "the timerange without the first segment")
+    wait_until(lambda: timerange() == "[10:0_20:0)", "the timerange to exclude the first segment")
     assert tams.delete(f"/flows/{flow_id}/segments").status_code in (202, 204)
-    wait_until(lambda: timerange() == "()", "the timerange without any segment")
+    wait_until(lambda: timerange() == "()", "the timerange to be empty")
 
 
 @pytest.mark.behaviour("FLOW-GET-07", "A20")

@@ -1,4 +1,4 @@
-"""What a flow has in common with its source, and which of its members may change (FLOW-SRC-*)."""
+"""Consistency of flows with their source, and which members may change (FLOW-SRC-*)."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.conformance.kit.ids import fresh
 
 
 def reshaped(document: Json, format_: str) -> Json:
-    """The same flow with the technical metadata of another format."""
+    """The flow with the technical metadata of another format."""
     return {"id": document["id"], "source_id": document["source_id"], **TECHNICAL[format_]}
 
 
@@ -48,8 +48,8 @@ def test_the_format_of_the_only_flow_always_matches_its_source(tams: TamsClient)
 
 @pytest.fixture
 def programme(tams: TamsClient) -> dict[str, Json]:
-    """A multi flow that collects a picture with the role "video" and then a sound, and other flows of the same two
-    sources."""
+    """A multi flow that collects a video flow with the role "video" and then an audio flow, and other flows of the same
+    two sources."""
     picture, sound = tams.make_flow(flow(VIDEO)), tams.make_flow(flow(AUDIO))
     items = [{"id": picture["id"], "role": "video"}, {"id": sound["id"]}]
     return {

@@ -21,7 +21,7 @@ def tags_path(document: Json, name: str | None = None) -> str:
 
 @pytest.fixture
 def tagged(tams: TamsClient) -> Json:
-    """A flow with two tags, as it was sent."""
+    """The document of a flow with two tags."""
     return tams.make_flow(flow(tags={"genre": "news", "presenters": ["Ada", "Grace"]}))
 
 

@@ -1,4 +1,4 @@
-"""What a flow document may not say, and what it just may: the rules of the schemas (FLOW-VAL-*)."""
+"""Validation of flow documents: values that the schemas reject, and edge cases that they accept (FLOW-VAL-*)."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ UNCODED = {VIDEO: "video/raw", AUDIO: "audio/x-raw-int"}
 
 
 def rule(behaviour: str, format_: str, path: str, *values: Any) -> list[Any]:
-    """One test for each of these values of the member at `path` of a flow of this format."""
+    """A case for each of these values of the member at `path` of a flow of this format."""
     name = format_.rpartition(":")[2]
     return [
         pytest.param(format_, path, value, marks=pytest.mark.behaviour(behaviour), id=f"{name}-{path}-{_shown(value)}")
@@ -30,7 +30,7 @@ def essence(behaviour: str, format_: str, name: str, *values: Any) -> list[Any]:
     return rule(behaviour, format_, f"{ESSENCE}.{name}", *values)
 
 
-FRACTIONS_BROKEN = (
+INVALID_FRACTIONS = (
     {"numerator": 16},
     {"denominator": 9},
     {"numerator": 0, "denominator": 9},
@@ -38,7 +38,7 @@ FRACTIONS_BROKEN = (
     {"numerator": 1.5, "denominator": 1},
     "16:9",
 )
-RATES_BROKEN: tuple[Any, ...] = (
+INVALID_RATES: tuple[Any, ...] = (
     {},
     {"denominator": 1},
     {"numerator": 0},
@@ -46,15 +46,15 @@ RATES_BROKEN: tuple[Any, ...] = (
     {"numerator": 25, "denominator": 0},
     25,
 )
-ESSENTIAL = (VIDEO, AUDIO, IMAGE, DATA)
+WITH_ESSENCE = (VIDEO, AUDIO, IMAGE, DATA)
 
-REFUSED = [
+REJECTED = [
     *rule(
         "FLOW-VAL-01", VIDEO, "format", OMITTED, None, "video", "urn:x-nmos:format:mux", "urn:x-nmos:format:image", 1
     ),
     *rule("FLOW-VAL-01", AUDIO, "format", VIDEO, IMAGE),
-    *(case for format_ in ESSENTIAL for case in rule("FLOW-VAL-02", format_, "codec", OMITTED, None)),
-    *(case for format_ in ESSENTIAL for case in rule("FLOW-VAL-02", format_, ESSENCE, OMITTED, None, [])),
+    *(case for format_ in WITH_ESSENCE for case in rule("FLOW-VAL-02", format_, "codec", OMITTED, None)),
+    *(case for format_ in WITH_ESSENCE for case in rule("FLOW-VAL-02", format_, ESSENCE, OMITTED, None, [])),
     *essence("FLOW-VAL-04", VIDEO, "frame_width", OMITTED, 0, -1, 12.5, "1280"),
     *essence("FLOW-VAL-04", VIDEO, "frame_height", OMITTED, 0, -1),
     *essence("FLOW-VAL-04", IMAGE, "frame_width", OMITTED, 0),
@@ -62,11 +62,11 @@ REFUSED = [
     *essence("FLOW-VAL-05", VIDEO, "frame_rate", OMITTED),
     *essence("FLOW-VAL-06", VIDEO, "vfr", True),
     *essence("FLOW-VAL-07", VIDEO, "vfr", None, "true"),
-    *essence("FLOW-VAL-08", VIDEO, "frame_rate", *RATES_BROKEN),
-    *rule("FLOW-VAL-08", AUDIO, "segment_duration", *RATES_BROKEN),
-    *essence("FLOW-VAL-09", VIDEO, "aspect_ratio", *FRACTIONS_BROKEN),
-    *essence("FLOW-VAL-09", VIDEO, "pixel_aspect_ratio", *FRACTIONS_BROKEN),
-    *essence("FLOW-VAL-09", IMAGE, "aspect_ratio", *FRACTIONS_BROKEN),
+    *essence("FLOW-VAL-08", VIDEO, "frame_rate", *INVALID_RATES),
+    *rule("FLOW-VAL-08", AUDIO, "segment_duration", *INVALID_RATES),
+    *essence("FLOW-VAL-09", VIDEO, "aspect_ratio", *INVALID_FRACTIONS),
+    *essence("FLOW-VAL-09", VIDEO, "pixel_aspect_ratio", *INVALID_FRACTIONS),
+    *essence("FLOW-VAL-09", IMAGE, "aspect_ratio", *INVALID_FRACTIONS),
     *essence("FLOW-VAL-10", VIDEO, "interlace_mode", "interlaced", "Progressive"),
     *essence("FLOW-VAL-10", VIDEO, "colorspace", "bt709", "sRGB"),
     *essence("FLOW-VAL-10", VIDEO, "transfer_characteristic", "HDR", 1),
@@ -78,7 +78,7 @@ REFUSED = [
     *essence("FLOW-VAL-11", VIDEO, "avc_parameters", {"profile": "High", "level": 40, "flags": 0}),
     *essence("FLOW-VAL-12", AUDIO, "sample_rate", OMITTED, 0, -48000, 44.1),
     *essence("FLOW-VAL-12", AUDIO, "channels", OMITTED, 0, -2, "stereo"),
-    *(case for format_ in (*ESSENTIAL, MULTI) for case in essence("FLOW-VAL-13", format_, "no_such_key", 1)),
+    *(case for format_ in (*WITH_ESSENCE, MULTI) for case in essence("FLOW-VAL-13", format_, "no_such_key", 1)),
     *essence("FLOW-VAL-13", VIDEO, "sample_rate", 48000),
     *essence("FLOW-VAL-13", DATA, "frame_width", 640),
     *essence("FLOW-VAL-14", IMAGE, "init_segments", True, False),
@@ -130,7 +130,7 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize(("format_", "path", "value"), REFUSED)
+@pytest.mark.parametrize(("format_", "path", "value"), REJECTED)
 def test_an_invalid_flow_is_rejected_and_not_stored(tams: TamsClient, format_: str, path: str, value: Any) -> None:
     document = changed(flow(format_), path, value)
     response = put_flow(tams, document)

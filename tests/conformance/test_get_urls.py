@@ -1,4 +1,4 @@
-"""The URLs of media: what each tells, and which are shown for which filter, in segments and in objects alike."""
+"""get_urls of segments and objects: their members, and the filters on them."""
 
 import pytest
 

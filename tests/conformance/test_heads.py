@@ -1,4 +1,4 @@
-"""HEAD: whatever GET can read, HEAD answers in the same way, without the body."""
+"""HEAD returns the same as GET, without the body."""
 
 from collections.abc import Iterator
 
@@ -33,13 +33,13 @@ BAD_QUERIES = [
 
 
 @pytest.fixture(scope="module")
-def each(http: httpx.Client) -> Iterator[SampleResources]:
+def samples(http: httpx.Client) -> Iterator[SampleResources]:
     with shared_client(http) as tams:
         yield make_sample_resources(tams)
 
 
-def assert_alike(tams: TamsClient, path: str) -> httpx.Response:
-    """HEAD and GET of the path agree in all but the body; the answer to GET."""
+def assert_head_matches(tams: TamsClient, path: str) -> httpx.Response:
+    """Check that HEAD and GET of the path agree except for the body, and return the response to GET."""
     head, get = tams.request("HEAD", path), tams.request("GET", path)
     assert head.status_code == get.status_code
     assert head.content == b""
@@ -52,8 +52,8 @@ def assert_alike(tams: TamsClient, path: str) -> httpx.Response:
 
 @pytest.mark.behaviour("GEN-07", "SVC-GEN-01", "SRC-GET-03", "SRC-LIST-10", "SRC-TAG-02", "SRC-TAG-04", "PAGE-15")
 @pytest.mark.parametrize("operation", READABLE, ids=str)
-def test_head_matches_get(tams: TamsClient, each: SampleResources, operation: Operation) -> None:
-    get = assert_alike(tams, each.url(operation))
+def test_head_matches_get(tams: TamsClient, samples: SampleResources, operation: Operation) -> None:
+    get = assert_head_matches(tams, samples.url(operation))
     there = "request-id" not in operation.path and ("webhook" not in operation.path or offers_webhooks(tams))
     assert get.status_code == (200 if there else 404)
 
@@ -62,7 +62,7 @@ def test_head_matches_get(tams: TamsClient, each: SampleResources, operation: Op
 @pytest.mark.parametrize("operation", [each for each in READABLE if "{" in each.path], ids=str)
 def test_head_of_a_missing_resource_matches_get(tams: TamsClient, operation: Operation) -> None:
     values = {name: fresh() for name in ("flowId", "sourceId", "objectId", "profileId", "webhookId", "request-id")}
-    get = assert_alike(tams, operation.url({**values, "name": "kit"}))
+    get = assert_head_matches(tams, operation.url({**values, "name": "kit"}))
     assert get.status_code == 404 or (operation.id == "GET_flows-flowId-segments" and get.json() == [])
 
 
@@ -71,14 +71,14 @@ def test_head_of_a_missing_resource_matches_get(tams: TamsClient, operation: Ope
     ("operation", "name", "value"), BAD_QUERIES, ids=[f"{operation}-{name}" for operation, name, _ in BAD_QUERIES]
 )
 def test_head_rejects_the_queries_that_get_rejects(
-    tams: TamsClient, each: SampleResources, operation: Operation, name: str, value: str
+    tams: TamsClient, samples: SampleResources, operation: Operation, name: str, value: str
 ) -> None:
-    path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"
-    assert assert_alike(tams, path).status_code == 400
+    path = f"{samples.url(operation)}?{name.replace('{name}', 'kit')}={value}"
+    assert assert_head_matches(tams, path).status_code == 400
 
 
 @pytest.mark.behaviour("GEN-07", "GEN-08")
 @pytest.mark.parametrize("path", [path for path in paths() if path.endswith(("/storage", "/instances"))])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_paths_without_get_have_no_head(tams: TamsClient, each: SampleResources, path: str, method: str) -> None:
-    assert 400 <= tams.request(method, fill_path(path, each.values)).status_code < 500
+def test_paths_without_get_have_no_head(tams: TamsClient, samples: SampleResources, path: str, method: str) -> None:
+    assert 400 <= tams.request(method, fill_path(path, samples.values)).status_code < 500

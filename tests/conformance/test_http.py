@@ -1,4 +1,4 @@
-"""What HTTP asks of every answer: no body after HEAD, Allow beside 405, and nothing lost over a slow connection."""
+"""HTTP rules for every response: no body after HEAD, Allow with 405, unknown parameters and paths."""
 
 import re
 
@@ -29,7 +29,7 @@ def test_a_response_to_head_has_no_body(subject: Subject, path: str, status: int
 @pytest.mark.behaviour("SVC-GEN-01", "AUTH-05")
 def test_an_unauthorised_response_to_head_has_no_body(subject: Subject) -> None:
     if not subject.token:
-        pytest.skip("no token was given for this server, which may ask for none")
+        pytest.skip("no token was given for this server, which may require none")
     head, rest = raw_request(f"{subject.url}/service", "HEAD", {})
     assert head.startswith(b"HTTP/1.1 401 ")
     assert rest == b""
@@ -60,5 +60,5 @@ def test_an_unknown_parameter_is_ignored(tams: TamsClient, path: str) -> None:
 )
 def test_an_unknown_path_is_not_found(http: httpx.Client, path: str) -> None:
     status = http.get(path, follow_redirects=False).status_code
-    # A slash at the end may lead to the path without it.
+    # A trailing slash may be ignored or redirected.
     assert status == 404 or (path.endswith("/") and status in (301, 302, 307, 308))

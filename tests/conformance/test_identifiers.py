@@ -1,4 +1,4 @@
-"""Identifiers: which texts are UUIDs to TAMS, in paths and in bodies."""
+"""Identifiers: the UUIDs that TAMS accepts in paths, bodies and queries."""
 
 from collections.abc import Iterator
 
@@ -36,7 +36,7 @@ ALL = pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED.key
 
 
 @pytest.fixture(scope="module")
-def each(http: httpx.Client) -> Iterator[SampleResources]:
+def samples(http: httpx.Client) -> Iterator[SampleResources]:
     with shared_client(http) as tams:
         yield make_sample_resources(tams)
 
@@ -45,10 +45,10 @@ def each(http: httpx.Client) -> Iterator[SampleResources]:
 @SOME
 @pytest.mark.parametrize("operation", ADDRESSED, ids=str)
 def test_a_malformed_path_id_is_not_found(
-    tams: TamsClient, each: SampleResources, operation: Operation, malformed: str
+    tams: TamsClient, samples: SampleResources, operation: Operation, malformed: str
 ) -> None:
-    path = operation.url({**each.values, operation.uuids[0]: malformed})
-    response = tams.request(operation.method, path, json=each.body(operation))
+    path = operation.url({**samples.values, operation.uuids[0]: malformed})
+    response = tams.request(operation.method, path, json=samples.body(operation))
     assert response.status_code == 404 or (response.status_code == 400 and 400 in operation.statuses)
 
 
@@ -62,11 +62,11 @@ def test_no_malformed_id_can_be_read(tams: TamsClient, path: str, malformed: str
 @pytest.mark.behaviour("SRC-GET-02", "SRC-TAG-04", "SRC-DESC-02", "SRC-DESC-06", "SRC-DESC-08", "SRC-TAG-10")
 @pytest.mark.parametrize("operation", [operation for operation in ADDRESSED if "{sourceId}" in operation.path], ids=str)
 def test_every_operation_on_an_unknown_source_returns_404(
-    tams: TamsClient, each: SampleResources, operation: Operation
+    tams: TamsClient, samples: SampleResources, operation: Operation
 ) -> None:
     unknown = fresh()
-    path = operation.url({**each.values, "sourceId": unknown})
-    assert tams.request(operation.method, path, json=each.body(operation)).status_code == 404
+    path = operation.url({**samples.values, "sourceId": unknown})
+    assert tams.request(operation.method, path, json=samples.body(operation)).status_code == 404
     assert tams.get(f"/sources/{unknown}").status_code == 404
 
 

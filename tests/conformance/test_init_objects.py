@@ -1,4 +1,4 @@
-"""Init objects: one serves many media objects, is none itself, and goes with the last of them."""
+"""Init objects: shared by media objects, not usable as media, and removed with the last media object."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def owner(tams: TamsClient) -> Json:
 
 @pytest.fixture
 def pair(tams: TamsClient, owner: Json) -> tuple[str, str]:
-    """The ids of an init object and of the media object of a segment that needs it."""
+    """The ids of an init object and of a media object that needs it."""
     init_id, media_id = tams.make_objects(owner["id"], 2)
     register_segment(tams, owner["id"], object_id=media_id, init_object_id=init_id)
     return init_id, media_id

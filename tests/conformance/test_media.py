@@ -1,4 +1,4 @@
-"""Bytes go up by put_urls and come back by get_urls, presigned or with the credentials of the API."""
+"""Upload by put_urls and download by get_urls, presigned or with the credentials of the API."""
 
 import base64
 import hashlib
@@ -17,11 +17,11 @@ LARGE = bytes(range(256)) * 4096 * 3 + b"tail"
 
 
 def allocated(tams: TamsClient, flow_id: str, presigned: bool | None) -> Json:
-    """One item of media_objects; skips where the server has no such URLs."""
+    """An item of media_objects. Skips if the server has no such URLs."""
     body = {"limit": 1} if presigned is None else {"limit": 1, "presigned": presigned}
     response = tams.post(f"/flows/{flow_id}/storage", body)
     if response.status_code == 400:
-        not_implemented(f"upload URLs with presigned {presigned}")
+        not_implemented(f"upload URLs with presigned={presigned}")
     assert response.status_code == 201, response.text
     item: Json = response.json()["media_objects"][0]
     return item
@@ -61,9 +61,9 @@ def test_plain_urls_of_the_server_require_credentials(tams: TamsClient) -> None:
     item = allocated(tams, flow["id"], presigned=False)
     put_url = item["put_url"]
     if not put_url["url"].startswith(str(tams.http.base_url).rstrip("/")):
-        pytest.skip("the store of this server has an origin of its own")
-    refused = send_without_credentials("PUT", put_url["url"], SMALL, put_url["content-type"])
-    assert refused.status_code in (401, 403)
+        pytest.skip("the object store of this server has another origin")
+    rejected = send_without_credentials("PUT", put_url["url"], SMALL, put_url["content-type"])
+    assert rejected.status_code in (401, 403)
     assert upload(tams, item, SMALL).is_success
     register_segment(tams, flow["id"], object_id=item["object_id"])
     for url in get_urls(tams, "segment", flow["id"], item["object_id"], presigned=False):

@@ -1,4 +1,4 @@
-"""Methods that the specification does not list change nothing, and booleans and dates have one form everywhere."""
+"""Unlisted methods change nothing, and booleans and dates have the same form everywhere."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ DATES = {
 
 
 @pytest.fixture(scope="module")
-def each(http: httpx.Client) -> Iterator[SampleResources]:
+def samples(http: httpx.Client) -> Iterator[SampleResources]:
     with shared_client(http) as tams:
         yield make_sample_resources(tams)
 
@@ -38,13 +38,13 @@ def each(http: httpx.Client) -> Iterator[SampleResources]:
 @pytest.mark.behaviour("GEN-09", "SVC-GEN-06", "SRC-LIFE-14", "A01")
 @pytest.mark.parametrize(("method", "path"), UNLISTED)
 def test_an_unlisted_method_changes_nothing(
-    tams: TamsClient, http: httpx.Client, each: SampleResources, method: str, path: str
+    tams: TamsClient, http: httpx.Client, samples: SampleResources, method: str, path: str
 ) -> None:
-    before = each.state(tams)
-    body = None if method == "DELETE" else {"id": each.values["sourceId"], "format": VIDEO, "label": "other"}
-    status = http.request(method, fill_path(path, each.values), json=body).status_code
+    before = samples.state(tams)
+    body = None if method == "DELETE" else {"id": samples.values["sourceId"], "format": VIDEO, "label": "other"}
+    status = http.request(method, fill_path(path, samples.values), json=body).status_code
     assert 400 <= status < 500 or status == 501
-    assert each.state(tams) == before
+    assert samples.state(tams) == before
 
 
 @pytest.mark.behaviour("GEN-09")
@@ -58,9 +58,9 @@ def test_a_source_cannot_be_created_directly(tams: TamsClient, http: httpx.Clien
 @pytest.mark.parametrize("value", ["maybe", "1", "0", "yes", "TRUE", "False", ""])
 @pytest.mark.parametrize(("operation", "name"), BOOLEANS, ids=[f"{operation}-{name}" for operation, name in BOOLEANS])
 def test_a_boolean_parameter_accepts_only_true_and_false(
-    tams: TamsClient, each: SampleResources, operation: Operation, name: str, value: str
+    tams: TamsClient, samples: SampleResources, operation: Operation, name: str, value: str
 ) -> None:
-    path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"
+    path = f"{samples.url(operation)}?{name.replace('{name}', 'kit')}={value}"
     assert tams.request("GET", path).status_code == 400
 
 
@@ -68,13 +68,13 @@ def test_a_boolean_parameter_accepts_only_true_and_false(
 @pytest.mark.parametrize("value", ["true", "false"])
 @pytest.mark.parametrize(("operation", "name"), BOOLEANS, ids=[f"{operation}-{name}" for operation, name in BOOLEANS])
 def test_a_boolean_parameter_accepts_true_and_false(
-    tams: TamsClient, each: SampleResources, operation: Operation, name: str, value: str
+    tams: TamsClient, samples: SampleResources, operation: Operation, name: str, value: str
 ) -> None:
-    path = f"{each.url(operation)}?{name.replace('{name}', 'kit')}={value}"
+    path = f"{samples.url(operation)}?{name.replace('{name}', 'kit')}={value}"
     assert tams.request("GET", path).status_code == 200
 
 
 @pytest.mark.behaviour("GEN-11", "SVC-GEN-07")
 @pytest.mark.parametrize(("path", "member"), [(path, name) for path, names in DATES.items() for name in names])
-def test_a_date_has_an_offset(tams: TamsClient, each: SampleResources, path: str, member: str) -> None:
-    assert RFC_3339.fullmatch(tams.get(fill_path(path, each.values)).json()[member])
+def test_a_date_has_an_offset(tams: TamsClient, samples: SampleResources, path: str, member: str) -> None:
+    assert RFC_3339.fullmatch(tams.get(fill_path(path, samples.values)).json()[member])

@@ -1,4 +1,4 @@
-"""Instances of objects: copies on other backends, URLs elsewhere, and giving them up again."""
+"""Instances of objects: copies on other backends, uncontrolled URLs, and their deletion."""
 
 import pytest
 
@@ -16,7 +16,7 @@ CONTENT = b"the bytes of the original" * 1000
 
 @pytest.fixture
 def stored(tams: TamsClient) -> tuple[str, str]:
-    """The ids of a flow and of an uploaded object of it."""
+    """The ids of a flow and of an object uploaded for it."""
     flow = tams.make_flow()
     return flow["id"], register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, CONTENT)[0])
 
@@ -26,7 +26,7 @@ def instances(object_id: str) -> str:
 
 
 def copied(tams: TamsClient, stored: tuple[str, str], target: Json) -> list[Json]:
-    """Copy the object to `target`, and wait until it is shown there; its URLs there."""
+    """Copy the object to `target`, wait until the copy is shown, and return its URLs."""
     response = tams.post(instances(stored[1]), {"storage_id": target["id"]})
     assert response.status_code == 201, response.text
     return wait_until(
@@ -198,7 +198,7 @@ def test_the_last_controlled_copy_can_be_deleted_if_another_url_remains(
 
 @pytest.mark.behaviour("OBJ-INST-POST-04", "OBJ-INST-POST-16")
 def test_a_copy_of_unreadable_media_is_never_shown(tams: TamsClient) -> None:
-    """The URL leads nowhere, so that the copy cannot be made, whether that is said at once or not."""
+    """The copy cannot be made because the URL is unreachable; the server may reject it or fail later."""
     flow = tams.make_flow()
     segment = register_external(tams, flow["id"])
     response = tams.post(instances(segment["object_id"]), {"storage_id": default_backend(tams)["id"]})

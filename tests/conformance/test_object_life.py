@@ -1,4 +1,4 @@
-"""The life of objects: they stay while a segment names them, and are gone with the last one."""
+"""The lifetime of objects: they remain while a segment references them, and are removed with the last one."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -69,7 +69,7 @@ def test_an_external_object_is_removed_with_its_last_segment(tams: TamsClient) -
 
 @pytest.mark.behaviour("SEG-POST-25", "A41")
 def test_a_removed_object_can_be_registered_again_intact_or_not_at_all(tams: TamsClient) -> None:
-    """A service may keep the bytes for a while after the last segment has gone; nobody has to."""
+    """A server may keep the bytes for a while after the last segment is deleted, but need not."""
     flow = tams.make_flow()
     object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"kept")[0])
     delete_segments(tams, flow["id"])
@@ -102,7 +102,7 @@ def test_concurrent_reuse_and_last_deletion_end_consistently(tams: TamsClient, a
 
 @pytest.mark.behaviour("DEL-05", "STO-05", "A49")
 def test_a_formerly_used_id_is_free_or_rejected(tams: TamsClient) -> None:
-    """After its object has gone an id may be given out again, once its bytes are gone too."""
+    """The id of a removed object may be allocated again once its bytes are gone."""
     flow = tams.make_flow()
     object_id = fresh_name("again")
     tams.allocate(flow["id"], object_ids=[object_id])

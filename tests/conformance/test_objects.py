@@ -1,4 +1,4 @@
-"""Objects: what one tells of itself, and of the flows that refer to it."""
+"""Objects: their members, and the flows that reference them."""
 
 import pytest
 
@@ -10,14 +10,14 @@ from tests.conformance.kit.segments import normalised, read_object, register_seg
 
 
 def references(tams: TamsClient, object_id: str, /, **params: Value | None) -> list[str]:
-    """referenced_by_flows from page to page."""
+    """referenced_by_flows, read page by page."""
     pages = tams.pages(with_query(f"/objects/{path_segment(object_id)}", params))
     return [flow_id for page in pages for flow_id in page.json()["referenced_by_flows"]]
 
 
 @pytest.fixture
 def shared(tams: TamsClient) -> tuple[str, list[Json]]:
-    """An object, and the five flows that use it, tagged by number and by whether that is even."""
+    """An object and the five flows that use it, tagged with a number and with its parity."""
     flows = [
         tams.make_flow(tags={"number": str(n), "sort": ["all", "even" if n % 2 == 0 else "odd"]}) for n in range(4)
     ]

@@ -1,4 +1,4 @@
-"""Pages of listings: their headers, and walks that see every item once."""
+"""Paging of listings: the headers, and complete walks without loss or repetition."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -14,7 +14,7 @@ from tests.conformance.kit.shared_client import shared_client
 COUNT = 5
 HEADERS = ("X-Paging-Limit", "X-Paging-Count", "X-Paging-Reverse-Order", "X-Paging-Timerange")
 OPEN = [kind for kind in KINDS if kind != "profiles"]
-"""Listings from which an item can be removed."""
+"""Listings from which items can be removed."""
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -75,7 +75,7 @@ def test_every_page_states_its_order(
     tams: TamsClient, kind: str, listing: Listing, asked: bool | None, shown: str
 ) -> None:
     if kind not in COUNTED:
-        pytest.skip("this listing has one order only")
+        pytest.skip("this listing has only one order")
     walked = pages(tams, listing, limit=2, reverse_order=asked)
     assert [page.headers["X-Paging-Reverse-Order"] for page in walked] == [shown] * 3
 
@@ -194,7 +194,7 @@ def test_items_removed_between_pages_hide_or_repeat_no_others(tams: TamsClient, 
     seen = listing.ids(response)
     gone = {seen[-1]}
     listing.remove(seen[-1])
-    wait_until(lambda: seen[-1] not in listing.read(tams), "the removed item is gone")
+    wait_until(lambda: seen[-1] not in listing.read(tams), "the removed item to be unlisted")
     while "next" in response.links:
         response = tams.request("GET", response.links["next"]["url"])
         seen += listing.ids(response)

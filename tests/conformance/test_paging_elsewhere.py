@@ -1,4 +1,4 @@
-"""Pages that hold nothing, the timerange of a page of segments, and listings whose items no test can make."""
+"""Empty pages, the timerange of a page of segments, and listings whose items tests cannot create."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.segments import normalised
 from tests.conformance.kit.timelines import make_timeline
 
-STANDING = ["/service/storage-backends", "/flow-delete-requests"]
+FIXED_LISTINGS = ["/service/storage-backends", "/flow-delete-requests"]
 
 
 # -- Empty pages
@@ -57,12 +57,12 @@ def test_the_timerange_of_a_page_covers_its_segments(tams: TamsClient, limit: in
         assert all(covered.covers(normalised(segment["timerange"])) for segment in page.json())
 
 
-# -- Listings that stand by themselves
+# -- Listings of items that tests cannot create
 
 
 @pytest.mark.behaviour("PAGE-10", "PAGE-11", "PAGE-08", "SVC-PAGE-03", "SVC-PAGE-04")
 @pytest.mark.parametrize(("reverse", "shown"), [(None, "false"), (False, "false"), (True, "true")])
-@pytest.mark.parametrize("path", STANDING)
+@pytest.mark.parametrize("path", FIXED_LISTINGS)
 def test_a_page_states_its_count_limit_and_order(tams: TamsClient, path: str, reverse: bool | None, shown: str) -> None:
     response = tams.get(path, reverse_order=reverse)
     assert response.status_code == 200
@@ -81,7 +81,7 @@ def test_pages_list_every_storage_backend_once(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("PAGE-09", "A09", "AMB-30")
 @pytest.mark.parametrize("limit", ["abc", "1.5"])
-@pytest.mark.parametrize("path", STANDING)
+@pytest.mark.parametrize("path", FIXED_LISTINGS)
 def test_a_limit_that_is_not_an_integer_is_rejected_or_ignored(tams: TamsClient, path: str, limit: str) -> None:
     assert tams.get(path, limit=limit).status_code in (200, 400)
 

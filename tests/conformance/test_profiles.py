@@ -1,4 +1,4 @@
-"""Profiles: created once, read, listed, and never changed (PROF-LIST-*, PROF-GET-*, PROF-POST-*, PROF-IMM-*)."""
+"""Profiles: created once, read, listed, and immutable (PROF-LIST-*, PROF-GET-*, PROF-POST-*, PROF-IMM-*)."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ def path_of(document: Json) -> str:
 
 
 @pytest.fixture
-def shelf(tams: TamsClient) -> dict[str, Json]:
-    """A profile of each format, all with one label of their own."""
+def labelled(tams: TamsClient) -> dict[str, Json]:
+    """Profiles of each format with a common label."""
     label = fresh_name()
     return {format_: make_profile(tams, format_, label=label) for format_ in FORMATS}
 
@@ -118,9 +118,9 @@ def test_nothing_changes_or_removes_a_profile(http: httpx.Client, tams: TamsClie
 
 
 @pytest.mark.behaviour("PROF-LIST-01", "PROF-LIST-02")
-def test_profiles_are_filtered_by_label(tams: TamsClient, shelf: dict[str, Json]) -> None:
-    listed = tams.get("/service/profiles", label=shelf[VIDEO]["label"]).json()
-    assert {item["id"] for item in listed} == {document["id"] for document in shelf.values()}
+def test_profiles_are_filtered_by_label(tams: TamsClient, labelled: dict[str, Json]) -> None:
+    listed = tams.get("/service/profiles", label=labelled[VIDEO]["label"]).json()
+    assert {item["id"] for item in listed} == {document["id"] for document in labelled.values()}
     assert all(item == tams.get(path_of(item)).json() for item in listed)
 
 
@@ -138,9 +138,9 @@ def test_profiles_are_filtered_by_label(tams: TamsClient, shelf: dict[str, Json]
     ids=str,
 )
 def test_profiles_must_match_every_filter(
-    tams: TamsClient, shelf: dict[str, Json], query: dict[str, str], found: set[str]
+    tams: TamsClient, labelled: dict[str, Json], query: dict[str, str], found: set[str]
 ) -> None:
-    listed = tams.get("/service/profiles", label=shelf[VIDEO]["label"], **query).json()
+    listed = tams.get("/service/profiles", label=labelled[VIDEO]["label"], **query).json()
     assert {item["flow_metadata"]["format"] for item in listed} == found
     assert len(listed) == len(found)
 
@@ -173,19 +173,19 @@ def test_a_malformed_query_for_profiles_is_rejected(tams: TamsClient, method: st
 
 @pytest.mark.behaviour("AMB-06", "PROF-HEAD-01")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_no_profile_has_the_multi_format(tams: TamsClient, shelf: dict[str, Json], method: str) -> None:
-    response = tams.request(method, "/service/profiles", params={"format": MULTI, "label": shelf[VIDEO]["label"]})
+def test_no_profile_has_the_multi_format(tams: TamsClient, labelled: dict[str, Json], method: str) -> None:
+    response = tams.request(method, "/service/profiles", params={"format": MULTI, "label": labelled[VIDEO]["label"]})
     assert response.status_code in ((200,) if method == "GET" else (200, 400))
     assert response.content in (b"", b"[]", b"[]\n")
 
 
 @pytest.mark.behaviour("PROF-LIST-04", "PROF-LIST-05", "PAGE-03")
 @pytest.mark.parametrize("limit", [1, 3, 4, 100])
-def test_pages_list_every_profile_once(tams: TamsClient, shelf: dict[str, Json], limit: int) -> None:
-    label = shelf[VIDEO]["label"]
+def test_pages_list_every_profile_once(tams: TamsClient, labelled: dict[str, Json], limit: int) -> None:
+    label = labelled[VIDEO]["label"]
     pages = list(tams.pages("/service/profiles", label=label, limit=limit))
     ids = [item["id"] for page in pages for item in page.json()]
-    assert sorted(ids) == sorted(document["id"] for document in shelf.values())
+    assert sorted(ids) == sorted(document["id"] for document in labelled.values())
     assert all(len(page.json()) <= limit for page in pages)
     again = [item["id"] for page in tams.pages("/service/profiles", label=label, limit=limit) for item in page.json()]
     assert again == ids
@@ -193,8 +193,8 @@ def test_pages_list_every_profile_once(tams: TamsClient, shelf: dict[str, Json],
 
 @pytest.mark.behaviour("PROF-LIST-04", "PROF-HEAD-01")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_page_of_profiles_links_to_the_next(tams: TamsClient, shelf: dict[str, Json], method: str) -> None:
-    query = {"label": shelf[VIDEO]["label"], "limit": "3"}
+def test_a_page_of_profiles_links_to_the_next(tams: TamsClient, labelled: dict[str, Json], method: str) -> None:
+    query = {"label": labelled[VIDEO]["label"], "limit": "3"}
     first = tams.request(method, "/service/profiles", params=query)
     assert first.status_code == 200
     assert first.headers["X-Paging-Limit"] == "3"

@@ -1,4 +1,4 @@
-"""What read_only keeps a flow from, and what it leaves alone (RO-*)."""
+"""Read-only flows: the operations that are rejected, and those that remain possible (RO-*)."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from tests.conformance.kit.ids import fresh_name
 GOOD_SEGMENT = {"object_id": "an-object", "timerange": "[5:0_6:0)"}
 
 
-def refused(behaviour: str, method: str, path: str, *bodies: Any) -> list[Any]:
-    """A test for each of these bodies; None is no body."""
+def rejected(behaviour: str, method: str, path: str, *bodies: Any) -> list[Any]:
+    """A case for each of these bodies. None means no body."""
     return [
         pytest.param(
             method, path, body, marks=pytest.mark.behaviour(behaviour), id=f"{behaviour}-{method}{path}-{number}"
@@ -22,25 +22,25 @@ def refused(behaviour: str, method: str, path: str, *bodies: Any) -> list[Any]:
     ]
 
 
-REFUSED = [
-    *refused("RO-02", "DELETE", "", None),
-    *refused("RO-03", "PUT", "/tags/genre", "weather", ["a"]),
-    *refused("RO-03", "PUT", "/tags/new", "weather"),
-    *refused("RO-03", "DELETE", "/tags/genre", None),
-    *refused("RO-04", "PUT", "/description", "text"),
-    *refused("RO-04", "DELETE", "/description", None),
-    *refused("RO-05", "PUT", "/label", "text"),
-    *refused("RO-05", "DELETE", "/label", None),
-    *refused("RO-06", "PUT", "/flow_collection", []),
-    *refused("RO-06", "DELETE", "/flow_collection", None),
-    *refused("RO-07", "PUT", "/max_bit_rate", 1),
-    *refused("RO-07", "DELETE", "/max_bit_rate", None),
-    *refused("RO-07", "PUT", "/avg_bit_rate", 1),
-    *refused("RO-07", "DELETE", "/avg_bit_rate", None),
-    *refused("RO-08", "POST", "/segments", GOOD_SEGMENT, [GOOD_SEGMENT]),
-    *refused("RO-09", "DELETE", "/segments", None),
-    *refused("RO-09", "DELETE", "/segments?timerange=[0:0_1:0)", None),
-    *refused("RO-10", "POST", "/storage", {"limit": 1}, {}),
+REJECTED = [
+    *rejected("RO-02", "DELETE", "", None),
+    *rejected("RO-03", "PUT", "/tags/genre", "weather", ["a"]),
+    *rejected("RO-03", "PUT", "/tags/new", "weather"),
+    *rejected("RO-03", "DELETE", "/tags/genre", None),
+    *rejected("RO-04", "PUT", "/description", "text"),
+    *rejected("RO-04", "DELETE", "/description", None),
+    *rejected("RO-05", "PUT", "/label", "text"),
+    *rejected("RO-05", "DELETE", "/label", None),
+    *rejected("RO-06", "PUT", "/flow_collection", []),
+    *rejected("RO-06", "DELETE", "/flow_collection", None),
+    *rejected("RO-07", "PUT", "/max_bit_rate", 1),
+    *rejected("RO-07", "DELETE", "/max_bit_rate", None),
+    *rejected("RO-07", "PUT", "/avg_bit_rate", 1),
+    *rejected("RO-07", "DELETE", "/avg_bit_rate", None),
+    *rejected("RO-08", "POST", "/segments", GOOD_SEGMENT, [GOOD_SEGMENT]),
+    *rejected("RO-09", "DELETE", "/segments", None),
+    *rejected("RO-09", "DELETE", "/segments?timerange=[0:0_1:0)", None),
+    *rejected("RO-10", "POST", "/storage", {"limit": 1}, {}),
 ]
 
 READ = [
@@ -59,7 +59,7 @@ READ = [
 
 @pytest.fixture
 def locked(tams: TamsClient) -> Json:
-    """A read-only flow with a segment, a member and every member of its own, as it was sent."""
+    """The document of a read-only flow with a segment, a collected flow, and all members set."""
     member = tams.make_flow()
     document = tams.make_flow(
         flow(
@@ -78,7 +78,7 @@ def locked(tams: TamsClient) -> Json:
     return {**document, "read_only": True}
 
 
-@pytest.mark.parametrize(("method", "path", "body"), REFUSED)
+@pytest.mark.parametrize(("method", "path", "body"), REJECTED)
 def test_a_read_only_flow_is_not_changed(tams: TamsClient, locked: Json, method: str, path: str, body: Any) -> None:
     before = (read_flow(tams, locked["id"], include_timerange=True), tams.segments(locked["id"], accept_get_urls=""))
     options = {} if body is None else {"json": body}

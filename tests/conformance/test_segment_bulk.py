@@ -1,4 +1,4 @@
-"""Registering many segments in one request: what fails is told, what does not is kept."""
+"""Registration of many segments in one request: failures are reported, the rest is registered."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Deleting segments: those that lie wholly inside the timerange, with what then becomes of flow and time."""
+"""Deletion of segments wholly inside a timerange, and the effect on the flow."""
 
 import pytest
 

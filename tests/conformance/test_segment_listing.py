@@ -1,4 +1,4 @@
-"""Listing the segments of a flow: which are found, in which order, and what each tells."""
+"""Listing of segments: filters, order, paging, and the members of each segment."""
 
 import pytest
 

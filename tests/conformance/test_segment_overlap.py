@@ -1,4 +1,4 @@
-"""Segments of one flow do not overlap; where they touch, both stand."""
+"""Segments of one flow must not overlap, but may be adjacent."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_adjacent_segments_are_both_accepted(tams: TamsClient, first: str, secon
     ],
 )
 def test_a_rejected_overlap_leaves_no_trace(tams: TamsClient, wanted: str, bulk: bool) -> None:
-    """A service may refuse overlaps. One that does not must show both."""
+    """A server may reject overlaps. One that does not must list both segments."""
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[0:0_5:0)", TAKEN, "[30:0_40:0)"] if wanted != "[0:0_30:0)" else [TAKEN])
     before = timeranges(tams, flow["id"])

@@ -1,4 +1,4 @@
-"""Registering segments one at a time: which objects, timeranges, properties and URLs are taken."""
+"""Registration of single segments: the objects, timeranges, properties and URLs that are accepted."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The root, the service document, and the rules between what it says and what the server does."""
+"""The root and the service document, and their agreement with what the server does."""
 
 import re
 from typing import Any
@@ -34,7 +34,7 @@ def test_the_root_lists_the_top_level_paths(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("ROOT-01")
 def test_every_path_that_the_root_lists_exists(tams: TamsClient) -> None:
-    # 403: the list of deletions may be for administrators only (SCOPE-07).
+    # 403: the list of delete requests may be restricted to administrators (SCOPE-07).
     statuses = {name: tams.get(f"/{path_segment(name.strip('/'))}").status_code for name in tams.get("/").json()}
     assert set(statuses.values()) <= {200, 403}, statuses
 

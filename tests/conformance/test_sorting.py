@@ -1,4 +1,4 @@
-"""The order of listings: by date, by label, and what comes where there is no label."""
+"""The order of listings: by date, by label, and of items without a label."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,27 +16,27 @@ from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.timelines import SEGMENTS, make_timeline
 
 LABELS = ["m", "a", None, "z", "b", "m", None, "c"]
-"""Single lower-case letters, which every collation sorts alike (A10); two items share one, two have none."""
+"""Single lower-case letters, which sort alike in every collation (A10). Two items share one, two have none."""
 CHANGED_LATER = {"flows": "metadata_updated", "sources": "updated"}
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """Items of one kind in the order in which they were made, and how to list them alone."""
+class SortedItems:
+    """Items of one kind in order of creation, and the request that lists only these."""
 
     kind: str
     params: dict[str, str]
     ids: list[str]
 
     def read(self, tams: TamsClient, **params: Any) -> list[Json]:
-        """All of them, as listed."""
+        """All items, in listing order."""
         found = [item for page in tams.pages(f"/{self.kind}", **self.params, **params) for item in page.json()]
         assert sorted(item["id"] for item in found) == sorted(self.ids)
         return found
 
 
-def make_shelf(tams: TamsClient, kind: str) -> Shelf:
-    """Items with LABELS; then the second of them is changed, so that it is the last to change."""
+def make_items(tams: TamsClient, kind: str) -> SortedItems:
+    """Make items with LABELS, and then change the second one, so that it was changed last."""
     tag, source_id = fresh_name("tag"), fresh()
     ids = []
     for label in LABELS:
@@ -49,14 +49,14 @@ def make_shelf(tams: TamsClient, kind: str) -> Shelf:
         if label is not None:
             assert tams.put(f"/sources/{ids[-1]}/label", label).status_code == 204
     assert tams.put(f"/{kind}/{ids[1]}/description", "changed").status_code == 204
-    return Shelf(kind, {"tag.kit": tag}, ids)
+    return SortedItems(kind, {"tag.kit": tag}, ids)
 
 
 @pytest.fixture(scope="module", params=["sources", "flows"])
-def shelf(request: pytest.FixtureRequest, http: httpx.Client) -> Iterator[Shelf]:
+def items(request: pytest.FixtureRequest, http: httpx.Client) -> Iterator[SortedItems]:
     """Sources or flows that no test changes."""
     with shared_client(http) as tams:
-        yield make_shelf(tams, request.param)
+        yield make_items(tams, request.param)
 
 
 def dates(items: list[Json], name: str) -> list[datetime]:
@@ -72,25 +72,25 @@ def dates(items: list[Json], name: str) -> list[datetime]:
 @pytest.mark.parametrize("reverse", [None, False, True])
 @pytest.mark.parametrize("sort_by", [None, "created", "changed"])
 def test_items_are_sorted_newest_first_unless_reversed(
-    tams: TamsClient, shelf: Shelf, sort_by: str | None, reverse: bool | None
+    tams: TamsClient, items: SortedItems, sort_by: str | None, reverse: bool | None
 ) -> None:
-    name = CHANGED_LATER[shelf.kind] if sort_by == "changed" else sort_by
-    found = dates(shelf.read(tams, sort_by=name, reverse_order=reverse), name or "created")
+    name = CHANGED_LATER[items.kind] if sort_by == "changed" else sort_by
+    found = dates(items.read(tams, sort_by=name, reverse_order=reverse), name or "created")
     assert found == sorted(found, reverse=not reverse)
 
 
 @pytest.mark.behaviour("SORT-01", "SORT-02", "SORT-04", "SRC-LIST-01")
-def test_items_are_sorted_by_created_by_default(tams: TamsClient, shelf: Shelf) -> None:
-    assert shelf.read(tams) == shelf.read(tams, sort_by="created")
-    assert shelf.read(tams) == shelf.read(tams, reverse_order=True)[::-1]
+def test_items_are_sorted_by_created_by_default(tams: TamsClient, items: SortedItems) -> None:
+    assert items.read(tams) == items.read(tams, sort_by="created")
+    assert items.read(tams) == items.read(tams, reverse_order=True)[::-1]
 
 
 @pytest.mark.behaviour("SORT-01", "SORT-02", "SVC-SORT-02")
-def test_sorting_by_update_time_puts_the_last_changed_first(tams: TamsClient, shelf: Shelf) -> None:
-    name = CHANGED_LATER[shelf.kind]
-    changed = tams.get(f"/{shelf.kind}/{shelf.ids[1]}").json()[name]
-    assert shelf.read(tams, sort_by=name)[0][name] == changed
-    assert shelf.read(tams, sort_by=name, reverse_order=True)[-1][name] == changed
+def test_sorting_by_update_time_puts_the_last_changed_first(tams: TamsClient, items: SortedItems) -> None:
+    name = CHANGED_LATER[items.kind]
+    changed = tams.get(f"/{items.kind}/{items.ids[1]}").json()[name]
+    assert items.read(tams, sort_by=name)[0][name] == changed
+    assert items.read(tams, sort_by=name, reverse_order=True)[-1][name] == changed
 
 
 # -- By label
@@ -99,19 +99,19 @@ def test_sorting_by_update_time_puts_the_last_changed_first(tams: TamsClient, sh
 @pytest.mark.behaviour("SORT-01", "SORT-02", "SORT-05", "SORT-07", "SVC-SORT-02", "SVC-SORT-03", "A10")
 @pytest.mark.parametrize("reverse", [None, False])
 def test_labels_are_sorted_from_a_to_z_and_items_without_one_follow_by_id(
-    tams: TamsClient, shelf: Shelf, reverse: bool | None
+    tams: TamsClient, items: SortedItems, reverse: bool | None
 ) -> None:
-    found = shelf.read(tams, sort_by="label", reverse_order=reverse)
+    found = items.read(tams, sort_by="label", reverse_order=reverse)
     assert [item.get("label") for item in found] == ["a", "b", "c", "m", "m", "z", None, None]
     unlabelled = [item["id"] for item in found[-2:]]
     assert unlabelled == sorted(unlabelled)
 
 
 @pytest.mark.behaviour("SORT-05", "SORT-06", "SORT-08", "SVC-SORT-02", "SVC-SORT-03")
-def test_reversed_labels_are_sorted_from_z_to_a_after_items_without_one(tams: TamsClient, shelf: Shelf) -> None:
-    found = shelf.read(tams, sort_by="label", reverse_order=True)
+def test_reversed_labels_are_sorted_from_z_to_a_after_items_without_one(tams: TamsClient, items: SortedItems) -> None:
+    found = items.read(tams, sort_by="label", reverse_order=True)
     assert [item.get("label") for item in found] == [None, None, "z", "m", "m", "c", "b", "a"]
-    assert found == shelf.read(tams, sort_by="label")[::-1]
+    assert found == items.read(tams, sort_by="label")[::-1]
 
 
 # -- On any key
@@ -122,11 +122,11 @@ def test_reversed_labels_are_sorted_from_z_to_a_after_items_without_one(tams: Ta
 @pytest.mark.parametrize("sort_by", ["created", "changed", "label"])
 @pytest.mark.parametrize("limit", [1, 3])
 def test_the_order_is_the_same_across_pages(
-    tams: TamsClient, shelf: Shelf, sort_by: str, reverse: bool | None, limit: int
+    tams: TamsClient, items: SortedItems, sort_by: str, reverse: bool | None, limit: int
 ) -> None:
-    name = CHANGED_LATER[shelf.kind] if sort_by == "changed" else sort_by
-    whole = shelf.read(tams, sort_by=name, reverse_order=reverse)
-    assert shelf.read(tams, sort_by=name, reverse_order=reverse, limit=limit) == whole
+    name = CHANGED_LATER[items.kind] if sort_by == "changed" else sort_by
+    whole = items.read(tams, sort_by=name, reverse_order=reverse)
+    assert items.read(tams, sort_by=name, reverse_order=reverse, limit=limit) == whole
 
 
 @pytest.mark.behaviour("SORT-01", "SORT-02", "SVC-SORT-01", "SVC-SORT-04")

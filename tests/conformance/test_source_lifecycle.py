@@ -1,4 +1,4 @@
-"""How sources come and go with their flows, and how collections of flows show in their sources."""
+"""Creation and deletion of sources with their flows, and source collections implied by flow collections."""
 
 from datetime import datetime
 from typing import Any
@@ -31,17 +31,17 @@ def read(tams: TamsClient, source_id: str) -> Json:
 
 
 def describe(tams: TamsClient, source_id: str) -> Json:
-    """Give the source a label, a description and a tag of its own; the document then."""
+    """Set a label, a description and a tag of the source, and return its document."""
     for member, value in {"label": fresh_name(), "description": fresh_name(), "tags/genre": fresh_name()}.items():
         assert tams.put(f"/sources/{source_id}/{member}", value).status_code == 204
     return read(tams, source_id)
 
 
 def wait_until_gone(tams: TamsClient, source_id: str) -> None:
-    wait_until(lambda: tams.get(f"/sources/{source_id}").status_code == 404, f"source {source_id} is gone")
+    wait_until(lambda: tams.get(f"/sources/{source_id}").status_code == 404, f"source {source_id} to be deleted")
 
 
-# -- Coming and going
+# -- Creation and deletion
 
 
 @pytest.mark.behaviour("SRC-LIFE-01", "SRC-LIFE-02")
@@ -115,7 +115,7 @@ def test_changing_the_source_of_a_flow_leaves_no_source_without_flows(tams: Tams
     wait_until_gone(tams, other["source_id"])
 
 
-# -- When, and by whom
+# -- Times and principals
 
 
 @pytest.mark.behaviour("SRC-LIFE-09", "SRC-LIFE-10")
@@ -162,7 +162,7 @@ def test_the_source_of_a_collection_lists_the_sources_of_its_members_in_order(ta
 
 
 def collected_pair(tams: TamsClient) -> tuple[Json, Json]:
-    """A flow, and a collection that holds it."""
+    """A flow, and a flow that collects it."""
     member = tams.make_flow()
     collection = tams.make_flow(flow(MULTI, flow_collection=[{"id": member["id"]}]))
     assert read(tams, member["source_id"])["collected_by"] == [collection["source_id"]]
@@ -193,7 +193,7 @@ ENDS = [drop_member, empty_collection, put_without_collection, delete_collection
 def test_sources_are_unrelated_after_the_flow_collection_ends(tams: TamsClient, end: Any) -> None:
     member, collection = collected_pair(tams)
     end(tams, member, collection)
-    wait_until(lambda: not read(tams, member["source_id"]).get("collected_by"), "the source is in no collection")
+    wait_until(lambda: not read(tams, member["source_id"]).get("collected_by"), "the source to be in no collection")
     if end is not delete_collection:
         assert read(tams, collection["source_id"]).get("source_collection", []) == []
     assert tams.get("/sources", collected_by_ids=collection["source_id"]).json() == []
@@ -203,7 +203,7 @@ def test_sources_are_unrelated_after_the_flow_collection_ends(tams: TamsClient, 
 def test_sources_are_unrelated_after_the_member_is_deleted(tams: TamsClient) -> None:
     member, collection = collected_pair(tams)
     delete_flow(tams, member["id"])
-    wait_until(lambda: not read(tams, collection["source_id"]).get("source_collection"), "the collection is empty")
+    wait_until(lambda: not read(tams, collection["source_id"]).get("source_collection"), "the collection to be empty")
 
 
 @pytest.mark.behaviour("SRC-LIFE-12", "SRC-LIFE-13")

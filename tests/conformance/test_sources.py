@@ -1,4 +1,4 @@
-"""Sources: found and read, and their labels and descriptions written."""
+"""Sources: listing, reading, and writing of labels and descriptions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ MEMBERS = pytest.mark.parametrize("member", ["label", "description"])
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Sources with one label: "one" and "two" collect "a", and "a" and "b"; nothing collects "lone"."""
+    """Sources with a common label: "one" collects "a", "two" collects "a" and "b", and nothing collects "lone"."""
 
     label: str
     ids: dict[str, str]
 
     def found(self, tams: TamsClient, **params: Value | None) -> set[str]:
-        """The names of those that a listing gives."""
+        """The names of the sources that a filtered listing returns."""
         names = {id_: name for name, id_ in self.ids.items()}
         response = tams.request("GET", with_query("/sources", {"label": self.label, **params}))
         assert response.status_code == 200, response.text
@@ -47,7 +47,7 @@ def family(http: httpx.Client) -> Iterator[Family]:
 
 @pytest.fixture
 def source(tams: TamsClient) -> str:
-    """The path of a fresh source, whose label and description are unset or copied from a flow that has none."""
+    """The path of a new source without label and description."""
     return f"/sources/{tams.make_flow()['source_id']}"
 
 

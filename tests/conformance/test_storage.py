@@ -1,4 +1,4 @@
-"""Setting storage aside for a flow: which ids, how many, where, and of which type."""
+"""Allocation of storage: the ids and number of objects, their backend, and their content type."""
 
 import pytest
 
@@ -159,7 +159,7 @@ def test_upload_urls_are_presigned_as_requested(tams: TamsClient, wanted: bool |
     body = {"limit": 2} if wanted is None else {"limit": 2, "presigned": wanted}
     response = tams.post(f"/flows/{flow['id']}/storage", body)
     if response.status_code == 400 and wanted is not None:
-        not_implemented(f"upload URLs with presigned {wanted}")
+        not_implemented(f"upload URLs with presigned={wanted}")
     items = response.json()["media_objects"]
     assert all("presigned" not in each["put_url"] for each in items)
     if wanted is not None:

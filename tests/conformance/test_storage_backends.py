@@ -1,4 +1,4 @@
-"""Storage backends: listed in order and in pages, found by their tags, read only, and named where media are."""
+"""Storage backends: listing, tag filters, read-only access, and their use for media."""
 
 from itertools import pairwise
 from typing import Any
@@ -19,9 +19,9 @@ PATH = "/service/storage-backends"
 
 @pytest.fixture
 def listed(tams: TamsClient) -> list[Json]:
-    """All backends in their order."""
+    """All backends in listing order."""
     found = backends(tams)
-    assert found, "a media store has somewhere to store media"
+    assert found, "the server lists no storage backend"
     return found
 
 

@@ -1,4 +1,4 @@
-"""Filters on tags, which work alike on sources, flows, webhooks, and the flows that use an object."""
+"""Tag filters of sources, flows, webhooks, and the flows that reference an object."""
 
 from collections.abc import Iterator
 
@@ -140,7 +140,7 @@ def test_a_malformed_filter_is_rejected(
     # The commas are literal, as between values.
     status = tams.request("GET", f"{tagged.url({})}&{tagged.prefix}{name}={value}").status_code
     plain = tagged.prefix and name.startswith("tag.")
-    # T02: the prefixed forms of `tag.` are published as any text.
+    # The published pattern of `flow_tag.` allows any text.
     assert status == 400 or ((kind not in REJECT_BAD_FILTERS or plain) and status == 200)
 
 
@@ -166,7 +166,7 @@ def test_filters_apply_to_every_page(tams: TamsClient, special: TaggedResources,
     assert special.matching(tams, {"tag_exists.unheard of/&=": False}, limit=4) == set(range(len(SPECIAL)))
 
 
-# -- Filters beside those on tags
+# -- Tag filters with other filters
 
 
 @pytest.mark.behaviour("TAGQ-05", "SRC-LIST-11", "FLOW-LIST-21", "TAG-05")
@@ -184,7 +184,7 @@ def test_tag_filters_combine_with_other_filters(tams: TamsClient, kind_: str) ->
         assert tams.request("GET", with_query(f"/{kind_}", {**all_pass, name: other})).json() == []
 
 
-# -- Storage backends, which no test can make
+# -- Storage backends, which tests cannot create
 
 
 @pytest.mark.behaviour("TAG-06", "TAGQ-01", "TAGQ-06", "TAGQ-07")

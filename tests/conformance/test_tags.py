@@ -1,4 +1,4 @@
-"""Tags of sources and flows, read and written one by one."""
+"""Tags of sources and flows, read and written individually."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ INVALID: list[Any] = [5, 1.5, True, None, {"value": "news"}, ["news", 5], [None]
 
 @pytest.fixture(params=["sources", "flows"])
 def owner(request: pytest.FixtureRequest, tams: TamsClient) -> str:
-    """The path of a fresh source or flow without tags."""
+    """The path of a new source or flow without tags."""
     made = tams.make_flow()
     return f"/{request.param}/{made['id' if request.param == 'flows' else 'source_id']}"
 
@@ -102,7 +102,7 @@ def test_an_unknown_tag_is_not_found(tams: TamsClient, owner: str) -> None:
     assert tams.put(f"{owner}/tags/genre", "news").status_code == 204
     assert tams.get(f"{owner}/tags/Genre").status_code == 404
     assert tams.head(f"{owner}/tags/Genre").status_code == 404
-    # Only for sources is the refusal to delete one documented.
+    # Only sources document a 404 for deleting an unset tag.
     assert tams.delete(f"{owner}/tags/Genre").status_code in ((404, 204) if "/flows/" in owner else (404,))
     assert tams.get(f"{owner}/tags").json() == {"genre": "news"}
 

@@ -1,4 +1,4 @@
-"""What the text of a timerange means, wherever a client may send one."""
+"""The meaning of timeranges, wherever a client can send one."""
 
 from collections.abc import Iterator
 
@@ -25,12 +25,12 @@ TEXTS = (
     "TR-14",
     "TR-15",
 )
-TAKING = ["/flows", "/flows/{id}", "/flows/{id}/segments"]
+ACCEPTING = ["/flows", "/flows/{id}", "/flows/{id}/segments"]
 
 
 @pytest.fixture(scope="module")
 def full(http: httpx.Client) -> Iterator[Json]:
-    """A flow with all of SEGMENTS, which stays as it is."""
+    """A flow with all of SEGMENTS, which no test changes."""
     with shared_client(http) as tams:
         yield make_timeline(tams)
 
@@ -122,7 +122,7 @@ def test_segments_within_a_timerange_are_deleted(tams: TamsClient, text: str, le
     id_ = make_timeline(tams)["id"]
     assert tams.delete(f"/flows/{id_}/segments", timerange=text).status_code in (202, 204)
     left = [each for letter, each in SEGMENTS.items() if letter not in letters]
-    wait_until(lambda: timeranges(tams, id_) == left, f"only {left} are left")
+    wait_until(lambda: timeranges(tams, id_) == left, f"only {left} to be left")
 
 
 @pytest.mark.behaviour("TR-05", "TR-11", "TR-12")
@@ -132,12 +132,12 @@ def test_an_empty_timerange_deletes_nothing(tams: TamsClient, full: Json, text: 
     assert timeranges(tams, full["id"]) == named("ABCDE")
 
 
-# -- Refusals
+# -- Malformed timeranges
 
 
 @pytest.mark.behaviour("TR-01", "TR-16", "FLOW-LIST-18")
 @pytest.mark.parametrize("text", MALFORMED)
-@pytest.mark.parametrize("path", TAKING)
+@pytest.mark.parametrize("path", ACCEPTING)
 def test_a_malformed_timerange_is_rejected(tams: TamsClient, full: Json, path: str, text: str) -> None:
     assert tams.get(path.format(id=full["id"]), timerange=text).status_code == 400
 

@@ -1,4 +1,4 @@
-"""Webhooks are replaced and deleted (HOOK-PUT-*, HOOK-DEL-*)."""
+"""Replacement and deletion of webhooks (HOOK-PUT-*, HOOK-DEL-*)."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.conformance.kit.webhooks import LISTING, make_webhook, path_of, put_w
 
 @pytest.fixture
 def made(tams: TamsClient) -> Json:
-    """A webhook that sends nothing, with a tag of its own."""
+    """A disabled webhook with a unique tag."""
     return make_webhook(tams, tags={"kit": fresh_name("tag")})
 
 

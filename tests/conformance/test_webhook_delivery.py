@@ -1,4 +1,4 @@
-"""How events are sent: to whom, with which headers, how often, and what of receivers that fail (DLV-*)."""
+"""Delivery of events: recipients, headers, order, retries, and failing receivers (DLV-*)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,18 +28,18 @@ from tests.conformance.kit.webhooks import (
 )
 
 WITHOUT_KEY = ("authorization", "proxy-authorization", "cookie")
-FAILURES = {"500": Reply(500), "503": Reply(503), "429": Reply(429), "no answer": HANG_UP}
+FAILURES = {"500": Reply(500), "503": Reply(503), "429": Reply(429), "no response": HANG_UP}
 
 
 def relabel(tams: TamsClient, flow: Json) -> str:
-    """Give the flow another label; that label."""
+    """Give the flow a new label, and return it."""
     label = fresh_name("label")
     assert tams.put(f"/flows/{flow['id']}/label", label).status_code == 204
     return label
 
 
 def labels(hook: Hook, flow: Json) -> list[str]:
-    """Those that the events of changes of the flow tell, in the order of their arrival."""
+    """The labels in the flow's updated events, in order of arrival."""
     return [event.body["flow"].get("label") for event in hook.events(FLOW_UPDATED, about=flow["id"])]
 
 
@@ -55,7 +55,7 @@ def flow(tams: TamsClient) -> Json:
 def test_an_event_is_posted_as_json_and_starts_the_webhook(
     tams: TamsClient, receiver: Receiver, event_timeout: float, flow: Json
 ) -> None:
-    """Does without the look at whether events arrive at all, which other tests need."""
+    """Does not use the fixture events_arrive, so that this test fails if no events arrive at all."""
     hook = Hooks(tams, receiver, event_timeout).make(FLOW_UPDATED, source_ids=[flow["source_id"]])
     assert hook.document["status"] in ("created", "started")
     label = relabel(tams, flow)
@@ -64,9 +64,7 @@ def test_an_event_is_posted_as_json_and_starts_the_webhook(
     assert event.delivery.headers["Content-Type"].partition(";")[0] == "application/json"
     assert {"event_type", "event_timestamp", "event"} <= event.document.keys()
     assert event.timestamp.tzinfo
-    wait_until(
-        lambda: read_webhook(tams, hook.document)["status"] == "started", "the webhook shows that it has started"
-    )
+    wait_until(lambda: read_webhook(tams, hook.document)["status"] == "started", "the webhook to be started")
 
 
 @pytest.mark.behaviour("DLV-02", "HOOK-POST-14", "HOOK-LIST-06")
@@ -134,7 +132,7 @@ def test_the_content_of_an_event_can_be_read_when_it_arrives(
     hook.inbox.on_delivery = look
     label = relabel(tams, flow)
     hook.wait_for(FLOW_UPDATED, flow["id"], lambda event: event.body["flow"].get("label") == label)
-    wait_until(lambda: label in read, "the flow was read")
+    wait_until(lambda: label in read, "the flow to be read")
     assert read == [label]
 
 
@@ -158,19 +156,19 @@ def test_rejected_requests_send_no_events(tams: TamsClient, hooks: Hooks, flow: 
     hook = hooks.make(source_ids=[source_id])
     wait_for_marker(tams, source_id, hook)
     before = len(hook.inbox.deliveries())
-    refused = [
+    rejected = [
         tams.put(path, {**flow, "label": 5}),
         tams.put(f"{path}/label", 5),
         tams.put(f"{path}/tags/a", {}),
         tams.put(f"/flows/{fresh()}/label", "nobody"),
-        tams.put(f"/flows/{closed['id']}/label", "refused"),
+        tams.put(f"/flows/{closed['id']}/label", "rejected"),
         tams.delete(f"/flows/{closed['id']}"),
         tams.put(f"/sources/{source_id}/label", 5),
         post_segment(tams, flow["id"], object_id, "[0:0_10:0)"),
         post_segment(tams, flow["id"], object_id, "soon"),
         tams.put(f"/flows/{fresh()}", {**flow, "source_id": source_id}),
     ]
-    assert [response.status_code // 100 for response in refused] == [4] * len(refused)
+    assert [response.status_code // 100 for response in rejected] == [4] * len(rejected)
     wait_for_marker(tams, source_id, hook)
     assert [str(event) for event in hook.events()[before:]] == [f"{SOURCE_UPDATED} of {source_id}"]
 
@@ -191,7 +189,7 @@ def test_a_deleted_webhook_sends_nothing_more(tams: TamsClient, hooks: Hooks, fl
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """hooks: webhooks by how their receivers failed, once, after the same change of a flow."""
+    """hooks: by the kind of failure, webhooks whose receivers failed once, after the same change of a flow."""
 
     hooks: dict[str, Hook]
     flow_id: str
@@ -215,7 +213,7 @@ def retried(http: httpx.Client, receiver: Receiver, event_timeout: float, events
 def test_a_failed_delivery_is_retried(tams: TamsClient, retried: Retried, failure: str) -> None:
     hook = retried.hooks[failure]
     events = hook.events(FLOW_UPDATED, about=retried.flow_id)
-    assert len(events) >= 2, f"sent once, though the receiver failed. {hook.summary()}"
+    assert len(events) >= 2, f"not retried after the receiver failed. {hook.summary()}"
     assert len({event.timestamp for event in events}) == 1
     assert len(without_repeats(events)) == 1
     assert read_webhook(tams, hook.document)["status"] != "error"
@@ -231,7 +229,9 @@ def test_redirects_are_not_followed(tams: TamsClient, hooks: Hooks, flow: Json) 
         made.append(hook)
     relabel(tams, flow)
     for hook in made:
-        assert hook.receives(2), f"no second try, and so no proof that the redirect was not followed. {hook.summary()}"
+        assert hook.receives(2), (
+            f"not retried, so there is no proof that the redirect was not followed. {hook.summary()}"
+        )
     assert elsewhere.deliveries() == []
 
 
@@ -240,12 +240,12 @@ def test_an_unresponsive_receiver_does_not_delay_others(
     tams: TamsClient, hooks: Hooks, receiver: Receiver, flow: Json
 ) -> None:
     slow, quick = (hooks.make(FLOW_UPDATED, source_ids=[flow["source_id"]]) for _ in range(2))
-    nobody = httpx.URL(receiver.url).copy_with(port=free_port())
-    make_webhook(tams, url=str(nobody), events=[FLOW_UPDATED], status="created", source_ids=[flow["source_id"]])
+    unused_url = httpx.URL(receiver.url).copy_with(port=free_port())
+    make_webhook(tams, url=str(unused_url), events=[FLOW_UPDATED], status="created", source_ids=[flow["source_id"]])
     with slow.inbox.holding_responses():
         expected = [relabel(tams, flow) for _ in range(3)]
-        told = quick.wait_until(lambda: set(expected) <= set(labels(quick, flow)))
-        assert told, quick.summary()
+        received = quick.wait_until(lambda: set(expected) <= set(labels(quick, flow)))
+        assert received, quick.summary()
         assert len(slow.inbox.deliveries()) <= 1
     slow.wait_for(FLOW_UPDATED, flow["id"], lambda event: event.body["flow"].get("label") == expected[-1])
 
@@ -260,5 +260,5 @@ def test_pending_events_of_a_deleted_webhook_are_dropped(tams: TamsClient, hooks
     assert tams.delete(path_of(gone.document)).status_code == 204
     tried = len(gone.inbox.deliveries())
     if not other.wait_until(lambda: len(other.inbox.deliveries()) >= tried + 2):
-        pytest.skip(f"nothing is sent for the third time within {hooks.timeout_s:g} s")
+        pytest.skip(f"no third attempt within {hooks.timeout_s:g} s")
     assert len(gone.inbox.deliveries()) <= tried + 1

@@ -1,4 +1,4 @@
-"""Webhooks are listed by URL, in pages, by their tags (HOOK-LIST-*, HOOK-HEAD-01)."""
+"""Listing of webhooks: order, paging, tag filters (HOOK-LIST-*, HOOK-HEAD-01)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.webhooks import LISTING, UNUSED_ORIGIN, make_webhook, read_webhook
 
 URLS = ("c", "a", "b", "B", "a/b", "a", "é", "a?b=c")
-"""What the URLs end in, in the order in which they are registered; one of them comes twice."""
+"""The ends of the URLs, in order of registration. One of them occurs twice."""
 TAGS: tuple[Json, ...] = (
     {"genre": "news"},
     {"genre": "sport"},
@@ -28,8 +28,8 @@ TAGS: tuple[Json, ...] = (
 HEADERS = ("X-Paging-Limit", "X-Paging-Count", "X-Paging-Reverse-Order", "Content-Type")
 
 
-class Shelf:
-    """Webhooks with URLS and TAGS, which no others share a tag with."""
+class Webhooks:
+    """Webhooks with URLS and TAGS, and a tag that no other webhooks have."""
 
     def __init__(self, tams: TamsClient) -> None:
         self.tag = fresh_name("tag")
@@ -47,22 +47,24 @@ class Shelf:
 
 
 @pytest.fixture(scope="module")
-def shelf(http: httpx.Client) -> Iterator[Shelf]:
+def registered(http: httpx.Client) -> Iterator[Webhooks]:
     with shared_client(http) as tams:
-        yield Shelf(tams)
+        yield Webhooks(tams)
 
 
 @pytest.mark.behaviour("HOOK-LIST-01", "HOOK-GET-01")
-def test_a_webhook_is_listed_as_it_reads(tams: TamsClient, shelf: Shelf) -> None:
-    listed = {item["id"]: item for item in shelf.read(tams)}
-    assert listed == {item["id"]: read_webhook(tams, item) for item in shelf.made}
+def test_a_webhook_is_listed_as_it_reads(tams: TamsClient, registered: Webhooks) -> None:
+    listed = {item["id"]: item for item in registered.read(tams)}
+    assert listed == {item["id"]: read_webhook(tams, item) for item in registered.made}
 
 
 @pytest.mark.behaviour("HOOK-LIST-02", "AMB-33")
 @pytest.mark.parametrize("limit", [None, 1, 3])
 @pytest.mark.parametrize("reverse", [None, False, True])
-def test_webhooks_are_sorted_by_url(tams: TamsClient, shelf: Shelf, reverse: bool | None, limit: int | None) -> None:
-    listed = shelf.read(tams, reverse_order=reverse, limit=limit)
+def test_webhooks_are_sorted_by_url(
+    tams: TamsClient, registered: Webhooks, reverse: bool | None, limit: int | None
+) -> None:
+    listed = registered.read(tams, reverse_order=reverse, limit=limit)
     keys = [(item["url"].casefold(), item["url"].swapcase()) for item in listed]
     plain = [item["url"] for item in listed]
     assert len(listed) == len(URLS)
@@ -70,18 +72,18 @@ def test_webhooks_are_sorted_by_url(tams: TamsClient, shelf: Shelf, reverse: boo
 
 
 @pytest.mark.behaviour("HOOK-LIST-02")
-def test_webhooks_with_the_same_url_are_sorted_by_id(tams: TamsClient, shelf: Shelf) -> None:
-    ids = [item["id"] for item in shelf.read(tams) if item["url"].endswith("/a")]
+def test_webhooks_with_the_same_url_are_sorted_by_id(tams: TamsClient, registered: Webhooks) -> None:
+    ids = [item["id"] for item in registered.read(tams) if item["url"].endswith("/a")]
     assert ids == sorted(ids)
-    assert shelf.read(tams) == shelf.read(tams, reverse_order=True)[::-1]
+    assert registered.read(tams) == registered.read(tams, reverse_order=True)[::-1]
 
 
 @pytest.mark.behaviour("HOOK-LIST-03", "HOOK-LIST-02")
 @pytest.mark.parametrize(("reverse", "shown"), [(None, "false"), (False, "false"), (True, "true")])
 def test_a_page_states_its_count_limit_and_order(
-    tams: TamsClient, shelf: Shelf, reverse: bool | None, shown: str
+    tams: TamsClient, registered: Webhooks, reverse: bool | None, shown: str
 ) -> None:
-    pages = shelf.pages(tams, limit=5, reverse_order=reverse)
+    pages = registered.pages(tams, limit=5, reverse_order=reverse)
     assert [page.headers["X-Paging-Count"] for page in pages] == ["5", "3"]
     assert [page.headers["X-Paging-Limit"] for page in pages] == ["5", "5"]
     assert [page.headers["X-Paging-Reverse-Order"] for page in pages] == [shown, shown]
@@ -103,9 +105,9 @@ def test_a_page_states_its_count_limit_and_order(
     ],
     ids=str,
 )
-def test_webhooks_are_filtered_by_tags(tams: TamsClient, shelf: Shelf, params: Json, passing: set[int]) -> None:
-    ids = [item["id"] for item in shelf.made]
-    listed = [ids.index(item["id"]) for item in shelf.read(tams, **params)]
+def test_webhooks_are_filtered_by_tags(tams: TamsClient, registered: Webhooks, params: Json, passing: set[int]) -> None:
+    ids = [item["id"] for item in registered.made]
+    listed = [ids.index(item["id"]) for item in registered.read(tams, **params)]
     assert sorted(listed) == sorted(passing)
 
 
@@ -113,8 +115,8 @@ def test_webhooks_are_filtered_by_tags(tams: TamsClient, shelf: Shelf, params: J
 @pytest.mark.parametrize(
     "params", [{}, {"limit": 3}, {"limit": 3, "reverse_order": True}, {"tag.genre": "news"}], ids=str
 )
-def test_head_of_the_listing_has_the_headers_of_get(tams: TamsClient, shelf: Shelf, params: Json) -> None:
-    get, head = (call(LISTING, **{"tag.kit": shelf.tag}, **params) for call in (tams.get, tams.head))
+def test_head_of_the_listing_has_the_headers_of_get(tams: TamsClient, registered: Webhooks, params: Json) -> None:
+    get, head = (call(LISTING, **{"tag.kit": registered.tag}, **params) for call in (tams.get, tams.head))
     assert (head.status_code, head.content) == (200, b"")
     assert {name: head.headers.get(name) for name in HEADERS} == {name: get.headers.get(name) for name in HEADERS}
     assert ("next" in head.links) == ("next" in get.links)

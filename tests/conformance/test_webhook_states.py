@@ -1,4 +1,4 @@
-"""Webhooks are stopped by clients and by failures, and go on when told so (HOOK-ST-*)."""
+"""States of webhooks: disabling, failure, and restarting (HOOK-ST-*)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.webhooks import LISTING, Hook, Hooks, put_webhook, read_webhook
 
 ENDLESS = 1000
-"""More replies than any server will ask for."""
+"""More replies than any server will request."""
 BODY = b"what-a-receiver-says-is-not-for-the-users-of-the-service " * 40
 
 
 def relabel(tams: TamsClient, source_id: str) -> str:
-    """Give the source another label; that label."""
+    """Give the source a new label, and return it."""
     label = fresh_name("label")
     assert tams.put(f"/sources/{source_id}/label", label).status_code == 204
     return label
@@ -45,8 +45,8 @@ def has_status(tams: TamsClient, hook: Hook, status: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """hook: stopped, then started again. meanwhile, later: labels that a source got while it was stopped, and after it
-    was started. silent: it sent nothing before it was started."""
+    """A webhook that was disabled and restarted. meanwhile, later: labels given to a source while it was disabled, and
+    after it was restarted. silent: it sent nothing before it was restarted."""
 
     hook: Hook
     meanwhile: str
@@ -58,7 +58,7 @@ class Stopped:
 def stopped(
     http: httpx.Client, receiver: Receiver, event_timeout: float, events_arrive: None
 ) -> Iterator[dict[str, Stopped]]:
-    """A webhook that was registered as disabled, and one that was disabled while it was sending."""
+    """A webhook that was registered as disabled, and one that was disabled while running."""
     with shared_client(http) as tams:
         source_id = tams.make_flow()["source_id"]
         hooks = Hooks(tams, receiver, event_timeout)
@@ -71,7 +71,7 @@ def stopped(
         made = {"after it sent": running, "before it sent": new}
         meanwhile = relabel(tams, source_id)
         receives_label(control, meanwhile)
-        # By the time that a second change has been told, the first would have been.
+        # Once an event of the second change has arrived, an event of the first would have arrived too.
         receives_label(control, relabel(tams, source_id))
         silent = {name: meanwhile not in labels(hook) for name, hook in made.items()}
         for hook in made.values():
@@ -111,10 +111,10 @@ def test_events_missed_while_disabled_are_not_sent_later(stopped: dict[str, Stop
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A webhook whose receiver is gone for good. shown, listed: what the server says of it once it has given up.
+    """A webhook whose receiver has failed permanently. shown, listed: its documents once the server has given up.
 
-    disabling: the status of the answer to disabling it then; after_disabling: what it was after that. tries: how often
-    it had sent by then, and after another event. restarting: the answer to starting it; later: a label after that.
+    disabling: the status of the response to disabling it. after_disabling: its document afterwards. tries: the numbers
+    of attempts by then, and after another event. restarting: the response to restarting it. later: a label given after.
     """
 
     hook: Hook
@@ -129,7 +129,7 @@ class Failed:
 
 @pytest.fixture(scope="module")
 def failed(http: httpx.Client, receiver: Receiver, event_timeout: float, events_arrive: None) -> Iterator[Failed]:
-    """Skips where the server does not give up in good time."""
+    """Skips if the server does not give up within the timeout."""
     with shared_client(http) as tams:
         source_id, tag = tams.make_flow()["source_id"], fresh_name("tag")
         hooks = Hooks(tams, receiver, event_timeout)
@@ -137,9 +137,7 @@ def failed(http: httpx.Client, receiver: Receiver, event_timeout: float, events_
         hook.inbox.reply(*[Reply(410, {"Content-Type": "text/plain"}, BODY)] * ENDLESS)
         relabel(tams, source_id)
         if not given_up(tams, hook, event_timeout):
-            pytest.skip(
-                f"no webhook comes to fail within {event_timeout:g} s, though its receiver says that it is gone"
-            )
+            pytest.skip(f"no webhook comes to fail within {event_timeout:g} s, although its receiver returns 410")
         shown = read_webhook(tams, hook.document)
         listed = next(
             item for item in tams.get(LISTING, **{"tag.kit": tag}).json() if item["id"] == hook.document["id"]

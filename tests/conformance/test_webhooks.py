@@ -1,4 +1,4 @@
-"""Webhooks: how they are registered, and what is shown of them (HOOK-POST-*, HOOK-GET-*)."""
+"""Webhooks: registration, and the documents that the server returns (HOOK-POST-*, HOOK-GET-*)."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ OPTIONS = [
 ]
 
 
-# -- What is accepted
+# -- Accepted webhooks
 
 
 @pytest.mark.behaviour("HOOK-POST-01", "HOOK-POST-05", "HOOK-POST-06", "HOOK-GET-01")
@@ -108,7 +108,7 @@ def test_the_server_chooses_the_id(tams: TamsClient) -> None:
     assert make_webhook(tams, id=sent)["id"] != sent
 
 
-# -- What is refused
+# -- Rejected webhooks
 
 
 @pytest.mark.behaviour("HOOK-POST-03", "HOOK-POST-05", "HOOK-POST-07", "HOOK-POST-09", "SVC-GEN-04", "TAG-01")
@@ -194,8 +194,8 @@ FORBIDDEN_URLS = [
     "http://receiver.example.com:0/",
     "http://receiver.example.com:99999/",
 ]
-"""What no server should be made to call: no HTTP, a password in the URL, or the inside of its own network. Loopback and
-private addresses are left out, which a deployment may allow."""
+"""URLs that a server must not call: not HTTP, with a password, or inside its own network. Loopback and private
+addresses are left out, because a deployment may allow them."""
 
 
 @pytest.mark.behaviour("HOOK-POST-08", "AMB-43")
@@ -241,7 +241,7 @@ def test_a_key_that_would_inject_headers_is_rejected(tams: TamsClient, value: st
     assert post_webhook(tams, webhook(api_key_name="X-Key", api_key_value=value)).status_code == 400
 
 
-# -- What is shown
+# -- Returned documents
 
 
 @pytest.mark.behaviour("HOOK-LIST-06")
@@ -264,8 +264,8 @@ def test_the_key_is_never_shown(tams: TamsClient) -> None:
         tams.get(path_of(made)),
     ]
     for response in responses:
-        told = response.text + str(response.headers)
-        assert "kit-secret" not in told, f"{response.request.method} shows the key: {told}"
+        shown = response.text + str(response.headers)
+        assert "kit-secret" not in shown, f"{response.request.method} shows the key: {shown}"
         assert "api_key_value" not in (response.text if response.status_code < 300 else "")
 
 

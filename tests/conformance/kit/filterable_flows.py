@@ -22,7 +22,7 @@ class FilterableFlows:
     related_ids: Mapping[str, str]
 
     def matching(self, tams: TamsClient, params: Mapping[str, Value | None], limit: int | None = None) -> set[str]:
-        """The names of the flows that a filtered listing returns. Fails if one is listed twice, or a stranger is."""
+        """The names of the flows in a filtered listing. Fails if a flow is listed twice, or others are listed."""
         names = {id_: name for name, id_ in self.ids.items()}
         url = with_query("/flows", {"label": self.label, **params, "limit": limit})
         listed = [item["id"] for page in tams.pages(url) for item in page.json()]
@@ -45,20 +45,20 @@ def make_filterable_flows(tams: TamsClient) -> FilterableFlows:
             VIDEO, **plain, source_id=source, essence_parameters=HD, codec="video/h265", status="closed_complete"
         ),
         "init": init_flow(**plain),
-        "init-not": flow(VIDEO, **plain, essence_parameters={**HD, "init_segments": False}),
+        "no-init": flow(VIDEO, **plain, essence_parameters={**HD, "init_segments": False}),
         "sound": flow(AUDIO, **tagged, status="awaiting_content"),
         "picture": flow(IMAGE, **plain, status="replication_in_progress"),
         "text": flow(DATA, **plain),
         "linked": {**linked_flow(profile), **plain},
         "linked-sound": {**linked_flow(other_profile), **plain},
-        "parted": {**linked_flow(profile), **plain},
+        "unlinked": {**linked_flow(profile), **plain},
         "container": flow(MULTI, **plain, container="video/mp2t"),
     }
     collecting = {"both": ("sd", "sound"), "one": ("hd",)}
     for document in documents.values():
         tams.make_flow(document)
-    parted = {**TECHNICAL[VIDEO], **documents["parted"], "profile_id": ""}
-    assert put_flow(tams, parted).status_code == 204
+    unlinked = {**TECHNICAL[VIDEO], **documents["unlinked"], "profile_id": ""}
+    assert put_flow(tams, unlinked).status_code == 204
     for name, members in collecting.items():
         collected = [{"id": documents[member]["id"]} for member in members]
         documents[name] = tams.make_flow(flow(MULTI, **plain, flow_collection=collected))
