@@ -24,7 +24,7 @@ from storage.catalog.clock import SECOND
 from storage.errors import Invalid
 from storage.tables.conditions import equals
 from tests.conformance.kit.documents import init_flow
-from tests.unit.catalogs import HOME, SECOND_HOME, World, open_world
+from tests.unit.catalogs import DEFAULT_BACKEND, SECOND_BACKEND, World, open_world
 
 LIMITS = Limits(min_object_timeout_s=600, object_grace_s=60, async_deletion_threshold=5, deletion_batch=2)
 OLD_S = 661
@@ -48,7 +48,7 @@ def filled(world: World) -> str:
     """A flow of five objects, o0 to o4, whose bytes have all arrived long ago."""
     flow_id = world.make_flow()
     for n in range(5):
-        world.place(flow_id, f"o{n}", at(n))
+        world.add_object(flow_id, f"o{n}", at(n))
     world.clock.forward(OLD_S)
     return flow_id
 
@@ -67,10 +67,10 @@ def brief(findings: list[Finding]) -> list[tuple[str, str | None]]:
 
 def stray(world: World, object_id: str, age_s: float = OLD_S) -> None:
     """Bytes that the catalogue does not know."""
-    store = world.stores[HOME]
+    store = world.stores[DEFAULT_BACKEND]
     store.write(object_id, "video/mp2t", iter([b"stray"]))
     moment = world.clock.now / SECOND - age_s
-    os.utime(store._path(object_id), (moment, moment))
+    os.utime(store._file_of(object_id), (moment, moment))
 
 
 def mend(world: World) -> None:
@@ -92,30 +92,30 @@ def test_a_sound_store_has_no_findings(world: World, filled: str) -> None:
     with_init = world.make_flow(init_flow())
     world.allocate(with_init, "init", content_type="application/octet-stream")
     for n in range(2):
-        world.place(with_init, f"m{n}", at(n), init_object_id="init")
-    world.catalog.copies.copy("o2", SECOND_HOME)
+        world.add_object(with_init, f"m{n}", at(n), init_object_id="init")
+    world.catalog.copies.copy("o2", SECOND_BACKEND)
     world.allocate(filled, "never-uploaded", content=None)
     world.delete_segments(filled, at(4))
     assert check(world) == []
     world.clock.forward(OLD_S)
     assert check(world) == []
-    world.sweep()
+    world.run_background_work()
     assert check(world, repair=True) == []
     assert not world.has_bytes("o4")
 
 
 def test_lost_bytes_are_named_and_nothing_is_deleted(world: World, filled: str) -> None:
-    world.stores[HOME].delete("o2")
+    world.stores[DEFAULT_BACKEND].delete("o2")
     [finding] = check(world, repair=True)
-    assert (finding.kind, finding.object_id, finding.storage_id) == (MISSING_BYTES, "o2", HOME)
+    assert (finding.kind, finding.object_id, finding.storage_id) == (MISSING_BYTES, "o2", DEFAULT_BACKEND)
     assert not finding.repaired
     assert len(world.timeranges(filled)) == 5
     assert brief(check(world)) == [(MISSING_BYTES, "o2")]
 
 
 def test_damaged_file_is_told_and_hides_nothing_else(world: World, filled: str) -> None:
-    store = world.stores[HOME]
-    os.truncate(store._path("o2"), 7)
+    store = world.stores[DEFAULT_BACKEND]
+    os.truncate(store._file_of("o2"), 7)
     store.delete("o3")
     stray(world, "stray")
     assert brief(check(world)) == [(MISSING_BYTES, "o2"), (MISSING_BYTES, "o3"), (UNKNOWN_BYTES, "stray")]
@@ -139,12 +139,12 @@ def test_an_object_without_any_place_is_found(world: World, filled: str) -> None
 def test_unknown_bytes_are_removed_by_the_job_for_that(world: World, filled: str) -> None:
     stray(world, "stray")
     [finding] = check(world)
-    assert (finding.kind, finding.object_id, finding.storage_id) == (UNKNOWN_BYTES, "stray", HOME)
+    assert (finding.kind, finding.object_id, finding.storage_id) == (UNKNOWN_BYTES, "stray", DEFAULT_BACKEND)
     assert not finding.repaired
     assert world.has_bytes("stray")
     mend(world)
     assert world.jobs() == [("removal", "waiting")]
-    world.sweep()
+    world.run_background_work()
     assert not world.has_bytes("stray")
     assert world.has_bytes("o0")
 
@@ -159,8 +159,8 @@ def test_young_bytes_are_left_alone(world: World, filled: str) -> None:
 def test_bytes_of_copies_and_of_what_is_being_removed_are_known(world: World, filled: str) -> None:
     stray(world, "copied")
     stray(world, "removed")
-    place = {"storage_id": HOME, "object_id": "removed", "due": 0}
-    job = {"kind": "copy", "key": f"{HOME} copied", "attempts": 0, "created": 0, "doc": {}}
+    place = {"storage_id": DEFAULT_BACKEND, "object_id": "removed", "due": 0}
+    job = {"kind": "copy", "key": f"{DEFAULT_BACKEND} copied", "attempts": 0, "created": 0, "doc": {}}
     with world.engine.write() as tx:
         tx.insert("garbage", [place])
         tx.insert("jobs", [job])
@@ -175,7 +175,7 @@ def test_wrong_counts_are_set_right(world: World, filled: str, recorded: dict[st
     mend(world)
     world.delete_segments(filled)
     world.clock.forward(OLD_S)
-    world.sweep()
+    world.run_background_work()
     assert not world.has_bytes("o1")
     assert check(world) == []
 
@@ -209,7 +209,7 @@ def test_counts_of_init_objects_are_compared_too(world: World) -> None:
     flow_id = world.make_flow(init_flow())
     world.allocate(flow_id, "init", content_type="application/octet-stream")
     for n in range(4):
-        world.place(flow_id, f"m{n}", at(n), init_object_id="init")
+        world.add_object(flow_id, f"m{n}", at(n), init_object_id="init")
     assert check(world) == []
     change(world, "object_refs", {"segments": 1}, object_id="init", flow_id=flow_id)
     assert brief(check(world)) == [(WRONG_COUNT, "init")]
@@ -222,9 +222,9 @@ def test_an_object_in_use_is_saved_from_collection(world: World, filled: str) ->
     assert brief(check(world)) == [(WRONG_EXPIRY, "o3")]
     mend(world)
     world.clock.forward(OLD_S)
-    world.sweep()
+    world.run_background_work()
     assert world.has_bytes("o3")
-    assert world.is_shown("o3")
+    assert world.is_registered("o3")
 
 
 def test_an_object_that_nothing_names_is_collected_after_its_grace(world: World, filled: str) -> None:
@@ -232,22 +232,22 @@ def test_an_object_that_nothing_names_is_collected_after_its_grace(world: World,
     change(world, "objects", {"expires": None}, id="o3")
     assert brief(check(world)) == [(WRONG_EXPIRY, "o3")]
     mend(world)
-    world.sweep()
+    world.run_background_work()
     assert world.has_bytes("o3")
     world.clock.forward(OLD_S)
-    world.sweep()
+    world.run_background_work()
     assert not world.has_bytes("o3")
 
 
 def test_an_init_object_that_only_segments_name_is_not_given_up(world: World) -> None:
     flow_id = world.make_flow(init_flow())
     world.allocate(flow_id, "init", content_type="application/octet-stream")
-    world.place(flow_id, "m", at(0), init_object_id="init")
+    world.add_object(flow_id, "m", at(0), init_object_id="init")
     change(world, "object_refs", None, object_id="init")
     assert brief(check(world)) == [(WRONG_COUNT, "init")]
     mend(world)
     world.clock.forward(OLD_S)
-    world.sweep()
+    world.run_background_work()
     assert world.has_bytes("init")
 
 
@@ -261,11 +261,11 @@ def test_segments_of_a_lost_object_are_named_and_kept(world: World, filled: str)
 
 
 def test_a_backend_out_of_reach_is_told_and_none_of_its_bytes_called_lost(world: World, filled: str) -> None:
-    world.catalog.copies.copy("o2", SECOND_HOME)
+    world.catalog.copies.copy("o2", SECOND_BACKEND)
     shutil.rmtree(world.folder / "second")
     world.clock.forward(OLD_S)
     [finding] = check(world, repair=True)
-    assert (finding.kind, finding.storage_id) == (UNCHECKED_BACKEND, SECOND_HOME)
+    assert (finding.kind, finding.storage_id) == (UNCHECKED_BACKEND, SECOND_BACKEND)
 
 
 def test_instances_on_a_backend_that_is_not_configured_are_told_once(world: World, filled: str) -> None:
@@ -279,12 +279,12 @@ def test_instances_on_a_backend_that_is_not_configured_are_told_once(world: Worl
 
 
 def test_one_backend_can_be_checked_alone(world: World, filled: str) -> None:
-    world.catalog.copies.copy("o2", SECOND_HOME)
+    world.catalog.copies.copy("o2", SECOND_BACKEND)
     world.clock.forward(OLD_S)
-    world.stores[SECOND_HOME].delete("o2")
-    world.stores[HOME].delete("o1")
+    world.stores[SECOND_BACKEND].delete("o2")
+    world.stores[DEFAULT_BACKEND].delete("o1")
     change(world, "object_refs", {"segments": 7}, object_id="o1", flow_id=filled)
-    assert brief(check(world, storage_id=SECOND_HOME)) == [(MISSING_BYTES, "o2")]
+    assert brief(check(world, storage_id=SECOND_BACKEND)) == [(MISSING_BYTES, "o2")]
     with pytest.raises(Invalid, match="no-such-backend"):
         check(world, storage_id="no-such-backend")
 
@@ -302,7 +302,7 @@ def test_work_under_way_is_never_taken_for_a_fault(tmp_path: Path, repair: bool)
         def ingest(name: str) -> None:
             flow_id = world.make_flow()
             for n in range(40):
-                world.place(flow_id, f"{name}{n}", at(n))
+                world.add_object(flow_id, f"{name}{n}", at(n))
                 assert (
                     world.register(
                         flow_id, {"object_id": f"{name}{n}", "timerange": at(n + 1000), "ts_offset": "1000:0"}
@@ -310,14 +310,14 @@ def test_work_under_way_is_never_taken_for_a_fault(tmp_path: Path, repair: bool)
                     == []
                 )
                 if n % 4 == 0:
-                    world.catalog.copies.copy(f"{name}{n}", SECOND_HOME)
+                    world.catalog.copies.copy(f"{name}{n}", SECOND_BACKEND)
                 if n % 10 == 9:
                     world.delete_segments(flow_id, f"[{n - 9}:0_{n - 2}:0)")
                     world.delete_segments(flow_id, f"[{1000 + n - 9}:0_{1000 + n - 2}:0)")
 
         def sweep() -> None:
             while not done.is_set():
-                world.sweep()
+                world.run_background_work()
 
         def guarded(work: object, *args: object) -> None:
             try:
@@ -341,5 +341,5 @@ def test_work_under_way_is_never_taken_for_a_fault(tmp_path: Path, repair: bool)
         assert failures == []
         assert found == []
         world.clock.forward(1)
-        world.sweep()
+        world.run_background_work()
         assert list(checked.check()) == []
