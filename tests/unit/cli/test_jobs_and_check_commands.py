@@ -228,7 +228,7 @@ def test_check_reports_and_repairs_findings(parts: Parts, run: Any) -> None:
         f"checked 2 objects on backend {storage_id}, 2 instances, 2 segments, 2 objects, 1 flows: no findings\n",
     )
     store.write("stray", "video/mp2t", iter([b"stray"]))
-    os.utime(store._path("stray"), (1, 1))
+    os.utime(store._file_of("stray"), (1, 1))
     status, output = run("check")
     assert status == 1
     assert output.startswith(f"unknown-bytes      object stray, backend {storage_id}: ")
