@@ -274,7 +274,7 @@ def test_an_answer_in_parts_is_asked_for_in_a_transaction(
     emulator: Emulator, vast: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Since each part would be of a moment of its own."""
-    monkeypatch.setattr(query, "_AT_ONCE", SEGMENTS // 3)
+    monkeypatch.setattr(query, "_PAGE_ROWS", SEGMENTS // 3)
     emulator.counters.clear()
     with vast.read_once() as read_once:
         assert len(read_once.select("segments", equals(flow_id="f"))) == SEGMENTS

@@ -12,7 +12,7 @@ from storage.tables import open_engine
 from storage.tables.conditions import equals
 from storage.tables.vast import VastEngine
 from storage.tables.vast.address import parse_address
-from storage.tables.vast.layout import CELL_BYTES, FORMS
+from storage.tables.vast.layout import CELL_BYTES, LAYOUTS
 from storage.tables.vast.probe import allow_several_writers, probe
 from storage.tables.vast.projections import disable_projections, enable_projections, projection_states
 from tests.engines.rows import flow_row
@@ -29,46 +29,45 @@ def engine(emulator: Emulator) -> Iterator[VastEngine]:
     engine.close()
 
 
-def test_tables_that_are_read_in_ranges_are_sorted_by_their_key(emulator: Emulator, engine: VastEngine) -> None:
+def test_tables_read_by_ranges_are_sorted_by_their_key(emulator: Emulator, engine: VastEngine) -> None:
     engine.create()
-    made = {path[-1]: table.sort for path, table in emulator.store.catalogue.items() if table is not None}
-    assert made == {name: form.sort for name, form in FORMS.items()}
-    assert made["segments"] == ("flow_id", "start_ns")
-    assert made["flows"] == made["locks"] == ()
+    created = {path[-1]: table.sort for path, table in emulator.store.catalogue.items() if table is not None}
+    assert created == {name: layout.sorting_key for name, layout in LAYOUTS.items()}
+    assert created["segments"] == ("flow_id", "start_ns")
+    assert created["flows"] == created["locks"] == ()
 
 
-def test_no_request_looks_at_a_definition_once_the_tables_are_there(emulator: Emulator, engine: VastEngine) -> None:
-    other = open_engine(engine_url := emulator.url("kept"))
+def test_reads_and_writes_request_no_table_definitions(emulator: Emulator, engine: VastEngine) -> None:
+    other = open_engine(emulator.url("kept"))
     emulator.counters.clear()
     with other.write() as tx:
         tx.insert("service", [{"key": "k", "value": {"v": 1}}])
         assert tx.get("service", key="k") == {"key": "k", "value": {"v": 1}}
     other.close()
-    assert engine_url
     kinds = {kind for kind, count in emulator.counters.items() if count} - {"rows returned", "rows examined"}
     assert kinds <= {"probe", "begin", "select", "update", "insert", "commit"}
 
 
-def test_a_table_of_another_form_is_refused(emulator: Emulator, engine: VastEngine) -> None:
-    with engine.cluster.defining() as schema:
+def test_a_table_with_wrong_columns_is_rejected(emulator: Emulator, engine: VastEngine) -> None:
+    with engine.cluster.schema_transaction() as schema:
         schema.table("jobs").drop()
-        schema.create_table("jobs", FORMS["flows"].schema)
+        schema.create_table("jobs", LAYOUTS["flows"].schema)
     with pytest.raises(ValueError, match="VAST table jobs has columns"):
         engine.create()
 
 
-def test_a_table_sorted_otherwise_is_refused(emulator: Emulator, engine: VastEngine) -> None:
-    with engine.cluster.defining() as schema:
+def test_a_table_with_another_sorting_key_is_rejected(emulator: Emulator, engine: VastEngine) -> None:
+    with engine.cluster.schema_transaction() as schema:
         schema.table("tags").drop()
-        schema.create_table("tags", FORMS["tags"].schema, sorting_key=["name"])
+        schema.create_table("tags", LAYOUTS["tags"].schema, sorting_key=["name"])
     with pytest.raises(ValueError, match="VAST table tags is sorted by"):
         engine.create()
 
 
-def test_flows_of_the_first_release_become_those_of_today(emulator: Emulator, engine: VastEngine) -> None:
-    """Their rows were no locks, there was no notice, and segments had their time of change elsewhere."""
+def test_tables_of_the_first_release_are_migrated(emulator: Emulator, engine: VastEngine) -> None:
+    """Its flows were no locks, had no presence flag, and kept `segments_updated` in a table of its own."""
     later = {"segments_updated", "content_start", "content_end", "holders"}
-    first_release = pa.schema([field for field in FORMS["flows"].schema if field.name not in later])
+    first_release = pa.schema([field for field in LAYOUTS["flows"].schema if field.name not in later])
     states = pa.schema([("flow_id", pa.string()), ("version", pa.int64()), ("segments_updated", pa.int64())])
     webhook = {
         "url": "u",
@@ -81,7 +80,7 @@ def test_flows_of_the_first_release_become_those_of_today(emulator: Emulator, en
     }
     with engine.write() as tx:
         tx.insert("webhooks", [{**webhook, "id": "w", "doc": {}}])
-    with engine.cluster.defining() as schema:
+    with engine.cluster.schema_transaction() as schema:
         schema.table("flows").drop()
         flows = schema.create_table("flows", first_release)
         rows = [{**flow_row(id_), "doc": "{}"} for id_ in ("one", "two")]
@@ -98,9 +97,9 @@ def test_flows_of_the_first_release_become_those_of_today(emulator: Emulator, en
     assert "flow_state" not in {path[-1] for path in emulator.store.catalogue}
 
 
-def test_a_column_that_came_later_is_added(emulator: Emulator, engine: VastEngine) -> None:
-    schema_before = FORMS["jobs"].schema.remove(FORMS["jobs"].schema.get_field_index("error"))
-    with engine.cluster.defining() as schema:
+def test_a_missing_nullable_column_is_added(emulator: Emulator, engine: VastEngine) -> None:
+    schema_before = LAYOUTS["jobs"].schema.remove(LAYOUTS["jobs"].schema.get_field_index("error"))
+    with engine.cluster.schema_transaction() as schema:
         schema.table("jobs").drop()
         schema.create_table("jobs", schema_before)
     engine.create()
@@ -112,38 +111,38 @@ def test_a_column_that_came_later_is_added(emulator: Emulator, engine: VastEngin
     assert found["error"] == "why"
 
 
-def test_a_missing_bucket_is_told(emulator: Emulator) -> None:
+def test_a_missing_bucket_is_reported(emulator: Emulator) -> None:
     engine = open_engine(emulator.url("s").replace("/tams/", "/elsewhere/"))
     with pytest.raises(ValueError, match="no bucket elsewhere"):
         engine.create()
 
 
-def test_projections_come_and_go(engine: VastEngine) -> None:
+def test_projections_are_created_and_dropped(engine: VastEngine) -> None:
     states = projection_states(engine)
     assert states
     assert not any(state.enabled for state in states)
-    assert not any(FORMS[state.table].sort for state in states)
+    assert not any(LAYOUTS[state.table].sorting_key for state in states)
     assert all(state.enabled for state in enable_projections(engine))
     assert all(state.enabled for state in enable_projections(engine))
     assert not any(state.enabled for state in disable_projections(engine))
 
 
-def test_the_probe_finds_what_the_engine_needs(emulator: Emulator, engine: VastEngine) -> None:
-    findings = probe(engine)
-    for finding in findings:
-        print(f"{'yes' if finding.holds else 'NO ':4} {finding.name}: {finding.fact}")
-    assert all(finding.holds for finding in findings)
-    assert allow_several_writers(findings)
-    where = "at its update" if emulator.store.mode == "statement" else "at its commit"
-    assert where in findings[0].fact
-    assert where.removeprefix("at its ") in findings[2].fact
+def test_the_probe_confirms_what_the_engine_needs(emulator: Emulator, engine: VastEngine) -> None:
+    results = probe(engine)
+    for result in results:
+        print(f"{'yes' if result.holds else 'NO ':4} {result.name}: {result.fact}")
+    assert all(result.holds for result in results)
+    assert allow_several_writers(results)
+    where = "update" if emulator.store.mode == "statement" else "commit"
+    assert f"at its {where}" in results[0].fact
+    assert f"rejected at the {where}" in results[2].fact
     assert not any(path[-1].startswith("probe") for path in emulator.store.catalogue)
 
 
-def test_the_probe_refuses_several_writers_where_the_last_one_wins(
+def test_the_probe_disallows_several_writers_where_the_last_one_wins(
     engine: VastEngine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cluster that lets both transactions commit: made here by forgetting who changed a row."""
+    """A cluster that lets both transactions commit: the emulator is made to forget who changed a row."""
 
     def forget(tx: object, request: object) -> None:
         for _, table in ((p, t) for p, t in emulator.store.catalogue.items() if t is not None):
@@ -153,16 +152,16 @@ def test_the_probe_refuses_several_writers_where_the_last_one_wins(
     commit, update = emulator._commit, emulator._update
     monkeypatch.setattr(emulator, "_commit", lambda tx, request: (forget(tx, request), commit(tx, request))[1])
     monkeypatch.setattr(emulator, "_update", lambda tx, request: (forget(tx, request), update(tx, request))[1])
-    findings = probe(engine)
-    assert [finding.holds for finding in findings[:4]] == [False] * 4
-    assert "neither" in findings[0].fact
-    assert not allow_several_writers(findings)
+    results = probe(engine)
+    assert [result.holds for result in results[:4]] == [False] * 4
+    assert "neither" in results[0].fact
+    assert not allow_several_writers(results)
 
 
-def test_the_probe_refuses_several_writers_where_only_open_transactions_conflict(
+def test_the_probe_disallows_several_writers_where_only_open_transactions_conflict(
     engine: VastEngine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cluster with locks of rows that end with their transaction, and no memory of what has changed since."""
+    """A cluster whose row locks end with their transaction, and which does not remember later changes."""
 
     def forget() -> None:
         for table in [table for table in emulator.store.catalogue.values() if table is not None]:
@@ -171,76 +170,76 @@ def test_the_probe_refuses_several_writers_where_only_open_transactions_conflict
     commit, update = emulator._commit, emulator._update
     monkeypatch.setattr(emulator, "_commit", lambda tx, request: (forget(), commit(tx, request))[1])
     monkeypatch.setattr(emulator, "_update", lambda tx, request: (forget(), update(tx, request))[1])
-    findings = probe(engine)
+    results = probe(engine)
     if emulator.store.mode == "statement":
-        assert [finding.holds for finding in findings[:2]] == [True, True]
-    assert [finding.holds for finding in findings[2:4]] == [False, False]
-    assert "taken" in findings[2].fact
-    assert not allow_several_writers(findings)
+        assert [result.holds for result in results[:2]] == [True, True]
+    assert [result.holds for result in results[2:4]] == [False, False]
+    assert "accepted" in results[2].fact
+    assert not allow_several_writers(results)
 
 
-_DIRECTLY = ("reads of a plain table", "reads of a sorted table", "a commit shows")
+_DIRECT_READ_CHECKS = ("reads of a plain table", "reads of a sorted table", "a commit becomes visible")
 
 
-def _of_direct_reads(engine: VastEngine) -> list[str]:
-    """What the probe says of reads without a transaction, where it finds nothing else amiss."""
-    found = probe(engine)
-    direct = [finding for finding in found if finding.name.startswith(_DIRECTLY)]
-    assert all(finding.holds for finding in found if finding not in direct)
-    assert allow_several_writers(found)
-    assert not any(finding.holds for finding in direct)
-    return [finding.fact for finding in direct]
+def _failed_direct_reads(engine: VastEngine) -> list[str]:
+    """The facts of the checks of direct reads, all of which must fail while all other checks succeed."""
+    results = probe(engine)
+    direct = [result for result in results if result.name.startswith(_DIRECT_READ_CHECKS)]
+    assert all(result.holds for result in results if result not in direct)
+    assert allow_several_writers(results)
+    assert not any(result.holds for result in direct)
+    return [result.fact for result in direct]
 
 
-def test_the_probe_tells_of_a_cluster_that_wants_transactions(emulator: Emulator, engine: VastEngine) -> None:
+def test_the_probe_detects_that_reads_need_a_transaction(emulator: Emulator, engine: VastEngine) -> None:
     emulator.direct = False
-    plain, sorted_, at_once = _of_direct_reads(engine)
-    assert plain.startswith("refused, so that each takes a transaction")
-    assert sorted_.startswith("refused, so that each takes a transaction")
-    assert at_once.startswith("not tried")
+    plain, sorted_, visibility = _failed_direct_reads(engine)
+    assert plain.startswith("rejected, so every read will use a transaction")
+    assert sorted_.startswith("rejected, so every read will use a transaction")
+    assert visibility.startswith("not tried")
 
 
-def test_the_probe_tells_of_reads_that_are_late(
+def test_the_probe_detects_late_direct_reads(
     emulator: Emulator, engine: VastEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cluster that shows commits without a transaction later than with one, and every other time later yet."""
+    """A cluster whose direct reads show commits late, and every other one later still."""
     current, ids = emulator.store.moment_now, itertools.count()
 
     def late() -> Transaction:
         now = current()
         return replace(now, seen=now.seen - (2 if next(ids) % 2 else 1))
 
-    emulator.store.begin()  # So that it keeps what was before.
+    emulator.store.begin()  # An open transaction keeps old versions of rows.
     monkeypatch.setattr(emulator.store, "moment_now", late)
-    for fact in _of_direct_reads(engine):
+    for fact in _failed_direct_reads(engine):
         assert "set ?direct=no" in fact
 
 
-def test_the_probe_tells_of_reads_that_see_nothing(
+def test_the_probe_detects_direct_reads_that_see_nothing(
     emulator: Emulator, engine: VastEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     current = emulator.store.moment_now
     monkeypatch.setattr(emulator.store, "moment_now", lambda: replace(current(), seen=0))
-    found = [finding for finding in probe(engine) if finding.name.startswith(_DIRECTLY[:2])]
-    assert [finding.holds for finding in found] == [False, False]
-    assert all("None before a commit" in finding.fact for finding in found)
+    results = [result for result in probe(engine) if result.name.startswith(_DIRECT_READ_CHECKS[:2])]
+    assert [result.holds for result in results] == [False, False]
+    assert all("None before a commit" in result.fact for result in results)
 
 
-def test_too_long_a_document_is_refused_with_the_limit(engine: VastEngine) -> None:
+def test_a_document_beyond_the_size_limit_is_rejected(engine: VastEngine) -> None:
     with pytest.raises(Invalid, match=str(CELL_BYTES)), engine.write() as tx:
         tx.insert("service", [{"key": "k", "value": "x" * CELL_BYTES}])
     with engine.read() as tx:
         assert tx.select("service") == []
 
 
-def test_an_address_says_where_and_never_shows_the_secret() -> None:
+def test_database_urls_are_parsed_and_never_show_the_secret() -> None:
     address = parse_address("vast://key:s%2Fecret@cluster.example:8443/bucket/schema?ca=/etc/ca.pem&timeout=3")
     assert address.endpoint == "https://cluster.example:8443"
     assert (address.access, address.secret, address.bucket, address.schema) == ("key", "s/ecret", "bucket", "schema")
-    assert (address.verify, address.answer_s) == ("/etc/ca.pem", 3)
+    assert (address.verify, address.response_s) == ("/etc/ca.pem", 3)
     assert "s/ecret" not in repr(address)
     assert parse_address("vast+http://k@h/b/s", "given").secret == "given"
-    assert not parse_address("vast://k:s@h/b/s?direct=no&queue=no&patience=0.5").direct
+    assert not parse_address("vast://k:s@h/b/s?direct=no&queue=no&patience=0.5").direct_reads
     wrong = ("direct=false", "queue=", "patience=-1", "timeout=0", "timeout=abc", "patience=inf", "timeout=nan")
     for option in wrong:
         with pytest.raises(ValueError, match=option.partition("=")[0]):

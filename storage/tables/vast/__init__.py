@@ -1,11 +1,14 @@
-"""The engine over VAST Database, by the `vastdb` SDK (docs/vast.md).
+"""The engine for VAST Database, built on the `vastdb` SDK (docs/vast.md).
 
-address.py reads the URL; cluster.py makes requests (questions by asking.py), and trouble.py tells outages from lost
-races; layout.py is the tables' form there; predicates.py says conditions in the SDK's words; finding.py plans reads,
-with windows of time from windows.py and timelines.py; reading.py reads, with a transaction or without; transaction.py
-writes: memory.py is what it knows already, sending.py sends what it changed, locks.py keeps writers apart, notice.py
-tells whether anybody listens, outcome.py finds out what became of a commit. engine.py puts them together; upgrade.py
-takes older tables over; probe.py and projections.py are for those who run a cluster.
+- Connection: address.py parses the URL; cluster.py sends requests, and query.py the queries among them;
+  cluster_errors.py maps errors; sdk_internals.py holds every use of the SDK's private members.
+- Data: layout.py defines the tables as they are on a cluster; predicates.py translates conditions.
+- Reading: read_planner.py plans queries, with time windows from time_windows.py sized by density.py; reader.py runs
+  them, in a transaction or without one.
+- Writing: writer.py is the write transaction; write_buffer.py holds what it has read and not yet sent, and flush.py
+  sends it; locks.py serialises writers; presence_flag.py answers frequent yes/no questions; commit_outcome.py finds out
+  whether a commit without a response took effect.
+- engine.py puts these together; upgrade.py migrates older tables; probe.py and projections.py are for operators.
 """
 
 from storage.tables.vast.engine import VastEngine

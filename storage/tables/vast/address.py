@@ -1,4 +1,4 @@
-"""Where the tables are, and how long to wait for them."""
+"""The database URL of a VAST cluster: location, credentials and timeouts."""
 
 import math
 from collections.abc import Mapping
@@ -6,16 +6,20 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
 _SCHEMES = {"vast": "https", "vast+http": "http"}
+_OPTIONS = {"ca", "timeout", "patience", "queue", "direct"}
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """endpoint: URL of the cluster. verify: the file of its certificate authority, or whether to check at all.
+    """Where the tables are, and how to reach them.
 
-    connect_s and answer_s: how long one request may take; patience_s: how long to go on trying where it may be tried
-    again (a cluster that asks to slow down, a race for a lock, a commit whose answer was lost). queue: whether writers
-    of this machine wait for each other before they ask the cluster. direct: whether what can be is read without a
-    transaction.
+    endpoint: URL of the cluster.
+    verify: path of a CA certificate file, or whether to verify certificates at all.
+    connect_s, response_s: timeouts of one request, in seconds.
+    retry_s: how long, in seconds, to keep retrying where a retry is safe: the cluster asks to slow down, a lock is
+        contended, or a commit got no response.
+    queue_locally: whether writers on this machine wait for each other before they send requests.
+    direct_reads: whether reads may do without a transaction.
     """
 
     endpoint: str
@@ -25,58 +29,59 @@ class Address:
     secret: str = field(repr=False)
     verify: bool | str = True
     connect_s: float = 5
-    answer_s: float = 20
-    patience_s: float = 10
-    queue: bool = True
-    direct: bool = True
+    response_s: float = 20
+    retry_s: float = 10
+    queue_locally: bool = True
+    direct_reads: bool = True
 
 
 def parse_address(url: str, secret: str | None = None) -> Address:
-    """`vast://access[:secret]@host[:port]/bucket/schema`, over HTTPS; `vast+http://` for plain HTTP.
+    """Parse `vast://access[:secret]@host[:port]/bucket/schema` (HTTPS) or `vast+http://...` (plain HTTP).
 
-    secret: stands in for the one that the URL leaves out. Options of the URL: `?ca=FILE` (a certificate authority of
-    its own), `?timeout=SECONDS`, `?patience=SECONDS`, `?queue=no`, `?direct=no`. Raises ValueError, which never shows
-    the secret.
+    secret: used where the URL has none.
+    Options in the query: `ca=FILE` (CA certificate), `timeout=SECONDS`, `patience=SECONDS`, `queue=no`, `direct=no`.
+    Raises ValueError, whose message never contains the secret.
     """
     parts = urlsplit(url)
-    where = [unquote(part) for part in parts.path.split("/") if part]
-    if parts.scheme not in _SCHEMES or not parts.hostname or not parts.username or len(where) != 2:
-        raise ValueError("a VAST database URL is vast://ACCESS-KEY@HOST:PORT/BUCKET/SCHEMA")
-    found = unquote(parts.password) if parts.password else secret
-    if not found:
-        raise ValueError("the secret key of the VAST database is missing: set TAMS_VAST_SECRET")
+    path = [unquote(part) for part in parts.path.split("/") if part]
+    if parts.scheme not in _SCHEMES or not parts.hostname or not parts.username or len(path) != 2:
+        raise ValueError("a VAST database URL must have the form vast://ACCESS-KEY@HOST:PORT/BUCKET/SCHEMA")
+    secret = unquote(parts.password) if parts.password else secret
+    if not secret:
+        raise ValueError("the VAST database has no secret key: set TAMS_VAST_SECRET")
     options = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-    unknown = options.keys() - {"ca", "timeout", "patience", "queue", "direct"}
+    unknown = options.keys() - _OPTIONS
     if unknown:
-        raise ValueError(f"unknown option of the VAST database URL: {min(unknown)}")
+        raise ValueError(f"the VAST database URL has an unknown option: {min(unknown)}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     port = f":{parts.port}" if parts.port else ""
     return Address(
         endpoint=f"{_SCHEMES[parts.scheme]}://{host}{port}",
-        bucket=where[0],
-        schema=where[1],
+        bucket=path[0],
+        schema=path[1],
         access=unquote(parts.username),
-        secret=found,
+        secret=secret,
         verify=options.get("ca", True),
-        answer_s=_seconds(options, "timeout", 20),
-        patience_s=_seconds(options, "patience", 10),
-        queue=_truth(options, "queue"),
-        direct=_truth(options, "direct"),
+        response_s=_seconds(options, "timeout", 20),
+        retry_s=_seconds(options, "patience", 10),
+        queue_locally=_yes_or_no(options, "queue"),
+        direct_reads=_yes_or_no(options, "direct"),
     )
 
 
 def _seconds(options: Mapping[str, str], name: str, default: float) -> float:
+    text = options.get(name)
     try:
-        found = float(options.get(name, default))
+        seconds = default if text is None else float(text)
     except ValueError:
-        found = 0
-    if not 0 < found < math.inf:
-        raise ValueError(f"option {name} of the VAST database URL must be a number of seconds above 0")
-    return found
+        seconds = 0
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"option {name} of the VAST database URL must be a number of seconds above 0, not {text!r}")
+    return seconds
 
 
-def _truth(options: Mapping[str, str], name: str) -> bool:
-    found = options.get(name, "yes")
-    if found not in ("yes", "no"):
-        raise ValueError(f"option {name} of the VAST database URL must be yes or no, not {found!r}")
-    return found == "yes"
+def _yes_or_no(options: Mapping[str, str], name: str) -> bool:
+    text = options.get(name, "yes")
+    if text not in ("yes", "no"):
+        raise ValueError(f"option {name} of the VAST database URL must be yes or no, not {text!r}")
+    return text == "yes"

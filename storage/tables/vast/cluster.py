@@ -1,7 +1,6 @@
-"""Requests to a cluster: one session a process, an end to every wait, and the SDK's errors in storage's words."""
+"""Requests to a cluster: one SDK session for each process, a limit on every wait, and errors as storage's own."""
 
 import contextlib
-import functools
 import logging
 import os
 import threading
@@ -17,195 +16,214 @@ from vastdb import errors
 from vastdb.config import BackoffConfig
 from vastdb.table_metadata import TableMetadata, TableRef, TableType
 
+from storage.backoff import Backoff
 from storage.errors import Contended, Unavailable
 from storage.tables.conditions import Compare, In
 from storage.tables.vast.address import Address
 from storage.tables.vast.cluster_errors import (
+    CLUSTER_FAILURES,
     OUTAGES,
-    OUTAGES_OF_ITS_OWN,
     UnknownOutcome,
-    recognised,
-    told,
-    translated,
+    describe_error,
+    detect_proxy_errors,
+    translate_errors,
 )
-from storage.tables.vast.layout import FORMS, ROW_ID, Form
-from storage.tables.vast.query import NoDirectAnswer, ask
-from storage.tables.vast.waiting import pause
+from storage.tables.vast.layout import LAYOUTS, ROW_ID, TableLayout
+from storage.tables.vast.query import DirectReadFailed, run_query
+from storage.tables.vast.sdk_internals import ignore_environment, set_sorted_columns
 
 _log = logging.getLogger(__name__)
 
-_TRIES = 10
-_BEGIN_TRIES = 3
-_UNDO_TRIES = 12
+CONTENTION_BACKOFF = Backoff(first_s=0.004, longest_s=0.25, jitter=(0.0, 1.0))
+"""Pauses after a lost race, spread widely so that the same transactions do not meet again."""
+
+_SDK_BACKOFF = Backoff(first_s=0.05, longest_s=2.0, jitter=(1.0, 1.0))
+"""Without jitter of its own: the SDK multiplies each pause by a random number from 0 to 1."""
+_SDK_ATTEMPTS = 10
+_BEGIN_ATTEMPTS = 3
+_ROLLBACK_ATTEMPTS = 12
 
 
-def _backoff(patience_s: float, tries: Callable[[], int]) -> Any:
-    """How the SDK tries again where the cluster asks to slow down, or a read is cut off: after some 50 ms, and twice
-    as long each time. tries: how often, looked up each time."""
-    waits = functools.partial(BackoffConfig().wait_gen, factor=0.05)
-    return BackoffConfig(wait_gen=waits, max_tries=tries, max_time=patience_s, max_value=2.0)
+def _sdk_backoff_config(max_time_s: float, max_attempts: Callable[[], int]) -> Any:
+    """How the SDK retries where the cluster asks to slow down or a read is cut off. max_attempts: called each time."""
+
+    def pauses(max_value: float) -> Iterator[float | None]:
+        yield None  # The SDK starts the generator by sending it None.
+        attempt = 0
+        while True:
+            yield min(_SDK_BACKOFF.pause_s(attempt), max_value)
+            attempt += 1
+
+    return BackoffConfig(wait_gen=pauses, max_tries=max_attempts, max_time=max_time_s, max_value=_SDK_BACKOFF.longest_s)
 
 
 class Cluster:
-    """Safe to share between threads, and across fork: each process makes a session of its own.
+    """Safe to share between threads, and across fork: each process opens its own session.
 
-    answers_directly: whether it is worth asking without a transaction.
+    direct_reads: whether to try reads without a transaction.
     """
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self.answers_directly = address.direct
+        self.direct_reads = address.direct_reads
         self._guard = threading.Lock()
         self._session: Any = None
-        self._failures = 0
-        self._endings: ThreadPoolExecutor | None = None
-        self._metadata = {form.name: self._described(form) for form in FORMS.values()}
-        # Lost races are part of the work here, and the SDK warns of each; of what it gives up this module tells.
+        self._failed_connects = 0
+        self._rollbacks: ThreadPoolExecutor | None = None
+        self._metadata = {layout.name: self._table_metadata(layout) for layout in LAYOUTS.values()}
+        # The SDK warns of lost races, which are normal here, and of requests given up, which this module logs itself.
         logging.getLogger("vastdb").setLevel(logging.ERROR)
         logging.getLogger("backoff").setLevel(logging.CRITICAL)
-        os.register_at_fork(after_in_child=self._forget)
+        os.register_at_fork(after_in_child=self._reset)
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._guard = threading.Lock()
-        self._session = self._endings = None
+        self._session = self._rollbacks = None
 
-    def _described(self, form: Form) -> Any:
-        """What the SDK would ask the cluster about a table before each use; create() sees to it that it is so."""
-        ref = TableRef(self.address.bucket, self.address.schema, form.name)
-        kind = TableType.Elysium if form.sort else TableType.Regular
-        metadata = TableMetadata(ref, form.schema, kind)
-        metadata._sorted_columns = [form.schema.field(name) for name in form.sort] or None
+    def _table_metadata(self, layout: TableLayout) -> Any:
+        """What the SDK would otherwise query before each use of a table; VastEngine.create() ensures that it holds."""
+        ref = TableRef(self.address.bucket, self.address.schema, layout.name)
+        kind = TableType.Elysium if layout.sorting_key else TableType.Regular
+        metadata = TableMetadata(ref, layout.schema, kind)
+        set_sorted_columns(metadata, [layout.schema.field(name) for name in layout.sorting_key])
         return metadata
 
-    def describe(self, form: Form) -> None:
-        """Take in a table that is not one of the catalogue's."""
-        self._metadata[form.name] = self._described(form)
+    def register(self, layout: TableLayout) -> None:
+        """Make a table usable that is not one of the catalogue's."""
+        self._metadata[layout.name] = self._table_metadata(layout)
 
     @property
     def session(self) -> Any:
-        """The SDK's session of this process, made at first use.
+        """The SDK's session of this process, opened at first use.
 
-        Raises Unavailable: at once, and to all threads that have waited for it.
+        Raises Unavailable where that fails, at once for all threads that were waiting for it.
         """
         if self._session is not None:
             return self._session
-        failures = self._failures
+        failed_before = self._failed_connects
         with self._guard:
             if self._session is None:
-                if self._failures != failures:
+                if self._failed_connects != failed_before:
                     raise Unavailable("the catalogue cannot be reached at the moment")
                 try:
                     self._session = self._connect()
                 except BaseException:
-                    self._failures += 1
+                    self._failed_connects += 1
                     raise
             return self._session
 
     def _connect(self) -> Any:
         address = self.address
-        with translated():
+        with translate_errors():
             session = vastdb.connect(
                 endpoint=address.endpoint,
                 access=address.access,
                 secret=address.secret,
                 ssl_verify=address.verify,
-                timeout=(address.connect_s, address.answer_s),
-                backoff_config=_backoff(address.patience_s, lambda: 1 if self._session is None else _TRIES),
+                timeout=(address.connect_s, address.response_s),
+                # The probe that connects is not retried.
+                backoff_config=_sdk_backoff_config(
+                    address.retry_s, lambda: 1 if self._session is None else _SDK_ATTEMPTS
+                ),
             )
-        for endpoint in session.api.endpoints:
-            # What the environment says of proxies and passwords would be looked up for every request.
-            session.api._session_get_or_create(endpoint).trust_env = False
+        ignore_environment(session.api)
         return session
 
     def close(self) -> None:
         with self._guard:
-            endings, self._endings = self._endings, None
-            session, self._session = self._session, None
-        if endings is not None:
-            endings.shutdown()
+            rollbacks, session = self._rollbacks, self._session
+            self._rollbacks = self._session = None
+        if rollbacks is not None:
+            rollbacks.shutdown()
         if session is not None:
             session.api.__exit__()
 
     # Transactions.
 
     def begin(self) -> int:
-        """Open a transaction; its id. One that is opened twice because an answer was lost does no harm."""
+        """Begin a transaction and return its id. A retry is safe: a transaction that nobody uses changes nothing."""
         api = self.session.api
-        for attempt in range(1, _BEGIN_TRIES + 1):
-            with translated():
+        for attempt in range(1, _BEGIN_ATTEMPTS + 1):
+            with translate_errors():
                 try:
                     return int(api.begin_transaction().headers["tabular-txid"])
                 except errors.ConnectionError:
-                    if attempt == _BEGIN_TRIES:
+                    if attempt == _BEGIN_ATTEMPTS:
                         raise
             time.sleep(0.02 * attempt)
         raise AssertionError
 
     def commit(self, tx: int) -> None:
-        """Raises Contended or Unavailable where nothing was written, UnknownOutcome where that cannot be told."""
+        """Commit a transaction.
+
+        Raises Contended or Unavailable where nothing was written, and UnknownOutcome where it may have been.
+        """
         try:
-            with recognised():
+            with detect_proxy_errors():
                 self.session.api.commit_transaction(tx)
         except (errors.Conflict, errors.NotFound) as error:
-            raise Contended("another request has just changed the same thing") from error
+            raise Contended("another request has just changed the same data") from error
         except (errors.Slowdown, errors.Forbidden) as error:
             self.rollback(tx)
             raise Unavailable("the catalogue is too busy at the moment") from error
         except OUTAGES as error:
-            _log.warning("VAST database: the answer to a commit was lost (%s)", told(error))
+            _log.warning("VAST database: a commit got no response (%s)", describe_error(error))
             raise UnknownOutcome from error
 
     def rollback(self, tx: int) -> bool:
-        """Give a transaction up. False where no answer came; one that is over already counts as given up."""
+        """Roll a transaction back. Returns whether it has ended, which is unknown where no response came."""
         try:
-            with recognised():
+            with detect_proxy_errors():
                 self.session.api.rollback_transaction(tx)
-        except (errors.NotFound, errors.BadRequest, errors.Conflict):
+        except (errors.NotFound, errors.BadRequest, errors.Conflict):  # It had ended before.
             return True
         except (*OUTAGES, Unavailable) as error:
-            _log.info("VAST database: no rollback: %s", error)
+            _log.info("VAST database: a rollback failed: %s", error)
             return False
         return True
 
-    def undo(self, tx: int) -> None:
-        """Give up a transaction that has written. Where no answer comes it is tried again, without anybody waiting for
-        it: until the cluster itself gives the transaction up nobody else can change its rows."""
-        if not self.rollback(tx):
-            self._later(self._undo, tx)
+    def ensure_rollback(self, tx: int) -> None:
+        """Roll back a transaction that has written, and retry in the background where no response comes.
 
-    def _undo(self, tx: int) -> None:
-        for attempt in range(_UNDO_TRIES):
-            pause(attempt)
+        Until then no other transaction can change its rows.
+        """
+        if not self.rollback(tx):
+            self._in_background(self._retry_rollback, tx)
+
+    def _retry_rollback(self, tx: int) -> None:
+        for attempt in range(_ROLLBACK_ATTEMPTS):
+            time.sleep(CONTENTION_BACKOFF.pause_s(attempt))
             if self.rollback(tx):
                 return
 
-    def end_later(self, tx: int) -> None:
-        """Give up a transaction that has only read, without anybody waiting for it."""
-        self._later(self.rollback, tx)
+    def rollback_later(self, tx: int) -> None:
+        """Roll back a transaction that has only read, in the background."""
+        self._in_background(self.rollback, tx)
 
-    def _later(self, do: Callable[[int], Any], tx: int) -> None:
+    def _in_background(self, call: Callable[[int], Any], tx: int) -> None:
         with self._guard:
-            if self._endings is None:
-                self._endings = ThreadPoolExecutor(2, thread_name_prefix="vast-endings")
-            endings = self._endings
-        with contextlib.suppress(RuntimeError):  # Closed meanwhile: the cluster gives idle transactions up.
-            endings.submit(do, tx)
+            if self._rollbacks is None:
+                self._rollbacks = ThreadPoolExecutor(2, thread_name_prefix="vast-rollback")
+            rollbacks = self._rollbacks
+        with contextlib.suppress(RuntimeError):  # Closed meanwhile: the cluster ends idle transactions by itself.
+            rollbacks.submit(call, tx)
 
     @contextmanager
-    def defining(self) -> Iterator[Any]:
-        """The SDK's object for the schema, made if need be, in a transaction that may change definitions.
+    def schema_transaction(self) -> Iterator[Any]:
+        """A transaction that may change table definitions; yields the SDK's schema object, created if missing.
 
-        Raises ValueError where there is no such bucket, Contended where another changed them at the same time.
+        Raises ValueError where the bucket does not exist, Contended where another transaction changed definitions at
+        the same time.
         """
         bucket, schema = self.address.bucket, self.address.schema
         tx = self.begin()
         try:
-            with translated():
+            with translate_errors():
                 try:
-                    place = self.transaction(tx).bucket(bucket)
+                    parent = self.transaction(tx).bucket(bucket)
                 except errors.MissingBucket as error:
                     raise ValueError(f"the VAST cluster has no bucket {bucket} for tables") from error
-                yield place.schema(schema, fail_if_missing=False) or place.create_schema(schema)
+                yield parent.schema(schema, fail_if_missing=False) or parent.create_schema(schema)
                 self.session.api.commit_transaction(tx)
         except BaseException:
             self.rollback(tx)
@@ -214,54 +232,66 @@ class Cluster:
     # Rows.
 
     def select(
-        self, tx: int, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
+        self,
+        tx: int,
+        layout: TableLayout,
+        conditions: Sequence[Compare | In],
+        columns: Sequence[str],
+        limit: int | None,
     ) -> pa.Table:
-        """Any rows, at most `limit`, that meet `conditions`: one request, unless the answer is long.
+        """Any rows that meet `conditions`, at most `limit`, in one request unless the response is long.
 
-        columns may name the row id.
+        columns: may include the row id.
         """
-        with translated():
-            return ask(self.session.api, self._metadata[form.name].ref, form, conditions, columns, limit, tx=tx)
+        ref = self._metadata[layout.name].ref
+        with translate_errors():
+            return run_query(self.session.api, ref, layout, conditions, columns, limit, tx=tx)
 
-    def select_directly(
-        self, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
+    def select_direct(
+        self, layout: TableLayout, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
     ) -> pa.Table:
-        """The same without a transaction, as of the moment of the answer. Raises NoDirectAnswer."""
-        ref = self._metadata[form.name].ref
-        with translated():
+        """Like `select` but without a transaction: rows as they are when the cluster responds.
+
+        Raises DirectReadFailed where the same query should be tried in a transaction.
+        """
+        ref = self._metadata[layout.name].ref
+        with translate_errors():
             try:
-                with recognised():
-                    return ask(self.session.api, ref, form, conditions, columns, limit, tries=_BEGIN_TRIES)
+                with detect_proxy_errors():
+                    return run_query(
+                        self.session.api, ref, layout, conditions, columns, limit, attempts=_BEGIN_ATTEMPTS
+                    )
             except errors.ServiceUnavailable:
                 raise
             except errors.HttpError as error:
-                raise NoDirectAnswer(told(error), refused=not isinstance(error, OUTAGES_OF_ITS_OWN)) from error
+                rejected = not isinstance(error, CLUSTER_FAILURES)
+                raise DirectReadFailed(describe_error(error), rejected=rejected) from error
 
-    def ask_no_more_directly(self, refusal: NoDirectAnswer) -> None:
-        """To be told of what was refused, and answered in a transaction then."""
-        _log.warning("VAST database: reads take a transaction from here on, for without one: %s", refusal)
-        self.answers_directly = False
+    def disable_direct_reads(self, reason: DirectReadFailed) -> None:
+        """Use transactions for all further reads of this process."""
+        _log.warning("VAST database: all reads use a transaction from now on, as one without failed: %s", reason)
+        self.direct_reads = False
 
-    def insert(self, tx: int, form: Form, batch: pa.RecordBatch) -> list[Any]:
-        """Add rows; their ids, in the same order."""
-        ids: list[Any] = self._change(tx, form, lambda table: table.insert(batch)).to_pylist()
+    def insert(self, tx: int, layout: TableLayout, batch: pa.RecordBatch) -> list[Any]:
+        """Insert rows and return their ids, in the same order."""
+        ids: list[Any] = self._change(tx, layout, lambda table: table.insert(batch)).to_pylist()
         return ids
 
-    def update(self, tx: int, form: Form, ids: pa.Array, values: pa.RecordBatch) -> None:
-        """Give the rows of these ids new values in the columns of `values`, which has a row for each."""
+    def update(self, tx: int, layout: TableLayout, ids: pa.Array, values: pa.RecordBatch) -> None:
+        """Set the columns of `values`, which has one row for each of `ids`, in their order."""
         rows = pa.record_batch([ids, *values.columns], names=[ROW_ID, *values.schema.names])
-        self._change(tx, form, lambda table: table.update(rows))
+        self._change(tx, layout, lambda table: table.update(rows))
 
-    def delete(self, tx: int, form: Form, ids: pa.Array) -> None:
+    def delete(self, tx: int, layout: TableLayout, ids: pa.Array) -> None:
         rows = pa.record_batch([ids], names=[ROW_ID])
-        self._change(tx, form, lambda table: table.delete(rows))
+        self._change(tx, layout, lambda table: table.delete(rows))
 
-    def _change(self, tx: int, form: Form, do: Callable[[Any], Any]) -> Any:
-        with translated():
-            return do(self.transaction(tx).table_from_metadata(self._metadata[form.name]))
+    def _change(self, tx: int, layout: TableLayout, change: Callable[[Any], Any]) -> Any:
+        with translate_errors():
+            return change(self.transaction(tx).table_from_metadata(self._metadata[layout.name]))
 
     def transaction(self, tx: int) -> Any:
-        """The SDK's object for a transaction that begin() has opened."""
+        """The SDK's object for a transaction that `begin` returned."""
         transaction = self.session.transaction()
         transaction.txid = tx
         return transaction

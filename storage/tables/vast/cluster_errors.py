@@ -1,4 +1,4 @@
-"""What can go wrong between this server and a cluster, in storage's words."""
+"""Errors of the SDK, and their translation into storage's errors."""
 
 import logging
 from collections.abc import Iterator
@@ -6,27 +6,29 @@ from contextlib import contextmanager
 
 import requests
 import urllib3
-from vastdb import _internal, errors
+from vastdb import errors
 
 from storage.errors import Contended, Unavailable
+from storage.tables.vast.sdk_internals import RESPONSE_ERRORS
 
 _log = logging.getLogger(__name__)
 
 
-class Foreign(Exception):
-    """An answer that is not the cluster's own, but that of something between it and this server."""
+class ProxyError(Exception):
+    """An error response that does not come from the cluster but from a proxy or gateway in front of it."""
 
 
-OUTAGES_OF_ITS_OWN = (errors.InternalServerError, errors.RequestTimeout, errors.InsufficientCapacity)
+CLUSTER_FAILURES = (errors.InternalServerError, errors.RequestTimeout, errors.InsufficientCapacity)
+"""Outages that the cluster itself reports."""
+
 OUTAGES = (
-    *OUTAGES_OF_ITS_OWN,
-    Foreign,
+    *CLUSTER_FAILURES,
+    ProxyError,
     errors.ConnectionError,
     errors.ServiceUnavailable,
     errors.Forbidden,
     errors.ApiResponseError,
-    _internal.QueryDataInternalError,
-    _internal.UnsupportedServer,
+    *RESPONSE_ERRORS,
     requests.RequestException,
     urllib3.exceptions.HTTPError,
     EOFError,
@@ -34,43 +36,43 @@ OUTAGES = (
 
 
 class UnknownOutcome(Exception):
-    """A commit was sent, and what became of it is not known."""
+    """A commit got no response, so it may or may not have taken effect."""
 
 
 @contextmanager
-def recognised() -> Iterator[None]:
-    """Raises Foreign instead of an error that has no code of a cluster's, or a status that the SDK does not know."""
+def detect_proxy_errors() -> Iterator[None]:
+    """Raise ProxyError for an error without a cluster's error code, or with a status that the SDK does not know."""
     try:
         yield
     except errors.HttpError as error:
         if error.code is not None:
             raise
-        raise Foreign(f"status {error.status}") from error
+        raise ProxyError(f"status {error.status}") from error
     except ValueError as error:
         if errors.HttpStatus.__name__ not in str(error):
             raise
-        raise Foreign(str(error)) from error
+        raise ProxyError(str(error)) from error
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raises Contended for a race that was lost and Unavailable for an outage, both with nothing written."""
+def translate_errors() -> Iterator[None]:
+    """Raise Contended for a lost race and Unavailable for an outage. In both cases nothing was written."""
     try:
-        with recognised():
+        with detect_proxy_errors():
             yield
     except errors.Conflict as error:
-        raise Contended("another request is changing the same thing") from error
+        raise Contended("another request is changing the same data") from error
     except errors.NotFound as error:
         if "ransaction" not in (error.code or ""):
             raise
-        raise Contended("the transaction took too long and was given up") from error
+        raise Contended("the transaction took too long, and the database ended it") from error
     except OUTAGES as error:
-        _log.error("VAST database: %s", told(error))
+        _log.error("VAST database: %s", describe_error(error))
         raise Unavailable("the catalogue cannot be reached or written at the moment") from error
 
 
-def told(error: BaseException) -> str:
-    """An error in one line, without the headers of the request, which the SDK shows."""
+def describe_error(error: BaseException) -> str:
+    """One line about an error, without the request headers that the SDK includes in its text."""
     if isinstance(error, errors.HttpError):
         return f"{error.status} {error.code}: {error.message}"
     if isinstance(error, errors.ConnectionError):

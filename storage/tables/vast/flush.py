@@ -1,36 +1,36 @@
-"""Sends what a write transaction has changed in one table, in as few requests as it takes."""
+"""Send the pending changes of a write transaction to one table, in as few requests as possible."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 
 from storage.tables.vast.cluster import Cluster
-from storage.tables.vast.write_buffer import Key, Memory
+from storage.tables.vast.write_buffer import Key, WriteBuffer
 
 
-def send(cluster: Cluster, tx: int, memory: Memory) -> None:
-    """Deletions, then updates, then new rows; nothing is pending then."""
-    form = memory.form
-    if memory.deleted:
-        gone, memory.deleted = memory.deleted, {}
-        cluster.delete(tx, form, form.row_ids(list(gone.values())))
-    alike: dict[tuple[str, ...], list[Key]] = defaultdict(list)
-    for key, values in memory.updated.items():
-        alike[tuple(sorted(values))].append(key)
-    for names, keys in alike.items():
-        _update(cluster, tx, memory, names, keys)
-    memory.updated.clear()
-    if memory.inserted:
-        rows, memory.inserted = memory.inserted, {}
+def flush(cluster: Cluster, tx: int, buffer: WriteBuffer) -> None:
+    """Send deletions, then updates, then new rows. Afterwards nothing is pending in `buffer`."""
+    layout = buffer.layout
+    if buffer.deleted:
+        deleted, buffer.deleted = buffer.deleted, {}
+        cluster.delete(tx, layout, layout.row_ids(list(deleted.values())))
+    keys_by_columns: dict[tuple[str, ...], list[Key]] = defaultdict(list)
+    for key, values in buffer.updated.items():
+        keys_by_columns[tuple(sorted(values))].append(key)
+    for names, keys in keys_by_columns.items():
+        _send_updates(cluster, tx, buffer, names, keys)
+    buffer.updated.clear()
+    if buffer.inserted:
+        rows, buffer.inserted = buffer.inserted, {}
         ids = []
-        for batch in form.batches(list(rows.values()), list(form.columns)):
-            ids += cluster.insert(tx, form, batch)
-        memory.ids.update(zip(rows, ids, strict=True))
+        for batch in layout.batches(list(rows.values()), list(layout.columns)):
+            ids += cluster.insert(tx, layout, batch)
+        buffer.ids.update(zip(rows, ids, strict=True))
 
 
-def _update(cluster: Cluster, tx: int, memory: Memory, names: Sequence[str], keys: Sequence[Key]) -> None:
-    form = memory.form
+def _send_updates(cluster: Cluster, tx: int, buffer: WriteBuffer, names: Sequence[str], keys: Sequence[Key]) -> None:
+    layout = buffer.layout
     sent = 0
-    for batch in form.batches([memory.updated[key] for key in keys], names):
-        ids = [memory.ids[key] for key in keys[sent : sent + batch.num_rows]]
+    for batch in layout.batches([buffer.updated[key] for key in keys], names):
+        ids = [buffer.ids[key] for key in keys[sent : sent + batch.num_rows]]
         sent += batch.num_rows
-        cluster.update(tx, form, form.row_ids(ids), batch)
+        cluster.update(tx, layout, layout.row_ids(ids), batch)

@@ -1,4 +1,4 @@
-"""The form of the tables on a cluster: Arrow schemas, sorting keys, and rows to and from Arrow."""
+"""The tables as they are on a cluster: Arrow schemas, sorting keys, and conversion of rows to and from Arrow."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import orjson
 import pyarrow as pa
 
 from storage.errors import Invalid
+from storage.tables.conditions import Condition, In
 from storage.tables.engine import Row
 from storage.tables.schema import TABLES, Column, Table
 
@@ -17,36 +18,35 @@ ROW_ID = "$row_id"
 LOCKS = "locks"
 LOCK_SLOTS = 1024
 CELL_BYTES = 64_000
-"""The longest text of one cell. The SDK's own figure for clusters is 128 KiB."""
+"""The longest text in one cell. The SDK states 128 KiB as the limit of a cluster."""
 
 _BATCH_BYTES = 3 << 20
-"""Rows sent at once; a request may have 5 MiB."""
+"""Size of the rows sent in one request; a cluster accepts 5 MiB."""
 
 _TYPES = {"string": pa.string(), "json": pa.string(), "int64": pa.int64(), "bool": pa.bool_()}
 
 _ALSO_SORTED = frozenset({"objects"})
-"""Grows with the segments, and is read by lists of ids."""
+"""Sorted although not declared as clustered: they grow with the segments and are read by lists of ids."""
 
 HOLDERS = Column("holders", "string", nullable=True)
-"""Of a row that is a lock: the transactions that changed it last, newest first."""
-GUARDED = {"flow": "flows"}
-"""By the kind of a lock's name ("flow:<id>"): the table whose row of that id is the lock, where there is one."""
-VERSION = (HOLDERS.name, "metadata_updated")
-"""Columns of a row of GUARDED, of which one changes whenever anything of the row does: who locks it marks it, and who
-changes it without a lock says when."""
-UNDER_LOCK = {"flows": "id", "segments": "flow_id"}
-"""Tables whose rows of a flow, told by this column, change only with that flow's row: it is changed itself, or locked
-and so marked."""
-NOTICE = ""
-"""The key of a row in a table of GUARDED that is none of the catalogue's (storage.tables.vast.notice)."""
+"""In a row that serves as a lock: marks of the transactions that changed it last, newest first."""
+LOCK_TABLES = {"flow": "flows"}
+"""By the kind of a lock's name ("flow:<id>"): the table whose row with that id, if it exists, is the lock."""
+VERSION_COLUMNS = (HOLDERS.name, "metadata_updated")
+"""Columns of a table in LOCK_TABLES. Any change of a row changes one of these: a writer that locks the row adds its
+mark, and one that does not sets the time."""
+LOCK_OWNER_COLUMNS = {"flows": "id", "segments": "flow_id"}
+"""Tables whose rows change only together with a flow's row, and the column that has the flow's id."""
+FLAG_KEY = ""
+"""Id of the row that stores a presence flag in a table of LOCK_TABLES; the catalogue never sees this row."""
 
 
 @dataclass(frozen=True, eq=False)
-class Form:
-    """One table as it is on a cluster. locks: its rows are locks too (GUARDED), and its notice is another."""
+class TableLayout:
+    """One table as it is on a cluster. has_locks: its rows serve as locks too, and one may store a presence flag."""
 
     table: Table
-    locks: bool = False
+    has_locks: bool = False
 
     @property
     def name(self) -> str:
@@ -54,52 +54,58 @@ class Form:
 
     @cached_property
     def columns(self) -> dict[str, Column]:
-        columns = (*self.table.columns, HOLDERS) if self.locks else self.table.columns
+        columns = (*self.table.columns, HOLDERS) if self.has_locks else self.table.columns
         return {column.name: column for column in columns}
 
     @cached_property
-    def shown(self) -> tuple[str, ...]:
-        """The names of those columns that the catalogue knows of."""
+    def catalog_columns(self) -> tuple[str, ...]:
+        """Names of the columns that the catalogue declares."""
         return tuple(column.name for column in self.table.columns)
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """All columns may be null there: whether a cluster minds is not documented, so that it is checked here."""
+        """All columns are nullable: it is not documented whether a cluster enforces anything else. The engine does."""
         return pa.schema([pa.field(column.name, _TYPES[column.type]) for column in self.columns.values()])
 
     @cached_property
-    def asked(self) -> pa.Schema:
-        """What may be asked for: the row id too."""
+    def query_schema(self) -> pa.Schema:
+        """The columns that a query may select, including the row id."""
         return pa.schema([pa.field(ROW_ID, self.id_type), *self.schema])
 
     @cached_property
     def ibis_table(self) -> Any:
-        """Its columns for the SDK's conditions."""
+        """The table as ibis sees it, for conditions."""
         return ibis.table(self.schema, name=self.name)
 
     @cached_property
-    def sort(self) -> tuple[str, ...]:
+    def sorting_key(self) -> tuple[str, ...]:
         return self.table.key if self.table.clustered or self.name in _ALSO_SORTED else ()
 
     @cached_property
     def id_type(self) -> pa.DataType:
-        return pa.decimal128(38, 0) if self.sort else pa.uint64()
+        """The type of row ids, which differs in sorted tables."""
+        return pa.decimal128(38, 0) if self.sorting_key else pa.uint64()
 
     def key_of(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(row[name] for name in self.table.key)
 
+    def key_conditions(self, keys: Sequence[tuple[Any, ...]]) -> list[Condition]:
+        """Conditions that the rows with these keys meet, and few others."""
+        parts = [list(dict.fromkeys(part)) for part in zip(*keys, strict=True)]
+        return [In(name, values) for name, values in zip(self.table.key, parts, strict=True)]
+
     def complete(self, row: Mapping[str, Any]) -> Row:
-        """`row` with every column that the catalogue knows of. Raises ValueError for one that must not be null."""
-        full = {name: row.get(name) for name in self.shown}
+        """`row` with every column of the catalogue, null where it has none. Raises ValueError for a forbidden null."""
+        full = {name: row.get(name) for name in self.catalog_columns}
         for column in self.table.columns:
             if full[column.name] is None and not column.nullable and column.type != "json":
                 raise ValueError(f"column {self.name}.{column.name} cannot be null")
         return full
 
     def batches(self, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterable[pa.RecordBatch]:
-        """Columns `names` of `rows`, null where a row has none, in batches that a request has room for.
+        """Columns `names` of `rows`, null where a row has none, in batches that fit into one request each.
 
-        Raises Invalid for too long a text.
+        Raises Invalid for a text that is too long.
         """
         columns: dict[str, list[Any]] = {}
         sizes = [32 * len(names)] * len(rows)
@@ -109,7 +115,7 @@ class Form:
                 values = [None if value is None else orjson.dumps(value).decode() for value in values]
             if _TYPES[self.columns[name].type] == pa.string():
                 for at, value in enumerate(values):
-                    sizes[at] += self._length(name, value)
+                    sizes[at] += self._text_size(name, value)
             columns[name] = values
         schema = pa.schema([self.schema.field(name) for name in names])
         start = 0
@@ -121,16 +127,17 @@ class Form:
             yield pa.record_batch([pa.array(columns[f.name][start:end], f.type) for f in schema], schema=schema)
             start = end
 
-    def _length(self, name: str, value: str | None) -> int:
+    def _text_size(self, name: str, value: str | None) -> int:
+        """Bytes of a text. Raises Invalid where they do not fit into a cell."""
         size = 0 if value is None else len(value.encode())
         if size > CELL_BYTES:
             row = self.name.rstrip("s")
             what = f"the {row}" if self.columns[name].type == "json" else f"{name} of the {row}"
-            raise Invalid(f"{what} takes {size} bytes as it is kept, more than the {CELL_BYTES} that VAST has room for")
+            raise Invalid(f"{what} is {size} bytes long as stored; VAST Database accepts at most {CELL_BYTES}")
         return size
 
     def rows(self, found: pa.Table) -> list[Row]:
-        """Rows from Arrow, row ids among the columns where they were asked for."""
+        """Rows from Arrow, with row ids if these were selected."""
         rows: list[Row] = found.to_pylist()
         documents = [n for n in found.schema.names if n != ROW_ID and self.columns[n].type == "json"]
         for name in documents:
@@ -144,8 +151,8 @@ class Form:
 
 
 _LOCKS = Table(LOCKS, (Column("slot", "int64"), HOLDERS), key=("slot",))
-"""One row a slot, which a writer changes before it reads."""
+"""One row for each slot, which a writer changes before it reads (locks.py)."""
 
-FORMS: dict[str, Form] = {
-    table.name: Form(table, locks=table.name in GUARDED.values()) for table in (*TABLES.values(), _LOCKS)
+LAYOUTS: dict[str, TableLayout] = {
+    table.name: TableLayout(table, has_locks=table.name in LOCK_TABLES.values()) for table in (*TABLES.values(), _LOCKS)
 }

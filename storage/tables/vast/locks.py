@@ -1,10 +1,12 @@
-"""Keeping writers apart: rows of one table that a writer changes before it reads.
+"""Locks that keep writers apart: rows that a writer changes before it reads.
 
-Of two transactions that change one row a cluster lets one commit. So a name stands for one of a fixed number of rows,
-and who locks the name changes its row first; the other then waits, or loses, and begins anew with a view that has what
-the first wrote. Threads of one process queue at locks in memory, so that they do not lose against each other.
+Of two transactions that change the same row, a cluster lets only one commit. So every lock name stands for one of a
+fixed number of rows, and a writer that locks a name changes its row first. A second writer then waits or fails, and
+starts again with a view that includes what the first one wrote. Threads and processes of one machine queue locally
+first, so that they do not fail against each other.
 
-In the row each transaction leaves a mark, by which a commit whose answer was lost can be found again.
+Each transaction leaves a mark in the rows that it locks, which shows later whether a commit without a response took
+effect.
 """
 
 import contextlib
@@ -24,12 +26,12 @@ from storage.errors import Contended
 from storage.tables.engine import Row
 from storage.tables.vast.layout import LOCK_SLOTS
 
-MARKS = 24
+MAX_MARKS = 24
 """How many transactions a row remembers."""
 
 
-def slots_of(names: Iterable[str]) -> list[int]:
-    """The rows that stand for these names, in the order in which all take them."""
+def lock_slots(names: Iterable[str]) -> list[int]:
+    """The slots of these lock names, sorted: every writer takes them in this order."""
     digests = (hashlib.blake2b(name.encode(), digest_size=4).digest() for name in names)
     return sorted({int.from_bytes(digest, "big") % LOCK_SLOTS for digest in digests})
 
@@ -38,65 +40,65 @@ def new_mark() -> str:
     return uuid.uuid4().hex[:16]
 
 
-def marks_of(row: Row) -> list[str]:
-    """The transactions that the row remembers, newest first."""
+def marks(row: Row) -> list[str]:
+    """The marks in a lock's row, newest first."""
     return [mark for mark in (row["holders"] or "").split(",") if mark]
 
 
 def newest_mark(row: Row) -> str:
-    """Of the transaction that changed the row last, or "" where none did yet."""
-    return next(iter(marks_of(row)), "")
+    """The mark of the transaction that locked the row last, or "" where none has."""
+    return next(iter(marks(row)), "")
 
 
-def marked(row: Row, mark: str) -> str:
-    """What the row's `holders` become once the transaction of this mark holds it."""
-    return ",".join([mark, *marks_of(row)][:MARKS])
+def add_mark(row: Row, mark: str) -> str:
+    """The value of `holders` once the transaction with this mark holds the row."""
+    return ",".join([mark, *marks(row)][:MAX_MARKS])
 
 
-class Queues:
-    """For each row a lock in memory and, for the processes of this machine, a lock on a byte of a file.
+class LockQueues:
+    """Local queues: for each slot a lock in memory and, between processes of this machine, a lock on a byte of a file.
 
-    They save races, and nothing depends on them: a process elsewhere has neither.
+    They only save failed attempts. Correctness does not depend on them, and other machines take no part in them.
     """
 
-    def __init__(self, place: str | None) -> None:
-        """place: what the file's name is made of; None for no file."""
+    def __init__(self, cluster_name: str | None) -> None:
+        """cluster_name: identifies the tables, for the name of the file; None for no file."""
         self._path: Path | None = None
-        if place is not None:
-            name = hashlib.blake2b(place.encode(), digest_size=8).hexdigest()
-            self._path = Path(tempfile.gettempdir()) / f"tams-vast-{os.getuid()}-{name}.lock"
-        self._forget()
-        os.register_at_fork(after_in_child=self._forget)
+        if cluster_name is not None:
+            digest = hashlib.blake2b(cluster_name.encode(), digest_size=8).hexdigest()
+            self._path = Path(tempfile.gettempdir()) / f"tams-vast-{os.getuid()}-{digest}.lock"
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._locks = [threading.Lock() for _ in range(LOCK_SLOTS)]
-        # Opened once: a process loses its locks on a file when it closes any descriptor of it.
+        # Opened only once: closing any descriptor of a file releases all locks that the process has on it.
         self._file: int | None = None
         if self._path is not None:
             with contextlib.suppress(OSError):
                 self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def close(self) -> None:
-        """Give the file up, and with it whatever is locked there."""
+        """Close the file, which releases every lock on it."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
-    def take(self, slots: Iterable[int], patience_s: float) -> "Held":
-        """Wait for all of these. Raises Contended after `patience_s`, holding none."""
-        deadline = time.monotonic() + patience_s
-        held = Held(self._file)
+    def acquire(self, slots: Iterable[int], timeout_s: float) -> "HeldLocks":
+        """Acquire the locks of all these slots. Raises Contended after `timeout_s` seconds, holding none."""
+        deadline = time.monotonic() + timeout_s
+        held = HeldLocks(self._file)
         for slot in slots:
             lock = self._locks[slot]
             if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 held.release()
-                raise Contended("too many requests are changing the same thing at the moment")
+                raise Contended("too many requests are changing the same data at the moment")
             held.locks.append((slot, lock))
-            self._queue(slot, deadline)
+            self._wait_for_processes(slot, deadline)
         return held
 
-    def _queue(self, slot: int, deadline: float) -> None:
-        """Wait for the other processes of this machine, but not for one that hangs."""
+    def _wait_for_processes(self, slot: int, deadline: float) -> None:
+        """Wait for other processes of this machine until the deadline, then go on: one of them may hang."""
         while self._file is not None and time.monotonic() < deadline:
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot)
@@ -108,8 +110,8 @@ class Queues:
 
 
 @dataclass
-class Held:
-    """Locks that a transaction holds."""
+class HeldLocks:
+    """Local locks that a transaction holds."""
 
     file: int | None
     locks: list[tuple[int, threading.Lock]] = field(default_factory=list)

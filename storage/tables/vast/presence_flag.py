@@ -1,26 +1,76 @@
-"""A fact that every writer of segments asks for, noted where each of them looks anyway: whether a webhook is enabled.
+"""Presence flags: whether any row of a table meets a condition, stored where writers look anyway.
 
-The notice is a row of its own beside the rows that are locks (storage.tables.vast.layout.NOTICE) and comes in the same
-answer as they do. Whoever changes what it tells changes it in the same transaction, whatever it says already, so that
-of two who do so at once one loses: it never says that there is none while there is one.
+storage.tables.schema declares them. A flag is one more row of the table `read_with`, whose rows are locks; a writer
+reads it together with the row that it locks, so that it costs no request. A transaction that changes the facts updates
+this row too, even if its value stays the same, so that of two concurrent changes one fails. So a flag never says that
+no row meets the condition while one does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 from storage.tables.conditions import Compare, Condition
 from storage.tables.engine import Row
+from storage.tables.schema import TABLES
+from storage.tables.vast.layout import HOLDERS, LOCK_TABLES
 
-TABLE = "webhooks"
-CONDITION = Compare("enabled", "==", True)
 SOME, NONE = "some", "none"
-"""What the notice says in its column `holders`."""
+"""The values of a flag, in column `holders` of its row."""
 
 
-def answers(table: str, where: Sequence[Condition]) -> bool:
-    """Whether there can be no row that meets `where` if the notice says NONE."""
-    return table == TABLE and CONDITION in where
+@dataclass(frozen=True, slots=True)
+class StoredFlag:
+    """A flag about the rows of `table` that meet `condition`, stored in the table `carrier`."""
+
+    table: str
+    condition: Compare
+    carrier: str
 
 
-def says_none(row: Row | None) -> bool:
-    """Where there is no notice nothing is said."""
-    return row is not None and row["holders"] == NONE
+def _stored_flags() -> dict[str, StoredFlag]:
+    flags: dict[str, StoredFlag] = {}
+    for table in TABLES.values():
+        for flag in table.presence_flags:
+            if flag.read_with not in LOCK_TABLES.values():
+                raise ValueError(f"presence flag {flag.name}: no row of {flag.read_with} is a lock")
+            if flag.read_with in flags:
+                raise ValueError(f"presence flag {flag.name}: {flag.read_with} has a flag already, and room for one")
+            flags[flag.read_with] = StoredFlag(table.name, flag.condition, flag.read_with)
+    return flags
+
+
+FLAGS = _stored_flags()
+"""The declared flags by carrier; each table has room for one."""
+
+
+@dataclass
+class TransactionFlags:
+    """What one write transaction knows about the flags. unset: carriers whose flag says NONE; outdated: those whose
+    facts this transaction has changed."""
+
+    unset: set[str] = field(default_factory=set)
+    outdated: set[str] = field(default_factory=set)
+
+    def clear(self) -> None:
+        self.unset.clear()
+        self.outdated.clear()
+
+    def remember(self, carrier: str, row: Row | None) -> None:
+        """Take in a flag's row as it was read; a missing row says nothing."""
+        if row is not None and row[HOLDERS.name] == NONE:
+            self.unset.add(carrier)
+        else:
+            self.unset.discard(carrier)
+
+    def rule_out(self, table: str, where: Sequence[Condition]) -> bool:
+        """Whether no row of `table` can meet `where`, going by the flags."""
+        return any(
+            flag.table == table and flag.condition in where and flag.carrier in self.unset - self.outdated
+            for flag in FLAGS.values()
+        )
+
+    def note_change(self, table: str, columns: Collection[str] | None = None) -> None:
+        """Rows of `table` were inserted or deleted, or these columns of them updated."""
+        for flag in FLAGS.values():
+            if flag.table == table and (columns is None or flag.condition.column in columns):
+                self.outdated.add(flag.carrier)

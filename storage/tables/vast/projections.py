@@ -1,17 +1,17 @@
-"""The projections of unsorted tables, which the cluster keeps sorted by what their indexes are elsewhere."""
+"""Projections of unsorted tables: sorted copies that the cluster maintains, where other engines have indexes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from storage.tables.vast.cluster_errors import translated
+from storage.tables.vast.cluster_errors import translate_errors
 from storage.tables.vast.engine import VastEngine
-from storage.tables.vast.layout import FORMS, Form
+from storage.tables.vast.layout import LAYOUTS, TableLayout
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectionState:
-    """A projection that the engine would have: of a table, sorted by columns; and whether it is there."""
+    """A projection that the engine can use, and whether it exists. sorted_by: its columns, the first one first."""
 
     table: str
     name: str
@@ -19,44 +19,44 @@ class ProjectionState:
     enabled: bool
 
 
-def _wanted() -> Iterator[tuple[Form, str, tuple[str, ...]]]:
-    """One for each index of an unsorted table; whether a sorted one may have projections is not documented."""
-    for form in FORMS.values():
-        for columns in form.table.indexes if not form.sort else ():
-            yield form, f"{form.name}_by_{'_'.join(columns)}", columns
+def _definitions() -> Iterator[tuple[TableLayout, str, tuple[str, ...]]]:
+    """One for each index of an unsorted table. Whether sorted tables may have projections is not documented."""
+    for layout in LAYOUTS.values():
+        for columns in layout.table.indexes if not layout.sorting_key else ():
+            yield layout, f"{layout.name}_by_{'_'.join(columns)}", columns
 
 
 def projection_states(engine: VastEngine) -> list[ProjectionState]:
-    """What projections there are, and could be."""
-    with engine.cluster.defining() as schema:
+    """All projections that the engine can use, existing or not."""
+    with engine.cluster.schema_transaction() as schema:
         return _states(schema)
 
 
 def _states(schema: Any) -> list[ProjectionState]:
     states = []
-    known: dict[str, set[str]] = {}
-    for form, name, columns in _wanted():
-        if form.name not in known:
-            table = schema.table(form.name)
-            known[form.name] = {projection.name for projection in table.projections(include_stats=False)}
-        states.append(ProjectionState(form.name, name, columns, name in known[form.name]))
+    existing: dict[str, set[str]] = {}
+    for layout, name, columns in _definitions():
+        if layout.name not in existing:
+            table = schema.table(layout.name)
+            existing[layout.name] = {projection.name for projection in table.projections(include_stats=False)}
+        states.append(ProjectionState(layout.name, name, columns, name in existing[layout.name]))
     return states
 
 
 def enable_projections(engine: VastEngine) -> list[ProjectionState]:
-    """Make those that are not there; the state afterwards. The cluster fills and keeps them by itself."""
-    with engine.cluster.defining() as schema:
+    """Create the projections that are missing and return the new state. The cluster fills and maintains them itself."""
+    with engine.cluster.schema_transaction() as schema:
         for state in _states(schema):
             if not state.enabled:
-                rest = [name for name in FORMS[state.table].columns if name not in state.sorted_by]
-                with translated():
+                rest = [name for name in LAYOUTS[state.table].columns if name not in state.sorted_by]
+                with translate_errors():
                     schema.table(state.table).create_projection(state.name, list(state.sorted_by), rest)
     return projection_states(engine)
 
 
 def disable_projections(engine: VastEngine) -> list[ProjectionState]:
-    """Drop those that are there; the state afterwards."""
-    with engine.cluster.defining() as schema:
+    """Drop the projections that exist and return the new state."""
+    with engine.cluster.schema_transaction() as schema:
         for state in _states(schema):
             if state.enabled:
                 schema.table(state.table).projection(state.name).drop()

@@ -1,110 +1,99 @@
-"""Questions to a cluster, with a transaction or without.
-
-They go by the SDK's own reader of query answers over the session's pooled connections: its `Table.select` opens a
-connection for each call, looks at the table each time, and cannot do without a transaction.
-"""
+"""Queries to a cluster, in a transaction or without one, over the session's pooled connections."""
 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-from vastdb import _internal, errors
-from vastdb.table import SplitWorker, SplitWorkerConfig
+from vastdb import errors
 from vastdb.table_metadata import TableRef
 
 from storage.tables.conditions import Compare, In
-from storage.tables.vast.layout import Form
-from storage.tables.vast.predicates import expression
+from storage.tables.vast.layout import TableLayout
+from storage.tables.vast.predicates import to_ibis
+from storage.tables.vast.sdk_internals import QueryPages, build_query, run_with_retries
 
-_AT_ONCE = 1 << 17
-"""Rows that one answer may hold where no limit is asked for."""
-_KEPT = 256
-"""Questions about one row come again and again; so many are kept as the SDK has made them."""
+_PAGE_ROWS = 1 << 17
+"""Most rows in one response to a query without a limit."""
+_CACHED_QUERIES = 256
 _NO_TRANSACTION = 0
-"""What the SDK sends as the transaction's id where there is none."""
+"""The transaction id that the SDK sends where there is none."""
 
 
-class NoDirectAnswer(Exception):
-    """None came without a transaction, or none that was whole at once and so of one moment. refused: it is likely to
-    stay so, if there is one in a transaction."""
+class DirectReadFailed(Exception):
+    """A read without a transaction failed, or its response came in parts, which may be of different moments.
 
-    def __init__(self, reason: str, *, refused: bool = False) -> None:
+    rejected: the cluster is likely to fail all such reads, if the same read succeeds in a transaction.
+    """
+
+    def __init__(self, reason: str, *, rejected: bool = False) -> None:
         super().__init__(reason)
-        self.refused = refused
+        self.rejected = rejected
 
 
-class _Api:
-    """What the SDK's reader asks by. Each answer is taken in whole before it is read, which takes far less time than to
-    read from the connection bit by bit. tries: an answer must come in one part, and a connection within so many."""
+class _BufferingApi:
+    """The SDK's API for queries, which reads each response whole before it is parsed: far faster than in small pieces.
 
-    def __init__(self, api: Any, tries: int | None) -> None:
+    attempts: None in a transaction. Otherwise connect at most so often, and accept only a response in one part.
+    """
+
+    def __init__(self, api: Any, attempts: int | None) -> None:
         self._api = api
-        self._tries = tries
-        self._tried = 0
-        self._answered = False
+        self._attempts = attempts
+        self._made = 0
+        self._has_response = False
 
     def query_data(self, **arguments: Any) -> Any:
-        if self._tries is not None and self._answered:
-            raise NoDirectAnswer("it came in parts")
-        self._tried += 1
+        if self._attempts is not None and self._has_response:
+            raise DirectReadFailed("the response came in parts")
+        self._made += 1
         try:
-            answer = self._api.query_data(**arguments)
+            response = self._api.query_data(**arguments)
         except errors.ConnectionError as error:
-            if self._tries is not None:
-                error.may_retry = error.may_retry and self._tried < self._tries
+            if self._attempts is not None:
+                error.may_retry = error.may_retry and self._made < self._attempts
             raise
-        self._answered = True
-        answer.raw = pa.BufferReader(answer.raw.read())
-        return answer
+        self._has_response = True
+        response.raw = pa.BufferReader(response.raw.read())
+        return response
 
 
-def ask(
+def run_query(
     api: Any,
     ref: TableRef,
-    form: Form,
+    layout: TableLayout,
     conditions: Sequence[Compare | In],
     columns: Sequence[str],
     limit: int | None,
     *,
     tx: int = _NO_TRANSACTION,
-    tries: int | None = None,
+    attempts: int | None = None,
 ) -> pa.Table:
-    """Any rows of a table, at most `limit`, that meet `conditions`; `columns` of them, which may name the row id.
+    """Any rows of a table that meet `conditions`, at most `limit`, with `columns`, which may include the row id.
 
-    tries: of a question without a transaction, which then raises NoDirectAnswer where more than one answer is needed.
+    attempts: for a query without a transaction; it then raises DirectReadFailed where one response is not enough.
     Raises the SDK's errors.
     """
+    # Lists of values seldom recur; comparisons of one row's key do.
     may_recur = all(isinstance(condition, Compare) for condition in conditions)
-    make = _kept_request if may_recur else _request
-    request = make(form, tuple(conditions), tuple(columns))
-    config = SplitWorkerConfig(
-        num_splits=1,
-        num_sub_splits=1,
-        num_row_groups_per_sub_split=8,
-        limit_rows_per_sub_split=limit or _AT_ONCE,
-        use_semi_sorted_projections=True,
-        queue_priority=None,
-        semi_sorted_projection_name=None,
-    )
-    worker = SplitWorker(_Api(api, tries), request, ref.bucket, ref.schema, ref.table, tx, False, 0, config)
+    build = _cached_query if may_recur else _query
+    query = build(layout, tuple(conditions), tuple(columns))
+    pages = QueryPages(_BufferingApi(api, attempts), query, ref, tx, limit or _PAGE_ROWS)
     batches: list[pa.RecordBatch] = []
 
     def read() -> None:
-        for batch in worker:
+        for batch in pages:
             batches.append(batch)
             if limit is not None and sum(map(len, batches)) >= limit:
-                # Enough: the rest of this answer is read, and no further one asked for.
-                worker.subsplits_state = dict.fromkeys(worker.subsplits_state, _internal.TABULAR_INVALID_ROW_ID)
+                pages.stop()
 
-    api._backoff_decorator(read)()
-    return pa.Table.from_batches(batches, request.response_schema).slice(0, limit)
-
-
-def _request(form: Form, conditions: tuple[Compare | In, ...], columns: tuple[str, ...]) -> Any:
-    """What the SDK sends, which takes longer to make than all the rest."""
-    predicate = expression(form.ibis_table, conditions)
-    return _internal.build_query_data_request(schema=form.asked, predicate=predicate, field_names=list(columns))
+    run_with_retries(api, read)
+    return pa.Table.from_batches(batches, pages.schema).slice(0, limit)
 
 
-_kept_request = lru_cache(_KEPT)(_request)
+def _query(layout: TableLayout, conditions: tuple[Compare | In, ...], columns: tuple[str, ...]) -> Any:
+    """Build the SDK's query, which takes longer than all the rest on this side."""
+    return build_query(layout.query_schema, to_ibis(layout.ibis_table, conditions), columns)
+
+
+_cached_query = lru_cache(_CACHED_QUERIES)(_query)

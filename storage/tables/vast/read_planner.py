@@ -1,8 +1,9 @@
-"""Plans of reads: order, pages, existence elsewhere and windows of time, made of what a cluster can answer.
+"""Plan reads: sort order, paging, Exists conditions and time windows, out of queries that a cluster can run.
 
-A cluster gives any rows that meet an AND of comparisons, in no order, up to a number. So the first rows of an order
-are found by asking for a few too many of any: if fewer come, they are all; else the last of the wanted among them
-bounds the next question. Conditions are always the cluster's work, so that hardly a row is fetched that is not wanted.
+A cluster returns any rows that meet an AND of comparisons, in no order, up to a limit. To find the first rows in an
+order, over-fetch unordered rows: if fewer come back than were requested, that is all of them; otherwise the last row
+wanted among them bounds the next query. Conditions are always evaluated on the cluster, so that few rows are fetched in
+vain.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,65 +12,60 @@ from typing import Any
 
 from storage.tables.conditions import Compare, Condition, Exists, In, Operator
 from storage.tables.engine import Row
-from storage.tables.vast.density import UNKNOWN, Densities
-from storage.tables.vast.layout import FORMS, Form
-from storage.tables.vast.predicates import Simple, pins, plain
+from storage.tables.vast.density import DEFAULT_DENSITY, DensityCache
+from storage.tables.vast.layout import LAYOUTS, TableLayout
+from storage.tables.vast.predicates import RowCondition, key_values, simplify
 from storage.tables.vast.time_windows import Timeline
 
-Fetch = Callable[[Form, Sequence[Compare | In], Sequence[str], int | None], list[Row]]
-"""Any rows, at most so many, of a table that meet the conditions, with (at least) the columns named."""
+Fetch = Callable[[TableLayout, Sequence[Compare | In], Sequence[str], int | None], list[Row]]
+"""Returns any rows of a table that meet the conditions, at most so many, with at least the named columns."""
 
-_SPARE = 4
-_FEW = 1024
-"""Rows are asked for by _SPARE times the wanted, and no fewer than these."""
-_WINDOWS = 4
-"""So many guesses of where on a timeline the wanted spans are; after that they are looked for as any others."""
-_OWNERS = 2000
-"""So many rows elsewhere are read to answer Exists from there; where there are more, candidates are tried instead."""
-_CANDIDATES = 500
+_OVERFETCH = 4
+_MIN_FETCH = 1024
+"""Fetch _OVERFETCH times the rows that are wanted, and at least _MIN_FETCH."""
+_MAX_WINDOWS = 4
+"""How many time windows to try before a timeline is queried like any other order."""
+_MAX_OWNERS = 2000
+"""Read at most so many rows of another table to evaluate Exists; beyond that, test candidates one page at a time."""
+_CANDIDATE_PAGE = 500
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which rows of a table, in which order, and what of them. `after` may bind fewer columns than `order` has."""
+class RowQuery:
+    """A query of one table, as Reader.select takes it. `after` may have fewer values than `order` has columns."""
 
-    form: Form
-    where: tuple[Simple, ...]
+    layout: TableLayout
+    where: tuple[RowCondition, ...]
     order: tuple[str, ...]
     descending: bool
     after: tuple[Any, ...] | None
     limit: int | None
     columns: tuple[str, ...]
 
-    def having(self, *conditions: Simple, **changes: Any) -> "Wanted":
+    def narrowed(self, *conditions: RowCondition, **changes: Any) -> "RowQuery":
+        """The same query with further conditions, and with other values in the fields of `changes`."""
         return replace(self, where=(*self.where, *conditions), **changes)
-
-    def instead(self, *conditions: Simple) -> "Wanted":
-        """The same with other conditions."""
-        return replace(self, where=conditions)
 
     @property
     def timeline(self) -> Timeline | None:
-        """The same as a question about one timeline, where it is one."""
-        return Timeline.of(self.form, self.where, self.order, self.after, descending=self.descending)
-
-    def along(self, line: Timeline) -> "Wanted":
-        """The same for what `line` asks about."""
-        return replace(self, where=line.exact(), order=(line.start,), after=None)
+        """The same query as one of a timeline, or None where it is not."""
+        return Timeline.from_query(self.layout, self.where, self.order, self.after, descending=self.descending)
 
     @property
-    def beyond(self) -> Operator:
+    def operator_beyond(self) -> Operator:
+        """Holds for values that come after another in the order."""
         return "<" if self.descending else ">"
 
     @property
-    def before(self) -> Operator:
+    def operator_before(self) -> Operator:
         return ">" if self.descending else "<"
 
     def up_to(self, value: Any) -> Compare:
+        """The condition that the first column of the order has this value or comes before it."""
         return Compare(self.order[0], ">=" if self.descending else "<=", value)
 
     def sorted(self, rows: Sequence[Row]) -> list[Row]:
-        """`rows` in order, without those that do not come after `after`; nulls come before all else."""
+        """`rows` in order, nulls lowest, without those up to `after`."""
 
         def place(row: Row) -> tuple[Any, ...]:
             return tuple((row[name] is not None, row[name]) for name in self.order)
@@ -84,15 +80,15 @@ class Wanted:
 
 
 class ReadPlanner:
-    """Reads by `fetch`."""
+    """Runs reads by means of `fetch`."""
 
-    def __init__(self, fetch: Fetch, densities: Densities) -> None:
+    def __init__(self, fetch: Fetch, densities: DensityCache) -> None:
         self._fetch = fetch
         self._densities = densities
 
     def select(
         self,
-        form: Form,
+        layout: TableLayout,
         where: Sequence[Condition],
         *,
         order: Sequence[str] = (),
@@ -101,163 +97,174 @@ class ReadPlanner:
         limit: int | None = None,
         columns: Sequence[str],
     ) -> list[Row]:
-        """As Reader.select; rows may have more columns than asked for."""
-        elsewhere = [condition for condition in where if isinstance(condition, Exists)]
-        here: list[Simple] = [condition for condition in where if not isinstance(condition, Exists)]
-        left = []
-        for condition in elsewhere:
-            owners = self._owners(form, here, condition)
-            if owners is None:
-                left.append(condition)
+        """Like Reader.select; rows may have more columns than were requested."""
+        simple: list[RowCondition] = [condition for condition in where if not isinstance(condition, Exists)]
+        per_candidate = []
+        for condition in where:
+            if not isinstance(condition, Exists):
+                continue
+            values = self._outer_values(layout, simple, condition)
+            if values is None:
+                per_candidate.append(condition)
             else:
-                here.append(In(condition.outer, owners))
-        needed = tuple(dict.fromkeys((*columns, *order, *(condition.outer for condition in left))))
-        wanted = Wanted(
-            form, tuple(here), tuple(order), descending, None if after is None else tuple(after), limit, needed
+                simple.append(In(condition.outer, values))
+        needed = tuple(dict.fromkeys((*columns, *order, *(condition.outer for condition in per_candidate))))
+        query = RowQuery(
+            layout, tuple(simple), tuple(order), descending, None if after is None else tuple(after), limit, needed
         )
-        return self._filtered(wanted, left) if left else self._ordered(wanted)
+        return self._select_filtered(query, per_candidate) if per_candidate else self._select_ordered(query)
 
-    # Existence elsewhere.
+    # Exists conditions.
 
-    def _owners(self, form: Form, here: Sequence[Simple], condition: Exists) -> list[Any] | None:
-        """Values of the outer column for which there is such a row elsewhere; None where that is better asked of each
-        candidate, as there are few of these, or too many rows elsewhere."""
-        inner = FORMS[condition.table]
-        if not condition.present or not condition.where or inner.table.span or form.table.key[0] in pins(form, here):
+    def _outer_values(self, layout: TableLayout, simple: Sequence[RowCondition], condition: Exists) -> list[Any] | None:
+        """Values of the outer column for which the other table has a row.
+
+        Returns None where it is better to test each candidate, as these are few or the rows of the other table many.
+        """
+        inner = LAYOUTS[condition.table]
+        if not condition.present or not condition.where or inner.table.span:
             return None
-        rows = self.select(inner, condition.where, limit=_OWNERS, columns=(condition.column,))
-        if len(rows) >= _OWNERS:
+        if layout.table.key[0] in key_values(layout, simple):
+            return None
+        rows = self.select(inner, condition.where, limit=_MAX_OWNERS, columns=(condition.column,))
+        if len(rows) >= _MAX_OWNERS:
             return None
         return list(dict.fromkeys(row[condition.column] for row in rows))
 
-    def _filtered(self, wanted: Wanted, conditions: Sequence[Exists]) -> list[Row]:
-        """Candidates, page by page, that pass what is to be asked of other tables."""
-        if wanted.limit is None:
-            return self._passing(self._ordered(wanted), conditions)
-        order = wanted.order or wanted.form.table.key
-        walk = tuple(dict.fromkeys((*order, *wanted.form.table.key)))
-        needed = tuple(dict.fromkeys((*wanted.columns, *walk)))
-        count = max(wanted.limit, _CANDIDATES)
-        after = wanted.after
+    def _select_filtered(self, query: RowQuery, conditions: Sequence[Exists]) -> list[Row]:
+        """Read candidates page by page, and keep those that meet `conditions`."""
+        if query.limit is None:
+            return self._meeting(self._select_ordered(query), conditions)
+        key = query.layout.table.key
+        page_order = tuple(dict.fromkeys((*(query.order or key), *key)))
+        needed = tuple(dict.fromkeys((*query.columns, *page_order)))
+        count = max(query.limit, _CANDIDATE_PAGE)
+        after = query.after
         found: list[Row] = []
         while True:
-            page = self._ordered(wanted.having(order=walk, after=after, limit=count, columns=needed))
-            found += self._passing(page, conditions)
-            if len(found) >= wanted.limit or len(page) < count:
-                return found[: wanted.limit]
-            after = tuple(page[-1][name] for name in walk)
+            page = self._select_ordered(query.narrowed(order=page_order, after=after, limit=count, columns=needed))
+            found += self._meeting(page, conditions)
+            if len(found) >= query.limit or len(page) < count:
+                return found[: query.limit]
+            after = tuple(page[-1][name] for name in page_order)
 
-    def _passing(self, rows: Sequence[Row], conditions: Sequence[Exists]) -> list[Row]:
+    def _meeting(self, rows: Sequence[Row], conditions: Sequence[Exists]) -> list[Row]:
         left = list(rows)
         for condition in conditions:
-            there = self._present(condition, {row[condition.outer] for row in left} - {None})
-            left = [row for row in left if (row[condition.outer] in there) == condition.present]
+            existing = self._existing_values(condition, {row[condition.outer] for row in left} - {None})
+            left = [row for row in left if (row[condition.outer] in existing) == condition.present]
         return left
 
-    def _present(self, condition: Exists, values: set[Any]) -> set[Any]:
-        """Those of `values` for which there is such a row elsewhere. Each question leaves out those found already."""
-        inner = FORMS[condition.table]
+    def _existing_values(self, condition: Exists, values: set[Any]) -> set[Any]:
+        """Those of `values` for which the other table has a row. Each query leaves out the values found before."""
+        inner = LAYOUTS[condition.table]
         found: set[Any] = set()
         left = set(values)
         while left:
             where = (In(condition.column, sorted(left)), *condition.where)
-            most = max(_FEW, 2 * len(left))
-            rows = self.select(inner, where, limit=most, columns=(condition.column,))
-            there = {row[condition.column] for row in rows}
-            found |= there
-            left -= there
-            if len(rows) < most:
+            limit = max(_MIN_FETCH, 2 * len(left))
+            rows = self.select(inner, where, limit=limit, columns=(condition.column,))
+            existing = {row[condition.column] for row in rows}
+            found |= existing
+            left -= existing
+            if len(rows) < limit:
                 break
         return found
 
     # Order.
 
-    def _get(self, wanted: Wanted, *conditions: Simple, limit: int | None) -> list[Row]:
-        """Any rows that meet the conditions, those already seen left in."""
-        chosen = plain(wanted.form, (*wanted.where, *conditions))
-        if chosen is None or limit == 0:
+    def _fetch_any(self, query: RowQuery, *conditions: RowCondition, limit: int | None) -> list[Row]:
+        """Any rows that meet the query's conditions and these, whatever its order, `after` and limit."""
+        simple = simplify(query.layout, (*query.where, *conditions))
+        if simple is None or limit == 0:
             return []
-        return self._fetch(wanted.form, chosen, wanted.columns, limit)
+        return self._fetch(query.layout, simple, query.columns, limit)
 
-    def _ordered(self, wanted: Wanted) -> list[Row]:
-        if not wanted.order:
-            return self._get(wanted, limit=wanted.limit)
-        timeline = wanted.timeline
-        if timeline is not None and wanted.limit is not None:
-            return self._by_window(wanted, timeline)
-        return self._by_bounds(wanted)
+    def _select_ordered(self, query: RowQuery) -> list[Row]:
+        if not query.order:
+            return self._fetch_any(query, limit=query.limit)
+        timeline = query.timeline
+        if timeline is not None and query.limit is not None:
+            return self._select_by_windows(query, timeline)
+        return self._select_by_bounds(query)
 
-    def _by_bounds(self, wanted: Wanted) -> list[Row]:
+    def _select_by_bounds(self, query: RowQuery) -> list[Row]:
         """The first rows of an order, by ever closer bounds on its first column."""
-        first, after, limit = wanted.order[0], wanted.after, wanted.limit
-        bounded = wanted
+        first, after, limit = query.order[0], query.after, query.limit
+        bounded = query
         if after is not None:
-            sign: Operator = wanted.beyond if len(after) == 1 else (">=" if wanted.beyond == ">" else "<=")
-            bounded = wanted.having(Compare(first, sign, after[0]))
-        if limit is None or wanted.form.columns[first].nullable:
-            return wanted.sorted(self._get(bounded, limit=None))[:limit]
-        most = max(_SPARE * limit, _FEW)
-        edge: list[Any] = []
+            # Rows with the first value of `after` may come after it by the other columns.
+            inclusive: Operator = "<=" if query.descending else ">="
+            sign = query.operator_beyond if len(after) == 1 else inclusive
+            bounded = query.narrowed(Compare(first, sign, after[0]))
+        if limit is None or query.layout.columns[first].nullable:
+            return query.sorted(self._fetch_any(bounded, limit=None))[:limit]
+        fetch_limit = max(_OVERFETCH * limit, _MIN_FETCH)
+        bound: list[Any] = []
         while True:
-            rows = self._get(bounded, *(wanted.up_to(value) for value in edge), limit=most)
-            found = wanted.sorted(rows)
-            if len(rows) < most:
+            rows = self._fetch_any(bounded, *(query.up_to(value) for value in bound), limit=fetch_limit)
+            found = query.sorted(rows)
+            if len(rows) < fetch_limit:
                 return found[:limit]
-            if len(found) < limit or edge == [found[limit - 1][first]]:
-                return self._among_ties(wanted, edge[0] if len(found) >= limit else after[0] if after else None)
-            edge = [found[limit - 1][first]]
+            if len(found) < limit or bound == [found[limit - 1][first]]:
+                tied = bound[0] if len(found) >= limit else after[0] if after else None
+                return self._select_across_ties(query, tied)
+            bound = [found[limit - 1][first]]
 
-    def _among_ties(self, wanted: Wanted, value: Any) -> list[Row]:
-        """The same where a great many rows have `value` in the first column: before it, at it and beyond it."""
-        first, after, limit = wanted.order[0], wanted.after, wanted.limit or 0
+    def _select_across_ties(self, query: RowQuery, value: Any) -> list[Row]:
+        """The first rows of an order in which very many share one value of its first column."""
+        first, after, limit = query.order[0], query.after, query.limit or 0
         found: list[Row] = []
-        tied = after is not None and after[0] == value
-        if not tied:
-            found = self._by_bounds(wanted.having(Compare(first, wanted.before, value)))
+        is_after_tie = after is not None and after[0] == value
+        if not is_after_tie:
+            found = self._select_by_bounds(query.narrowed(Compare(first, query.operator_before, value)))
         if len(found) < limit:
-            rest = after[1:] if after is not None and tied else ()
-            order = wanted.order[1:]
-            if (order and rest) or not tied:
-                at = wanted.having(
+            rest = after[1:] if after is not None and is_after_tie else ()
+            order = query.order[1:]
+            if (order and rest) or not is_after_tie:
+                tied = query.narrowed(
                     Compare(first, "==", value), order=order, after=rest or None, limit=limit - len(found)
                 )
-                found += self._by_bounds(at) if order else self._get(at, limit=at.limit)
+                found += self._select_by_bounds(tied) if order else self._fetch_any(tied, limit=tied.limit)
         if len(found) < limit:
-            beyond = wanted.having(Compare(first, wanted.beyond, value), after=None, limit=limit - len(found))
-            found += self._by_bounds(beyond)
+            beyond = Compare(first, query.operator_beyond, value)
+            found += self._select_by_bounds(query.narrowed(beyond, after=None, limit=limit - len(found)))
         return found
 
     # Time.
 
-    def _by_window(self, wanted: Wanted, line: Timeline) -> list[Row]:
-        """The first rows of a timeline: those that start within a window that should just hold them, and within a
-        better one where that guess was wrong."""
-        limit = wanted.limit or 0
-        if line.is_empty:
+    def _select_by_windows(self, query: RowQuery, timeline: Timeline) -> list[Row]:
+        """The first rows of a timeline: try a window that should just hold them, then better ones."""
+        limit, layout, owner = query.limit or 0, query.layout, timeline.owner
+        if timeline.is_empty:
             return []
-        wanted = wanted.having(columns=tuple(dict.fromkeys((*wanted.columns, line.owner_column, line.start, line.end))))
-        most = max(_SPARE * limit, _FEW)
-        density = self._densities.find(wanted.form, line.owner) or UNKNOWN
-        left: Timeline | None = line
+        needed = (*query.columns, timeline.owner_column, timeline.start, timeline.end)
+        query = query.narrowed(columns=tuple(dict.fromkeys(needed)))
+        fetch_limit = max(_OVERFETCH * limit, _MIN_FETCH)
+        density = self._densities.get(layout, owner) or DEFAULT_DENSITY
+        left: Timeline | None = timeline
         found: list[Row] = []
-        for _ in range(_WINDOWS):
+        for _ in range(_MAX_WINDOWS):
             window = left.window(density, limit - len(found)) if left is not None else None
             if left is None or window is None:
                 break
-            rows = self._get(wanted.instead(*window.conditions), limit=most)
-            if len(rows) >= most:
-                density = self._densities.learn(wanted.form, line.owner, rows, adjacent=False)
+            rows = self._fetch_any(replace(query, where=window.conditions), limit=fetch_limit)
+            if len(rows) >= fetch_limit:
+                density = self._densities.observe(layout, owner, rows, adjacent=False)
                 continue
-            if window.unsure is not None and not any(row[line.start] <= window.unsure for row in rows):
-                rows += self._get(wanted.instead(*window.earlier), limit=1)
-            rows = [row for row in line.sorted(rows) if left.meets is None or row[line.end] > left.meets]
+            check = window.check_until
+            if check is not None and not any(row[timeline.start] <= check for row in rows):
+                rows += self._fetch_any(replace(query, where=window.earlier), limit=1)
+            ends_after = left.ends_after
+            rows = [row for row in timeline.sorted(rows) if ends_after is None or row[timeline.end] > ends_after]
             found += rows
             left = window.rest
             if len(found) >= limit or not rows:
                 break
-            density = self._densities.learn(wanted.form, line.owner, rows, adjacent=True)
+            density = self._densities.observe(layout, owner, rows, adjacent=True)
         if found:
-            self._densities.learn(wanted.form, line.owner, found, adjacent=True)
+            self._densities.observe(layout, owner, found, adjacent=True)
         if len(found) < limit and left is not None:
-            found += self._by_bounds(replace(wanted.along(left), limit=limit - len(found)))
+            rest = replace(query, where=left.conditions(), order=(left.start,), after=None, limit=limit - len(found))
+            found += self._select_by_bounds(rest)
         return found[:limit]

@@ -1,4 +1,4 @@
-"""Windows of time in which to look for the first spans of a timeline, since a cluster cannot be asked for the first."""
+"""Time windows in which to look for the first spans of a timeline, since a cluster cannot return rows in order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,27 +7,31 @@ from typing import Any
 from storage.tables.conditions import Compare
 from storage.tables.engine import Row
 from storage.tables.vast.density import Density
-from storage.tables.vast.layout import Form
-from storage.tables.vast.predicates import Simple, plain, span_of
+from storage.tables.vast.layout import TableLayout
+from storage.tables.vast.predicates import RowCondition, simplify, span_columns
 
 
 @dataclass(frozen=True)
 class Window:
-    """conditions: on the rows of the window. unsure: a moment before which a longer span than any known may have
-    begun that still meets the question, unless one begins in between; earlier: the conditions to find it.
-    rest: the question about what lies beyond the window, None where nothing does."""
+    """The part of a timeline query that one request covers.
+
+    conditions: on the rows of the window. rest: the query for what lies beyond it, None where nothing does.
+    check_until: a span that began before the window may still match, if it is longer than all known ones; that is ruled
+        out if a span of the window begins at or before this moment (ns), as spans never overlap. None: no check needed.
+    earlier: the conditions to find such a span.
+    """
 
     conditions: tuple[Compare, ...]
     rest: "Timeline | None"
-    unsure: int | None = None
+    check_until: int | None = None
     earlier: tuple[Compare, ...] = ()
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """A question about one owner's spans, which never overlap, so that their starts and ends have the same order.
+    """A query for the spans of one owner. These never overlap, so that their starts and ends have the same order.
 
-    lower, upper: bounds of starts, [lower, upper). meets: ends are after this moment.
+    lower, upper: starts lie in [lower, upper). ends_after: ends lie after this moment. All in ns, None where unbounded.
     """
 
     owner_column: str
@@ -37,20 +41,26 @@ class Timeline:
     descending: bool
     lower: int | None = None
     upper: int | None = None
-    meets: int | None = None
+    ends_after: int | None = None
 
     @classmethod
-    def of(
-        cls, form: Form, where: Sequence[Simple], order: Sequence[str], after: Sequence[Any] | None, *, descending: bool
+    def from_query(
+        cls,
+        layout: TableLayout,
+        where: Sequence[RowCondition],
+        order: Sequence[str],
+        after: Sequence[Any] | None,
+        *,
+        descending: bool,
     ) -> "Timeline | None":
-        """None for what is no such question, or asks about more than time."""
-        if form.table.span is None:
+        """The same query as a timeline, or None where it is about more than one owner's time."""
+        if layout.table.span is None:
             return None
-        owner_column, start, end = span_of(form)
+        owner_column, start, end = span_columns(layout)
         if tuple(order) != (start,) and (tuple(order) != (end,) or after is not None):
             return None
-        owner, lowers, uppers, meets = None, [], [], []
-        for condition in plain(form, where) or ():
+        owner, lowers, uppers, ends = None, [], [], []
+        for condition in simplify(layout, where) or ():
             match condition:
                 case Compare(column, "==", value) if column == owner_column and owner is None:
                     owner = value
@@ -59,7 +69,7 @@ class Timeline:
                 case Compare(column, "<=" | "<" as sign, value) if column == start:
                     uppers.append(value + (sign == "<="))
                 case Compare(column, ">=" | ">" as sign, value) if column == end:
-                    meets.append(value - (sign == ">="))
+                    ends.append(value - (sign == ">="))
                 case _:
                     return None
         if owner is None:
@@ -70,7 +80,7 @@ class Timeline:
             *(owner_column, start, end, owner, descending),
             lower=max(lowers, default=None),
             upper=min(uppers, default=None),
-            meets=max(meets, default=None),
+            ends_after=max(ends, default=None),
         )
 
     @property
@@ -80,41 +90,44 @@ class Timeline:
     def sorted(self, rows: Sequence[Row]) -> list[Row]:
         return sorted(rows, key=lambda row: row[self.start], reverse=self.descending)
 
-    def _starts(self, lower: int | None, upper: int | None) -> tuple[Compare, ...]:
-        """Within these bounds and the question's own."""
+    def _start_conditions(self, lower: int | None, upper: int | None) -> tuple[Compare, ...]:
+        """Starts within these bounds and the query's own."""
         lowers = [value for value in (lower, self.lower) if value is not None]
         uppers = [value for value in (upper, self.upper) if value is not None]
         conditions = [Compare(self.start, ">=", max(lowers))] if lowers else []
         return (*conditions, *([Compare(self.start, "<", min(uppers))] if uppers else []))
 
-    def exact(self) -> tuple[Compare, ...]:
-        ends = () if self.meets is None else (Compare(self.end, ">", self.meets),)
-        return (Compare(self.owner_column, "==", self.owner), *self._starts(None, None), *ends)
+    def conditions(self) -> tuple[Compare, ...]:
+        """The conditions that exactly the rows of this query meet."""
+        ends = () if self.ends_after is None else (Compare(self.end, ">", self.ends_after),)
+        return (Compare(self.owner_column, "==", self.owner), *self._start_conditions(None, None), *ends)
 
     def window(self, density: Density, limit: int) -> Window | None:
-        """None where nothing tells where to look."""
+        """The window that should hold the first `limit` spans, or None where the query has no bound to begin at."""
         owner = (Compare(self.owner_column, "==", self.owner),)
-        step = density.step(limit)
-        floor = None if self.meets is None else self.meets - 2 * density.longest
+        length = density.window_length(limit)
+        # A span that ends after `ends_after` probably does not begin before this.
+        floor = None if self.ends_after is None else self.ends_after - 2 * density.longest
         if self.descending:
             if self.upper is None:
                 return None
-            low = self.upper - step
-            if floor is None or (self.meets is not None and low > self.meets):
-                is_all = self.lower is not None and low <= self.lower
-                return Window((*owner, *self._starts(low, None)), None if is_all else replace(self, upper=low))
+            low = self.upper - length
+            if floor is None or (self.ends_after is not None and low > self.ends_after):
+                covers_all = self.lower is not None and low <= self.lower
+                rest = None if covers_all else replace(self, upper=low)
+                return Window((*owner, *self._start_conditions(low, None)), rest)
             high = None
         else:
-            known = [moment for moment in (self.lower, self.meets) if moment is not None]
-            if not known:
+            bounds = [moment for moment in (self.lower, self.ends_after) if moment is not None]
+            if not bounds:
                 return None
-            high = max(known) + step
+            high = max(bounds) + length
             if self.upper is not None and high >= self.upper:
                 high = None
-        rest = None if high is None else replace(self, lower=high, meets=None)
-        if floor is None or self.meets is None or (self.lower is not None and self.lower > self.meets):
-            return Window((*owner, *self._starts(None, high)), rest)
+        rest = None if high is None else replace(self, lower=high, ends_after=None)
+        if floor is None or self.ends_after is None or (self.lower is not None and self.lower > self.ends_after):
+            return Window((*owner, *self._start_conditions(None, high)), rest)
         if self.lower is not None and self.lower >= floor:
-            return Window((*owner, *self._starts(None, high)), rest)
-        earlier = (*owner, *self._starts(None, floor), Compare(self.end, ">", self.meets))
-        return Window((*owner, *self._starts(floor, high)), rest, self.meets, earlier)
+            return Window((*owner, *self._start_conditions(None, high)), rest)
+        earlier = (*owner, *self._start_conditions(None, floor), Compare(self.end, ">", self.ends_after))
+        return Window((*owner, *self._start_conditions(floor, high)), rest, self.ends_after, earlier)

@@ -1,4 +1,4 @@
-"""What create() does beside making tables: rows that must be there, and what an earlier release left behind."""
+"""What VastEngine.create() does beside creating tables: rows that must exist, and data of earlier releases."""
 
 import logging
 from typing import Any
@@ -7,14 +7,14 @@ import pyarrow as pa
 
 from storage.tables.conditions import Compare, In
 from storage.tables.schema import Column, Table
-from storage.tables.vast import presence_flag
 from storage.tables.vast.cluster import Cluster
-from storage.tables.vast.layout import FORMS, GUARDED, HOLDERS, NOTICE, ROW_ID, Form
-from storage.tables.vast.predicates import IN_LIST
+from storage.tables.vast.layout import FLAG_KEY, HOLDERS, LAYOUTS, ROW_ID, TableLayout
+from storage.tables.vast.predicates import MAX_LIST
+from storage.tables.vast.presence_flag import FLAGS, NONE, SOME
 
 _log = logging.getLogger(__name__)
 
-_FLOW_STATE = Form(
+_FLOW_STATE = TableLayout(
     Table(
         "flow_state",
         (Column("flow_id", "string"), Column("version", "int64"), Column("segments_updated", "int64", nullable=True)),
@@ -23,29 +23,30 @@ _FLOW_STATE = Form(
 )
 
 
-def post_notice(cluster: Cluster, tx: int) -> None:
-    """Make the row of the notice, where it is not there, say what is so."""
-    form = FORMS[GUARDED["flow"]]
-    key = form.table.key[0]
-    if cluster.select(tx, form, [Compare(key, "==", NOTICE)], [key], 1).num_rows:
-        return
-    listening = cluster.select(tx, FORMS[presence_flag.TABLE], [presence_flag.CONDITION], ["id"], 1).num_rows
-    row = {key: NOTICE, HOLDERS.name: presence_flag.SOME if listening else presence_flag.NONE}
-    for batch in form.batches([row], list(form.columns)):
-        cluster.insert(tx, form, batch)
+def create_flags(cluster: Cluster, tx: int) -> None:
+    """Insert the row of each presence flag that has none, with the value that holds at present."""
+    for flag in FLAGS.values():
+        layout, subject = LAYOUTS[flag.carrier], LAYOUTS[flag.table]
+        key = layout.table.key[0]
+        if cluster.select(tx, layout, [Compare(key, "==", FLAG_KEY)], [key], 1).num_rows:
+            continue
+        is_set = cluster.select(tx, subject, [flag.condition], [subject.table.key[0]], 1).num_rows
+        row = {key: FLAG_KEY, HOLDERS.name: SOME if is_set else NONE}
+        for batch in layout.batches([row], list(layout.columns)):
+            cluster.insert(tx, layout, batch)
 
 
-def take_over_flow_state(cluster: Cluster, schema: Any) -> None:
-    """Bring what release 0.1 kept of flows' segments in a table of its own into their rows, and drop the table."""
-    tx, flows = schema.tx.active_txid, FORMS["flows"]
-    cluster.describe(_FLOW_STATE)
+def migrate_flow_state(cluster: Cluster, schema: Any) -> None:
+    """Move `segments_updated` from table flow_state, where release 0.1 kept it, to the flows, and drop the table."""
+    tx, flows = schema.tx.active_txid, LAYOUTS["flows"]
+    cluster.register(_FLOW_STATE)
     states = _FLOW_STATE.rows(cluster.select(tx, _FLOW_STATE, [], list(_FLOW_STATE.columns), None))
     updated = {row["flow_id"]: row["segments_updated"] for row in states if row["segments_updated"] is not None}
-    for start in range(0, len(updated), IN_LIST):
-        ids = list(updated)[start : start + IN_LIST]
+    for start in range(0, len(updated), MAX_LIST):
+        ids = list(updated)[start : start + MAX_LIST]
         rows = flows.rows(cluster.select(tx, flows, [In("id", ids)], ["id", ROW_ID], None))
-        moments = pa.array([updated[row["id"]] for row in rows], pa.int64())
-        values = pa.record_batch([moments], names=["segments_updated"])
+        times = pa.array([updated[row["id"]] for row in rows], pa.int64())
+        values = pa.record_batch([times], names=["segments_updated"])
         cluster.update(tx, flows, flows.row_ids([row[ROW_ID] for row in rows]), values)
     schema.table(_FLOW_STATE.name).drop()
-    _log.info("VAST database: flow_state is part of the flows now")
+    _log.info("VAST database: table flow_state was merged into flows")

@@ -1,7 +1,6 @@
-"""Transactions that write. One begins with its first request, and sends what it writes when it must."""
+"""Write transactions. One begins with its first request, and sends its changes as late as it can."""
 
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,121 +8,123 @@ import pyarrow as pa
 
 from storage.errors import Conflict, Contended, Unavailable
 from storage.tables.conditions import Compare, Condition, In
-from storage.tables.engine import Row
-from storage.tables.vast import presence_flag
-from storage.tables.vast.cluster import Cluster
+from storage.tables.engine import Row, Writer
+from storage.tables.vast.cluster import CONTENTION_BACKOFF, Cluster
 from storage.tables.vast.cluster_errors import UnknownOutcome
-from storage.tables.vast.commit_outcome import Traces, Witness, has_committed
-from storage.tables.vast.density import Densities
-from storage.tables.vast.flush import send
-from storage.tables.vast.layout import FORMS, GUARDED, HOLDERS, LOCKS, NOTICE, ROW_ID, Form
-from storage.tables.vast.locks import Held, Queues, marked, new_mark, newest_mark, slots_of
+from storage.tables.vast.commit_outcome import CommitTraces, LockedRow, has_committed, new_row
+from storage.tables.vast.density import DensityCache
+from storage.tables.vast.flush import flush
+from storage.tables.vast.layout import FLAG_KEY, HOLDERS, LAYOUTS, LOCK_TABLES, LOCKS, ROW_ID, TableLayout
+from storage.tables.vast.locks import HeldLocks, LockQueues, add_mark, lock_slots, new_mark, newest_mark
+from storage.tables.vast.presence_flag import FLAGS, NONE, SOME, TransactionFlags
 from storage.tables.vast.reader import VastReader
-from storage.tables.vast.waiting import pause
-from storage.tables.vast.write_buffer import Key, Memory
+from storage.tables.vast.write_buffer import Key, WriteBuffer
 
 
-class VastWriter(VastReader):
+class VastWriter(VastReader, Writer):
     """A transaction that writes.
 
-    What it has read it remembers, with row ids, so that changing those rows needs no second look. What it writes is
-    sent when the table is next read, or at the end, in as few requests as it takes.
+    It remembers the rows that it has read, with their row ids, so that changing them needs no second query. Changes are
+    sent when their table is next read, or at the commit.
     """
 
-    def __init__(self, cluster: Cluster, densities: Densities, queues: Queues) -> None:
+    def __init__(self, cluster: Cluster, densities: DensityCache, queues: LockQueues) -> None:
         super().__init__(cluster, densities)
         self._queues = queues
-        self._held: list[Held] = []
-        self._queued: set[int] = set()
-        self._locked: set[str] = set()
+        self._held: list[HeldLocks] = []
+        self._queued_slots: set[int] = set()
+        self._locked_names: set[str] = set()
         self._mark = new_mark()
-        self._memories = {name: Memory(form) for name, form in FORMS.items()}
-        self._forget()
+        self._buffers = {name: WriteBuffer(layout) for name, layout in LAYOUTS.items()}
+        self._flags = TransactionFlags()
+        self._reset()
 
-    def _forget(self) -> None:
-        """Nothing has been read or written yet."""
-        for memory in self._memories.values():
-            memory.clear()
-        self._slots: set[int] = set()
-        self._witness: Witness | None = None
-        self._is_unmarked = False
-        self._nobody_listens = False
-        self._has_stirred = False
+    def _reset(self) -> None:
+        """Return to the state before the first read and write; local locks stay held."""
+        for buffer in self._buffers.values():
+            buffer.clear()
+        self._flags.clear()
+        self._locked_slots: set[int] = set()
+        self._locked_row: LockedRow | None = None
+        self._has_unsent_marks = False
         self._has_written = False
 
     # Locks.
 
     def lock(self, *names: str) -> None:
-        new = [name for name in names if name not in self._locked]
+        new = [name for name in names if name not in self._locked_names]
         if not new:
             return
-        patience = self._cluster.address.patience_s
-        queue = [slot for slot in slots_of(new) if slot not in self._queued]
-        self._held.append(self._queues.take(queue, patience))
-        self._queued.update(queue)
-        deadline = time.monotonic() + patience
+        timeout_s = self._cluster.address.retry_s
+        slots = [slot for slot in lock_slots(new) if slot not in self._queued_slots]
+        self._held.append(self._queues.acquire(slots, timeout_s))
+        self._queued_slots.update(slots)
+        deadline = time.monotonic() + timeout_s
         attempt = 0
-        is_first = self._tx is None and not any(memory.is_pending for memory in self._memories.values())
+        is_first = self._tx is None and not any(buffer.is_pending for buffer in self._buffers.values())
         while True:
             try:
-                self._take(new)
+                self._lock_rows(new)
                 break
             except Contended:
-                # A view that something has been read by cannot be given up here for a later one, nor what was written.
+                # A retry needs a new transaction, which is possible only if this one has not read or written before.
                 if not is_first or time.monotonic() > deadline:
                     raise
-                self._abandon()
-            pause(attempt)
+                self._restart()
+            time.sleep(CONTENTION_BACKOFF.pause_s(attempt))
             attempt += 1
-        self._locked.update(new)
+        self._locked_names.update(new)
 
-    def _take(self, names: Sequence[str]) -> None:
-        slots = [slot for slot in slots_of(self._take_guarded(names)) if slot not in self._slots]
+    def _lock_rows(self, names: Sequence[str]) -> None:
+        """Mark the rows that these names stand for: slots on the cluster, rows of LOCK_TABLES in the buffer."""
+        slots = [slot for slot in lock_slots(self._lock_existing_rows(names)) if slot not in self._locked_slots]
         if not slots:
             return
-        form = FORMS[LOCKS]
-        rows = self._fetch_plain(form, [In("slot", slots)])
+        layout = LAYOUTS[LOCKS]
+        rows = self._fetch_unbuffered(layout, [In("slot", slots)])
         if len(rows) != len(slots):
-            raise Unavailable("the tables are not there yet: run the server's start-up once")
-        self._mark_rows(form, rows, [marked(row, self._mark) for row in rows])
-        # A slot is there for ever, and a better witness than a row that may be deleted.
-        self._witness = Witness(form, rows[0]["slot"], newest_mark(rows[0]))
-        self._slots.update(slots)
+            raise Unavailable("the tables do not exist yet: start the server once to create them")
+        self._set_holders(layout, rows, [add_mark(row, self._mark) for row in rows])
+        # Slots are never deleted, so that one of them shows the outcome of a commit better than another row.
+        self._locked_row = LockedRow(layout, rows[0]["slot"], newest_mark(rows[0]))
+        self._locked_slots.update(slots)
         self._has_written = True
 
-    def _take_guarded(self, names: Sequence[str]) -> list[str]:
-        """Mark the rows that are locks, to be sent before anything else is read; the names that have no such row."""
+    def _lock_existing_rows(self, names: Sequence[str]) -> list[str]:
+        """Mark the rows of LOCK_TABLES, to be sent before the next read. Returns the names that have no such row."""
         left = list(names)
-        for kind, table in GUARDED.items():
+        for kind, table in LOCK_TABLES.items():
             ids = {name.partition(":")[2]: name for name in names if name.startswith(f"{kind}:")}
             if not ids:
                 continue
-            memory = self._memories[table]
-            self._flush(memory)
-            key = memory.form.table.key[0]
-            rows = {row[key]: row for row in self._fetch_plain(memory.form, [In(key, [NOTICE, *ids])])}
-            self._nobody_listens = presence_flag.says_none(rows.pop(NOTICE, None))
-            memory.keep(rows.values())
-            memory.cover([In(key, list(ids))])
+            buffer = self._buffers[table]
+            self._flush(buffer)
+            key = buffer.layout.table.key[0]
+            flag_keys = [FLAG_KEY] if table in FLAGS else []
+            rows = {row[key]: row for row in self._fetch_unbuffered(buffer.layout, [In(key, [*flag_keys, *ids])])}
+            self._flags.remember(table, rows.pop(FLAG_KEY, None))
+            buffer.remember(rows.values())
+            buffer.mark_complete([In(key, list(ids))])
             for id_, row in rows.items():
-                memory.update((id_,), {HOLDERS.name: marked(row, self._mark)})
-                self._witness = self._witness or Witness(memory.form, id_, newest_mark(row))
-                self._is_unmarked = True
+                buffer.update((id_,), {HOLDERS.name: add_mark(row, self._mark)})
+                self._locked_row = self._locked_row or LockedRow(buffer.layout, id_, newest_mark(row))
+                self._has_unsent_marks = True
                 left.remove(ids[id_])
         return left
 
-    def _mark_rows(self, form: Form, rows: Sequence[Row], words: Sequence[str]) -> None:
-        values = pa.record_batch([pa.array(words, pa.string())], names=[HOLDERS.name])
-        self._cluster.update(self._id, form, form.row_ids([row[ROW_ID] for row in rows]), values)
+    def _set_holders(self, layout: TableLayout, rows: Sequence[Row], values: Sequence[str]) -> None:
+        batch = pa.record_batch([pa.array(values, pa.string())], names=[HOLDERS.name])
+        self._cluster.update(self._tx_id, layout, layout.row_ids([row[ROW_ID] for row in rows]), batch)
 
-    def _fetch_plain(self, form: Form, conditions: Sequence[Compare | In]) -> list[Row]:
-        return super()._fetch(form, conditions, [*form.columns, ROW_ID], None)
+    def _fetch_unbuffered(self, layout: TableLayout, conditions: Sequence[Compare | In]) -> list[Row]:
+        """Rows with all columns and row ids, without sending or remembering anything."""
+        return super()._fetch(layout, conditions, [*layout.columns, ROW_ID], None)
 
-    def _abandon(self) -> None:
+    def _restart(self) -> None:
         if self._tx is not None:
-            self._cluster.undo(self._tx)
+            self._cluster.ensure_rollback(self._tx)
             self._tx = None
-        self._forget()
+        self._reset()
 
     # Reading.
 
@@ -137,142 +138,133 @@ class VastWriter(VastReader):
         after: Sequence[Any] | None = None,
         limit: int | None = None,
         columns: Sequence[str] | None = None,
-    ) -> list[Row]:
-        if self._nobody_listens and not self._has_stirred and presence_flag.answers(table, where):
+    ) -> list[Any]:
+        if self._flags.rule_out(table, where):
             return []
-        memory = self._memories[table]
-        known = memory.recall(where, whole=True)
-        if known is not None and not order:
-            rows = [memory.full[key] for key in known[:limit]]
-            return [{name: row[name] for name in columns or memory.form.shown} for row in rows]
+        buffer = self._buffers[table]
+        keys = buffer.find(where, whole=True)
+        if keys is not None and not order:
+            known = [buffer.rows[key] for key in keys[:limit]]
+            return [{name: row[name] for name in columns or buffer.layout.catalog_columns} for row in known]
         rows = super().select(
             table, where, order=order, descending=descending, after=after, limit=limit, columns=columns
         )
         if after is None and (limit is None or len(rows) < limit):
-            memory.cover(where)
+            buffer.mark_complete(where)
         return rows
 
     def select_unlocked(
         self, table: str, where: Sequence[Condition], *, order: Sequence[str] = (), limit: int | None = None
-    ) -> list[Row]:
-        """The cluster tells of rows that others change when this transaction changes them, or at its end."""
+    ) -> list[Any]:
+        """Like `select`. A conflict with another transaction only shows when a row is changed, or at the commit."""
         return self.select(table, where, order=order, limit=limit)
 
     def _fetch(
-        self, form: Form, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
+        self, layout: TableLayout, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None
     ) -> list[Row]:
         """Rows with their key, which are remembered."""
-        memory = self._memories[form.name]
+        buffer = self._buffers[layout.name]
         self._send_marks()
-        self._flush(memory)
-        rows = super()._fetch(form, conditions, list(dict.fromkeys((*columns, *form.table.key, ROW_ID))), limit)
-        memory.keep(rows)
+        self._flush(buffer)
+        rows = super()._fetch(layout, conditions, list(dict.fromkeys((*columns, *layout.table.key, ROW_ID))), limit)
+        buffer.remember(rows)
         return rows
 
     # Writing.
 
-    def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> None:
-        memory = self._memories[table]
-        form = memory.form
-        keyed = {form.key_of(row): form.complete(row) for row in rows}
-        if len(keyed) < len(rows):
-            raise Conflict(f"two rows of {table} would have the same key")
+    def insert(self, table: str, rows: Sequence[Any], *, fresh: bool = False) -> None:
+        buffer = self._buffers[table]
+        layout = buffer.layout
+        by_key = {layout.key_of(row): layout.complete(row) for row in rows}
+        if len(by_key) < len(rows):
+            raise Conflict(f"two rows to be inserted into {table} have the same key")
         if not fresh:
-            self._check_free(memory, list(keyed))
-        self._has_stirred |= bool(keyed) and table == presence_flag.TABLE
-        for key, row in keyed.items():
-            # Another row of the same key than one that was there before is told from it by this.
-            memory.insert(key, {**row, HOLDERS.name: self._mark} if form.locks else row)
-        if form.table.span is not None:
-            owner = form.table.span[0]
-            by_owner: dict[str, list[Row]] = defaultdict(list)
-            for row in keyed.values():
-                by_owner[row[owner]].append(row)
-            for name, spans in by_owner.items():
-                self._densities.learn(form, name, spans, adjacent=False)
+            self._check_free(buffer, list(by_key))
+        if by_key:
+            self._flags.note_change(table)
+        for key, row in by_key.items():
+            # The mark distinguishes the row from an earlier one with the same key.
+            buffer.insert(key, {**row, HOLDERS.name: self._mark} if layout.has_locks else row)
+        if layout.table.span is not None:
+            self._densities.observe_inserted(layout, by_key.values())
 
-    def _check_free(self, memory: Memory, keys: Sequence[Key]) -> None:
-        """Raises Conflict for a key that is taken. Unless the caller has locked what it is about, the keys are."""
-        form = memory.form
-        if keys and not self._locked:
-            self.lock(*(f"{form.name}:{'/'.join(map(str, key))}" for key in keys))
-        unknown = [key for key in keys if not memory.is_there(key) and not memory.is_absent(key)]
+    def _check_free(self, buffer: WriteBuffer, keys: Sequence[Key]) -> None:
+        """Raise Conflict if one of these keys is taken. Locks the keys, unless the caller has locked anything."""
+        layout = buffer.layout
+        if keys and not self._locked_names:
+            self.lock(*(f"{layout.name}:{'/'.join(map(str, key))}" for key in keys))
+        unknown = [key for key in keys if not buffer.exists(key) and not buffer.is_absent(key)]
         if unknown:
-            self.select(form.name, self._looking_for(form, unknown), columns=form.table.key)
-        taken = next((key for key in keys if memory.is_there(key)), None)
+            self.select(layout.name, layout.key_conditions(unknown), columns=layout.table.key)
+        taken = next((key for key in keys if buffer.exists(key)), None)
         if taken is not None:
-            raise Conflict(f"another request has just created the same thing: {form.name} {taken}")
-
-    @staticmethod
-    def _looking_for(form: Form, keys: Sequence[Key]) -> list[Condition]:
-        """Conditions that rows of these keys meet, and few others."""
-        parts = [list(dict.fromkeys(part)) for part in zip(*keys, strict=True)]
-        return [In(name, values) for name, values in zip(form.table.key, parts, strict=True)]
+            raise Conflict(f"another request has just created the same thing: {layout.name} {taken}")
 
     def update(self, table: str, where: Sequence[Condition], values: Mapping[str, Any]) -> int:
-        memory = self._memories[table]
-        key_changes = any(name in values for name in memory.form.table.key)
-        keys = self._resolve(memory, where, whole=key_changes)
-        self._has_stirred |= bool(keys) and table == presence_flag.TABLE and presence_flag.CONDITION.column in values
+        buffer = self._buffers[table]
+        key_changes = any(name in values for name in buffer.layout.table.key)
+        keys = self._find(buffer, where, whole=key_changes)
+        if keys:
+            self._flags.note_change(table, values)
         for key in keys:
             if key_changes:
-                row = {**memory.full[key], **values}
-                memory.delete(key)
-                self._check_free(memory, [memory.form.key_of(row)])
-                memory.insert(memory.form.key_of(row), row)
+                row = {**buffer.rows[key], **values}
+                buffer.delete(key)
+                self._check_free(buffer, [buffer.layout.key_of(row)])
+                buffer.insert(buffer.layout.key_of(row), row)
             else:
-                memory.update(key, dict(values))
+                buffer.update(key, dict(values))
         return len(keys)
 
     def delete(self, table: str, where: Sequence[Condition]) -> int:
-        memory = self._memories[table]
-        keys = self._resolve(memory, where, whole=False)
-        self._has_stirred |= bool(keys) and table == presence_flag.TABLE
+        buffer = self._buffers[table]
+        keys = self._find(buffer, where, whole=False)
+        if keys:
+            self._flags.note_change(table)
         for key in keys:
-            memory.delete(key)
+            buffer.delete(key)
         return len(keys)
 
-    def _resolve(self, memory: Memory, where: Sequence[Condition], *, whole: bool) -> list[Key]:
-        """The keys of the rows that meet `where`, all of them in memory, with all columns if `whole`."""
-        known = memory.recall(where, whole=whole)
-        if known is not None:
-            return known
-        columns = None if whole else memory.form.table.key
-        return [memory.form.key_of(row) for row in self.select(memory.form.name, where, columns=columns)]
+    def _find(self, buffer: WriteBuffer, where: Sequence[Condition], *, whole: bool) -> list[Key]:
+        """The keys of the rows that meet `where`; afterwards all are in the buffer, with all columns if `whole`."""
+        keys = buffer.find(where, whole=whole)
+        if keys is not None:
+            return keys
+        columns = None if whole else buffer.layout.table.key
+        return [buffer.layout.key_of(row) for row in self.select(buffer.layout.name, where, columns=columns)]
 
     # Sending.
 
     def _send_marks(self) -> None:
-        """Change the rows that are locks, with whatever else is to become of them, before anything more is read."""
-        if self._is_unmarked:
-            self._is_unmarked = False
-            for table in GUARDED.values():
-                self._flush(self._memories[table])
+        """Send the marks in rows of LOCK_TABLES, with any other changes of these rows, before the next read."""
+        if self._has_unsent_marks:
+            self._has_unsent_marks = False
+            for table in LOCK_TABLES.values():
+                self._flush(self._buffers[table])
 
-    def _flush(self, memory: Memory) -> None:
-        """Send what is pending for one table."""
-        if memory.is_pending:
+    def _flush(self, buffer: WriteBuffer) -> None:
+        if buffer.is_pending:
             self._has_written = True
-            send(self._cluster, self._id, memory)
+            flush(self._cluster, self._tx_id, buffer)
 
-    def _renew_notice(self) -> None:
-        """First the notice is changed, which keeps others out who would change it, then it is seen what to say."""
-        form = FORMS[GUARDED["flow"]]
-        key = form.table.key[0]
-        rows = self._fetch_plain(form, [Compare(key, "==", NOTICE)])
-        self._mark_rows(form, rows, [presence_flag.SOME] * len(rows))
-        if not self.select(presence_flag.TABLE, [presence_flag.CONDITION], limit=1, columns=["id"]):
-            self._mark_rows(form, rows, [presence_flag.NONE] * len(rows))
+    def _update_flag(self, carrier: str) -> None:
+        """Set the flag of this carrier: first change its row, which keeps other writers out, then look up the facts."""
+        flag, layout = FLAGS[carrier], LAYOUTS[carrier]
+        rows = self._fetch_unbuffered(layout, [Compare(layout.table.key[0], "==", FLAG_KEY)])
+        self._set_holders(layout, rows, [SOME] * len(rows))
+        key = LAYOUTS[flag.table].table.key
+        if not self.select(flag.table, [flag.condition], limit=1, columns=key):
+            self._set_holders(layout, rows, [NONE] * len(rows))
 
     # The end.
 
     def commit(self) -> None:
         """Raises Contended or Unavailable where nothing was written."""
-        traces = Traces(self._mark, self._witness, self._new_row())
-        if self._has_stirred:
-            self._renew_notice()
-        for memory in self._memories.values():
-            self._flush(memory)
+        traces = CommitTraces(self._mark, self._locked_row, new_row(self._buffers.values()))
+        for carrier in sorted(self._flags.outdated):
+            self._update_flag(carrier)
+        for buffer in self._buffers.values():
+            self._flush(buffer)
         if self._tx is None:
             return
         if not self._has_written:
@@ -283,26 +275,18 @@ class VastWriter(VastReader):
             self._cluster.commit(tx)
         except UnknownOutcome as error:
             if not has_committed(self._cluster, tx, traces):
-                raise Contended("the catalogue could not take the change; nothing was changed") from error
+                raise Contended("the database did not take the change; nothing was written") from error
 
     def rollback(self) -> None:
         tx, self._tx = self._tx, None
         if tx is not None:
             if self._has_written:
-                self._cluster.undo(tx)
+                self._cluster.ensure_rollback(tx)
             else:
-                self._cluster.end_later(tx)
+                self._cluster.rollback_later(tx)
 
     def release(self) -> None:
-        """Let other writers of this machine go on."""
+        """Release the local locks, so that other writers of this machine go on."""
         for held in self._held:
             held.release()
         self._held = []
-
-    def _new_row(self) -> tuple[Form, Key] | None:
-        """A row that will be there once this transaction is committed, and was not before."""
-        for memory in self._memories.values():
-            for key in memory.inserted:
-                if not memory.deleted:
-                    return memory.form, key
-        return None
