@@ -1,15 +1,17 @@
-"""What storage refuses, and why: one small family of exceptions, mapped to HTTP in one place by the application.
+"""The errors of storage: one small family of exceptions, mapped to HTTP statuses in one place by the application.
 
-Every message names the field, the value and the rule, so that it can be shown to the client as it is.
+Every message names the field, the value and the rule, so that clients can be shown it unchanged.
 """
 
 
 class TamsError(Exception):
-    """A refusal that the caller is to be told about.
+    """An error to report to the caller.
 
-    message: one sentence naming the field, the value and the rule.
-    field: the member, parameter or path part at fault, dotted for nested members ("essence_parameters.frame_rate").
-    behaviour: id of the behaviour that asks for the refusal (docs/behaviours.md), for those who look it up.
+    message: one sentence that names the field, the value and the rule.
+    field: where the fault is, in the terms of storage: a member of the document, dotted for nested members
+    ("essence_parameters.frame_rate", "get_urls.0.label"), or else an argument of the method ("flow_id", "page_key").
+    Storage does not know the names of HTTP parameters; the handlers replace arguments by parameters.
+    behaviour: id of the behaviour that requires the error (docs/behaviours.md), for reference.
     """
 
     code = "error"
@@ -22,36 +24,36 @@ class TamsError(Exception):
 
 
 class Invalid(TamsError):
-    """The request breaks a rule: 400."""
+    """The request breaks a rule (HTTP 400)."""
 
     code = "invalid"
 
 
 class Forbidden(TamsError):
-    """The resource is there, and may not be changed so: 403."""
+    """The resource exists, but must not be changed this way (HTTP 403)."""
 
     code = "forbidden"
 
 
 class NotFound(TamsError):
-    """The addressed resource is not there: 404."""
+    """The addressed resource does not exist (HTTP 404)."""
 
     code = "not_found"
 
 
 class Conflict(TamsError):
-    """The change meets another that has just been made; the same request may succeed later: 409."""
+    """The change conflicts with one just made by another caller; the same request may succeed later (HTTP 409)."""
 
     code = "conflict"
 
 
 class Unavailable(TamsError):
-    """A store cannot be reached or is too busy; nothing was changed: 503."""
+    """A store is unreachable or too busy, and nothing was changed (HTTP 503)."""
 
     code = "unavailable"
 
 
 class Contended(Unavailable):
-    """Another writer got in between. Nothing was changed, and the same call may be tried again at once."""
+    """Another writer came first. Nothing was changed, and the same call can be retried immediately."""
 
     code = "contended"

@@ -1,7 +1,7 @@
-"""Timestamps and timeranges: half-open intervals of integer nanoseconds, and their text.
+"""Timestamps and timeranges: half-open intervals of integer nanoseconds, and their text form.
 
-A bound of None is infinite. Text with an exclusive start or an inclusive end moves that bound by one nanosecond
-(TR-03), so that two ranges overlap exactly when `a.start < b.end and b.start < a.end`.
+A bound of None is infinite. An exclusive start or an inclusive end in the text moves that bound by one nanosecond
+(TR-03), so that two ranges overlap exactly if `a.start < b.end and b.start < a.end`.
 """
 
 import re
@@ -12,21 +12,24 @@ from storage.errors import Invalid
 NS = 1_000_000_000
 EARLIEST = -(2**63)
 LATEST = 2**63 - 1
-"""The bounds of what the tables can hold, in nanoseconds."""
+"""The smallest and largest int64, in nanoseconds: the limits of what the tables can hold."""
 
 _TIMESTAMP = r"-?(?:0|[1-9][0-9]*):(?:0|[1-9][0-9]{0,8})"
 _TIMESTAMP_TEXT = re.compile(_TIMESTAMP)
 _INSTANT_TEXT = re.compile(rf"([\[(]?)({_TIMESTAMP})([\])]?)")
 _RANGE_TEXT = re.compile(rf"([\[(]?)({_TIMESTAMP})?_({_TIMESTAMP})?([\])]?)")
-_MANY_DIGITS = 4000
-"""Python converts no number with many more digits than this, and no clock needs a fraction of them."""
+_MAX_DIGITS = 4000
+"""Python refuses to convert numbers that are not much longer, and no clock needs as many digits."""
 
 
 def parse_timestamp(text: str, field: str = "timestamp") -> int:
-    """Nanoseconds of "{sign}{seconds}:{nanoseconds}" (timestamp.json, TR-01, TR-02). Raises Invalid."""
+    """The nanoseconds of "{sign}{seconds}:{nanoseconds}" (timestamp.json, TR-01, TR-02). Raises Invalid.
+
+    field: name of the member, for the error.
+    """
     if not _TIMESTAMP_TEXT.fullmatch(text):
         raise Invalid(
-            f"{field} {text[:80]!r} is not a timestamp: seconds, a colon and nanoseconds without leading zeros",
+            f"{field} must be seconds, a colon and nanoseconds, without leading zeros, such as 5:0, not {text[:80]!r}",
             field=field,
             behaviour="TR-01",
         )
@@ -34,37 +37,37 @@ def parse_timestamp(text: str, field: str = "timestamp") -> int:
 
 
 def parse_storable_timestamp(text: str, field: str) -> int:
-    """As parse_timestamp, and refuses what a signed 64-bit count of nanoseconds cannot hold."""
+    """As parse_timestamp, and raises Invalid for what an int64 of nanoseconds cannot hold."""
     return _storable(parse_timestamp(text, field), text, field)
 
 
 def _nanoseconds(text: str, field: str) -> int:
     sign = -1 if text.startswith("-") else 1
     seconds, _, rest = text.lstrip("-").partition(":")
-    if len(seconds) > _MANY_DIGITS:
-        raise Invalid(f"{field} {text[:20]}... has more than {_MANY_DIGITS} digits", field=field)
+    if len(seconds) > _MAX_DIGITS:
+        raise Invalid(f"{field} must have at most {_MAX_DIGITS} digits, not those of {text[:20]}...", field=field)
     return sign * (int(seconds) * NS + int(rest))
 
 
 def _storable(value: int, text: str, field: str) -> int:
     if not EARLIEST < value < LATEST:
         raise Invalid(
-            f"{field} {text[:80]!r} lies outside the range of a signed 64-bit count of nanoseconds", field=field
+            f"{field} must fit a signed 64-bit number of nanoseconds, which {text[:80]!r} does not", field=field
         )
     return value
 
 
 def format_timestamp(ns: int) -> str:
-    """The text of `ns` nanoseconds."""
+    """The text form of `ns` nanoseconds."""
     seconds, rest = divmod(abs(ns), NS)
     return f"{'-' if ns < 0 else ''}{seconds}:{rest}"
 
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """From `start`, included, to `end`, excluded, in ns; None is infinite. An empty range equals EMPTY.
+    """From `start` (inclusive) to `end` (exclusive), in ns; None is infinite. Every empty range equals EMPTY.
 
-    closed: the end was written as included, and is so again in the text. It does not count in comparisons.
+    closed: the text has an inclusive end, which str() then writes again. Comparisons ignore it.
     """
 
     start: int | None
@@ -82,13 +85,13 @@ class TimeRange:
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """start and end, cut to what the tables hold."""
+        """start and end, clamped to what the tables can hold."""
         start = EARLIEST if self.start is None else min(max(self.start, EARLIEST), LATEST)
         end = LATEST if self.end is None else min(max(self.end, EARLIEST), LATEST)
         return start, end
 
     def covers(self, other: "TimeRange") -> bool:
-        """Whether `other` lies wholly inside. An empty range covers nothing and lies in nothing (TR-05)."""
+        """Whether `other` lies entirely inside. An empty range covers nothing and is covered by nothing (TR-05)."""
         if self.is_empty or other.is_empty:
             return False
         starts = self.start is None or (other.start is not None and self.start <= other.start)
@@ -104,7 +107,7 @@ class TimeRange:
         )
 
     def intersection(self, other: "TimeRange") -> "TimeRange":
-        """What both cover; EMPTY where that is nothing."""
+        """The range that both cover; EMPTY if there is none."""
         starts = [bound for bound in (self.start, other.start) if bound is not None]
         start = max(starts) if starts else None
         ends_here = other.end is None or (self.end is not None and self.end <= other.end)
@@ -112,7 +115,7 @@ class TimeRange:
         return TimeRange(start, end, closed)
 
     def __str__(self) -> str:
-        """The normal form (TR-17): `_`, `()`, `[a]`, or `[a_b)` with `]` where the end was written as included."""
+        """The normal form (TR-17): `_`, `()`, `[a]`, or `[a_b)`, or `[a_b]` if `closed`."""
         if self.is_empty:
             return "()"
         if self.closed and self.start is not None and self.end == self.start + 1:
@@ -129,10 +132,12 @@ ETERNITY = TimeRange(None, None)
 
 
 def parse_timerange(text: str, field: str = "timerange") -> TimeRange:
-    """The range that `text` stands for (timerange.json, TR-03 to TR-16, A04, A05).
+    """The timerange with this text form (timerange.json, TR-03 to TR-16, A04, A05).
 
-    A bound with no mark beside it is included. A range that ends before it starts is empty. A single timestamp has
-    two marks or none. Raises Invalid for all else, the empty text among it.
+    A bound without a bracket is inclusive. A range that ends before it starts is empty. A single timestamp has two
+    brackets or none. Raises Invalid for anything else, including the empty text.
+
+    field: name of the member, for the error.
     """
     if text == "()":
         return EMPTY
@@ -159,28 +164,32 @@ def parse_timerange(text: str, field: str = "timerange") -> TimeRange:
 
 def _not_a_timerange(text: str, field: str) -> Invalid:
     return Invalid(
-        f"{field} {text[:80]!r} is not a timerange such as [0:0_10:0), [5:0], _ or ()", field=field, behaviour="TR-16"
+        f"{field} must be a timerange such as [0:0_10:0), [5:0], _ or (), not {text[:80]!r}",
+        field=field,
+        behaviour="TR-16",
     )
 
 
 def parse_bounded(text: str, field: str = "timerange") -> TimeRange:
-    """A range that has content and ends, as segments and objects have (SEG-POST-16, SEG-POST-17, A38).
+    """The finite timerange of a segment or an object (SEG-POST-16, SEG-POST-17, A38).
 
-    Raises Invalid where it is empty, reversed, open at an end, starts with "(", or does not fit the tables.
+    Raises Invalid if it is empty, reversed or infinite, starts with "(", or does not fit the tables.
     """
     if text.startswith("("):
         raise Invalid(
-            f"{field} {text[:80]!r} must start with an included timestamp: '[', not '('",
+            f"{field} must start with '[' or a timestamp, not with '(' as {text[:80]!r} does",
             field=field,
             behaviour="SEG-POST-16",
         )
     parsed = parse_timerange(text, field)
     if parsed.is_empty:
         raise Invalid(
-            f"{field} {text[:80]!r} is empty: its end must come after its start", field=field, behaviour="SEG-POST-17"
+            f"{field} must end after its start, which {text[:80]!r} does not", field=field, behaviour="SEG-POST-17"
         )
     if parsed.start is None or parsed.end is None:
-        raise Invalid(f"{field} {text[:80]!r} must have a start and an end", field=field, behaviour="SEG-POST-17")
+        raise Invalid(
+            f"{field} must have a start and an end, not be {text[:80]!r}", field=field, behaviour="SEG-POST-17"
+        )
     _storable(parsed.start, text, field)
     _storable(parsed.end, text, field)
     return parsed

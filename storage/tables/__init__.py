@@ -1,13 +1,14 @@
-"""The tables of the catalogue, the Engine protocol, and its engines."""
+"""The tables of the catalogue, the Engine interface, and the engines."""
 
 from storage.tables.engine import Engine
 
 
 def open_engine(url: str, *, vast_secret: str | None = None) -> Engine:
     """The engine for a database URL: `sqlite:////absolute/file`, `postgresql+psycopg://user:password@host/database` or
-    `vast://access-key@host:port/bucket/schema`, whose secret key is `vast_secret` unless the URL has it.
+    `vast://access-key@host:port/bucket/schema`.
 
-    Nothing is read or created yet. Raises ValueError for a URL that no engine is there for.
+    vast_secret: the secret key for VAST, unless the URL contains it.
+    Connects to nothing yet. Raises ValueError for a URL without an engine.
     """
     kind = url.partition(":")[0]
     if url.startswith("sqlite:///"):
@@ -22,6 +23,4 @@ def open_engine(url: str, *, vast_secret: str | None = None) -> Engine:
         from storage.tables.vast import VastEngine
 
         return VastEngine(url, vast_secret)
-    raise ValueError(
-        f"no engine for the database URL {kind}:...; known are sqlite:///FILE, postgresql+psycopg://... and vast://..."
-    )
+    raise ValueError(f"the database URL must begin with sqlite:///, postgresql+psycopg:// or vast://, not with {kind}:")

@@ -1,6 +1,6 @@
-"""What a query may ask: conditions that every engine can answer, all of which must hold (AND).
+"""Conditions of a query, all of which must hold (AND). Every engine supports all of them.
 
-They are few on purpose: one column against literals, the existence of rows elsewhere, and overlap of spans.
+They are few on purpose: one column compared with literals, the existence of rows in another table, overlap of spans.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """column operator value. Never holds for a null."""
+    """column operator value. Never holds if the column is null."""
 
     column: str
     operator: Operator
@@ -21,7 +21,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class In:
-    """The column equals one of `values`; never holds where there are none."""
+    """The column equals one of `values`. Never holds if there are none."""
 
     column: str
     values: Sequence[Any]
@@ -29,10 +29,10 @@ class In:
 
 @dataclass(frozen=True, slots=True)
 class Overlaps:
-    """The row's span (Table.span) meets [start, end), in ns.
+    """The row's span (Table.span) overlaps [start, end), in ns.
 
-    Used with equality on the column that the span belongs to: spans of one owner never overlap each other, which
-    lets an engine find the first of them with one look into its index.
+    Must be combined with equality on the span's owner column. Spans of one owner never overlap each other, so that an
+    engine finds the first matching row with one index lookup.
     """
 
     start: int
@@ -41,7 +41,10 @@ class Overlaps:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """Some row of `table`, whose `column` equals this row's `outer`, meets all of `where`; or, not `present`, none."""
+    """`table` has a row that meets all of `where` and whose `column` equals this row's `outer`.
+
+    present: False requires that it has no such row.
+    """
 
     table: str
     column: str
@@ -54,5 +57,5 @@ Condition = Compare | In | Overlaps | Exists
 
 
 def equals(**columns: Any) -> tuple[Condition, ...]:
-    """The conditions that each named column has the given value."""
+    """The conditions that each of these columns has the given value."""
     return tuple(Compare(column, "==", value) for column, value in columns.items())

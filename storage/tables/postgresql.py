@@ -1,7 +1,7 @@
-"""The engine over PostgreSQL, through psycopg: any number of servers and workers on any number of machines.
+"""The engine over PostgreSQL, through psycopg, for any number of servers and workers on any number of machines.
 
-Writers run at READ COMMITTED and queue at advisory locks by name; readers have a snapshot. Where the extension
-btree_gist is to be had, the database itself refuses spans that overlap as well.
+Writers run at READ COMMITTED and queue at advisory locks by name; readers have a snapshot. If the extension btree_gist
+is available, the database itself also rejects overlapping spans.
 """
 
 import logging
@@ -23,71 +23,72 @@ from storage.errors import Conflict, Contended, TamsError, Unavailable
 from storage.tables import migrations
 from storage.tables.engine import Engine, Reader, Writer
 from storage.tables.schema import TABLES, Table
-from storage.tables.sql import JSON_OPTIONS, SQL_TABLES, SqlTransaction, dump_json, remake_after_fork
+from storage.tables.sql import JSON_OPTIONS, SQL_TABLES, SqlTransaction, call_after_fork, dump_json
 
 _log = logging.getLogger(__name__)
 
 _LOCKS = 0x54414D53
-"""First key of the advisory locks of this application ("TAMS")."""
+"""First key of this application's advisory locks ("TAMS" in ASCII)."""
 _SLOTS = 1024
-_ALL = -1
-"""A slot before all others, which everyone shares; whoever wants more than _MANY has it alone instead of those."""
-_MANY = 128
+"""Names are hashed to this many locks."""
+_ALL_SLOTS = -1
+"""A slot that every writer locks first: shared, or exclusively instead of more than _MAX_SLOTS slots."""
+_MAX_SLOTS = 128
 _MIGRATION = -2
-_LOCK_ALL = sa.select(sa.func.pg_advisory_xact_lock(_LOCKS, _ALL))
+_LOCK_ALL = sa.select(sa.func.pg_advisory_xact_lock(_LOCKS, _ALL_SLOTS))
 _LOCK_SLOTS = sa.text(
     "SELECT CASE slot WHEN :all THEN pg_advisory_xact_lock_shared(:key, slot)"
     " ELSE pg_advisory_xact_lock(:key, slot) END FROM unnest(CAST(:slots AS int[])) AS slot"
-).bindparams(all=_ALL, key=_LOCKS)
+).bindparams(all=_ALL_SLOTS, key=_LOCKS)
 
 _POOL = {"pool_size": 10, "pool_timeout": 10.0}
 _TIMEOUTS = {"statement_timeout": 30.0, "lock_timeout": 10.0, "idle_in_transaction_session_timeout": 60.0}
 _SESSION = {
-    # A plan made for one flow is wrong for another: a flow may have ten segments or a hundred million.
+    # A plan for one flow may be wrong for another, since a flow may have ten segments or a hundred million.
     "plan_cache_mode": "force_custom_plan",
     "jit": "off",
     "timezone": "UTC",
-    # Of statements outside a transaction; for the others the level is told at their begin.
+    # For statements outside a transaction. A transaction sets its level when it begins.
     "default_transaction_isolation": r"read\ committed",
 }
 _LIBPQ = {
     "connect_timeout": "5",
     "application_name": "tams-server",
     "client_encoding": "utf8",
-    # A peer that has vanished without a word is found out in half a minute.
+    # Detects within half a minute that the server has vanished.
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
 
-_USED = "used"
-_TRUSTED_S = 1.0
-"""So long after its last use a connection is taken without a trial, which would be a request for each transaction."""
+_LAST_USE = "last_use"
+_PING_AFTER_S = 1.0
+"""A connection is tested before use only if it has been idle for longer, to save a round trip for each transaction."""
 
 _UNIQUE_VIOLATION = "23505"
-# An overlap that the rules had not seen: another writer's. Called again, they see it and refuse it in their own words.
+# Segments overlap those of another writer, which the rules did not see. They do on the retry, and raise a better error.
 _EXCLUSION_VIOLATION = "23P01"
-_LOST = frozenset({"40001", "40P01", "55P03", _EXCLUSION_VIOLATION})
-"""Serialization failure, deadlock, a lock not to be had in time: another writer was first."""
-_TROUBLE = ("08", "53", "57", "58", "XX")
-"""Classes of errors that are the server's own: connection, resources, operator's intervention, system, internal."""
+_CONTENTION = frozenset({"40001", "40P01", "55P03", _EXCLUSION_VIOLATION})
+"""Serialization failure, deadlock, lock timeout: another writer came first."""
+_SERVER_ERRORS = ("08", "53", "57", "58", "XX")
+"""Classes of errors of the server: connection, resources, operator intervention, system, internal."""
 _READ_ONLY = "25006"
-_ABANDONED = frozenset({"25P03", "25P04", "40003", _READ_ONLY})
-"""Sessions ended for idling or taking too long; a commit that nobody answers for; a server that only reads."""
+_SESSION_ENDED = frozenset({"25P03", "25P04", "40003", _READ_ONLY})
+"""Session idle or too long in a transaction; unknown outcome of a commit; server read-only."""
 
 
 class _Transaction(SqlTransaction):
     def lock(self, *names: str) -> None:
-        """The slots of `names`, by one statement, in order: no two transactions then wait for each other."""
+        """Lock the slots of `names`, in one statement and in order, so that transactions cannot deadlock."""
         slots = sorted({zlib.crc32(name.encode()) % _SLOTS for name in names})
-        if len(slots) > _MANY:
+        if len(slots) > _MAX_SLOTS:
             self._connection.execute(_LOCK_ALL)
         elif slots:
-            self._connection.execute(_LOCK_SLOTS, {"slots": [_ALL, *slots]})
+            self._connection.execute(_LOCK_SLOTS, {"slots": [_ALL_SLOTS, *slots]})
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> None:
-        """Many rows go as one array a column, which spares both ends a statement for each."""
+        """Add rows; many at once as one array for each column, which is much faster than a statement for each."""
         if len(rows) < 2:
             super().insert(table, rows)
             return
@@ -98,25 +99,25 @@ class _Transaction(SqlTransaction):
         self._connection.execute(_bulk_insert(table), arrays)
 
     def _is_in(self, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
-        """One parameter, however many values there are."""
+        """`column` is in `values`, as a single parameter."""
         return column == sa.any_(sa.literal(list(values), ARRAY(_plain(column.type))))
 
-    def _to_change(self, query: sa.Select[Any]) -> sa.Select[Any]:
+    def _lock_rows(self, query: sa.Select[Any]) -> sa.Select[Any]:
         return query.with_for_update(skip_locked=True)
 
-    def _one_by_one(self, rows: sa.Select[Any]) -> sa.Select[Any]:
-        """OFFSET 0 keeps the planner from a join, for which it would read the spans of all owners."""
+    def _keep_correlated(self, rows: sa.Select[Any]) -> sa.Select[Any]:
+        """OFFSET 0 keeps the planner from making it a join, which would read the spans of all owners."""
         return rows.offset(sa.literal_column("0"))
 
 
 def _plain(type_: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
-    """The type without its collation, which the elements of an array cannot have."""
+    """The type without its collation, which array elements cannot have."""
     return sa.Text() if isinstance(type_, sa.Text | sa.JSON) else type_
 
 
 @cache
 def _bulk_insert(table: str) -> sa.Insert:
-    """INSERT of rows given as one array parameter a column, named like it."""
+    """INSERT of rows that are passed as one array parameter for each column, with the column's name."""
     columns = SQL_TABLES[table].columns
     arrays = [sa.bindparam(column.name, type_=ARRAY(_plain(column.type))) for column in columns]
     rows = sa.func.unnest(*arrays).table_valued(*(column.name for column in columns)).render_derived()
@@ -125,11 +126,11 @@ def _bulk_insert(table: str) -> sa.Insert:
 
 
 class PostgresEngine(Engine):
-    """A PostgreSQL database by its URL, with these parameters of our own beside those of libpq: pool_size (of
-    connections, for each process), pool_timeout, and statement_timeout, lock_timeout and
-    idle_in_transaction_session_timeout, all in seconds.
+    """A PostgreSQL database.
 
-    Raises ValueError for a URL that cannot be read.
+    url: besides the parameters of libpq it may have pool_size (connections of each process), and pool_timeout,
+    statement_timeout, lock_timeout and idle_in_transaction_session_timeout, all in seconds.
+    Raises ValueError for an invalid URL.
     """
 
     def __init__(self, url: str) -> None:
@@ -138,7 +139,7 @@ class PostgresEngine(Engine):
             given = {name: value if isinstance(value, str) else value[-1] for name, value in parsed.query.items()}
             numbers = {name: float(given.get(name, default)) for name, default in (_POOL | _TIMEOUTS).items()}
         except (sa.exc.ArgumentError, ValueError) as error:
-            raise ValueError(f"the database URL cannot be read: {error}") from None
+            raise ValueError(f"the database URL is invalid: {error}") from None
         timeouts = {name: f"{int(numbers[name] * 1000)}ms" for name in _TIMEOUTS}
         session = [f"-c {name}={value}" for name, value in (_SESSION | timeouts).items()]
         arguments = {name: value for name, value in _LIBPQ.items() if name not in given}
@@ -153,17 +154,17 @@ class PostgresEngine(Engine):
             pool_use_lifo=True,
             **JSON_OPTIONS,
         )
-        sa.event.listen(self._engine, "handle_error", _give_up_connections)
-        sa.event.listen(self._engine, "checkin", _note_use)
-        sa.event.listen(self._engine, "checkout", self._try_connection)
-        remake_after_fork(self._forget_connections)
+        sa.event.listen(self._engine, "handle_error", _disconnect_from_read_only)
+        sa.event.listen(self._engine, "checkin", _record_use)
+        sa.event.listen(self._engine, "checkout", self._ping_idle_connection)
+        call_after_fork(self._forget_connections)
 
     def _forget_connections(self) -> None:
         self._engine.dispose(close=False)
 
-    def _try_connection(self, connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
-        """Have a connection that has not been in use lately replaced, with all others, if it leads nowhere."""
-        if time.monotonic() - entry.info.get(_USED, math.inf) > _TRUSTED_S:
+    def _ping_idle_connection(self, connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+        """Test a connection that has been idle. If it is broken, have the pool replace all its connections."""
+        if time.monotonic() - entry.info.get(_LAST_USE, math.inf) > _PING_AFTER_S:
             try:
                 self._engine.dialect.do_ping(connection)
             except psycopg.Error as error:
@@ -171,7 +172,9 @@ class PostgresEngine(Engine):
 
     def create(self) -> None:
         with self._transaction(IsolationLevel.READ_COMMITTED) as connection:
-            if migrations.stored_version(connection) == migrations.NEWEST and not _unguarded(connection):
+            if migrations.stored_version(connection) == migrations.NEWEST and not _tables_without_constraint(
+                connection
+            ):
                 return
         with self._transaction(IsolationLevel.READ_COMMITTED) as connection:
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
@@ -179,8 +182,8 @@ class PostgresEngine(Engine):
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCKS, _MIGRATION)))
             _check_server(connection)
             migrations.upgrade(connection)
-            for table in _unguarded(connection):
-                _forbid_overlaps(connection, table)
+            for table in _tables_without_constraint(connection):
+                _add_overlap_constraint(connection, table)
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -189,7 +192,7 @@ class PostgresEngine(Engine):
 
     @contextmanager
     def read_once(self) -> Iterator[Reader]:
-        with self._transaction(IsolationLevel.READ_COMMITTED, each=True) as connection:
+        with self._transaction(IsolationLevel.READ_COMMITTED, autocommit=True) as connection:
             yield _Transaction(connection)
 
     @contextmanager
@@ -202,15 +205,18 @@ class PostgresEngine(Engine):
 
     @contextmanager
     def _transaction(
-        self, isolation: IsolationLevel, *, read_only: bool = False, each: bool = False
+        self, isolation: IsolationLevel, *, read_only: bool = False, autocommit: bool = False
     ) -> Iterator[sa.Connection]:
-        """each: every statement is a transaction of its own, which saves the requests that begin and end one."""
+        """A transaction at this isolation level.
+
+        autocommit: make each statement a transaction instead, without the round trips that begin and end one.
+        """
         try:
             with self._engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
-                driver.autocommit = each
+                driver.autocommit = autocommit
                 driver.isolation_level = isolation
-                # None, for a database that its administrator has made read-only to stay so.
+                # None instead of False leaves a database read-only if its administrator has made it so.
                 driver.read_only = True if read_only else None
                 yield connection
                 connection.commit()
@@ -218,10 +224,10 @@ class PostgresEngine(Engine):
             _log.error("catalogue: %s", error)
             raise Unavailable("the catalogue is too busy at the moment") from error
         except sa.exc.DBAPIError as error:
-            refusal = _refusal(error)
-            if refusal is None:
+            translated = _translate(error)
+            if translated is None:
                 raise
-            raise refusal from error
+            raise translated from error
 
 
 def _sqlstate(error: BaseException | None) -> str | None:
@@ -229,52 +235,52 @@ def _sqlstate(error: BaseException | None) -> str | None:
     return state
 
 
-def _refusal(error: sa.exc.DBAPIError) -> TamsError | None:
-    """What the caller is told; None where the fault is this program's own."""
+def _translate(error: sa.exc.DBAPIError) -> TamsError | None:
+    """The error to raise to the caller; None if the database error is a bug of this program."""
     state = _sqlstate(error.orig)
     if state == _UNIQUE_VIOLATION:
         detail = getattr(getattr(error.orig, "diag", None), "message_detail", None)
-        return Conflict(f"another request has just created the same thing: {detail}")
-    if state in _LOST:
+        return Conflict(f"the same row already exists, just created by another request: {detail}")
+    if state in _CONTENTION:
         _log.debug("catalogue: %s", error.orig)
-        return Contended("another request was changing the same thing; try again")
-    if state is None or state in _ABANDONED or state.startswith(_TROUBLE):
+        return Contended("another request was changing the same rows; try again")
+    if state is None or state in _SESSION_ENDED or state.startswith(_SERVER_ERRORS):
         _log.error("catalogue: %s", error.orig)
         return Unavailable("the catalogue cannot be reached or written at the moment")
     return None
 
 
-def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
-    entry.info[_USED] = time.monotonic()
+def _record_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info[_LAST_USE] = time.monotonic()
 
 
-def _give_up_connections(context: sa.engine.ExceptionContext) -> None:
-    """After a switch to another server, connections to the one that now only reads are of no use."""
+def _disconnect_from_read_only(context: sa.engine.ExceptionContext) -> None:
+    """Drop connections to a server that has become read-only, as the old primary does after a failover."""
     if _sqlstate(context.original_exception) == _READ_ONLY:
         context.is_disconnect = True
 
 
 def _check_server(connection: sa.Connection) -> None:
-    """Raises ValueError for a database that cannot hold every text; warns of one that may lose what it confirmed."""
+    """Raise ValueError if the database cannot hold every text; warn if it may lose committed transactions."""
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
     if encoding != "UTF8":
-        raise ValueError(f"the database has the encoding {encoding}; it must be UTF8")
+        raise ValueError(f"the encoding of the database must be UTF8, not {encoding}")
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):
         if connection.exec_driver_sql(f"SHOW {setting}").scalar() == "off":
-            _log.warning("PostgreSQL has %s off: what was acknowledged may be lost in a crash", setting)
+            _log.warning("PostgreSQL has %s off: acknowledged writes may be lost in a crash", setting)
 
 
-def _unguarded(connection: sa.Connection) -> list[Table]:
-    """Tables whose spans the database does not keep apart by itself."""
+def _tables_without_constraint(connection: sa.Connection) -> list[Table]:
+    """Tables with spans, but without the constraint that rejects overlaps."""
     query = sa.text(
         "SELECT conname FROM pg_constraint WHERE contype = 'x' AND connamespace = current_schema::regnamespace"
     )
-    there = set(connection.execute(query).scalars())
-    return [table for table in TABLES.values() if table.span and f"{table.name}_apart" not in there]
+    existing = set(connection.execute(query).scalars())
+    return [table for table in TABLES.values() if table.span and f"{table.name}_apart" not in existing]
 
 
-def _forbid_overlaps(connection: sa.Connection, table: Table) -> None:
-    """Have the database refuse spans of one owner that overlap, where btree_gist is to be had."""
+def _add_overlap_constraint(connection: sa.Connection, table: Table) -> None:
+    """Make the database reject overlapping spans of one owner, if btree_gist is available."""
     assert table.span is not None
     owner, start, end = table.span
     rule = f"EXCLUDE USING gist ({owner} WITH =, int8range({start}, {end}) WITH &&)"
@@ -285,4 +291,4 @@ def _forbid_overlaps(connection: sa.Connection, table: Table) -> None:
     except sa.exc.DBAPIError as error:
         if error.connection_invalidated:
             raise
-        _log.warning("%s are kept apart by locks alone, without a constraint: %s", table.name, error.orig)
+        _log.warning("overlaps of %s are prevented by locks alone, without a constraint: %s", table.name, error.orig)

@@ -1,4 +1,4 @@
-"""What the SQL engines share, by SQLAlchemy Core: the tables, conditions as clauses, and transactions."""
+"""The common part of the SQL engines, over SQLAlchemy Core: tables, conditions as clauses, and transactions."""
 
 import operator
 import os
@@ -14,7 +14,7 @@ from storage.tables.engine import Row, Writer
 from storage.tables.schema import TABLES
 
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
-    # Text sorts by code point on every engine; documents come back as they were written, number for number.
+    # Text sorts by code point on every engine, and documents keep their numbers exactly.
     "string": sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
     "int64": sa.BigInteger(),
     "bool": sa.Boolean(),
@@ -27,7 +27,7 @@ def dump_json(value: Any) -> str:
 
 
 def load_json(stored: Any) -> Any:
-    """SQLite makes a number of a text that is one, whatever the column is for."""
+    """Decode a stored JSON value. SQLite returns text that looks like a number as a number, whatever the column."""
     return orjson.loads(stored) if isinstance(stored, str | bytes) else stored
 
 
@@ -44,7 +44,7 @@ def _build_tables() -> dict[str, sa.Table]:
             for c in table.columns
         ]
         indexes = [sa.Index(f"{table.name}_{'_'.join(names)}", *names) for names in table.indexes]
-        # SQLAlchemy takes the order of key columns from the declaration, which therefore names them in key order.
+        # SQLAlchemy orders key columns as they are declared, so storage.tables.rows declares them in key order.
         built[table.name] = sa.Table(table.name, metadata, *columns, *indexes, sqlite_with_rowid=not table.clustered)
     return built
 
@@ -62,20 +62,20 @@ _OPERATORS: dict[str, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
 }
 
 
-def remake_after_fork(forget: Callable[[], None]) -> None:
-    """Call the method `forget` in every process forked off this one, as long as its object lives."""
-    method = weakref.WeakMethod(forget)
+def call_after_fork(method: Callable[[], None]) -> None:
+    """Call the bound method `method` in every process forked from this one, while its object lives."""
+    reference = weakref.WeakMethod(method)
 
     def call() -> None:
-        alive = method()
-        if alive is not None:
-            alive()
+        living = reference()
+        if living is not None:
+            living()
 
     os.register_at_fork(after_in_child=call)
 
 
 class SqlTransaction(Writer):
-    """Reader and Writer over one connection; what databases say in different ways is left to their own classes."""
+    """Reader and Writer over one connection. Subclasses add what differs between databases."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
@@ -96,7 +96,7 @@ class SqlTransaction(Writer):
     def select_unlocked(
         self, table: str, where: Sequence[Condition], *, order: Sequence[str] = (), limit: int | None = None
     ) -> list[Any]:
-        return self._rows(self._to_change(self._query(table, where, order, limit=limit)))
+        return self._rows(self._lock_rows(self._query(table, where, order, limit=limit)))
 
     def _query(
         self,
@@ -127,7 +127,7 @@ class SqlTransaction(Writer):
         return [dict(zip(names, row, strict=True)) for row in result]
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> None:
-        """`fresh` saves nothing here: the database looks in any case."""
+        """Add rows. `fresh` makes no difference: the database checks the key in any case."""
         if rows:
             names = [column.name for column in TABLES[table].columns]
             complete = [{name: row.get(name) for name in names} for row in rows]
@@ -147,7 +147,7 @@ class SqlTransaction(Writer):
         return [self._clause(SQL_TABLES[name], name, condition, owner) for condition in where]
 
     def _clause(self, table: sa.FromClause, name: str, condition: Condition, owner: Any) -> sa.ColumnElement[bool]:
-        """`condition` on `table`, which is, or is an alias of, the table called `name`."""
+        """`condition` as a clause on `table`, which is the table called `name` or an alias of it."""
         match condition:
             case Compare(column, sign, value):
                 return _OPERATORS[sign](table.c[column], value)
@@ -161,31 +161,31 @@ class SqlTransaction(Writer):
                 clauses = [self._clause(inner, inner_name, c, link) for c in where]
                 rows: sa.Select[Any] = sa.select(sa.literal_column("1")).where(inner.c[column] == link, *clauses)
                 if any(isinstance(c, Overlaps) for c in where):
-                    rows = self._one_by_one(rows)
+                    rows = self._keep_correlated(rows)
                 return sa.exists(rows) if present else ~sa.exists(rows)
 
     def _is_in(self, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
         return column.in_(values)
 
-    def _to_change(self, query: sa.Select[Any]) -> sa.Select[Any]:
-        """`query` for rows that nobody else is to change until the end."""
+    def _lock_rows(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        """`query`, extended to lock its rows until the end of the transaction and to skip rows that others hold."""
         return query
 
-    def _one_by_one(self, rows: sa.Select[Any]) -> sa.Select[Any]:
-        """The subquery `rows`, to be looked into for each row around it."""
+    def _keep_correlated(self, rows: sa.Select[Any]) -> sa.Select[Any]:
+        """The subquery `rows`, extended so that the database runs it for each outer row instead of joining."""
         return rows
 
 
 def _owner(name: str, where: Sequence[Condition]) -> Any:
-    """The value that `where` binds the owner column of a span to."""
+    """The value that `where` requires of `name`, the owner column of a span."""
     for condition in where:
         if isinstance(condition, Compare) and condition.column == name and condition.operator == "==":
             return condition.value
-    raise ValueError(f"Overlaps needs equality on {name}")
+    raise ValueError(f"Overlaps must be combined with equality on {name}")
 
 
 def _overlap(table: sa.FromClause, name: str, owner: Any, start: int, end: int) -> sa.ColumnElement[bool]:
-    """Rows from the first that ends after `start` (one look into the index) up to those that start before `end`."""
+    """Rows from the first that ends after `start` (one index lookup) to the last that starts before `end`."""
     span = TABLES[name].span
     if span is None:
         raise ValueError(f"table {name} has no span")
@@ -198,6 +198,6 @@ def _overlap(table: sa.FromClause, name: str, owner: Any, start: int, end: int) 
         .limit(1)
     )
     if isinstance(owner, sa.Column):
-        # The owner's table is two queries further out, and would else be taken for one of this query's own.
+        # The owner's table belongs to a query two levels up; SQLAlchemy would add it to this one.
         first = first.correlate(owner.table)
     return sa.and_(table.c[start_column] < end, table.c[start_column] >= first.scalar_subquery())

@@ -1,4 +1,4 @@
-"""The engine over an SQLite file in WAL mode."""
+"""The engine over an SQLite file."""
 
 import fcntl
 import logging
@@ -15,21 +15,21 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from storage.errors import Conflict, Unavailable
 from storage.tables import migrations
 from storage.tables.engine import Engine, Reader, Writer
-from storage.tables.sql import JSON_OPTIONS, SqlTransaction, remake_after_fork
+from storage.tables.sql import JSON_OPTIONS, SqlTransaction, call_after_fork
 
 _log = logging.getLogger(__name__)
 
 
 class _Transaction(SqlTransaction):
     def lock(self, *names: str) -> None:
-        """SQLite has one writer at a time, so that the transaction itself is the lock."""
+        """Do nothing: SQLite has one writer at a time, so that the transaction itself is the lock."""
 
 
 class SqliteEngine(Engine):
-    """An SQLite file in WAL mode, shared by threads and processes of one machine.
+    """An SQLite file in WAL mode, shared by the threads and processes of one machine.
 
-    Writers queue at a lock of the process and a lock file, in the order in which they come, instead of polling
-    SQLite's own lock. Every commit is synced to the disk (design rule 3).
+    Writers queue, in order, at a lock in the process and a lock file instead of polling SQLite's own lock. Every commit
+    is synced to disk, so that an acknowledged write survives a crash.
     """
 
     def __init__(self, url: str) -> None:
@@ -43,7 +43,7 @@ class SqliteEngine(Engine):
             **JSON_OPTIONS,
         )
         sa.event.listen(self._engine, "connect", _prepare_connection)
-        remake_after_fork(self._forget_connections)
+        call_after_fork(self._forget_connections)
 
     def _forget_connections(self) -> None:
         self._threads = threading.Lock()
@@ -51,9 +51,9 @@ class SqliteEngine(Engine):
 
     def create(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # It holds secrets; SQLite gives the files beside it the same mode.
+        # The file holds secrets. SQLite gives its journal files the same mode.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        with self._alone(), self._transaction("BEGIN IMMEDIATE") as connection:
+        with self._exclusive(), self._transaction("BEGIN IMMEDIATE") as connection:
             migrations.upgrade(connection)
 
     @contextmanager
@@ -63,15 +63,15 @@ class SqliteEngine(Engine):
 
     @contextmanager
     def write(self) -> Iterator[Writer]:
-        with self._alone(), self._transaction("BEGIN IMMEDIATE") as connection:
+        with self._exclusive(), self._transaction("BEGIN IMMEDIATE") as connection:
             yield _Transaction(connection)
 
     def close(self) -> None:
         self._engine.dispose()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One writer at a time on this machine. A process that dies gives the lock file's lock up with it."""
+    def _exclusive(self) -> Iterator[None]:
+        """Exclude all other writers of this machine. The lock on the file ends with its process, even by a crash."""
         with self._threads:
             try:
                 descriptor = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -91,7 +91,7 @@ class SqliteEngine(Engine):
                 yield connection
                 connection.commit()
         except sa.exc.IntegrityError as error:
-            raise Conflict(f"another request has just created the same thing: {error.orig}") from error
+            raise Conflict(f"the same row already exists, just created by another request: {error.orig}") from error
         except sa.exc.DBAPIError as error:
             _log.error("catalogue: %s", error.orig)
             raise Unavailable("the catalogue cannot be reached or written at the moment") from error

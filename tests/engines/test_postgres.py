@@ -267,10 +267,10 @@ def test_a_connection_that_the_server_has_ended_is_replaced(
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
     _insert(engine, _segment(0, 10))
     with postgres.connect() as connection:
-        monkeypatch.setattr(postgresql, "_TRUSTED_S", 0)
+        monkeypatch.setattr(postgresql, "_PING_AFTER_S", 0)
         connection.execute(end, [postgres_url.rpartition("/")[2]])
         _insert(engine, _segment(10, 20))
-        monkeypatch.setattr(postgresql, "_TRUSTED_S", DEADLINE_S)
+        monkeypatch.setattr(postgresql, "_PING_AFTER_S", DEADLINE_S)
         connection.execute(end, [postgres_url.rpartition("/")[2]])
         with pytest.raises(Unavailable):
             _insert(engine, _segment(20, 30))

@@ -8,7 +8,7 @@ import pytest
 from storage.errors import Invalid
 from storage.tables import open_engine
 from storage.tables.engine import Engine
-from storage.tables.import_marker import check_whole
+from storage.tables.import_marker import require_complete_import
 from storage.tables.schema import TABLES
 from storage.tables.transfer import export_tables, import_tables
 
@@ -58,7 +58,7 @@ def test_round_trip_gives_the_same_bytes(engine: Engine, tmp_path: Path) -> None
     other = open_engine(f"sqlite:///{tmp_path / 'other.sqlite'}")
     other.create()
     assert import_tables(other, tmp_path / "first", silent) == first
-    check_whole(other)
+    require_complete_import(other)
     export_tables(other, tmp_path / "second", silent)
     other.close()
     assert files(tmp_path / "first") == files(tmp_path / "second")
@@ -78,7 +78,7 @@ def test_import_into_any_engine(engine: Engine, tmp_path: Path) -> None:
 def test_import_needs_an_empty_catalogue(engine: Engine, tmp_path: Path) -> None:
     fill(engine, 1)
     export_tables(engine, tmp_path / "export", silent)
-    with pytest.raises(Invalid, match="not empty"):
+    with pytest.raises(Invalid, match="must be empty"):
         import_tables(engine, tmp_path / "export", silent)
 
 
@@ -107,7 +107,7 @@ def test_damaged_export_is_refused_and_nothing_is_written(
     damage(tmp_path / "export")
     with pytest.raises(Invalid):
         import_tables(engine, tmp_path / "export", silent)
-    check_whole(engine)
+    require_complete_import(engine)
     with engine.read() as tx:
         assert not any(tx.select(table, limit=1) for table in TABLES)
 
@@ -125,5 +125,5 @@ def test_interrupted_import_is_known(engine: Engine, tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         import_tables(engine, tmp_path / "export", stop)
-    with pytest.raises(Invalid, match="did not come to its end"):
-        check_whole(engine)
+    with pytest.raises(Invalid, match="was not completed"):
+        require_complete_import(engine)

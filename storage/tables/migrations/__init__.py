@@ -1,7 +1,8 @@
-"""From an empty database, or that of any release, to the tables of today; Alembic runs where there is a step to go.
+"""Migrations of SQL databases to the current tables, from an empty database or from that of any release, with Alembic.
 
-A change of storage.tables.schema needs a module here: `revision` the next number, `down_revision` the one before,
-`upgrade()` in Alembic's operations, and NEWEST set to it. Each is complete in itself, since the schema moves on.
+Every change of the tables (storage.tables.rows, storage.tables.schema) needs a module here: with the next number as
+`revision`, the previous one as `down_revision`, and Alembic's operations in `upgrade()`. NEWEST is set to its number. A
+migration uses nothing of the current schema, which will change again.
 """
 
 from pathlib import Path
@@ -12,9 +13,9 @@ from storage.tables.sql import METADATA
 
 NEWEST = "0003"
 _BEFORE_ALEMBIC = "0001"
-"""What a database is that has tables, and no version."""
+"""The version of a database that has tables, but no table of versions."""
 
-# As Alembic declares it; in metadata of its own, since it is no table of the catalogue.
+# As Alembic declares it. It has metadata of its own because it is not a table of the catalogue.
 VERSIONS = sa.Table(
     "alembic_version",
     sa.MetaData(),
@@ -24,11 +25,11 @@ VERSIONS = sa.Table(
 
 
 class UnknownSchema(ValueError):
-    """The database has a schema that this version of the server does not know: a newer one made it."""
+    """The database has the schema of a newer version of the server."""
 
 
 def stored_version(connection: sa.Connection) -> str | None:
-    """The version of the schema of this database; None where it is empty."""
+    """The version of the database's schema; None if it is empty."""
     inspector = sa.inspect(connection)
     if inspector.has_table(VERSIONS.name):
         version: str | None = connection.execute(sa.select(VERSIONS.c.version_num)).scalar()
@@ -37,7 +38,7 @@ def stored_version(connection: sa.Connection) -> str | None:
 
 
 def upgrade(connection: sa.Connection) -> None:
-    """Make or change the tables, within the transaction of `connection`, whose caller keeps others out.
+    """Create or migrate the tables in the transaction of `connection`. The caller excludes other processes.
 
     Raises UnknownSchema.
     """
@@ -52,7 +53,7 @@ def upgrade(connection: sa.Connection) -> None:
 
 
 def run_steps(connection: sa.Connection, until: str = NEWEST) -> None:
-    """Every step from the version of the database, which may be empty, to `until`. Raises UnknownSchema."""
+    """Run every migration from the version of the database, which may be empty, to `until`. Raises UnknownSchema."""
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
     from alembic.script import ScriptDirectory
@@ -61,7 +62,7 @@ def run_steps(connection: sa.Connection, until: str = NEWEST) -> None:
     scripts = ScriptDirectory(folder, version_locations=[folder])
     version = stored_version(connection)
     if version is not None and version not in {script.revision for script in scripts.walk_revisions()}:
-        raise UnknownSchema(f"the database is of schema {version}; this server knows no later one than {NEWEST}")
+        raise UnknownSchema(f"this server needs a database schema of at most {NEWEST}, not {version}")
     steps = {"fn": lambda heads, _context: scripts._upgrade_revs(until, heads)}
     context = MigrationContext.configure(connection, opts=steps)
     with Operations.context(context):

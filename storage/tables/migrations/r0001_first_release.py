@@ -1,4 +1,4 @@
-"""The tables of the first release, which had no versions yet."""
+"""The tables of the first release, which did not record versions."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Webhooks, events, deliveries and jobs. The lease of a flow delete request becomes a job of its own."""
+"""Webhooks, events, deliveries and jobs. A job replaces the lease of a flow delete request."""
 
 import time
 from typing import Any
@@ -69,7 +69,7 @@ def upgrade() -> None:
         _column("doc", JSON),
     )
     op.create_index("jobs_due", "jobs", ["due"])
-    _make_jobs()
+    _add_jobs()
     op.drop_column("deletion_requests", "leased_until")
     if op.get_context().dialect.name == "sqlite":
         _cluster_garbage()
@@ -79,7 +79,7 @@ def upgrade() -> None:
 
 
 def _cluster_garbage() -> None:
-    """SQLite keeps a table in the order of its key only if it was made so."""
+    """Create the table again: SQLite keeps rows in the order of their key only in tables that are created that way."""
     op.rename_table("garbage", "old_garbage")
     op.create_table(
         "garbage",
@@ -92,8 +92,8 @@ def _cluster_garbage() -> None:
     op.drop_table("old_garbage")
 
 
-def _make_jobs() -> None:
-    """One for each flow delete request that is not finished, and one for each backend that has bytes to be removed."""
+def _add_jobs() -> None:
+    """Add a job for each unfinished flow delete request, and for each storage backend with bytes to remove."""
     now = time.time_ns() // 1000
     jobs = sa.table("jobs", *(sa.column(name) for name in ("kind", "key", "due", "attempts", "created", "doc")))
     requests = sa.table("deletion_requests", *(sa.column(name) for name in ("id", "status", "created")))

@@ -1,4 +1,4 @@
-"""What was known of a flow's segments in flow_state goes into the flow's own row."""
+"""The columns of flow_state, about a flow's segments, move to the flow's own row."""
 
 import sqlalchemy as sa
 from alembic import op
