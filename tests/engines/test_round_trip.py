@@ -12,7 +12,7 @@ from storage.tables.schema import TABLES
 from storage.tables.transfer import export_tables, import_tables
 from tests.conformance.kit.documents import MULTI, TECHNICAL, VIDEO, flow, init_flow
 from tests.conformance.kit.ids import fresh
-from tests.unit.catalogs import CALLER, SECOND_HOME, World, open_world
+from tests.unit.catalogs import CALLER, SECOND_BACKEND, World, open_world
 
 ODD_TAGS = {"": "", "list": ["a", "b,c", ""], "none": [], "schöne Grüße \U0001f600": "line\nbreak", "a%2Fb/c": "'\"\\"}
 EARLIEST, LATEST = "[-9000000000:0_-8999999999:999999999)", "[9000000000:1_9000000001:0)"
@@ -28,7 +28,7 @@ def _use(world: World) -> None:
     catalog.service.update({"name": "Round trip", "description": ""})
     catalog.credentials.add_token("somebody", ["read"], expires=2**53 + 1)
     catalog.credentials.add_password("user", "a password", ["admin"])
-    world.listen(api_key_name="X-Key", api_key_value="sécret", tags={"auth_classes": ["a", "b"]})
+    world.add_webhook(api_key_name="X-Key", api_key_value="sécret", tags={"auth_classes": ["a", "b"]})
     profile_id, linked = fresh(), flow()
     profile = {"id": profile_id, "label": "profile", "flow_metadata": TECHNICAL[VIDEO]}
     catalog.profiles.create(CALLER, profile_id, profile)
@@ -36,12 +36,14 @@ def _use(world: World) -> None:
     full = world.make_flow(flow(label="", description="\u2028", tags=ODD_TAGS))
     catalog.flows.set_member(CALLER, full, "read_only", True)
     catalog.flows.set_member(CALLER, full, "read_only", False)
-    world.collect(world.make_flow(flow(MULTI)), full, linked["id"])
+    world.set_collection(world.make_flow(flow(MULTI)), full, linked["id"])
     for number, timerange in enumerate([EARLIEST, "[0:0_1:0]", "[1:1_2:0)", LATEST]):
-        world.place(full, f"object/{number} é", timerange, sample_count=number, ts_offset="-1:5", last_duration="0:1")
+        world.add_object(
+            full, f"object/{number} é", timerange, sample_count=number, ts_offset="-1:5", last_duration="0:1"
+        )
     initial = world.make_flow(init_flow())
     world.allocate(initial, "init", content_type="video/mp4")
-    world.place(initial, "with-init", init_object_id="init", key_frame_count=2)
+    world.add_object(initial, "with-init", init_object_id="init", key_frame_count=2)
     catalog.objects.add_uncontrolled("with-init", "https://media.example.com/é?a=b", "elsewhere")
     world.allocate(full, "never-uploaded", content=None)
 
@@ -50,11 +52,11 @@ def _leave_work(world: World) -> None:
     """Events still to be sent, and work that no worker has done yet."""
     busy = world.make_flow()
     for second in range(3):
-        world.place(busy, f"busy-{second}", f"[{second}:0_{second + 1}:0)")
+        world.add_object(busy, f"busy-{second}", f"[{second}:0_{second + 1}:0)")
     while world.catalog.deliveries.dispatch():
         pass
-    world.catalog.copies.copy("busy-1", SECOND_HOME)
-    world.catalog.objects.remove_instance("busy-1", SECOND_HOME, None)
+    world.catalog.copies.copy("busy-1", SECOND_BACKEND)
+    world.catalog.objects.remove_instance("busy-1", SECOND_BACKEND, None)
     assert world.delete_segments(busy) is not None
 
 

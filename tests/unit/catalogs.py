@@ -1,4 +1,4 @@
-"""A catalogue over two stores on real files, with a clock that the test turns, and other servers in memory."""
+"""A catalogue for tests, over SQLite and two file stores, with a clock to advance and other servers in memory."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,8 +26,8 @@ from tests.conformance.kit.documents import Json, flow
 
 CALLER = Caller("tester", frozenset({"admin"}))
 BASE = "https://tams.example"
-HOME = "11111111-1111-4111-8111-111111111111"
-SECOND_HOME = "22222222-2222-4222-8222-222222222222"
+DEFAULT_BACKEND = "11111111-1111-4111-8111-111111111111"
+SECOND_BACKEND = "22222222-2222-4222-8222-222222222222"
 START = 1_800_000_000 * SECOND
 EVENT_TYPES = (
     "flows/created",
@@ -45,7 +45,7 @@ _EVERYTHING = 10_000
 
 
 class Clock:
-    """Microseconds since 1970, standing still unless turned."""
+    """Microseconds since 1970. Stands still until it is advanced."""
 
     def __init__(self) -> None:
         self.now = START
@@ -58,8 +58,8 @@ class Clock:
 
 
 @dataclass
-class Page:
-    """What another server has at a URL. size: as announced; breaks: whether the connection ends too early."""
+class RemotePage:
+    """What another server has at a URL. size: as announced, in bytes; breaks: whether the connection breaks off."""
 
     pieces: Sequence[bytes]
     size: int | None = None
@@ -73,10 +73,10 @@ class Page:
 
 
 @dataclass
-class Elsewhere:
-    """Every other server. pages: by URL; where there is none nobody answers. A host called "forbidden" is refused."""
+class OtherServers:
+    """All other servers. pages: by URL; other URLs are unreachable, and those on the host "forbidden" are rejected."""
 
-    pages: dict[str, Page] = field(default_factory=dict)
+    pages: dict[str, RemotePage] = field(default_factory=dict)
 
     def check_url(self, url: str, field: str) -> None:
         if "//forbidden" in url:
@@ -87,47 +87,49 @@ class Elsewhere:
             raise Invalid(f"api_key_name {name!r} cannot be sent", field="api_key_name", behaviour="HOOK-POST-14")
 
     @contextmanager
-    def open(self, url: str) -> Iterator[Page]:
+    def open(self, url: str) -> Iterator[RemotePage]:
         self.check_url(url, "url")
         if url not in self.pages:
-            raise Unavailable(f"nobody answers at {url}")
+            raise Unavailable(f"{url} cannot be reached")
         yield self.pages[url]
 
 
 @dataclass
 class World:
-    """folder: where all of it is; catalog: under test; engine: under that; stores: by backend id, HOME the default;
-    elsewhere: other servers."""
+    """A catalogue with everything around it, and short forms of what tests do with it.
+
+    folder: holds the database and the stores. catalog: the one under test. stores: by storage backend id.
+    """
 
     folder: Path
     catalog: Catalog
     engine: Engine
     stores: dict[str, FileStore]
     clock: Clock
-    elsewhere: Elsewhere
+    other_servers: OtherServers
 
-    def tick(self) -> bool:
-        """A helping of the background work that is no job. False when there was none."""
-        dispatched, forgotten = self.catalog.deliveries.dispatch(), self.catalog.remove_expired()
-        return dispatched or forgotten
+    def run_background_pass(self) -> bool:
+        """Dispatch events and remove what has expired, one batch of each. Returns False if there was none."""
+        dispatched, removed = self.catalog.deliveries.dispatch(), self.catalog.remove_expired()
+        return dispatched or removed
 
-    def sweep(self) -> None:
-        """All the background work that there is now, but for sending events."""
+    def run_background_work(self) -> None:
+        """Do all background work that is due, except for sending events."""
         for _ in range(10_000):
-            worked = self.tick()
+            worked = self.run_background_pass()
             claims = self.claim(FLOW_DELETION, REMOVAL, COPY)
             for claim in claims:
-                self.carry_out(claim)
+                self.run_job(claim)
             if not worked and not claims:
                 return
-        raise AssertionError("the background work never ends")
+        raise AssertionError("the background work does not end")
 
     def claim(self, *kinds: str, worker: str = "a worker") -> list[Claim]:
-        """Take the jobs of these kinds that are due."""
+        """Claim the jobs of these kinds that are due."""
         return self.catalog.jobs.claim(worker, [JobSelection([In("kind", kinds)], _EVERYTHING)])
 
-    def step(self, claim: Claim) -> bool:
-        """One step of a job. False once nothing is left of it."""
+    def run_step(self, claim: Claim) -> bool:
+        """Run one step of a job. Returns False after the last."""
         steps = {
             FLOW_DELETION: self.catalog.flow_delete_requests.delete_batch,
             REMOVAL: self.catalog.byte_removal.remove_batch,
@@ -135,10 +137,10 @@ class World:
         }
         return steps[claim.kind](claim)
 
-    def carry_out(self, claim: Claim) -> None:
-        """All steps of a job; where one fails the job is put off, or given up if it cannot be done."""
+    def run_job(self, claim: Claim) -> None:
+        """Run all steps of a job. If one fails, schedule a retry, or abandon a copy that cannot be made."""
         try:
-            while self.step(claim):
+            while self.run_step(claim):
                 pass
         except LeaseLost:
             pass
@@ -156,8 +158,8 @@ class World:
         with self.engine.read() as tx:
             return tx.select(table)
 
-    def listen(self, *event_types: str, caller: Caller = CALLER, **members: Any) -> str:
-        """A webhook for these types of event, or all of them; its id."""
+    def add_webhook(self, *event_types: str, caller: Caller = CALLER, **members: Any) -> str:
+        """Create a webhook for these types of event, by default all, and return its id."""
         body = {"url": RECEIVER, "events": list(event_types or EVENT_TYPES), **members}
         webhook_id: str = self.catalog.webhooks.create(caller, body, BASE)["id"]
         return webhook_id
@@ -166,35 +168,35 @@ class World:
         return self.catalog.webhooks.get(CALLER, webhook_id)
 
     def set_webhook(self, webhook_id: str, status: str = "created", **members: Any) -> Json:
-        """PUT a webhook as it is but for these members; one given as None is left out."""
+        """Replace a webhook with these members changed; None removes a member."""
         body = {**self.webhook(webhook_id), "status": status, **members}
         body = {name: value for name, value in body.items() if value is not None and name != "error"}
         return self.catalog.webhooks.replace(CALLER, webhook_id, body, BASE)
 
     def delivery_job(self, webhook_id: str, worker: str = "a worker") -> Claim | None:
-        """The job of sending to this webhook, if it is due and nobody has it. Jobs of other webhooks are left."""
+        """Claim the delivery job of this webhook; None unless it is due."""
         claims = self.catalog.jobs.claim(worker, [JobSelection(equals(kind=DELIVERY, key=webhook_id), 1)])
         return claims[0] if claims else None
 
     def messages(self, claim: Claim) -> list[tuple[Delivery, WebhookRequest | None]]:
-        """What is queued for a webhook, with what is to be sent."""
+        """The deliveries queued for a webhook, each with the request to send."""
         queued = self.catalog.deliveries.next_batch(claim.key, _EVERYTHING)
         return [(delivery, self.catalog.deliveries.prepare_request(claim, delivery)) for delivery in queued]
 
-    def heard(self, webhook_id: str) -> list[Json]:
-        """Send a webhook all that there is for it; the bodies, in order."""
+    def deliver_events(self, webhook_id: str) -> list[Json]:
+        """Deliver all events for a webhook, and return their bodies in order."""
         while self.catalog.deliveries.dispatch():
             pass
         claim = self.delivery_job(webhook_id)
         if claim is None:
             return []
-        told = self.messages(claim)
-        self.catalog.deliveries.mark_delivered(claim, [delivery for delivery, _ in told])
+        messages = self.messages(claim)
+        self.catalog.deliveries.mark_delivered(claim, [delivery for delivery, _ in messages])
         assert self.catalog.deliveries.finish_if_empty(claim)
-        return [message.body for _, message in told if message is not None]
+        return [message.body for _, message in messages if message is not None]
 
-    def heard_types(self, webhook_id: str) -> list[str]:
-        return [body["event_type"] for body in self.heard(webhook_id)]
+    def delivered_types(self, webhook_id: str) -> list[str]:
+        return [body["event_type"] for body in self.deliver_events(webhook_id)]
 
     def make_flow(self, document: Json | None = None) -> str:
         document = document or flow()
@@ -203,29 +205,29 @@ class World:
         return flow_id
 
     def allocate(self, flow_id: str, *object_ids: str, content: bytes | None = b"bytes", **members: Any) -> None:
-        """Set these ids aside, and upload `content` for each."""
+        """Allocate these ids, and upload `content` for each unless it is None."""
         self.catalog.allocation.allocate(CALLER, flow_id, {"object_ids": list(object_ids), **members}, BASE)
-        store = self.stores[members.get("storage_id", HOME)]
+        store = self.stores[members.get("storage_id", DEFAULT_BACKEND)]
         for object_id in object_ids:
             if content is not None:
                 store.write(object_id, "video/mp2t", iter([content]))
 
     def register(self, flow_id: str, *segments: Json) -> list[TamsError]:
-        """Register segments; the refusals."""
-        return [refusal for _, refusal in self.catalog.segments.register(CALLER, flow_id, segments)]
+        """Register segments, and return the errors of those that are rejected."""
+        return [error for _, error in self.catalog.segments.register(CALLER, flow_id, segments)]
 
-    def collect(self, flow_id: str, *members: str) -> None:
-        """Make these flows the collection of a flow."""
+    def set_collection(self, flow_id: str, *members: str) -> None:
+        """Set a flow's collection to these flows."""
         items = [{"id": member, "role": "any"} for member in members]
         self.catalog.flows.set_member(CALLER, flow_id, "flow_collection", items)
 
-    def place(self, flow_id: str, object_id: str, timerange: str = "[0:0_1:0)", **members: Any) -> None:
-        """Allocate, upload and register one object."""
+    def add_object(self, flow_id: str, object_id: str, timerange: str = "[0:0_1:0)", **members: Any) -> None:
+        """Allocate and upload an object, and register it with one segment."""
         self.allocate(flow_id, object_id)
         assert self.register(flow_id, {"object_id": object_id, "timerange": timerange, **members}) == []
 
     def timeranges(self, flow_id: str) -> list[str]:
-        """Those of the flow's segments."""
+        """The timeranges of the flow's segments, in order."""
         page = self.catalog.segments.page(CALLER, flow_id, SegmentFilter(), PageRequest(1000), GetUrlFilter(), BASE)
         return [item["timerange"] for item in page.page.items]
 
@@ -236,38 +238,38 @@ class World:
     def object(self, object_id: str) -> ObjectPage:
         return self.catalog.objects.get(CALLER, object_id, ObjectQuery(get_urls=GetUrlFilter(verbose=True)), BASE)
 
-    def is_shown(self, object_id: str) -> bool:
+    def is_registered(self, object_id: str) -> bool:
         try:
             self.object(object_id)
         except NotFound:
             return False
         return True
 
-    def places(self, object_id: str) -> set[str]:
-        """Backend ids of the instances that are shown."""
+    def backends_of(self, object_id: str) -> set[str]:
+        """The storage backend ids of an object's instances."""
         return {each["storage_id"] for each in self.object(object_id).document["get_urls"]}
 
-    def has_bytes(self, object_id: str, storage_id: str = HOME) -> bool:
+    def has_bytes(self, object_id: str, storage_id: str = DEFAULT_BACKEND) -> bool:
         return self.stores[storage_id].stat(object_id) is not None
 
 
 @contextmanager
 def open_world(folder: Path, limits: Limits | None = None) -> Iterator[World]:
-    """A world over an empty catalogue in `folder`."""
+    """Open the catalogue in `folder`; a new one is empty."""
     engine = open_engine(f"sqlite:///{folder / 'catalog.db'}")
     engine.create()
     clock = Clock()
     stores = {
         id_: FileStore(
             folder / label,
-            Backend(id_, label, "example", "files", default_storage=id_ == HOME),
+            Backend(id_, label, "example", "files", default_storage=id_ == DEFAULT_BACKEND),
             _SECRET,
             upload_timeout_s=600,
             download_timeout_s=600,
         )
-        for id_, label in ((HOME, "home"), (SECOND_HOME, "second"))
+        for id_, label in ((DEFAULT_BACKEND, "home"), (SECOND_BACKEND, "second"))
     }
-    elsewhere = Elsewhere()
-    catalog = Catalog(engine, stores, limits or Limits(), clock, elsewhere)
-    yield World(folder, catalog, engine, stores, clock, elsewhere)
+    other_servers = OtherServers()
+    catalog = Catalog(engine, stores, limits or Limits(), clock, other_servers)
+    yield World(folder, catalog, engine, stores, clock, other_servers)
     engine.close()

@@ -17,11 +17,11 @@ class Ear:
 
     @classmethod
     def listening(cls, world: World, specification: Specification) -> "Ear":
-        return cls(world, specification, world.listen())
+        return cls(world, specification, world.add_webhook())
 
     def hear(self) -> list[Json]:
         """What there is to be told since the last time, in order; the clock goes on by a second then."""
-        bodies = self.world.heard(self.webhook_id)
+        bodies = self.world.deliver_events(self.webhook_id)
         for body in bodies:
             assert list(body) == ["event_timestamp", "event_type", "event"]
             assert moment(body) == self.world.clock() / SECOND

@@ -56,7 +56,7 @@ def test_it_shrinks_with_what_is_deleted_at_an_end(world: World, deleted: str, l
     flow_id = world.make_flow()
     _fill(world, flow_id, *range(10))
     world.delete_segments(flow_id, deleted)
-    world.sweep()
+    world.run_background_work()
     assert _content(world, flow_id) == left
 
 
@@ -73,7 +73,7 @@ def test_a_long_deletion_leaves_it_right(world: World) -> None:
     flow_id = world.make_flow()
     _fill(world, flow_id, *range(10))
     assert world.delete_segments(flow_id, "_8:0)") is not None
-    world.sweep()
+    world.run_background_work()
     assert _content(world, flow_id) == (8, 10)
 
 

@@ -13,7 +13,7 @@ from storage.catalog.jobs import COPY
 from storage.catalog.objects import copies
 from storage.errors import Invalid, NotFound, Unavailable
 from tests.conformance.kit.documents import init_flow
-from tests.unit.catalogs import HOME, SECOND_HOME, Page, World, open_world
+from tests.unit.catalogs import DEFAULT_BACKEND, SECOND_BACKEND, RemotePage, World, open_world
 
 
 @pytest.fixture
@@ -25,15 +25,15 @@ def world(tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def placed(world: World) -> str:
     """The id of a stored object."""
-    world.place(world.make_flow(), "a")
+    world.add_object(world.make_flow(), "a")
     return "a"
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-01", "OBJ-INST-POST-03")
 def test_a_copy_has_the_bytes_and_the_type_of_the_original(world: World, placed: str) -> None:
-    world.catalog.copies.copy(placed, SECOND_HOME)
-    assert world.stores[SECOND_HOME].stat(placed) == world.stores[HOME].stat(placed)
-    assert world.places(placed) == {HOME, SECOND_HOME}
+    world.catalog.copies.copy(placed, SECOND_BACKEND)
+    assert world.stores[SECOND_BACKEND].stat(placed) == world.stores[DEFAULT_BACKEND].stat(placed)
+    assert world.backends_of(placed) == {DEFAULT_BACKEND, SECOND_BACKEND}
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-21")
@@ -41,15 +41,15 @@ def test_a_copy_that_breaks_off_is_not_shown_and_can_be_made_again(
     world: World, placed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(world.stores[SECOND_HOME], "write", fail)
+        broken.setattr(world.stores[SECOND_BACKEND], "write", fail)
         with pytest.raises(Unavailable):
-            world.catalog.copies.copy(placed, SECOND_HOME)
-    assert world.places(placed) == {HOME}
-    world.sweep()
-    assert not world.has_bytes(placed, SECOND_HOME)
+            world.catalog.copies.copy(placed, SECOND_BACKEND)
+    assert world.backends_of(placed) == {DEFAULT_BACKEND}
+    world.run_background_work()
+    assert not world.has_bytes(placed, SECOND_BACKEND)
     assert world.jobs() == []
-    world.catalog.copies.copy(placed, SECOND_HOME)
-    assert world.places(placed) == {HOME, SECOND_HOME}
+    world.catalog.copies.copy(placed, SECOND_BACKEND)
+    assert world.backends_of(placed) == {DEFAULT_BACKEND, SECOND_BACKEND}
 
 
 def fail(*_args: object) -> None:
@@ -57,9 +57,9 @@ def fail(*_args: object) -> None:
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-06", "A51")
-@pytest.mark.parametrize("target", [HOME, SECOND_HOME])
+@pytest.mark.parametrize("target", [DEFAULT_BACKEND, SECOND_BACKEND])
 def test_a_backend_has_one_copy(world: World, placed: str, target: str) -> None:
-    world.catalog.copies.copy(placed, SECOND_HOME)
+    world.catalog.copies.copy(placed, SECOND_BACKEND)
     with pytest.raises(Invalid) as refusal:
         world.catalog.copies.copy(placed, target)
     assert refusal.value.behaviour == "OBJ-INST-POST-06"
@@ -71,49 +71,51 @@ def test_what_cannot_be_copied_is_refused(world: World, placed: str) -> None:
     world.allocate(flow_id, "set aside", "empty", content=None)
     assert world.register(flow_id, {"object_id": "empty", "timerange": "[0:0_1:0)"}) == []
     with pytest.raises(NotFound):
-        world.catalog.copies.copy("set aside", SECOND_HOME)
+        world.catalog.copies.copy("set aside", SECOND_BACKEND)
     with pytest.raises(Invalid, match="could not be copied"):
-        world.catalog.copies.copy("empty", SECOND_HOME)
+        world.catalog.copies.copy("empty", SECOND_BACKEND)
     with pytest.raises(Invalid, match="not a storage backend"):
         world.catalog.copies.copy(placed, "33333333-3333-4333-8333-333333333333")
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-01", "OBJ-INST-DEL-11")
-@pytest.mark.parametrize(("gone", "kept"), [(HOME, SECOND_HOME), (SECOND_HOME, HOME)], ids=["original", "copy"])
+@pytest.mark.parametrize(
+    ("gone", "kept"), [(DEFAULT_BACKEND, SECOND_BACKEND), (SECOND_BACKEND, DEFAULT_BACKEND)], ids=["original", "copy"]
+)
 def test_an_instance_leaves_the_listing_before_its_bytes_go(world: World, placed: str, gone: str, kept: str) -> None:
-    world.catalog.copies.copy(placed, SECOND_HOME)
+    world.catalog.copies.copy(placed, SECOND_BACKEND)
     world.catalog.objects.remove_instance(placed, gone, None)
-    assert world.places(placed) == {kept}
+    assert world.backends_of(placed) == {kept}
     assert world.has_bytes(placed, gone)
-    world.sweep()
+    world.run_background_work()
     assert not world.has_bytes(placed, gone)
     assert world.has_bytes(placed, kept)
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-01", "OBJ-INST-POST-06")
 def test_a_copy_that_was_given_up_can_be_made_again_once_its_bytes_are_gone(world: World, placed: str) -> None:
-    world.catalog.copies.copy(placed, SECOND_HOME)
-    world.catalog.objects.remove_instance(placed, SECOND_HOME, None)
+    world.catalog.copies.copy(placed, SECOND_BACKEND)
+    world.catalog.objects.remove_instance(placed, SECOND_BACKEND, None)
     with pytest.raises(Unavailable, match="still being removed"):
-        world.catalog.copies.copy(placed, SECOND_HOME)
-    world.sweep()
-    world.catalog.copies.copy(placed, SECOND_HOME)
-    world.sweep()
-    assert world.places(placed) == {HOME, SECOND_HOME}
-    assert world.has_bytes(placed, SECOND_HOME)
+        world.catalog.copies.copy(placed, SECOND_BACKEND)
+    world.run_background_work()
+    world.catalog.copies.copy(placed, SECOND_BACKEND)
+    world.run_background_work()
+    assert world.backends_of(placed) == {DEFAULT_BACKEND, SECOND_BACKEND}
+    assert world.has_bytes(placed, SECOND_BACKEND)
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-04", "OBJ-INST-DEL-05", "OBJ-INST-DEL-06", "A54", "A55", "A56")
 def test_which_instance_is_given_up_must_be_clear(world: World, placed: str) -> None:
     with pytest.raises(Invalid, match="last instance"):
-        world.catalog.objects.remove_instance(placed, HOME, None)
-    world.catalog.copies.copy(placed, SECOND_HOME)
+        world.catalog.objects.remove_instance(placed, DEFAULT_BACKEND, None)
+    world.catalog.copies.copy(placed, SECOND_BACKEND)
     with pytest.raises(Invalid, match="two different"):
-        world.catalog.objects.remove_instance(placed, HOME, "second")
+        world.catalog.objects.remove_instance(placed, DEFAULT_BACKEND, "second")
     with pytest.raises(NotFound):
         world.catalog.objects.remove_instance(placed, None, "third")
-    world.catalog.objects.remove_instance(placed, SECOND_HOME, "second")
-    assert world.places(placed) == {HOME}
+    world.catalog.objects.remove_instance(placed, SECOND_BACKEND, "second")
+    assert world.backends_of(placed) == {DEFAULT_BACKEND}
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-13", "OBJ-INST-POST-14", "OBJ-INST-DEL-09", "INIT-06")
@@ -122,45 +124,45 @@ def test_an_init_object_is_copied_only_by_its_own_id(world: World) -> None:
     world.allocate(flow_id, "init", "media")
     segment = {"object_id": "media", "timerange": "[0:0_1:0)", "init_object_id": "init"}
     assert world.register(flow_id, segment) == []
-    world.catalog.copies.copy("media", SECOND_HOME)
-    assert world.places("init") == {HOME}
-    world.catalog.copies.copy("init", SECOND_HOME)
-    world.catalog.objects.remove_instance("media", SECOND_HOME, None)
-    assert world.places("init") == {HOME, SECOND_HOME}
+    world.catalog.copies.copy("media", SECOND_BACKEND)
+    assert world.backends_of("init") == {DEFAULT_BACKEND}
+    world.catalog.copies.copy("init", SECOND_BACKEND)
+    world.catalog.objects.remove_instance("media", SECOND_BACKEND, None)
+    assert world.backends_of("init") == {DEFAULT_BACKEND, SECOND_BACKEND}
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-LIFE-07")
 def test_an_object_that_goes_while_it_is_copied_leaves_no_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     flow_id = world.make_flow()
-    world.place(flow_id, "a")
-    write = world.stores[SECOND_HOME].write
+    world.add_object(flow_id, "a")
+    write = world.stores[SECOND_BACKEND].write
 
     def late(*args: object) -> object:
         stored = write(*args)  # type: ignore[arg-type]
         world.delete_segments(flow_id)
         return stored
 
-    monkeypatch.setattr(world.stores[SECOND_HOME], "write", late)
+    monkeypatch.setattr(world.stores[SECOND_BACKEND], "write", late)
     with pytest.raises(NotFound):
-        world.catalog.copies.copy("a", SECOND_HOME)
+        world.catalog.copies.copy("a", SECOND_BACKEND)
     world.clock.forward(10_000)
-    world.sweep()
-    assert not world.has_bytes("a", HOME)
-    assert not world.has_bytes("a", SECOND_HOME)
+    world.run_background_work()
+    assert not world.has_bytes("a", DEFAULT_BACKEND)
+    assert not world.has_bytes("a", SECOND_BACKEND)
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-06", "A51")
 def test_the_same_copy_is_not_made_twice_at_once(world: World, placed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = world.stores[SECOND_HOME].write
+    write = world.stores[SECOND_BACKEND].write
 
     def meanwhile(*args: object) -> object:
         with pytest.raises(Invalid, match="just"):
-            world.catalog.copies.copy(placed, SECOND_HOME)
+            world.catalog.copies.copy(placed, SECOND_BACKEND)
         return write(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(world.stores[SECOND_HOME], "write", meanwhile)
-    world.catalog.copies.copy(placed, SECOND_HOME)
-    assert world.places(placed) == {HOME, SECOND_HOME}
+    monkeypatch.setattr(world.stores[SECOND_BACKEND], "write", meanwhile)
+    world.catalog.copies.copy(placed, SECOND_BACKEND)
+    assert world.backends_of(placed) == {DEFAULT_BACKEND, SECOND_BACKEND}
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02")
@@ -172,17 +174,17 @@ def test_a_copy_whose_process_died_is_finished_by_a_worker(world: World, placed:
     victim.start()
     victim.join(60)
     assert victim.exitcode == DIED
-    assert world.places(placed) == {HOME}
+    assert world.backends_of(placed) == {DEFAULT_BACKEND}
     assert world.jobs() == [(COPY, "running")]
     world.clock.forward(29)
-    world.sweep()
-    assert world.places(placed) == {HOME}, "the lease of the dead process holds"
+    world.run_background_work()
+    assert world.backends_of(placed) == {DEFAULT_BACKEND}, "the lease of the dead process holds"
     with pytest.raises(Invalid, match="just"):
-        world.catalog.copies.copy(placed, SECOND_HOME)
+        world.catalog.copies.copy(placed, SECOND_BACKEND)
     world.clock.forward(1)
-    world.sweep()
-    assert world.places(placed) == {HOME, SECOND_HOME}
-    assert world.stores[SECOND_HOME].stat(placed) == world.stores[HOME].stat(placed)
+    world.run_background_work()
+    assert world.backends_of(placed) == {DEFAULT_BACKEND, SECOND_BACKEND}
+    assert world.stores[SECOND_BACKEND].stat(placed) == world.stores[DEFAULT_BACKEND].stat(placed)
     assert world.jobs() == []
     assert world.rows("garbage") == []
 
@@ -193,7 +195,7 @@ DIED = 9
 def die_while_copying(folder: Path, object_id: str, with_bytes: bool) -> None:
     """For a process of its own, which ends in the middle of a copy."""
     with open_world(folder) as world:
-        store = world.stores[SECOND_HOME]
+        store = world.stores[SECOND_BACKEND]
         write = store.write
 
         def last(*args: Any) -> None:
@@ -202,7 +204,7 @@ def die_while_copying(folder: Path, object_id: str, with_bytes: bool) -> None:
             os._exit(DIED)
 
         store.write = last  # type: ignore[method-assign, assignment]
-        world.catalog.copies.copy(object_id, SECOND_HOME)
+        world.catalog.copies.copy(object_id, SECOND_BACKEND)
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02")
@@ -210,22 +212,22 @@ def test_a_copy_that_a_worker_took_over_is_shown_once(
     world: World, placed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request that was slow learns that it no longer has the copy, and takes nothing of it away."""
-    write = world.stores[SECOND_HOME].write
+    write = world.stores[SECOND_BACKEND].write
 
     def slowly(*args: Any) -> object:
         stored = write(*args)
-        monkeypatch.setattr(world.stores[SECOND_HOME], "write", write)
+        monkeypatch.setattr(world.stores[SECOND_BACKEND], "write", write)
         world.clock.forward(30)
-        world.sweep()
+        world.run_background_work()
         return stored
 
-    monkeypatch.setattr(world.stores[SECOND_HOME], "write", slowly)
+    monkeypatch.setattr(world.stores[SECOND_BACKEND], "write", slowly)
     with pytest.raises(Unavailable, match="handed to a background worker"):
-        world.catalog.copies.copy(placed, SECOND_HOME)
+        world.catalog.copies.copy(placed, SECOND_BACKEND)
     world.clock.forward(3600)
-    world.sweep()
-    assert world.places(placed) == {HOME, SECOND_HOME}
-    assert world.has_bytes(placed, SECOND_HOME)
+    world.run_background_work()
+    assert world.backends_of(placed) == {DEFAULT_BACKEND, SECOND_BACKEND}
+    assert world.has_bytes(placed, SECOND_BACKEND)
     assert world.jobs() == []
 
 
@@ -235,25 +237,25 @@ def test_a_copy_that_a_worker_cannot_make_is_tried_again(
 ) -> None:
     abandon(world, placed)
     with monkeypatch.context() as broken:
-        broken.setattr(world.stores[SECOND_HOME], "write", fail)
-        world.sweep()
+        broken.setattr(world.stores[SECOND_BACKEND], "write", fail)
+        world.run_background_work()
         assert world.jobs() == [(COPY, "waiting")]
-        assert world.places(placed) == {HOME}
+        assert world.backends_of(placed) == {DEFAULT_BACKEND}
     world.clock.forward(30)
-    world.sweep()
-    assert world.places(placed) == {HOME, SECOND_HOME}
+    world.run_background_work()
+    assert world.backends_of(placed) == {DEFAULT_BACKEND, SECOND_BACKEND}
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-LIFE-07")
 def test_an_abandoned_copy_of_an_object_that_is_gone_is_given_up(world: World) -> None:
     flow_id = world.make_flow()
-    world.place(flow_id, "a")
+    world.add_object(flow_id, "a")
     abandon(world, "a")
-    world.stores[SECOND_HOME].write("a", "video/mp2t", iter([b"what there was of it"]))
+    world.stores[SECOND_BACKEND].write("a", "video/mp2t", iter([b"what there was of it"]))
     world.delete_segments(flow_id)
-    world.sweep()
+    world.run_background_work()
     assert world.jobs() == []
-    assert not world.has_bytes("a", SECOND_HOME)
+    assert not world.has_bytes("a", SECOND_BACKEND)
 
 
 def abandon(world: World, object_id: str) -> None:
@@ -282,15 +284,15 @@ def outside(world: World) -> str:
 @pytest.mark.parametrize("announced", [True, False], ids=["of a size that was announced", "of any size"])
 def test_an_object_of_another_server_is_copied_from_there(world: World, outside: str, announced: bool) -> None:
     pieces = [b"x" * 70_000, b"", b"y" * 70_000, b"z"]
-    world.elsewhere.pages[URL] = Page(pieces, 140_001 if announced else None, "video/other")
-    world.catalog.copies.copy(outside, SECOND_HOME)
-    with world.stores[SECOND_HOME].open(outside) as file:
+    world.other_servers.pages[URL] = RemotePage(pieces, 140_001 if announced else None, "video/other")
+    world.catalog.copies.copy(outside, SECOND_BACKEND)
+    with world.stores[SECOND_BACKEND].open(outside) as file:
         assert file.read() == b"".join(pieces)
-    stored = world.stores[SECOND_HOME].stat(outside)
+    stored = world.stores[SECOND_BACKEND].stat(outside)
     assert stored is not None
     assert stored.content_type == "video/mp2t", "that of the flow, whatever the other server says"
     shown = world.object(outside).document["get_urls"]
-    assert {each.get("storage_id") for each in shown} == {None, SECOND_HOME}
+    assert {each.get("storage_id") for each in shown} == {None, SECOND_BACKEND}
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-INST-POST-04")
@@ -298,27 +300,27 @@ def test_an_object_of_another_server_is_copied_from_there(world: World, outside:
     "page",
     [
         None,
-        Page([b"four"], size=5),
-        Page([b"four"], size=3),
-        Page([b"", b"more than that"], size=0),
-        Page([b"four"], size=8, breaks=True),
-        Page([b"four"], breaks=True),
+        RemotePage([b"four"], size=5),
+        RemotePage([b"four"], size=3),
+        RemotePage([b"", b"more than that"], size=0),
+        RemotePage([b"four"], size=8, breaks=True),
+        RemotePage([b"four"], breaks=True),
     ],
     ids=["nobody answers", "too short", "too long", "not empty", "broken off", "broken off, of no announced size"],
 )
-def test_bytes_that_do_not_come_whole_are_no_copy(world: World, outside: str, page: Page | None) -> None:
+def test_bytes_that_do_not_come_whole_are_no_copy(world: World, outside: str, page: RemotePage | None) -> None:
     if page is not None:
-        world.elsewhere.pages[URL] = page
+        world.other_servers.pages[URL] = page
     with pytest.raises((Invalid, Unavailable), match="could not be copied"):
-        world.catalog.copies.copy(outside, SECOND_HOME)
+        world.catalog.copies.copy(outside, SECOND_BACKEND)
     assert {each.get("storage_id") for each in world.object(outside).document["get_urls"]} == {None}
-    assert not world.has_bytes(outside, SECOND_HOME)
-    world.sweep()
+    assert not world.has_bytes(outside, SECOND_BACKEND)
+    world.run_background_work()
     assert world.jobs() == []
     assert world.rows("garbage") == []
-    world.elsewhere.pages[URL] = Page([b"whole"], 5)
-    world.catalog.copies.copy(outside, SECOND_HOME)
-    with world.stores[SECOND_HOME].open(outside) as file:
+    world.other_servers.pages[URL] = RemotePage([b"whole"], 5)
+    world.catalog.copies.copy(outside, SECOND_BACKEND)
+    with world.stores[SECOND_BACKEND].open(outside) as file:
         assert file.read() == b"whole"
 
 
@@ -328,24 +330,24 @@ def test_a_url_that_must_not_be_reached_is_no_place_to_copy_from(world: World) -
     segment = {"object_id": "x", "timerange": "[0:0_1:0)", "get_urls": [url]}
     assert world.register(world.make_flow(), segment) == []
     with pytest.raises(Invalid, match="must not be reached"):
-        world.catalog.copies.copy("x", SECOND_HOME)
-    world.sweep()
+        world.catalog.copies.copy("x", SECOND_BACKEND)
+    world.run_background_work()
     assert world.jobs() == []
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-01")
 def test_a_copy_is_made_from_any_place_that_has_the_bytes(world: World, placed: str) -> None:
     world.catalog.objects.add_uncontrolled(placed, URL, "elsewhere")
-    world.elsewhere.pages[URL] = Page([b"from elsewhere"], 14)
-    world.stores[HOME].delete(placed)
-    world.catalog.copies.copy(placed, SECOND_HOME)
-    with world.stores[SECOND_HOME].open(placed) as file:
+    world.other_servers.pages[URL] = RemotePage([b"from elsewhere"], 14)
+    world.stores[DEFAULT_BACKEND].delete(placed)
+    world.catalog.copies.copy(placed, SECOND_BACKEND)
+    with world.stores[SECOND_BACKEND].open(placed) as file:
         assert file.read() == b"from elsewhere"
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02")
 def test_bytes_that_a_store_has_changed_are_no_copy(world: World, placed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = world.stores[SECOND_HOME]
+    store = world.stores[SECOND_BACKEND]
     write = store.write
 
     def badly(object_id: str, content_type: str, chunks: Iterator[bytes]) -> object:
@@ -353,10 +355,10 @@ def test_bytes_that_a_store_has_changed_are_no_copy(world: World, placed: str, m
 
     monkeypatch.setattr(store, "write", badly)
     with pytest.raises(Unavailable, match="are not those that were read"):
-        world.catalog.copies.copy(placed, SECOND_HOME)
-    assert world.places(placed) == {HOME}
-    world.sweep()
-    assert not world.has_bytes(placed, SECOND_HOME)
+        world.catalog.copies.copy(placed, SECOND_BACKEND)
+    assert world.backends_of(placed) == {DEFAULT_BACKEND}
+    world.run_background_work()
+    assert not world.has_bytes(placed, SECOND_BACKEND)
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02")
@@ -375,11 +377,11 @@ def test_a_copy_that_goes_on_keeps_its_lease(world: World, outside: str, monkeyp
             world.clock.forward(11)
             turned += 11
             yield b"piece"
-            world.sweep()
+            world.run_background_work()
 
-    page = Page([b"piece"] * 10, 50)
+    page = RemotePage([b"piece"] * 10, 50)
     monkeypatch.setattr(page, "chunks", slowly)
-    world.elsewhere.pages[URL] = page
-    world.catalog.copies.copy(outside, SECOND_HOME)
-    assert world.has_bytes(outside, SECOND_HOME)
+    world.other_servers.pages[URL] = page
+    world.catalog.copies.copy(outside, SECOND_BACKEND)
+    assert world.has_bytes(outside, SECOND_BACKEND)
     assert world.jobs() == []

@@ -54,7 +54,7 @@ def test_few_segments_go_at_once_and_many_by_a_request(world: World, filled: str
     made = world.delete_segments(filled, asked)
     assert (made is None) is at_once
     assert len(world.timeranges(filled)) == (5 if at_once else 10)
-    world.sweep()
+    world.run_background_work()
     assert world.timeranges(filled) == [
         at(n) for n in range(10) if not parse_timerange(asked).covers(parse_timerange(at(n)))
     ]
@@ -67,7 +67,7 @@ def test_what_remains_shrinks_with_every_step(world: World, filled: str) -> None
     steps = [request_of(world, made)]
     while steps[-1]["status"] != "done":
         world.clock.forward(1)
-        world.step(claim)
+        world.run_step(claim)
         steps.append(request_of(world, made))
     assert [each["status"] for each in steps] == ["created", "started", "started", "done"]
     assert [each["timerange_remaining"] for each in steps] == ["_", "[4:0_", "[8:0_", "()"]
@@ -81,12 +81,12 @@ def test_what_remains_shrinks_with_every_step(world: World, filled: str) -> None
 @pytest.mark.behaviour("DREQ-09")
 def test_a_finished_request_is_kept_for_its_time(world: World, filled: str) -> None:
     made = world.delete_segments(filled)
-    world.sweep()
+    world.run_background_work()
     world.clock.forward(3599)
-    world.sweep()
+    world.run_background_work()
     assert request_of(world, made)["status"] == "done"
     world.clock.forward(1)
-    world.sweep()
+    world.run_background_work()
     with pytest.raises(NotFound):
         request_of(world, made)
 
@@ -95,24 +95,24 @@ def test_a_finished_request_is_kept_for_its_time(world: World, filled: str) -> N
 def test_an_unfinished_request_is_never_forgotten(world: World, filled: str) -> None:
     made = world.delete_segments(filled)
     world.clock.forward(10 * 3600)
-    while world.tick():
+    while world.run_background_pass():
         pass
     assert request_of(world, made)["status"] == "created"
-    world.sweep()
+    world.run_background_work()
     assert world.timeranges(filled) == []
 
 
 @pytest.mark.behaviour("SEG-DEL-07", "SEG-DEL-08", "SEG-DEL-14")
 def test_a_request_keeps_to_its_object(world: World) -> None:
     flow_id = world.make_flow()
-    world.place(flow_id, "other", "[100:0_101:0)")
+    world.add_object(flow_id, "other", "[100:0_101:0)")
     world.allocate(flow_id, "o")
     segments = [{"object_id": "o", "timerange": at(n), "ts_offset": f"{n}:0"} for n in range(8)]
     assert world.register(flow_id, *segments) == []
     assert world.delete_segments(flow_id, "[1:0_", "o") is not None
-    world.sweep()
+    world.run_background_work()
     assert world.timeranges(flow_id) == [at(0), "[100:0_101:0)"]
-    assert world.is_shown("o")
+    assert world.is_registered("o")
 
 
 @pytest.mark.behaviour("A59")
@@ -121,10 +121,10 @@ def test_segments_that_come_later_stay(world: World, filled: str) -> None:
     world.clock.forward(1)
     fill(world, filled, 20, 22)
     (claim,) = world.claim(FLOW_DELETION)
-    assert world.step(claim)
-    world.place(filled, "again", at(1))
+    assert world.run_step(claim)
+    world.add_object(filled, "again", at(1))
     world.catalog.jobs.release(claim)
-    world.sweep()
+    world.run_background_work()
     assert request_of(world, made)["status"] == "done"
     assert world.timeranges(filled) == [at(1), at(20), at(21)]
 
@@ -144,8 +144,8 @@ def test_a_flow_is_gone_at_once_and_its_id_is_free_when_all_is_gone(world: World
         world.register(flow_id, {"object_id": "o1", "timerange": "[50:0_51:0)"})
     with pytest.raises(NotFound):
         world.make_flow(document)
-    world.sweep()
-    assert not any(world.is_shown(f"o{n}") for n in range(10))
+    world.run_background_work()
+    assert not any(world.is_registered(f"o{n}") for n in range(10))
     world.make_flow(document)
     assert world.timeranges(flow_id) == []
 
@@ -156,36 +156,36 @@ def test_the_work_of_a_dead_worker_is_taken_up(world: World, filled: str, steps:
     made = world.delete_segments(filled)
     (dead,) = world.claim(FLOW_DELETION, worker="one that dies")
     for _ in range(steps):
-        assert world.step(dead)
+        assert world.run_step(dead)
     left = world.timeranges(filled)
     world.clock.forward(29)
-    world.sweep()
+    world.run_background_work()
     assert world.timeranges(filled) == left, "the lease of the dead worker holds"
     world.clock.forward(30)
-    world.sweep()
+    world.run_background_work()
     assert request_of(world, made)["status"] == "done"
     assert world.timeranges(filled) == []
     with pytest.raises(LeaseLost):
-        world.step(dead)
+        world.run_step(dead)
 
 
 @pytest.mark.behaviour("DREQ-13")
 def test_a_step_that_is_cut_short_is_undone_and_done_again(
     world: World, filled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    webhook = world.listen("flows/segments_deleted")
+    webhook = world.add_webhook("flows/segments_deleted")
     made = world.delete_segments(filled)
     (dead,) = world.claim(FLOW_DELETION)
     with monkeypatch.context() as dying:
         dying.setattr(lifetime, "remove_references", die)
         with pytest.raises(KeyboardInterrupt):
-            world.step(dead)
+            world.run_step(dead)
     assert request_of(world, made)["status"] == "created"
     assert len(world.timeranges(filled)) == 10
     world.clock.forward(30)
-    world.sweep()
+    world.run_background_work()
     assert request_of(world, made)["status"] == "done"
-    told = sorted(body["event"]["timerange"] for body in world.heard(webhook))
+    told = sorted(body["event"]["timerange"] for body in world.deliver_events(webhook))
     assert told == ["[0:0_4:0)", "[4:0_8:0)", "[8:0_10:0)"]
 
 
@@ -197,13 +197,13 @@ def die(*_args: object) -> None:
 def test_a_worker_that_has_lost_its_lease_deletes_nothing_more(world: World, filled: str) -> None:
     world.delete_segments(filled)
     (slow,) = world.claim(FLOW_DELETION, worker="slow")
-    assert world.step(slow)
+    assert world.run_step(slow)
     world.clock.forward(30)
     (other,) = world.claim(FLOW_DELETION, worker="other")
     with pytest.raises(LeaseLost):
-        world.step(slow)
+        world.run_step(slow)
     assert len(world.timeranges(filled)) == 6
-    assert world.step(other)
+    assert world.run_step(other)
     assert len(world.timeranges(filled)) == 2
 
 
@@ -212,11 +212,11 @@ def test_a_step_that_fails_is_tried_again(world: World, filled: str, monkeypatch
     made = world.delete_segments(filled)
     with monkeypatch.context() as failing:
         failing.setattr(lifetime, "remove_references", fail)
-        world.sweep()
+        world.run_background_work()
     assert request_of(world, made)["status"] == "created"
     assert world.jobs() == [(FLOW_DELETION, "waiting")]
     world.clock.forward(30)
-    world.sweep()
+    world.run_background_work()
     assert request_of(world, made)["status"] == "done"
 
 
@@ -229,7 +229,7 @@ def test_a_request_that_was_given_up_tells_why_and_can_be_gone_on_with(world: Wo
     made = world.delete_segments(filled)
     assert made is not None
     (claim,) = world.claim(FLOW_DELETION)
-    assert world.step(claim)
+    assert world.run_step(claim)
     world.catalog.jobs.discard(FLOW_DELETION, made["id"])
     world.catalog.flow_delete_requests.mark_failed(made["id"], "the catalogue was away for too long")
     shown = request_of(world, made)
@@ -237,7 +237,7 @@ def test_a_request_that_was_given_up_tells_why_and_can_be_gone_on_with(world: Wo
     assert shown["error"]["summary"] == "the catalogue was away for too long"
     assert shown["timerange_remaining"] == "[4:0_"
     world.clock.forward(10 * 3600)
-    world.sweep()
+    world.run_background_work()
     assert request_of(world, made)["status"] == "error", "it is not forgotten"
     assert len(world.timeranges(filled)) == 6
 
@@ -250,12 +250,12 @@ def test_many_workers_share_many_requests(world: World) -> None:
     world.clock.forward(1)
     made = [world.delete_segments(flow_id) for flow_id in flows]
     with ThreadPoolExecutor(4) as pool:
-        for future in [pool.submit(world.sweep) for _ in range(4)]:
+        for future in [pool.submit(world.run_background_work) for _ in range(4)]:
             future.result()
     assert world.jobs() == []
     assert [request_of(world, each)["status"] for each in made] == ["done"] * 4
     assert [world.timeranges(flow_id) for flow_id in flows] == [[]] * 4
-    assert not any(world.is_shown(f"f{n}-{m}") for n in range(4) for m in range(12))
+    assert not any(world.is_registered(f"f{n}-{m}") for n in range(4) for m in range(12))
 
 
 @pytest.mark.behaviour("DREQ-03", "SVC-SORT-01", "SVC-SORT-02")

@@ -25,7 +25,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def webhook(world: World) -> str:
-    return world.listen("flows/created")
+    return world.add_webhook("flows/created")
 
 
 def happen(world: World, count: int = 1) -> list[str]:
@@ -34,7 +34,7 @@ def happen(world: World, count: int = 1) -> list[str]:
     for _ in range(count):
         world.clock.forward(0.001)
         made.append(world.make_flow())
-    world.sweep()
+    world.run_background_work()
     return made
 
 
@@ -116,7 +116,7 @@ def test_a_worker_that_has_lost_its_lease_sends_nothing_more(world: World, webho
 
 
 def test_events_are_queued_once_however_many_workers_do_it(world: World) -> None:
-    webhooks = [world.listen("flows/created") for _ in range(2)]
+    webhooks = [world.add_webhook("flows/created") for _ in range(2)]
     made = []
     for _ in range(60):
         world.clock.forward(0.001)
@@ -162,7 +162,7 @@ def test_what_is_no_longer_wanted_is_dropped(world: World, webhook: str, end: st
 def test_an_event_that_was_not_yet_passed_on_reaches_no_deleted_webhook(world: World, webhook: str) -> None:
     world.make_flow()
     world.catalog.webhooks.delete(CALLER, webhook)
-    world.sweep()
+    world.run_background_work()
     assert world.rows("deliveries") == world.rows("events") == []
     assert world.jobs() == []
 
@@ -208,7 +208,7 @@ def test_a_receiver_is_left_alone_for_as_long_as_it_asks(
 
 @pytest.mark.behaviour("DLV-10")
 def test_a_receiver_that_fails_holds_up_no_other(world: World, webhook: str) -> None:
-    other = world.listen("flows/created")
+    other = world.add_webhook("flows/created")
     happen(world)
     fail(world, claimed(world, webhook))
     made = happen(world)
@@ -231,7 +231,7 @@ def test_a_webhook_whose_receiver_has_failed_for_long_goes_to_error(world: World
     assert shown["error"]["time"].endswith("Z")
     world.make_flow()
     world.clock.forward(SOON_S)
-    assert world.heard(webhook) == []
+    assert world.deliver_events(webhook) == []
     assert world.rows("deliveries") == world.rows("events") == []
     assert world.jobs() == []
     assert state(world, webhook) == "error"
@@ -243,7 +243,7 @@ def test_a_receiver_that_is_gone_is_given_up_at_once(world: World, webhook: str)
     fail(world, claimed(world, webhook), gone=True)
     assert state(world, webhook) == "error"
     world.clock.forward(SOON_S)
-    assert world.heard(webhook) == []
+    assert world.deliver_events(webhook) == []
 
 
 @pytest.mark.behaviour("HOOK-ST-05")
@@ -295,11 +295,11 @@ def test_an_event_that_comes_while_the_queue_is_closed_is_not_forgotten(world: W
 @pytest.mark.parametrize("count", [199, 200, 201, 450])
 def test_however_many_events_there_are_all_are_queued(world: World, webhook: str, count: int) -> None:
     flow_id = world.make_flow()
-    labels = world.listen("flows/updated")
+    labels = world.add_webhook("flows/updated")
     for n in range(count):
         world.clock.now += 1
         world.catalog.flows.set_member(CALLER, flow_id, "label", str(n))
-    bodies = world.heard(labels)
+    bodies = world.deliver_events(labels)
     assert [body["event"]["flow"]["label"] for body in bodies] == [str(n) for n in range(count)]
     assert [kind for kind, _ in world.jobs()] == [DELIVERY]
-    assert len(world.heard(webhook)) == 1
+    assert len(world.deliver_events(webhook)) == 1

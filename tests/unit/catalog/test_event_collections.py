@@ -50,7 +50,7 @@ class Family:
         return set(found)
 
     def collect(self, *members: Json) -> None:
-        self.world.collect(self.parent["id"], *(each["id"] for each in members))
+        self.world.set_collection(self.parent["id"], *(each["id"] for each in members))
 
     def versions(self) -> list[str]:
         return [self.world.catalog.flows.get(CALLER, each["id"])["metadata_version"] for each in self.members]
@@ -117,9 +117,9 @@ def test_a_source_that_goes_on_collecting_another_is_not_told(family: Family) ->
     family.told()
     family.collect(first)
     assert family.told() == updated(family.parent, first)
-    family.world.collect(twin["id"], first["id"])
+    family.world.set_collection(twin["id"], first["id"])
     assert family.told() == {("flows/updated", twin["id"]), ("flows/updated", first["id"])}
-    family.world.collect(twin["id"])
+    family.world.set_collection(twin["id"])
     assert family.told() == {("flows/updated", twin["id"]), ("flows/updated", first["id"])}
 
 

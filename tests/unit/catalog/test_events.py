@@ -14,7 +14,7 @@ from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import Json, flow, init_flow
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.profiles import linked_flow, profile
-from tests.unit.catalogs import CALLER, SECOND_HOME, World, open_world
+from tests.unit.catalogs import CALLER, SECOND_BACKEND, World, open_world
 from tests.unit.ears import Ear
 
 LIMITS = Limits(async_deletion_threshold=5, deletion_batch=3)
@@ -197,10 +197,10 @@ def test_storage_uploads_and_instances_are_told_nobody(world: World, ear: Ear, m
     assert ear.hear() == []
     assert world.register(made, {"object_id": "a", "timerange": at(0)}) == []
     assert ear.types() == ["flows/segments_added"]
-    world.catalog.copies.copy("a", SECOND_HOME)
+    world.catalog.copies.copy("a", SECOND_BACKEND)
     world.catalog.objects.add_uncontrolled("a", "https://elsewhere.example/a", "elsewhere")
-    world.catalog.objects.remove_instance("a", SECOND_HOME, None)
-    world.sweep()
+    world.catalog.objects.remove_instance("a", SECOND_BACKEND, None)
+    world.run_background_work()
     assert ear.hear() == []
 
 
@@ -288,11 +288,11 @@ def test_a_long_deletion_is_told_at_once_and_its_segments_as_they_go(
     assert ear.named() == [("flows/deleted", made), ("sources/deleted", source)]
     (claim,) = world.claim("flow-deletion")
     for told in ("[0:0_3:0)", "[3:0_6:0)", "[6:0_8:0)"):
-        world.step(claim)
+        world.run_step(claim)
         (body,) = ear.hear()
         assert body["event_type"] == "flows/segments_deleted"
         assert body["event"] == {"flow_id": made, "timerange": told}
-    world.sweep()
+    world.run_background_work()
     assert ear.hear() == []
 
 
@@ -303,7 +303,7 @@ def test_a_refused_request_is_told_nobody(world: World, ear: Ear, made: str, sou
     with pytest.raises(Invalid):
         flows.put(CALLER, made, document | {"source_id": fresh()})
     with pytest.raises(Invalid):
-        world.collect(made, fresh())
+        world.set_collection(made, fresh())
     with pytest.raises(NotFound):
         flows.set_member(CALLER, fresh(), "label", "x")
     with pytest.raises(NotFound):
@@ -381,12 +381,12 @@ def test_a_change_that_had_to_be_made_anew_is_told_once(
 @pytest.mark.parametrize("state", ["none", "disabled", "deleted"])
 def test_where_nobody_listens_nothing_is_recorded(world: World, state: str) -> None:
     if state == "disabled":
-        world.listen(status="disabled")
+        world.add_webhook(status="disabled")
     elif state == "deleted":
-        world.catalog.webhooks.delete(CALLER, world.listen())
+        world.catalog.webhooks.delete(CALLER, world.add_webhook())
     flow_id = world.make_flow(init_flow())
     other = world.make_flow()
-    world.collect(flow_id, other)
+    world.set_collection(flow_id, other)
     add(world, other, at(0))
     world.delete_segments(other)
     world.catalog.deletions.delete_flow(CALLER, other)
@@ -394,20 +394,20 @@ def test_where_nobody_listens_nothing_is_recorded(world: World, state: str) -> N
 
 
 def test_an_event_that_nobody_wants_is_not_kept(world: World) -> None:
-    webhook = world.listen("flows/deleted")
+    webhook = world.add_webhook("flows/deleted")
     world.make_flow()
     assert len(world.rows("events")) == 2
-    world.sweep()
+    world.run_background_work()
     assert world.rows("events") == []
-    assert world.heard(webhook) == []
+    assert world.deliver_events(webhook) == []
 
 
 def test_an_event_is_kept_until_everybody_has_it(world: World) -> None:
-    first, second = world.listen("flows/created"), world.listen("flows/created")
+    first, second = world.add_webhook("flows/created"), world.add_webhook("flows/created")
     world.make_flow()
-    assert world.heard_types(first) == ["flows/created"]
+    assert world.delivered_types(first) == ["flows/created"]
     assert len(world.rows("events")) == 1
-    assert world.heard_types(second) == ["flows/created"]
+    assert world.delivered_types(second) == ["flows/created"]
     assert world.rows("events") == []
     assert world.rows("deliveries") == []
 
@@ -420,6 +420,6 @@ def test_events_are_told_in_the_order_in_which_things_happened(world: World, ear
         world.clock.now += 1
         world.catalog.flows.set_member(CALLER, flow_id, "label", str(n))
         if n % 60 == 0:
-            world.tick()
-    bodies = world.heard(ear.webhook_id)
+            world.run_background_pass()
+    bodies = world.deliver_events(ear.webhook_id)
     assert [body["event"]["flow"].get("label") for body in bodies[1:]] == [None, *(str(n) for n in range(250))]

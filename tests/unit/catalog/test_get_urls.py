@@ -9,7 +9,7 @@ import pytest
 from storage.catalog.clock import SECOND
 from storage.errors import Forbidden
 from storage.media.signing import UrlSigner
-from tests.unit.catalogs import BASE, CALLER, HOME, World, open_world
+from tests.unit.catalogs import BASE, CALLER, DEFAULT_BACKEND, World, open_world
 
 PROMISED_S = 600
 """The upload and download timeouts of the stores of a world."""
@@ -20,12 +20,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A world whose default store signs by the clock that the test turns."""
     with open_world(tmp_path) as world:
         signer = UrlSigner(b"another secret of 16+", clock=lambda: world.clock() / SECOND)
-        monkeypatch.setattr(world.stores[HOME], "_signer", signer)
+        monkeypatch.setattr(world.stores[DEFAULT_BACKEND], "_signer", signer)
         yield world
 
 
 def check(world: World, method: str, url: str) -> None:
-    world.stores[HOME].check_signature(method, "a", urlsplit(url).query)
+    world.stores[DEFAULT_BACKEND].check_signature(method, "a", urlsplit(url).query)
 
 
 @pytest.mark.behaviour("SEG-GET-43", "STO-26", "TMO-04")
@@ -47,7 +47,7 @@ def test_a_presigned_url_lives_as_long_as_promised(world: World, method: str) ->
 @pytest.mark.behaviour("SEG-GET-43", "TMO-04")
 def test_a_url_that_is_shown_later_lives_as_long_again(world: World) -> None:
     flow_id = world.make_flow()
-    world.place(flow_id, "a")
+    world.add_object(flow_id, "a")
     world.clock.forward(10 * PROMISED_S)
     (url,) = [each["url"] for each in world.object("a").document["get_urls"] if each["presigned"]]
     world.clock.forward(PROMISED_S)

@@ -44,7 +44,7 @@ def pair(world: World) -> Pair:
     made = Pair(flow(), flow(MULTI))
     world.make_flow(made.flow)
     world.make_flow(made.collector)
-    world.collect(made.collector["id"], made.flow["id"])
+    world.set_collection(made.collector["id"], made.flow["id"])
     world.clock.forward(1)
     return made
 
@@ -61,7 +61,7 @@ def happen(world: World, pair: Pair) -> None:
     world.clock.forward(1)
     world.catalog.flows.set_member(CALLER, flow_id, "label", "x")
     world.clock.forward(1)
-    world.place(flow_id, fresh())
+    world.add_object(flow_id, fresh())
     world.clock.forward(1)
     world.delete_segments(flow_id)
     world.clock.forward(1)
@@ -109,11 +109,11 @@ def test_every_filter_that_is_there_has_to_pass(
     world: World, pair: Pair, wanted: dict[str, list[str]], expected: list[str]
 ) -> None:
     """The last events are judged by how things were before the flow and its source went."""
-    webhook = world.listen(**filters(pair, **wanted))
+    webhook = world.add_webhook(**filters(pair, **wanted))
     about = set(pair.named.values()) - {pair.collector["id"], pair.collector["source_id"]}
     happen(world, pair)
     told = []
-    for body in world.heard(webhook):
+    for body in world.deliver_events(webhook):
         event = body["event"]
         named = {event.get("flow_id"), event.get("source_id")}
         named |= {event[name]["id"] for name in ("flow", "source") if name in event}
@@ -128,7 +128,7 @@ def test_only_wanted_types_are_sent(world: World, pair: Pair, wanted: list[str])
     body = {"url": "https://receiver.example/hook", "events": wanted, "source_ids": [pair.flow["source_id"]]}
     webhook = world.catalog.webhooks.create(CALLER, body, "https://tams.example")["id"]
     happen(world, pair)
-    assert world.heard_types(webhook) == [each for each in ALL if each in wanted]
+    assert world.delivered_types(webhook) == [each for each in ALL if each in wanted]
 
 
 @pytest.mark.behaviour("FLT-06", "FLT-02", "FLT-03")
@@ -144,9 +144,9 @@ def test_only_wanted_types_are_sent(world: World, pair: Pair, wanted: list[str])
 def test_an_empty_list_asks_for_what_is_in_no_collection_or_for_nothing(
     world: World, name: str, created: list[str]
 ) -> None:
-    webhook = world.listen("sources/created", "flows/created", **{name: []})
+    webhook = world.add_webhook("sources/created", "flows/created", **{name: []})
     world.make_flow()
-    assert world.heard_types(webhook) == created
+    assert world.delivered_types(webhook) == created
 
 
 @pytest.mark.behaviour("FLT-08", "FLT-04", "FLT-06")
@@ -155,75 +155,75 @@ def test_membership_is_judged_as_it_is_at_each_event(world: World) -> None:
     world.make_flow(member)
     world.make_flow(collector)
     world.clock.forward(1)
-    inside = world.listen("flows/segments_added", flow_collected_by_ids=[collector["id"]])
-    source_inside = world.listen("flows/segments_added", source_collected_by_ids=[collector["source_id"]])
-    outside = world.listen("flows/segments_added", flow_collected_by_ids=[], flow_ids=[member["id"]])
+    inside = world.add_webhook("flows/segments_added", flow_collected_by_ids=[collector["id"]])
+    source_inside = world.add_webhook("flows/segments_added", source_collected_by_ids=[collector["source_id"]])
+    outside = world.add_webhook("flows/segments_added", flow_collected_by_ids=[], flow_ids=[member["id"]])
 
     def heard_of_next(n: int) -> list[bool]:
-        world.place(member["id"], f"o{n}", f"[{n}:0_{n + 1}:0)")
+        world.add_object(member["id"], f"o{n}", f"[{n}:0_{n + 1}:0)")
         world.clock.forward(1)
-        return [world.heard_types(hook) == ["flows/segments_added"] for hook in (inside, source_inside, outside)]
+        return [world.delivered_types(hook) == ["flows/segments_added"] for hook in (inside, source_inside, outside)]
 
     assert heard_of_next(0) == [False, False, True]
-    world.collect(collector["id"], member["id"])
+    world.set_collection(collector["id"], member["id"])
     assert heard_of_next(1) == [True, True, False]
-    world.collect(collector["id"])
+    world.set_collection(collector["id"])
     assert heard_of_next(2) == [False, False, True]
 
 
 @pytest.mark.behaviour("FLT-08", "FLT-09")
 def test_what_was_passed_on_late_is_judged_by_its_own_moment(world: World, pair: Pair) -> None:
     """No worker looked at the events before the flow had left the collection."""
-    webhook = world.listen("flows/segments_added", flow_collected_by_ids=[pair.collector["id"]])
-    world.place(pair.flow["id"], "o")
+    webhook = world.add_webhook("flows/segments_added", flow_collected_by_ids=[pair.collector["id"]])
+    world.add_object(pair.flow["id"], "o")
     world.clock.forward(1)
-    world.collect(pair.collector["id"])
+    world.set_collection(pair.collector["id"])
     world.clock.forward(1)
-    world.place(pair.flow["id"], "p", "[1:0_2:0)")
-    (told,) = world.heard(webhook)
+    world.add_object(pair.flow["id"], "p", "[1:0_2:0)")
+    (told,) = world.deliver_events(webhook)
     assert [each["object_id"] for each in told["event"]["segments"]] == ["o"]
 
 
 @pytest.mark.behaviour("HOOK-ST-07", "AMB-40")
 def test_who_comes_later_is_not_sent_what_was_before(world: World) -> None:
-    first = world.listen("flows/created")
+    first = world.add_webhook("flows/created")
     world.make_flow()
     world.clock.forward(1)
-    late = world.listen("flows/created")
-    assert world.heard_types(first) == ["flows/created"]
-    assert world.heard(late) == []
+    late = world.add_webhook("flows/created")
+    assert world.delivered_types(first) == ["flows/created"]
+    assert world.deliver_events(late) == []
 
 
 @pytest.mark.behaviour("HOOK-ST-02", "HOOK-ST-03", "HOOK-ST-07", "AMB-40")
 @pytest.mark.parametrize("passed_on", [True, False], ids=["passed on at once", "passed on late"])
 def test_what_happens_while_a_webhook_is_disabled_is_never_sent(world: World, passed_on: bool) -> None:
-    other, webhook = world.listen("flows/created"), world.listen("flows/created")
+    other, webhook = world.add_webhook("flows/created"), world.add_webhook("flows/created")
     for status in ("disabled", "created"):
         world.set_webhook(webhook, status)
         world.clock.forward(1)
         flow_id = world.make_flow()
         if passed_on:
-            world.sweep()
+            world.run_background_work()
         world.clock.forward(1)
-    (told,) = world.heard(webhook)
+    (told,) = world.deliver_events(webhook)
     assert told["event"]["flow"]["id"] == flow_id
-    assert len(world.heard(other)) == 2
+    assert len(world.deliver_events(other)) == 2
 
 
 @pytest.mark.behaviour("AMB-16")
 def test_a_put_on_a_webhook_that_works_loses_no_event(world: World) -> None:
-    webhook = world.listen("flows/created")
+    webhook = world.add_webhook("flows/created")
     world.make_flow()
     world.clock.forward(1)
     world.set_webhook(webhook)
-    assert world.heard_types(webhook) == ["flows/created"]
+    assert world.delivered_types(webhook) == ["flows/created"]
 
 
 @pytest.mark.behaviour("DLV-09")
 def test_webhooks_of_one_receiver_are_each_sent_the_event_with_an_id_of_its_own(world: World) -> None:
-    webhooks = [world.listen("flows/created") for _ in range(3)]
+    webhooks = [world.add_webhook("flows/created") for _ in range(3)]
     world.make_flow()
-    world.sweep()
+    world.run_background_work()
     ids = set()
     for webhook in webhooks:
         (delivery,) = world.catalog.deliveries.next_batch(webhook, 10)

@@ -14,7 +14,7 @@ from storage.errors import Forbidden
 from storage.media.signing import UrlSigner
 from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import Json, init_flow
-from tests.unit.catalogs import BASE, CALLER, HOME, RECEIVER, SECOND_HOME, World, open_world
+from tests.unit.catalogs import BASE, CALLER, DEFAULT_BACKEND, RECEIVER, SECOND_BACKEND, World, open_world
 
 UPLOAD_AND_DOWNLOAD_S = 600
 ELSEWHERE = {"url": "https://elsewhere.example/media", "label": "elsewhere"}
@@ -31,7 +31,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A world whose default store signs by the clock that the test turns."""
     with open_world(tmp_path, Limits(object_grace_s=60)) as world:
         signer = UrlSigner(b"another secret of 16+", clock=lambda: world.clock() / SECOND)
-        monkeypatch.setattr(world.stores[HOME], "_signer", signer)
+        monkeypatch.setattr(world.stores[DEFAULT_BACKEND], "_signer", signer)
         yield world
 
 
@@ -42,7 +42,7 @@ def flow_id(world: World) -> str:
     world.allocate(flow_id, "init", "media")
     assert world.register(flow_id, segment("media", 10, init_object_id="init")) == []
     for object_id in ("init", "media"):
-        world.catalog.copies.copy(object_id, SECOND_HOME)
+        world.catalog.copies.copy(object_id, SECOND_BACKEND)
     world.catalog.objects.add_uncontrolled("init", ELSEWHERE["url"], ELSEWHERE["label"])
     world.clock.forward(1)
     return flow_id
@@ -54,7 +54,7 @@ def segment(object_id: str, start: int, **members: Any) -> Json:
 
 def messages(world: World, webhook_id: str) -> list[WebhookRequest]:
     """What is to be sent to a webhook now; it stays queued."""
-    world.sweep()
+    world.run_background_work()
     claim = world.delivery_job(webhook_id)
     if claim is None:
         return []
@@ -86,8 +86,8 @@ def urls(item: Json) -> set[Url]:
         ({"accept_get_urls": ["elsewhere", "home"]}, HOME_URLS, HOME_URLS | OUTSIDE),
         ({"accept_get_urls": ["unheard of"]}, set(), set()),
         ({"accept_storage_ids": []}, HOME_URLS | SECOND_URLS, HOME_URLS | SECOND_URLS | OUTSIDE),
-        ({"accept_storage_ids": [HOME]}, HOME_URLS, HOME_URLS),
-        ({"accept_storage_ids": [HOME, SECOND_HOME]}, HOME_URLS | SECOND_URLS, HOME_URLS | SECOND_URLS),
+        ({"accept_storage_ids": [DEFAULT_BACKEND]}, HOME_URLS, HOME_URLS),
+        ({"accept_storage_ids": [DEFAULT_BACKEND, SECOND_BACKEND]}, HOME_URLS | SECOND_URLS, HOME_URLS | SECOND_URLS),
         ({"presigned": True}, {("home", True), ("second", True)}, {("home", True), ("second", True)}),
         ({"presigned": False}, {("home", False), ("second", False)}, {("home", False), ("second", False)} | OUTSIDE),
         (
@@ -95,9 +95,9 @@ def urls(item: Json) -> set[Url]:
             {("home", False)},
             {("home", False)} | OUTSIDE,
         ),
-        ({"accept_get_urls": ["home"], "accept_storage_ids": [SECOND_HOME]}, set(), set()),
+        ({"accept_get_urls": ["home"], "accept_storage_ids": [SECOND_BACKEND]}, set(), set()),
         (
-            {"accept_get_urls": ["second"], "accept_storage_ids": [SECOND_HOME], "presigned": True},
+            {"accept_get_urls": ["second"], "accept_storage_ids": [SECOND_BACKEND], "presigned": True},
             {("second", True)},
             {("second", True)},
         ),
@@ -107,7 +107,7 @@ def urls(item: Json) -> set[Url]:
 def test_urls_are_those_that_the_webhook_asks_for(
     world: World, flow_id: str, specification: Specification, options: Json, media: set[Url], init: set[Url]
 ) -> None:
-    webhook = world.listen("flows/segments_added", **options)
+    webhook = world.add_webhook("flows/segments_added", **options)
     assert world.register(flow_id, segment("media", 20, ts_offset="10:0")) == []
     body = message(world, webhook).body
     (item,) = body["event"]["segments"]
@@ -121,7 +121,7 @@ def test_urls_are_those_that_the_webhook_asks_for(
 @pytest.mark.parametrize("verbose", [None, False, True])
 def test_urls_tell_of_their_backend_where_that_is_asked_for(world: World, flow_id: str, verbose: bool | None) -> None:
     options = {} if verbose is None else {"verbose_storage": verbose}
-    webhook = world.listen("flows/segments_added", **options)
+    webhook = world.add_webhook("flows/segments_added", **options)
     assert world.register(flow_id, segment("media", 20, ts_offset="10:0")) == []
     (item,) = message(world, webhook).body["event"]["segments"]
     for each in [*item["get_urls"], *item["init_object"]["get_urls"]]:
@@ -133,7 +133,7 @@ def test_urls_tell_of_their_backend_where_that_is_asked_for(world: World, flow_i
             assert each["controlled"] is False
         else:
             assert each["controlled"] is True
-            assert each["storage_id"] == {"home": HOME, "second": SECOND_HOME}[each["label"]]
+            assert each["storage_id"] == {"home": DEFAULT_BACKEND, "second": SECOND_BACKEND}[each["label"]]
             assert set(each) == {*plain, "controlled", "storage_id", "store_type", "provider", "store_product"}
 
 
@@ -141,7 +141,7 @@ def test_urls_tell_of_their_backend_where_that_is_asked_for(world: World, flow_i
 @pytest.mark.parametrize("wanted", [None, False, True])
 def test_the_object_timerange_is_sent_where_it_is_asked_for(world: World, flow_id: str, wanted: bool | None) -> None:
     options = {} if wanted is None else {"include_object_timerange": wanted}
-    webhook = world.listen("flows/segments_added", **options)
+    webhook = world.add_webhook("flows/segments_added", **options)
     new = segment("media", 20, ts_offset="10:0", sample_count=25, sample_offset=3, last_duration="0:40000000")
     assert world.register(flow_id, new) == []
     (item,) = message(world, webhook).body["event"]["segments"]
@@ -152,22 +152,22 @@ def test_the_object_timerange_is_sent_where_it_is_asked_for(world: World, flow_i
 
 @pytest.mark.behaviour("TRF-11")
 def test_options_change_nothing_but_new_segments(world: World, flow_id: str) -> None:
-    plain = world.listen()
+    plain = world.add_webhook()
     options = {"presigned": True, "verbose_storage": True, "include_object_timerange": True}
-    fancy = world.listen(accept_get_urls=[], accept_storage_ids=[HOME], **options)
+    fancy = world.add_webhook(accept_get_urls=[], accept_storage_ids=[DEFAULT_BACKEND], **options)
     world.catalog.flows.set_member(CALLER, flow_id, "label", "x")
     world.clock.forward(1)
     world.delete_segments(flow_id)
     world.clock.forward(1)
     world.catalog.deletions.delete_flow(CALLER, flow_id)
-    told = world.heard(plain)
+    told = world.deliver_events(plain)
     assert len(told) == 4
-    assert world.heard(fancy) == told
+    assert world.deliver_events(fancy) == told
 
 
 @pytest.mark.behaviour("EVT-SA-01")
 def test_a_segment_without_an_init_object_has_none(world: World) -> None:
-    webhook = world.listen("flows/segments_added")
+    webhook = world.add_webhook("flows/segments_added")
     assert world.register(world.make_flow(), segment("elsewhere", 20, get_urls=[ELSEWHERE])) == []
     (item,) = message(world, webhook).body["event"]["segments"]
     assert "init_object" not in item
@@ -176,7 +176,7 @@ def test_a_segment_without_an_init_object_has_none(world: World) -> None:
 
 @pytest.mark.behaviour("TRF-09")
 def test_urls_are_signed_at_each_send(world: World, flow_id: str) -> None:
-    webhook = world.listen("flows/segments_added", accept_get_urls=["home"], presigned=True)
+    webhook = world.add_webhook("flows/segments_added", accept_get_urls=["home"], presigned=True)
     assert world.register(flow_id, segment("media", 20, ts_offset="10:0")) == []
 
     def sent() -> str:
@@ -188,14 +188,14 @@ def test_urls_are_signed_at_each_send(world: World, flow_id: str) -> None:
     world.clock.forward(2 * UPLOAD_AND_DOWNLOAD_S)
     second = sent()
     world.clock.forward(UPLOAD_AND_DOWNLOAD_S)
-    world.stores[HOME].check_signature("GET", "media", second)
+    world.stores[DEFAULT_BACKEND].check_signature("GET", "media", second)
     with pytest.raises(Forbidden):
-        world.stores[HOME].check_signature("GET", "media", first)
+        world.stores[DEFAULT_BACKEND].check_signature("GET", "media", first)
 
 
 @pytest.mark.behaviour("TRF-09", "EVT-SA-01")
 def test_urls_are_those_of_the_service_as_the_webhook_was_set(world: World, flow_id: str) -> None:
-    webhook = world.listen("flows/segments_added", accept_get_urls=["home"])
+    webhook = world.add_webhook("flows/segments_added", accept_get_urls=["home"])
     assert world.register(flow_id, segment("media", 20, ts_offset="10:0")) == []
     (item,) = message(world, webhook).body["event"]["segments"]
     assert all(each["url"].startswith(f"{BASE}/") for each in item["get_urls"])
@@ -209,11 +209,11 @@ def test_urls_are_those_of_the_service_as_the_webhook_was_set(world: World, flow
 def test_a_segment_that_is_gone_is_still_told_without_urls(
     world: World, flow_id: str, specification: Specification
 ) -> None:
-    webhook = world.listen("flows/segments_added")
+    webhook = world.add_webhook("flows/segments_added")
     assert world.register(flow_id, segment("media", 20, ts_offset="10:0")) == []
     world.delete_segments(flow_id)
     world.clock.forward(60)
-    world.sweep()
+    world.run_background_work()
     body = message(world, webhook).body
     (item,) = body["event"]["segments"]
     assert item["object_id"] == "media"
@@ -223,8 +223,8 @@ def test_a_segment_that_is_gone_is_still_told_without_urls(
 
 @pytest.mark.behaviour("DLV-02", "DLV-03", "HOOK-PUT-09", "HOOK-LIST-06")
 def test_the_key_is_sent_as_it_is_and_a_new_one_at_once(world: World) -> None:
-    keyed = world.listen("flows/created", api_key_name="Authorization", api_key_value="Bearer abc")
-    plain = world.listen("flows/created")
+    keyed = world.add_webhook("flows/created", api_key_name="Authorization", api_key_value="Bearer abc")
+    plain = world.add_webhook("flows/created")
     world.make_flow()
     assert message(world, plain).header is None
     assert message(world, keyed).header == ("Authorization", "Bearer abc")
@@ -239,7 +239,7 @@ def test_the_key_is_sent_as_it_is_and_a_new_one_at_once(world: World) -> None:
 
 @pytest.mark.behaviour("HOOK-PUT-01", "HOOK-PUT-06")
 def test_what_is_queued_is_sent_by_the_new_rules(world: World, flow_id: str) -> None:
-    webhook = world.listen("flows/segments_added", accept_get_urls=["second"], verbose_storage=True)
+    webhook = world.add_webhook("flows/segments_added", accept_get_urls=["second"], verbose_storage=True)
     assert world.register(flow_id, segment("media", 20, ts_offset="10:0")) == []
     assert message(world, webhook).url == RECEIVER
     world.set_webhook(webhook, url="https://receiver.example/moved", accept_get_urls=["home"], verbose_storage=None)

@@ -12,7 +12,7 @@ from storage.catalog.jobs import FLOW_DELETION, LeaseLost
 from storage.errors import Invalid, NotFound, Unavailable
 from tests.conformance.kit.documents import flow
 from tests.unit.catalog.test_copies import DIED, die_while_copying, fail
-from tests.unit.catalogs import CALLER, HOME, SECOND_HOME, World, open_world
+from tests.unit.catalogs import CALLER, DEFAULT_BACKEND, SECOND_BACKEND, World, open_world
 
 
 @pytest.fixture
@@ -42,36 +42,36 @@ def _filled(world: World) -> str:
 
 def test_id_is_not_free_while_a_copy_of_the_object_waits(world: World) -> None:
     flow_id = world.make_flow()
-    world.place(flow_id, "a")
+    world.add_object(flow_id, "a")
     _die_in_a_copy(world, "a")
     world.clock.forward(31)
-    store = world.stores[SECOND_HOME]
+    store = world.stores[SECOND_BACKEND]
     write, store.write = store.write, fail
-    world.sweep()
+    world.run_background_work()
     store.write = write
     world.delete_segments(flow_id)
     with world.engine.write() as tx:
         tx.update("jobs", [], {"due": world.clock() + 300_000_000})
     world.clock.forward(61)
-    world.sweep()
+    world.run_background_work()
     with pytest.raises(Invalid, match="already exists"):
-        world.allocate(flow_id, "a", storage_id=SECOND_HOME, content=b"the new one")
+        world.allocate(flow_id, "a", storage_id=SECOND_BACKEND, content=b"the new one")
     world.clock.forward(300)
-    world.sweep()
-    world.allocate(flow_id, "a", storage_id=SECOND_HOME, content=b"the new one")
+    world.run_background_work()
+    world.allocate(flow_id, "a", storage_id=SECOND_BACKEND, content=b"the new one")
     world.clock.forward(300)
-    world.sweep()
-    assert world.has_bytes("a", SECOND_HOME)
+    world.run_background_work()
+    assert world.has_bytes("a", SECOND_BACKEND)
 
 
 def test_remover_that_stalled_never_takes_the_bytes_of_an_id_in_use_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow_id = world.make_flow()
-    world.place(flow_id, "a")
+    world.add_object(flow_id, "a")
     world.delete_segments(flow_id)
     world.clock.forward(61)
-    store = world.stores[HOME]
+    store = world.stores[DEFAULT_BACKEND]
     delete_many, held_up, go_on = store.delete_many, threading.Event(), threading.Event()
 
     def slowly(ids: Iterable[str]) -> list[str]:
@@ -80,13 +80,13 @@ def test_remover_that_stalled_never_takes_the_bytes_of_an_id_in_use_again(
             assert go_on.wait(10)
         return delete_many(ids)
 
-    slow = threading.Thread(target=world.sweep)
+    slow = threading.Thread(target=world.run_background_work)
     monkeypatch.setattr(store, "delete_many", slowly)
     slow.start()
     assert held_up.wait(10)
     world.clock.forward(31)
-    world.sweep()
-    world.place(flow_id, "a")
+    world.run_background_work()
+    world.add_object(flow_id, "a")
     go_on.set()
     slow.join(10)
     assert world.has_bytes("a")
@@ -101,7 +101,7 @@ def test_worker_that_has_lost_its_lease_fails_nothing(world: World) -> None:
         world.clock.forward(1000)
     (stale,) = world.claim(FLOW_DELETION)
     world.clock.forward(31)
-    world.sweep()
+    world.run_background_work()
     with pytest.raises(LeaseLost):
         world.catalog.jobs.fail(stale, "away")
     assert world.catalog.flow_delete_requests.get(made["id"])["status"] == "done"
@@ -120,52 +120,52 @@ def test_flow_whose_deletion_was_given_up_does_not_come_back_with_old_segments(w
     with pytest.raises(NotFound):
         world.make_flow(flow(id=flow_id))
     world.catalog.jobs.retry(FLOW_DELETION, made["id"])
-    world.sweep()
+    world.run_background_work()
     world.make_flow(flow(id=flow_id))
     assert world.timeranges(flow_id) == []
 
 
 def test_removals_go_on_by_themselves_after_a_long_outage(world: World) -> None:
     flow_id = world.make_flow()
-    world.place(flow_id, "a")
+    world.add_object(flow_id, "a")
     world.delete_segments(flow_id)
     world.clock.forward(61)
-    store = world.stores[HOME]
+    store = world.stores[DEFAULT_BACKEND]
     delete_many = store.delete_many
     store.delete_many = fail
     for _ in range(5):
-        world.sweep()
+        world.run_background_work()
         world.clock.forward(1000)
     store.delete_many = delete_many
-    world.place(flow_id, "b")
+    world.add_object(flow_id, "b")
     world.delete_segments(flow_id)
     world.clock.forward(10_000)
-    world.sweep()
+    world.run_background_work()
     assert not world.has_bytes("b")
     assert not world.has_bytes("a")
 
 
 def test_copy_that_failed_for_an_outage_may_be_asked_for_again(world: World) -> None:
     flow_id = world.make_flow()
-    world.place(flow_id, "a")
-    store = world.stores[SECOND_HOME]
+    world.add_object(flow_id, "a")
+    store = world.stores[SECOND_BACKEND]
     write, store.write = store.write, fail
     with pytest.raises(Unavailable):
-        world.catalog.copies.copy("a", SECOND_HOME)
+        world.catalog.copies.copy("a", SECOND_BACKEND)
     store.write = write
     with pytest.raises(Unavailable, match="still being removed"):
-        world.catalog.copies.copy("a", SECOND_HOME)
-    world.sweep()
-    world.catalog.copies.copy("a", SECOND_HOME)
-    assert world.places("a") == {HOME, SECOND_HOME}
+        world.catalog.copies.copy("a", SECOND_BACKEND)
+    world.run_background_work()
+    world.catalog.copies.copy("a", SECOND_BACKEND)
+    assert world.backends_of("a") == {DEFAULT_BACKEND, SECOND_BACKEND}
 
 
 def test_pause_is_short_again_after_a_success(world: World) -> None:
-    webhook = world.listen("flows/created")
+    webhook = world.add_webhook("flows/created")
     for _ in range(3):
         world.clock.forward(1)
         world.make_flow()
-    world.sweep()
+    world.run_background_work()
     for _ in range(8):
         claim = world.delivery_job(webhook)
         world.catalog.deliveries.record_failure(claim, "status", "500", None, gone=False)

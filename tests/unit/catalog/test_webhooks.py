@@ -43,7 +43,7 @@ def listed(world: World, caller: Caller = CALLER, tags: TagFilter | None = None,
 def fails(world: World, webhook_id: str, *, gone: bool = True) -> None:
     """Have a receiver fail."""
     world.make_flow()
-    world.sweep()
+    world.run_background_work()
     claim = world.delivery_job(webhook_id)
     assert claim is not None
     world.catalog.deliveries.record_failure(claim, "status", "The receiver responded with 410 Gone.", None, gone=gone)
@@ -94,9 +94,9 @@ def test_the_secret_is_never_shown(world: World) -> None:
     ],
 )
 def test_a_key_has_a_name_and_a_value_that_can_be_sent(world: World, members: Json, field: str) -> None:
-    webhook = world.listen()
+    webhook = world.add_webhook()
     with pytest.raises(Invalid) as refused:
-        world.listen(**members)
+        world.add_webhook(**members)
     assert refused.value.field == field
     assert "a secret" not in refused.value.message
     with pytest.raises(Invalid) as refused:
@@ -128,7 +128,7 @@ def secret_of(world: World, webhook_id: str) -> str | None:
     ids=str,
 )
 def test_the_secret_after_a_put(world: World, changes: Json, secret: str | None) -> None:
-    webhook = world.listen(**KEY)
+    webhook = world.add_webhook(**KEY)
     world.set_webhook(webhook, **changes)
     assert secret_of(world, webhook) == secret
 
@@ -147,7 +147,7 @@ def test_the_secret_after_a_put(world: World, changes: Json, secret: str | None)
     ids=str,
 )
 def test_the_secret_goes_to_no_other_receiver_and_in_no_other_header(world: World, changes: Json) -> None:
-    webhook = world.listen(**KEY)
+    webhook = world.add_webhook(**KEY)
     with pytest.raises(Invalid) as refused:
         world.set_webhook(webhook, **changes, description="x")
     assert (refused.value.field, refused.value.behaviour) == ("api_key_value", "AMB-12")
@@ -157,7 +157,7 @@ def test_the_secret_goes_to_no_other_receiver_and_in_no_other_header(world: Worl
 
 @pytest.mark.behaviour("AMB-12")
 def test_a_secret_that_was_cleared_does_not_come_back(world: World) -> None:
-    webhook = world.listen(**KEY)
+    webhook = world.add_webhook(**KEY)
     world.set_webhook(webhook, api_key_name=None)
     with pytest.raises(Invalid, match="api_key_value is required"):
         world.set_webhook(webhook, api_key_name="X-Key")
@@ -165,20 +165,20 @@ def test_a_secret_that_was_cleared_does_not_come_back(world: World) -> None:
 
 @pytest.mark.behaviour("HOOK-POST-08", "HOOK-PUT-10", "HOOK-PUT-07")
 def test_a_url_that_must_not_be_reached_is_refused(world: World) -> None:
-    webhook = world.listen("flows/created")
+    webhook = world.add_webhook("flows/created")
     with pytest.raises(Invalid, match="must not be reached"):
-        world.listen(url="https://forbidden/hook")
+        world.add_webhook(url="https://forbidden/hook")
     with pytest.raises(Invalid, match="must not be reached"):
         world.set_webhook(webhook, url="https://forbidden/hook", events=[])
     assert listed(world) == [webhook]
     assert world.webhook(webhook)["url"] == RECEIVER
     world.make_flow()
-    assert world.heard_types(webhook) == ["flows/created"]
+    assert world.delivered_types(webhook) == ["flows/created"]
 
 
 @pytest.mark.behaviour("HOOK-PUT-06", "HOOK-PUT-01")
 def test_a_put_clears_what_it_leaves_out(world: World) -> None:
-    webhook = world.listen(
+    webhook = world.add_webhook(
         flow_ids=[fresh()], accept_get_urls=[], presigned=True, tags={"a": "b"}, include_object_timerange=True
     )
     body = {"id": webhook, "url": RECEIVER, "events": ["flows/deleted"], "status": "created"}
@@ -190,7 +190,7 @@ def test_a_put_clears_what_it_leaves_out(world: World) -> None:
 
 @pytest.mark.behaviour("HOOK-PUT-04", "HOOK-PUT-05", "HOOK-DEL-02", "HOOK-GET-01", "A33")
 def test_ids_must_be_right(world: World) -> None:
-    webhook = world.listen()
+    webhook = world.add_webhook()
     body = {"id": fresh(), "url": RECEIVER, "events": [], "status": "created"}
     with pytest.raises(Invalid) as refused:
         world.catalog.webhooks.replace(CALLER, webhook, body, BASE)
@@ -213,7 +213,7 @@ def test_ids_must_be_right(world: World) -> None:
 )
 def test_a_webhook_is_for_its_owner_and_those_who_may_write(world: World, caller: Caller, may: bool) -> None:
     webhooks = world.catalog.webhooks
-    webhook = world.listen(caller=READER)
+    webhook = world.add_webhook(caller=READER)
     body = {"id": webhook, "url": RECEIVER, "events": [], "status": "disabled"}
     assert listed(world, caller) == ([webhook] if may else [])
     if may:
@@ -236,7 +236,7 @@ def test_a_webhook_is_for_its_owner_and_those_who_may_write(world: World, caller
 @pytest.mark.behaviour("HOOK-LIST-02", "HOOK-LIST-03", "HOOK-LIST-04", "HOOK-POST-09")
 def test_webhooks_are_listed_by_url_and_found_by_tag(world: World) -> None:
     urls = ["https://b.example/", "https://a.example/", "https://b.example/", "https://c.example/"]
-    made = [(url, world.listen(url=url, tags={"n": [str(n), "all"]})) for n, url in enumerate(urls)]
+    made = [(url, world.add_webhook(url=url, tags={"n": [str(n), "all"]})) for n, url in enumerate(urls)]
     assert listed(world) == [webhook for _, webhook in sorted(made)]
     assert listed(world, reverse=True) == [webhook for _, webhook in sorted(made, reverse=True)]
     assert listed(world, tags=TagFilter(values={"n": ["3"]})) == [made[3][1]]
@@ -249,19 +249,19 @@ def test_webhooks_are_listed_by_url_and_found_by_tag(world: World) -> None:
 
 @pytest.mark.behaviour("HOOK-ST-01", "HOOK-POST-06")
 def test_a_webhook_is_started_by_the_first_event_that_arrives(world: World) -> None:
-    webhook = world.listen("flows/created")
+    webhook = world.add_webhook("flows/created")
     assert world.webhook(webhook)["status"] == "created"
     world.make_flow()
-    world.heard(webhook)
+    world.deliver_events(webhook)
     assert world.webhook(webhook)["status"] == "started"
     world.make_flow()
-    world.heard(webhook)
+    world.deliver_events(webhook)
     assert world.webhook(webhook)["status"] == "started"
 
 
 @pytest.mark.behaviour("HOOK-ST-04", "AMB-15", "HOOK-GET-03")
 def test_a_webhook_in_error_cannot_be_disabled(world: World) -> None:
-    webhook = world.listen("flows/created")
+    webhook = world.add_webhook("flows/created")
     fails(world, webhook)
     assert world.webhook(webhook)["status"] == "error"
     with pytest.raises(Invalid) as refused:
@@ -274,7 +274,7 @@ def test_a_webhook_in_error_cannot_be_disabled(world: World) -> None:
 
 @pytest.mark.behaviour("HOOK-ST-03", "HOOK-ST-07", "AMB-40")
 def test_a_webhook_in_error_can_be_set_going_again(world: World) -> None:
-    webhook = world.listen("flows/created", api_key_name="X-Key", api_key_value="a secret")
+    webhook = world.add_webhook("flows/created", api_key_name="X-Key", api_key_value="a secret")
     fails(world, webhook)
     world.make_flow()
     world.clock.forward(1)
@@ -284,13 +284,13 @@ def test_a_webhook_in_error_can_be_set_going_again(world: World) -> None:
     assert world.webhook(webhook) == shown
     assert secret_of(world, webhook) == "a secret"
     flow_id = world.make_flow()
-    (told,) = world.heard(webhook)
+    (told,) = world.deliver_events(webhook)
     assert told["event"]["flow"]["id"] == flow_id
 
 
 @pytest.mark.behaviour("HOOK-ST-03", "HOOK-ST-05")
 def test_a_webhook_that_goes_again_has_all_its_time_anew(world: World) -> None:
-    webhook = world.listen("flows/created")
+    webhook = world.add_webhook("flows/created")
     fails(world, webhook, gone=False)
     world.clock.forward(1000)
     world.set_webhook(webhook, "disabled")
@@ -301,7 +301,7 @@ def test_a_webhook_that_goes_again_has_all_its_time_anew(world: World) -> None:
 
 @pytest.mark.behaviour("HOOK-ST-02", "HOOK-ST-03")
 def test_a_webhook_is_disabled_and_set_going_from_any_state(world: World) -> None:
-    webhook = world.listen("flows/created", status="disabled")
+    webhook = world.add_webhook("flows/created", status="disabled")
     assert world.webhook(webhook)["status"] == "disabled"
     assert world.set_webhook(webhook)["status"] == "created"
     assert world.set_webhook(webhook, "disabled")["status"] == "disabled"
@@ -309,6 +309,6 @@ def test_a_webhook_is_disabled_and_set_going_from_any_state(world: World) -> Non
     world.set_webhook(webhook)
     world.clock.forward(1)
     world.make_flow()
-    assert world.heard_types(webhook) == ["flows/created"]
+    assert world.delivered_types(webhook) == ["flows/created"]
     assert world.webhook(webhook)["status"] == "started"
     assert world.set_webhook(webhook, "disabled")["status"] == "disabled"

@@ -15,7 +15,7 @@ from tams_server.processes import webhook_courier
 from tams_server.processes.webhook_courier import DELIVERY_ID, InvalidEvent, WebhookCourier
 from tams_server.specification.load import Specification
 from tams_server.specification.validators import Validator
-from tests.faults.receivers import Behaviour, Received, Receiver, answer
+from tests.faults.receivers import Behaviour, Received, Receiver, respond
 from tests.unit.catalogs import World, open_world
 from tests.unit.workers import LOCAL
 
@@ -35,12 +35,12 @@ def bodies(specification: Specification) -> Mapping[str, Validator]:
 
 def queue(world: World, receiver: Receiver, count: int) -> tuple[str, list[str]]:
     """A webhook that is to be told of so many new flows: its id, and theirs."""
-    webhook = world.listen("flows/created", url=receiver.url)
+    webhook = world.add_webhook("flows/created", url=receiver.url)
     made = []
     for _ in range(count):
         world.clock.forward(0.001)
         made.append(world.make_flow())
-    world.sweep()
+    world.run_background_work()
     return webhook, made
 
 
@@ -101,7 +101,7 @@ def test_all_that_is_queued_is_sent(world: World, bodies: Mapping[str, Validator
 
 @pytest.mark.behaviour("DLV-05", "DLV-11")
 def test_what_arrived_before_a_failure_is_not_sent_again(world: World, bodies: Mapping[str, Validator]) -> None:
-    with Receiver([answer(), answer(204), answer(500), answer()]) as receiver:
+    with Receiver([respond(), respond(204), respond(500), respond()]) as receiver:
         webhook, made = queue(world, receiver, 4)
         deliver(world, claimed(world, webhook), bodies)
         assert told(receiver.received) == made[:3]
@@ -117,7 +117,7 @@ def test_what_arrived_before_a_failure_is_not_sent_again(world: World, bodies: M
 def test_a_receiver_that_says_when_to_come_back_is_left_alone_until_then(
     world: World, bodies: Mapping[str, Validator], status: int, asked: str
 ) -> None:
-    with Receiver([answer(status, {"Retry-After": asked})]) as receiver:
+    with Receiver([respond(status, {"Retry-After": asked})]) as receiver:
         webhook, _ = queue(world, receiver, 1)
         deliver(world, claimed(world, webhook), bodies)
     world.clock.forward(119)
@@ -130,9 +130,9 @@ def test_a_receiver_that_says_when_to_come_back_is_left_alone_until_then(
 @pytest.mark.parametrize(
     ("behaviour", "problem"),
     [
-        (answer(500, body=b"internal words"), "status"),
-        (answer(404), "status"),
-        (answer(302, {"Location": "http://127.0.0.1/internal words"}), "redirect"),
+        (respond(500, body=b"internal words"), "status"),
+        (respond(404), "status"),
+        (respond(302, {"Location": "http://127.0.0.1/internal words"}), "redirect"),
     ],
     ids=["500", "404", "302"],
 )
@@ -156,7 +156,7 @@ def test_the_error_of_a_webhook_tells_the_status_and_not_the_answer(
 def test_a_receiver_that_is_gone_puts_its_webhook_in_error_at_once(
     world: World, bodies: Mapping[str, Validator]
 ) -> None:
-    with Receiver([answer(410)]) as receiver:
+    with Receiver([respond(410)]) as receiver:
         webhook, _ = queue(world, receiver, 3)
         deliver(world, claimed(world, webhook), bodies)
         assert world.webhook(webhook)["status"] == "error"
@@ -201,7 +201,7 @@ def test_nothing_is_sent_once_the_lease_has_run_out(world: World, bodies: Mappin
     def behave(request: Received) -> Behaviour:
         if request.number == 1:
             world.clock.forward(LEASE_S)
-        return answer()
+        return respond()
 
     with Receiver(behave) as receiver:
         webhook, made = queue(world, receiver, 4)
@@ -219,7 +219,7 @@ def test_a_webhook_that_is_disabled_in_the_middle_is_sent_nothing_more(
     def behave(request: Received) -> Behaviour:
         if request.number == 1:
             world.set_webhook(webhook, "disabled")
-        return answer()
+        return respond()
 
     with Receiver(behave) as receiver:
         webhook, made = queue(world, receiver, 5)

@@ -19,7 +19,7 @@ from tams_server.processes.webhook_courier import DELIVERY_ID
 from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import flow
 from tests.conformance.kit.polling import wait_until
-from tests.faults.receivers import Exchange, Received, Receiver, answer, hang, refusing_url
+from tests.faults.receivers import Exchange, Received, Receiver, hang, refusing_url, respond
 from tests.unit.catalogs import Elsewhere, World, open_world
 from tests.unit.workers import RunningWorker, working
 
@@ -43,7 +43,7 @@ def receiver() -> Iterator[Receiver]:
 
 def listen(world: World, receiver: Receiver | str, *event_types: str, **members: Any) -> str:
     url = receiver if isinstance(receiver, str) else receiver.url
-    return world.listen(*(event_types or ("flows/created",)), url=url, **members)
+    return world.add_webhook(*(event_types or ("flows/created",)), url=url, **members)
 
 
 def told(requests: list[Received]) -> list[str]:
@@ -80,7 +80,7 @@ def test_receivers_that_fail_do_not_delay_those_that_work(world: World, specific
     """More of them than the worker has threads, in each of several ways."""
     with ExitStack() as stack:
         silent = stack.enter_context(Receiver([hang()]))
-        broken = stack.enter_context(Receiver([answer(500)]))
+        broken = stack.enter_context(Receiver([respond(500)]))
         refused = stack.enter_context(refusing_url())
         healthy = stack.enter_context(Receiver())
         for bad in (silent, broken, refused):
@@ -103,7 +103,7 @@ def test_receivers_that_fail_do_not_delay_those_that_work(world: World, specific
 def test_what_failed_is_sent_again_with_the_same_id_before_what_came_later(
     world: World, specification: Specification
 ) -> None:
-    with Receiver([answer(200), answer(503), answer()]) as receiver:
+    with Receiver([respond(200), respond(503), respond()]) as receiver:
         listen(world, receiver)
         made = [world.make_flow() for _ in range(3)]
         with working(world.catalog, specification.webhooks):
@@ -115,7 +115,7 @@ def test_what_failed_is_sent_again_with_the_same_id_before_what_came_later(
 
 @pytest.mark.behaviour("HOOK-ST-05", "HOOK-GET-03")
 def test_a_receiver_that_is_gone_is_not_tried_again(world: World, specification: Specification) -> None:
-    with Receiver([answer(410)]) as receiver:
+    with Receiver([respond(410)]) as receiver:
         webhook = listen(world, receiver)
         world.make_flow()
         with working(world.catalog, specification.webhooks):
@@ -127,7 +127,7 @@ def test_a_receiver_that_is_gone_is_not_tried_again(world: World, specification:
 
 @pytest.mark.behaviour("HOOK-ST-02", "HOOK-ST-07", "HOOK-DEL-01")
 def test_a_webhook_that_is_disabled_is_sent_nothing_more(world: World, specification: Specification) -> None:
-    with Receiver([answer(503), answer()]) as receiver, Receiver() as other:
+    with Receiver([respond(503), respond()]) as receiver, Receiver() as other:
         webhook = listen(world, receiver)
         listen(world, other)
         with working(world.catalog, specification.webhooks):
@@ -149,7 +149,7 @@ class Gate:
     def __call__(self, exchange: Exchange) -> bool:
         while not self.is_open and not exchange.closing.wait(0.01):
             pass
-        return answer()(exchange)
+        return respond()(exchange)
 
 
 @pytest.mark.behaviour("DLV-11")
@@ -240,7 +240,7 @@ def test_two_workers_send_each_event_once_and_never_two_at_a_time(
     """Each with an engine of its own, as in two processes, while events go on coming in."""
     engine = open_engine(f"sqlite:///{tmp_path / 'catalog.db'}")
     second = Catalog(engine, world.stores, LIMITS, outbound=Elsewhere())
-    with Receiver(lambda _: answer(after_s=0.01)) as receiver, ExitStack() as stack:
+    with Receiver(lambda _: respond(after_s=0.01)) as receiver, ExitStack() as stack:
         webhooks = [listen(world, receiver, api_key_name="X-Key", api_key_value=str(n)) for n in range(4)]
         for catalog in (world.catalog, second):
             stack.enter_context(working(catalog, specification.webhooks, count=2))
@@ -291,7 +291,7 @@ def test_a_job_that_takes_longer_than_its_lease_stays_with_its_worker(
     """The lease is renewed while the receiver takes its time, so that another worker does not send the same."""
     limits = Limits(job_lease_s=1)
     world.catalog = Catalog(world.engine, world.stores, limits, outbound=Elsewhere())
-    with Receiver([answer(after_s=2.5), answer()]) as receiver:
+    with Receiver([respond(after_s=2.5), respond()]) as receiver:
         listen(world, receiver)
         made = [world.make_flow() for _ in range(2)]
         with working(world.catalog, specification.webhooks, count=2):
