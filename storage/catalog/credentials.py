@@ -1,7 +1,7 @@
-"""Who may come in: tokens and passwords, kept as hashes only, with the scopes that each was given.
+"""Credentials: tokens and passwords, stored as hashes only, each with its scopes (AUTH-*, SCOPE-*).
 
-Tokens are 256 random bits, so that a plain SHA-256 keeps them safe and finds their row by key; passwords are chosen by
-people, so that they are kept by scrypt with a salt.
+Tokens are 256 random bits, so a plain SHA-256 protects them and serves as the key of their row. Passwords are chosen by
+people, so they are hashed with scrypt and a salt.
 """
 
 import hashlib
@@ -15,19 +15,20 @@ from storage.catalog.caller import SCOPES
 from storage.catalog.retry import retried
 from storage.errors import Invalid
 from storage.tables.conditions import Compare, equals
-from storage.tables.engine import Engine, Row
+from storage.tables.engine import Engine
+from storage.tables.rows import CredentialKind, CredentialRow
 
 SCOPE_PREFIX = "tams-api/"
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**14, 8, 1
 
 NO_PASSWORD = f"scrypt${_SCRYPT_N}${_SCRYPT_R}${_SCRYPT_P}${secrets.token_hex(16)}${secrets.token_hex(32)}"
-"""A secret that no password matches, to compare with where a user is not known, in the same time."""
+"""A hash that no password matches. Comparing with it takes as long for an unknown user as for a known one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
     """scopes: some of storage.catalog.caller.SCOPES. expires: microseconds since 1970, or None for never.
-    secret: salted scrypt of a password, "" for a token."""
+    secret: salted scrypt hash of the password, or "" for a token."""
 
     id: str
     name: str
@@ -45,41 +46,43 @@ class Credentials:
     def add_token(
         self, name: str, scopes: Iterable[str], *, token: str | None = None, expires: int | None = None
     ) -> str:
-        """Let a new token in, or `token`; what a known one may do is replaced. Returns the token, which is not kept.
+        """Add a token, random by default, or replace the scopes of an existing one.
 
-        name: what `created_by` is set to. Raises Invalid for an unknown scope or an empty token.
+        name: the value of `created_by` in what its bearer creates. expires: microseconds since 1970.
+        Returns the token, which is not stored. Raises: Invalid for an unknown scope or an empty token.
         """
         token = secrets.token_urlsafe(32) if token is None else token
         if not token:
-            raise Invalid("a token may not be empty")
+            raise Invalid("a token must not be empty")
         self._put(_token_id(token), "bearer", name, "", scopes, expires)
         return token
 
     def set_token(self, name: str, scopes: Iterable[str], token: str) -> None:
-        """Make `token`, which may not be empty, the only one of this name. Raises Invalid for an unknown scope."""
+        """Make `token`, which must not be empty, the only token of this name. Raises: Invalid for an unknown scope."""
         self._put(_token_id(token), "bearer", name, "", scopes, None, alone=True)
 
     def add_password(self, user: str, password: str, scopes: Iterable[str]) -> None:
-        """Let `user` in with `password`, and with no other from now on (AUTH-04).
+        """Add a user, or replace the password and the scopes of an existing one (AUTH-04).
 
-        Raises Invalid for an unknown scope, an empty password or a user with a colon, which RFC 7617 forbids.
+        Raises: Invalid for an unknown scope, an empty password, or a user name that is empty or contains a colon, which
+        RFC 7617 forbids.
         """
         if not user or ":" in user or not password:
-            raise Invalid("a user name without a colon and a password that is not empty are needed")
+            raise Invalid("the user name must not be empty or contain a colon, and the password must not be empty")
         known = self.by_user(user)
         secret = known.secret if known and password_matches(known.secret, password) else hash_password(password)
         self._put(_user_id(user), "basic", user, secret, scopes, None)
 
     def by_token(self, token: str) -> Credential | None:
-        """The credential of a token, expired or not. One read by key."""
+        """Return the credential of a token, expired or not. Reads one row by key."""
         return self._get(_token_id(token))
 
     def by_user(self, user: str) -> Credential | None:
-        """The credential of a user, whose password is still to be compared. One read by key."""
+        """Return the credential of a user. The caller must still compare the password. Reads one row by key."""
         return self._get(_user_id(user))
 
     def empty(self) -> bool:
-        """Whether nobody can come in yet."""
+        """Whether there are no credentials yet."""
         with self._engine.read_once() as tx:
             return not tx.select("credentials", limit=1, columns=["id"])
 
@@ -92,7 +95,7 @@ class Credentials:
     def _put(
         self,
         id_: str,
-        kind: str,
+        kind: CredentialKind,
         name: str,
         secret: str,
         scopes: Iterable[str],
@@ -100,8 +103,8 @@ class Credentials:
         *,
         alone: bool = False,
     ) -> None:
-        """Add or replace a credential, in one transaction; `alone`: and take out others of its kind and name."""
-        row = {
+        """Add or replace a credential, in one transaction. alone: also remove others of its kind and name."""
+        row: CredentialRow = {
             "id": id_,
             "kind": kind,
             "name": name,
@@ -124,25 +127,27 @@ class Credentials:
 
 
 def read_scopes(scopes: Iterable[str]) -> list[str]:
-    """Scopes by their last word, in the order of SCOPES; "tams-api/read" and "read" both count (SCOPE-01).
+    """Return scopes in their short form, in the order of SCOPES. Accepts "tams-api/read" and "read" (SCOPE-01).
 
-    Raises Invalid for one that is not known, or for none at all.
+    Raises: Invalid for an unknown scope, or if there are none.
     """
     given = {scope.removeprefix(SCOPE_PREFIX) for scope in scopes}
     unknown = sorted(given.difference(SCOPES))
     if unknown or not given:
-        raise Invalid(f"scopes: {', '.join(unknown) or 'none'}; must be some of {', '.join(SCOPES)}", field="scopes")
+        raise Invalid(
+            f"scopes must be one or more of {', '.join(SCOPES)}, not {', '.join(unknown) or 'none'}", field="scopes"
+        )
     return [scope for scope in SCOPES if scope in given]
 
 
 def hash_password(password: str) -> str:
-    """A salted scrypt hash as text. Slow on purpose (tens of milliseconds)."""
+    """Return a salted scrypt hash as text. Slow by design (tens of milliseconds)."""
     salt = secrets.token_bytes(16)
     return f"scrypt${_SCRYPT_N}${_SCRYPT_R}${_SCRYPT_P}${salt.hex()}${_scrypt(password, salt).hex()}"
 
 
 def password_matches(secret: str, password: str) -> bool:
-    """Whether `password` is the one that `secret` was made from, in a time that tells nothing. As slow as hashing."""
+    """Whether `secret` is a hash of `password`. Takes constant time, as long as hashing."""
     try:
         method, n, r, p, salt, digest = secret.split("$")
     except ValueError:
@@ -163,6 +168,6 @@ def _user_id(user: str) -> str:
     return f"basic:{user}"
 
 
-def _credential(row: Row) -> Credential:
+def _credential(row: CredentialRow) -> Credential:
     scopes = frozenset(scope.removeprefix(SCOPE_PREFIX) for scope in row["scopes"].split())
     return Credential(row["id"], row["name"], row["secret"], scopes, row["expires"])

@@ -1,4 +1,4 @@
-"""Webhooks: subscriptions to events (HOOK-*)."""
+"""Webhooks: receivers of events and their filters (HOOK-*)."""
 
 import uuid
 from collections.abc import Mapping, Sequence
