@@ -134,9 +134,8 @@ def read_scopes(scopes: Iterable[str]) -> list[str]:
     given = {scope.removeprefix(SCOPE_PREFIX) for scope in scopes}
     unknown = sorted(given.difference(SCOPES))
     if unknown or not given:
-        raise Invalid(
-            f"scopes must be one or more of {', '.join(SCOPES)}, not {', '.join(unknown) or 'none'}", field="scopes"
-        )
+        named = ", ".join(unknown) or "none"
+        raise Invalid(f"scopes must be one or more of {', '.join(SCOPES)}, not {named}", field="scopes")
     return [scope for scope in SCOPES if scope in given]
 
 

@@ -1,4 +1,4 @@
-"""Credentials of this server: how they are made, what they may be, and that nothing but their hashes stays anywhere."""
+"""Credentials: how they are created, what they may contain, and that only their hashes are stored."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def status(running: Running, headers: dict[str, str] | None = None, query: str =
 
 @pytest.mark.behaviour("AUTH-04")
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])
-def test_a_password_may_hold_colons_and_any_character(running: Running, scheme: str) -> None:
+def test_a_password_may_contain_colons_and_any_character(running: Running, scheme: str) -> None:
     header = basic(USER, PASSWORD)["Authorization"].replace("Basic", scheme)
     assert status(running, {"Authorization": header}) == 200
 
@@ -59,15 +59,15 @@ def test_a_password_may_hold_colons_and_any_character(running: Running, scheme: 
         {"Authorization": f"Bearer {USER.encode().decode('latin-1')}"},
     ],
 )
-def test_only_the_right_password_of_the_right_user_lets_in(running: Running, headers: dict[str, str]) -> None:
+def test_only_the_right_password_of_the_right_user_is_accepted(running: Running, headers: dict[str, str]) -> None:
     raw = {name: value.encode("latin-1") for name, value in headers.items()}
-    answer = running.stranger().get("/service", headers=raw)  # type: ignore[arg-type]
-    assert answer.status_code == 401
-    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    response = running.stranger().get("/service", headers=raw)  # type: ignore[arg-type]
+    assert response.status_code == 401
+    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
 
 
 @pytest.mark.behaviour("AUTH-05")
-def test_a_token_ends_with_its_time(running: Running) -> None:
+def test_a_token_expires(running: Running) -> None:
     now = time.time_ns() // 1000
     hour = 3600 * 1_000_000
     for expires, expected in ((now + hour, 200), (now - hour, 401)):
@@ -76,7 +76,7 @@ def test_a_token_ends_with_its_time(running: Running) -> None:
 
 
 @pytest.mark.behaviour("PROF-POST-06", "AUTH-04")
-def test_what_somebody_makes_names_them(running: Running) -> None:
+def test_created_by_is_the_name_of_the_credential(running: Running) -> None:
     token = running.catalog.credentials.add_token("somebody", ["read", "write", "delete"])
     for client, name in ((running.bearer(token), "somebody"), (running.stranger(), USER)):
         document = flow()
@@ -91,12 +91,12 @@ def test_what_somebody_makes_names_them(running: Running) -> None:
     ("header", "in_url", "expected"),
     [(TOKEN, "wrong", 200), ("wrong", TOKEN, 401), (TOKEN, TOKEN, 200), ("wrong", "wrong", 401)],
 )
-def test_the_header_wins_over_the_url(running: Running, header: str, in_url: str, expected: int) -> None:
+def test_the_header_takes_precedence_over_the_url(running: Running, header: str, in_url: str, expected: int) -> None:
     assert status(running, {"Authorization": f"Bearer {header}"}, f"?access_token={in_url}") == expected
 
 
 @pytest.mark.behaviour("AUTH-07")
-def test_the_rights_of_two_credentials_are_not_added_up(running: Running) -> None:
+def test_the_scopes_of_two_credentials_are_not_combined(running: Running) -> None:
     reader, writer = (running.catalog.credentials.add_token(scope, [scope]) for scope in ("read", "write"))
     path = f"/flows/{fresh()}/label?access_token={writer}"
     assert running.bearer(reader).put(path, json="a label").status_code == 403
@@ -114,27 +114,29 @@ def test_two_tokens_in_one_url_must_be_the_same(running: Running, second: str, e
 @pytest.mark.parametrize(
     ("path", "expected"), [("/service", 200), ("/flows/2f6d2f1e-6c3a-4b52-9a58-0c7c1c7f5b11", 404), ("/nothing", 404)]
 )
-def test_an_answer_to_a_url_with_a_token_is_kept_nowhere(running: Running, name: str, path: str, expected: int) -> None:
-    answer = running.stranger().get(f"{running.url}{path}?{name}={TOKEN}")
-    assert answer.status_code == expected
-    assert answer.headers["Cache-Control"] == "no-store"
+def test_responses_to_a_url_with_a_token_must_not_be_cached(
+    running: Running, name: str, path: str, expected: int
+) -> None:
+    response = running.stranger().get(f"{running.url}{path}?{name}={TOKEN}")
+    assert response.status_code == expected
+    assert response.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.behaviour("AUTH-08")
-def test_other_answers_may_be_kept(running: Running) -> None:
+def test_other_responses_may_be_cached(running: Running) -> None:
     assert "Cache-Control" not in running.client.get("/service").headers
 
 
-@pytest.mark.behaviour("AMB-27", "T26")
-def test_links_never_have_the_token(running: Running) -> None:
+@pytest.mark.behaviour("AMB-27")
+def test_links_never_contain_the_token(running: Running) -> None:
     for _ in range(2):
         document = flow()
         assert running.client.put(f"/flows/{document['id']}", json=document).status_code == 201
-    answer = running.stranger().get(f"{running.url}/flows?access_token={TOKEN}&limit=1")
-    assert "access_token" not in answer.headers["Link"]
-    followed = running.client.get(answer.links["next"]["url"])
+    response = running.stranger().get(f"{running.url}/flows?access_token={TOKEN}&limit=1")
+    assert "access_token" not in response.headers["Link"]
+    followed = running.client.get(response.links["next"]["url"])
     assert (followed.status_code, len(followed.json())) == (200, 1)
-    assert followed.json() != answer.json()
+    assert followed.json() != response.json()
 
 
 @pytest.mark.behaviour("AUTH-08")
@@ -175,7 +177,7 @@ def test_neither_the_data_nor_the_log_holds_a_secret(tmp_path: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below `folder`, by its name."""
+    """Return the content of every file below `folder`, by its path."""
     found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert {"server.log", "data/catalog.db"} <= set(found)
     return found
@@ -191,7 +193,7 @@ def get_status(url: str, token: str, method: str = "GET", path: str = "/service"
 
 
 @pytest.mark.behaviour("AUTH-02", "SCOPE-01")
-def test_tokens_are_made_while_the_server_runs(tmp_path: Path) -> None:
+def test_tokens_can_be_created_while_the_server_runs(tmp_path: Path) -> None:
     with own_server(tmp_path) as subject:
         made = create_token(tmp_path, "--name", "reader", "--scopes", "tams-api/read,delete")
         assert (made.returncode, len(made.stdout.split())) == (0, 1), made.stderr
@@ -209,15 +211,15 @@ def test_tokens_are_made_while_the_server_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.behaviour("SCOPE-01")
-@pytest.mark.parametrize(("scopes", "told"), [("reed", "reed"), ("read write all", "all"), ("", "none")])
-def test_a_token_of_unknown_scopes_is_not_made(tmp_path: Path, scopes: str, told: str) -> None:
+@pytest.mark.parametrize(("scopes", "named"), [("reed", "reed"), ("read write all", "all"), ("", "none")])
+def test_a_token_with_unknown_scopes_is_not_created(tmp_path: Path, scopes: str, named: str) -> None:
     made = create_token(tmp_path, "--name", "nobody", "--scopes", scopes)
     assert (made.returncode, made.stdout) == (1, "")
-    assert f"scopes: {told}; must be some of read, write, delete, admin" in made.stderr
+    assert f"scopes must be one or more of read, write, delete, admin, not {named}" in made.stderr
 
 
 @pytest.mark.behaviour("AUTH-01")
-def test_the_first_start_shows_a_token_once(tmp_path: Path) -> None:
+def test_the_first_start_prints_a_token_once(tmp_path: Path) -> None:
     with own_server(tmp_path, NO_BOOTSTRAP) as subject:
         shown = (tmp_path / "server.log").read_text()
         token = shown.partition("Authorization: Bearer ")[2].partition('"')[0]
@@ -239,7 +241,7 @@ def test_the_bootstrap_token_may_come_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.behaviour("AUTH-04")
-def test_another_bootstrap_password_replaces_the_former(tmp_path: Path) -> None:
+def test_another_bootstrap_password_replaces_the_previous_one(tmp_path: Path) -> None:
     for password in ("first", "second"):
         with serving(tmp_path, bootstrap_basic=f"{USER}:{password}") as running:
             accepted = [each for each in ("first", "second") if status(running, basic(USER, each)) == 200]
@@ -247,7 +249,7 @@ def test_another_bootstrap_password_replaces_the_former(tmp_path: Path) -> None:
 
 
 @pytest.mark.behaviour("AUTH-02", "AUTH-05")
-def test_another_bootstrap_token_replaces_the_former_and_no_other(tmp_path: Path) -> None:
+def test_another_bootstrap_token_replaces_the_previous_one_only(tmp_path: Path) -> None:
     with serving(tmp_path, bootstrap_token="first") as running:
         other = running.catalog.credentials.add_token("other", ["read"])
     with serving(tmp_path, bootstrap_token="second") as running:
