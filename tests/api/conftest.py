@@ -1,4 +1,4 @@
-"""The fixtures of the conformance kit, for what is this server's own choice rather than the standard's."""
+"""The fixtures of the conformance kit, for tests of choices that the standard leaves to this server."""
 
 from tests.conformance.conftest import event_timeout, events_arrive, hooks, http, receiver, subject, tams
 

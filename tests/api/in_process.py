@@ -1,4 +1,4 @@
-"""The whole application over a folder, on a port of its own, in this process: so that a test can look behind it."""
+"""The whole application in this process, over a folder and on a port of its own, so that a test can see behind it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ TOKEN = "a-token-with-all-rights"
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server and what is behind it. client: has all rights."""
+    """A running server. client: with all scopes. catalog, specification: those of the server."""
 
     url: str
     client: httpx.Client
@@ -32,27 +32,29 @@ class Running:
     specification: Specification
 
     def with_scopes(self, *scopes: str) -> httpx.Client:
-        """A client with a new token of these scopes."""
+        """Return a client with a new token that has these scopes."""
         return self.bearer(self.catalog.credentials.add_token(f"only {' '.join(scopes)}", scopes))
 
     def bearer(self, token: str) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
     def stranger(self) -> httpx.Client:
-        """A client without any credential."""
+        """Return a client without a credential."""
         return httpx.Client(base_url=self.url, timeout=30)
 
 
 @contextmanager
 def serving(folder: Path, parts: Callable[[Settings], Parts] | None = None, **settings: Any) -> Iterator[Running]:
-    """Serve from `folder` until the block ends. settings: changes to those of a test. parts: opens what the
-    application is to work with, where that is not what the settings say."""
+    """Serve from `folder` until the block ends.
+
+    settings: in addition to those of every test. parts: opens the catalogue and the stores, if not as the settings say.
+    """
     defaults = {"data_dir": folder, "bootstrap_token": TOKEN, "fail_on_bad_answer": True}
     chosen = Settings(**{**defaults, **settings})
     prepare(chosen)
     app = create_app(chosen, parts=None if parts is None else partial(parts, chosen))
     port = free_port()
-    # As tams_server.serve has it; logging stays as the test has it.
+    # As in tams_server.processes.gunicorn_server, except that logging is left to the test.
     config = uvicorn.Config(
         app,
         "127.0.0.1",

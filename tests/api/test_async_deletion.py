@@ -1,4 +1,4 @@
-"""The tests of deletion over a server that carries out every deletion in the background."""
+"""The tests of deletion against a server that runs every deletion in the background."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def http(subject: Subject) -> Iterator[httpx.Client]:
 
 @pytest.mark.behaviour("SEG-DEL-13", "FLOW-DEL-02")
 @pytest.mark.parametrize("delete", [delete_segments, delete_flow], ids=["segments", "flow"])
-def test_the_deletion_of_one_segment_is_a_request_already(tams: TamsClient, delete: object) -> None:
+def test_deleting_a_single_segment_creates_a_request(tams: TamsClient, delete: object) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[0:0_1:0)"])
     assert delete(tams, flow["id"]) is not None  # type: ignore[operator]
@@ -36,7 +36,7 @@ def test_the_deletion_of_one_segment_is_a_request_already(tams: TamsClient, dele
 
 @pytest.mark.behaviour("SORT-03", "SVC-SORT-01", "A09")
 @pytest.mark.parametrize("query", ["sort_by=updated", "limit=abc", "limit=0", "page=never-issued"])
-def test_a_listing_of_requests_refuses_queries_that_make_no_sense(tams: TamsClient, query: str) -> None:
+def test_the_listing_of_requests_rejects_invalid_queries(tams: TamsClient, query: str) -> None:
     assert tams.request("GET", f"/flow-delete-requests?{query}").status_code == 400
 
 
@@ -48,21 +48,21 @@ def test_all_requests_are_listed_in_order(tams: TamsClient, sort_by: str, revers
     for _ in range(3):
         flow = tams.make_flow()
         tams.make_segments(flow["id"], ["[0:0_1:0)"])
-        answer = tams.delete(f"/flows/{flow['id']}/segments")
-        await_deletion(tams, answer)
-        made.append(answer.json()["id"])
+        response = tams.delete(f"/flows/{flow['id']}/segments")
+        await_deletion(tams, response)
+        made.append(response.json()["id"])
     pages = tams.pages("/flow-delete-requests", sort_by=sort_by, reverse_order=reverse, limit=2)
     found = [item["id"] for page in pages for item in page.json() if item["id"] in made]
     assert found == (made if reverse else made[::-1])
 
 
 @pytest.mark.behaviour("A59")
-def test_a_flow_cannot_be_made_again_while_it_is_deleted(tams: TamsClient) -> None:
+def test_a_flow_cannot_be_created_again_while_it_is_being_deleted(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(20)])
-    answer = tams.delete(f"/flows/{flow['id']}")
+    response = tams.delete(f"/flows/{flow['id']}")
     again = tams.put(f"/flows/{flow['id']}", flow)
-    await_deletion(tams, answer)
+    await_deletion(tams, response)
     assert again.status_code in (201, 404)
     if again.status_code == 404:
         assert tams.put(f"/flows/{flow['id']}", flow).status_code == 201

@@ -1,4 +1,4 @@
-"""Behind a proxy and below a path: every URL that goes out is one that the client can follow (VER-03)."""
+"""Behind a proxy and below a base path, every URL in a response can be followed by the client (VER-03)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,26 +15,26 @@ PUBLIC = f"https://media.example.com{BASE}"
 
 @pytest.fixture(scope="module")
 def below(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server that clients reach at PUBLIC; what is asked of it may have the path in front or not."""
+    """A server that clients reach at PUBLIC. Requests to it may have the base path or not."""
     with serving(tmp_path_factory.mktemp("below"), public_url=PUBLIC, async_deletion_threshold=0) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def two_flows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[bool, Running]]:
-    """A server that believes what proxies say, and one that does not; each has more than one page of flows."""
+    """A server that trusts proxies, and one that does not. Each has more than one page of flows."""
     with (
         serving(tmp_path_factory.mktemp("trusting"), trust_proxy=True) as trusting,
-        serving(tmp_path_factory.mktemp("doubting")) as doubting,
+        serving(tmp_path_factory.mktemp("distrusting")) as distrusting,
     ):
-        for running in (trusting, doubting):
+        for running in (trusting, distrusting):
             for document in (flow(), flow()):
                 assert running.client.put(f"/flows/{document['id']}", json=document).status_code == 201
-        yield {True: trusting, False: doubting}
+        yield {True: trusting, False: distrusting}
 
 
 def with_segment(running: Running, prefix: str = "") -> tuple[str, dict[str, Any]]:
-    """The path of a flow with one segment, and the storage that was given for it."""
+    """Return the path of a new flow with one segment, and the media object allocated for it."""
     document = flow()
     path = f"{prefix}/flows/{document['id']}"
     assert running.client.put(path, json=document).status_code == 201
@@ -47,7 +47,7 @@ def with_segment(running: Running, prefix: str = "") -> tuple[str, dict[str, Any
 @pytest.mark.behaviour("VER-03")
 @pytest.mark.parametrize("path", ["/", "/service", "/healthz", "/openapi.json", "/docs", "/docs/swagger-ui.css"])
 @pytest.mark.parametrize("prefix", ["", BASE])
-def test_everything_is_found_with_and_without_the_path_in_front(below: Running, prefix: str, path: str) -> None:
+def test_every_path_works_with_and_without_the_base_path(below: Running, prefix: str, path: str) -> None:
     assert below.client.get(prefix + path).status_code == 200
 
 
@@ -58,13 +58,13 @@ def test_the_base_path_alone_is_the_root(below: Running) -> None:
 
 @pytest.mark.behaviour("VER-03")
 @pytest.mark.parametrize("path", ["/tams/v8.2x/service", "/tams/service", "/tams/v8.2/tams/v8.2/service"])
-def test_no_other_path_leads_there(below: Running, path: str) -> None:
+def test_other_paths_are_not_found(below: Running, path: str) -> None:
     assert below.client.get(path).status_code == 404
 
 
 @pytest.mark.behaviour("VER-03", "SVC-PAGE-07", "AMB-28", "STO-01")
 @pytest.mark.parametrize("prefix", ["", BASE])
-def test_every_url_that_goes_out_is_a_public_one(below: Running, prefix: str) -> None:
+def test_every_url_in_a_response_is_public(below: Running, prefix: str) -> None:
     path, item = with_segment(below, prefix)
     with_segment(below, prefix)
     assert item["put_url"]["url"].startswith(f"{PUBLIC}/media/")
@@ -80,13 +80,13 @@ def test_every_url_that_goes_out_is_a_public_one(below: Running, prefix: str) ->
 
 
 @pytest.mark.behaviour("VER-03", "AUTH-11")
-def test_media_are_found_with_the_path_in_front(below: Running) -> None:
+def test_media_are_served_below_the_base_path(below: Running) -> None:
     _, item = with_segment(below, BASE)
     path = item["put_url"]["url"].removeprefix("https://media.example.com")
     headers = {"Content-Type": item["put_url"]["content-type"]}
     assert below.stranger().put(path, content=b"media", headers=headers).status_code == 200
-    shown = below.client.get(f"/objects/{item['object_id']}?presigned=true").json()["get_urls"]
-    for url in shown:
+    get_urls = below.client.get(f"/objects/{item['object_id']}?presigned=true").json()["get_urls"]
+    for url in get_urls:
         assert below.stranger().get(url["url"].removeprefix("https://media.example.com")).content == b"media"
 
 
@@ -106,7 +106,7 @@ def test_media_are_found_with_the_path_in_front(below: Running) -> None:
         (False, {"Host": 'a"b'}, ""),
     ],
 )
-def test_links_say_what_a_trusted_proxy_says(
+def test_links_follow_the_headers_of_a_trusted_proxy(
     two_flows: dict[bool, Running], trust: bool, headers: dict[str, str], base: str
 ) -> None:
     running = two_flows[trust]
@@ -115,7 +115,7 @@ def test_links_say_what_a_trusted_proxy_says(
 
 
 @pytest.mark.behaviour("VER-03")
-def test_the_page_finds_its_parts_below_the_path(below: Running) -> None:
+def test_the_docs_page_finds_its_assets_below_the_base_path(below: Running) -> None:
     page = httpx.URL(f"{PUBLIC}/docs")
     assert str(page.join("docs/start.js")) == f"{PUBLIC}/docs/start.js"
     assert str(page.join("openapi.json")) == f"{PUBLIC}/openapi.json"

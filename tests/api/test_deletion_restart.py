@@ -1,4 +1,4 @@
-"""A deletion that was accepted is carried out, whatever becomes of the process that accepted it."""
+"""An accepted deletion is completed even if the process that accepted it ends."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def client(subject: Subject) -> TamsClient:
 
 
 @pytest.mark.behaviour("DREQ-13", "DREQ-06")
-def test_a_deletion_goes_on_after_a_restart(tmp_path: Path) -> None:
+def test_a_deletion_resumes_after_a_restart(tmp_path: Path) -> None:
     with own_server(tmp_path, {**SETTINGS, "TAMS_WORKER_INTERVAL": "3600"}) as first:
         tams = client(first)
         flow = tams.make_flow()

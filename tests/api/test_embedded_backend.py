@@ -1,4 +1,4 @@
-"""The store that this server brings along: one identity for as long as its folder lives."""
+"""The embedded file store, which keeps its identity as long as its folder exists."""
 
 import uuid
 from pathlib import Path
@@ -20,7 +20,7 @@ def backend(running: Running) -> dict[str, Any]:
 
 
 @pytest.mark.behaviour("SB-GET-01", "SB-GET-02", "SB-GET-03", "INT-03")
-def test_the_backend_says_what_it_is_and_no_more(tmp_path: Path) -> None:
+def test_the_backend_describes_itself(tmp_path: Path) -> None:
     with serving(tmp_path) as running:
         shown = backend(running)
     assert {name: value for name, value in shown.items() if name != "id"} == {
@@ -51,13 +51,13 @@ def test_the_id_of_the_backend_survives_restarts_and_renaming(tmp_path: Path) ->
     ("query", "count"),
     [("", 1), ("?limit=1", 1), ("?tag.kind=disc", 0), ("?tag_exists.kind=true", 0), ("?tag_exists.kind=false", 1)],
 )
-def test_one_backend_is_one_page(tmp_path: Path, query: str, count: int) -> None:
+def test_one_backend_makes_one_page(tmp_path: Path, query: str, count: int) -> None:
     with serving(tmp_path) as running:
-        answer = running.client.get(PATH + query)
-    assert len(answer.json()) == count
-    assert answer.headers["X-Paging-Count"] == str(count)
-    assert "Link" not in answer.headers
-    assert "X-Paging-NextKey" not in answer.headers
+        response = running.client.get(PATH + query)
+    assert len(response.json()) == count
+    assert response.headers["X-Paging-Count"] == str(count)
+    assert "Link" not in response.headers
+    assert "X-Paging-NextKey" not in response.headers
 
 
 @pytest.mark.behaviour("TMO-04", "SB-USE-01")
@@ -83,7 +83,7 @@ def upload(running: Running, item: dict[str, Any]) -> None:
 
 
 def moved(url: str, running: Running) -> str:
-    """A URL of a former run, at the port of this one."""
+    """Return a URL from an earlier run, with the port of this one."""
     return running.url + httpx.URL(url).raw_path.decode()
 
 
@@ -100,7 +100,7 @@ def test_the_name_of_the_service_survives_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.behaviour("SVC-GET-05", "SVC-GET-06", "TMO-06", "SVC-GET-08")
-def test_the_service_promises_what_the_settings_say(tmp_path: Path) -> None:
+def test_the_service_reports_the_timeouts_of_the_settings(tmp_path: Path) -> None:
     with serving(tmp_path, min_object_timeout=900, min_presigned_url_timeout=450, upload_url_timeout=700) as running:
         service = running.client.get("/service").json()
     assert service["min_object_timeout"] == "900:0"

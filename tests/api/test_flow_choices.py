@@ -1,4 +1,4 @@
-"""What this server does with flows where the standard leaves the choice open."""
+"""Flows: the choices of this server where the standard leaves them open."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,12 +25,12 @@ def test_a_malformed_id_in_the_path_is_not_found(tams: TamsClient, flow_id: str)
 
 
 @pytest.mark.behaviour("FLOW-PUT-04", "A61")
-def test_a_refusal_names_the_member_and_the_rule(tams: TamsClient) -> None:
+def test_an_error_names_the_member_and_the_rule(tams: TamsClient) -> None:
     document, path_id = flow(), fresh()
-    answer = tams.put(f"/flows/{path_id}", document)
-    assert answer.status_code == 400
-    assert answer.headers["content-type"].startswith("application/problem+json")
-    problem = answer.json()
+    response = tams.put(f"/flows/{path_id}", document)
+    assert response.status_code == 400
+    assert response.headers["content-type"].startswith("application/problem+json")
+    problem = response.json()
     assert (problem["field"], problem["behaviour"]) == ("id", "FLOW-PUT-04")
     assert document["id"] in problem["detail"] and path_id in problem["detail"]
 
@@ -46,16 +46,16 @@ def test_a_refusal_names_the_member_and_the_rule(tams: TamsClient) -> None:
         ("tags.a", 5),
     ],
 )
-def test_the_refusal_of_a_flow_names_the_member_by_its_format(tams: TamsClient, path: str, value: Any) -> None:
+def test_an_invalid_flow_is_validated_by_its_format(tams: TamsClient, path: str, value: Any) -> None:
     document = changed(flow(tags={}), path, value)
-    answer = put_flow(tams, document)
-    assert answer.status_code == 400
-    assert path.rpartition(".")[2] in answer.json()["detail"]
+    response = put_flow(tams, document)
+    assert response.status_code == 400
+    assert path.rpartition(".")[2] in response.json()["detail"]
 
 
 @pytest.mark.behaviour("FLOW-DESC-04", "A15")
 @pytest.mark.parametrize("name", ["description", "label", "max_bit_rate", "avg_bit_rate", "flow_collection"])
-def test_a_member_that_is_not_set_is_not_found_and_deleted_all_the_same(tams: TamsClient, name: str) -> None:
+def test_a_member_that_is_not_set_is_not_found_but_can_be_deleted(tams: TamsClient, name: str) -> None:
     path = f"/flows/{tams.make_flow(flow(avg_bit_rate=None))['id']}/{name}"
     assert (tams.get(path).status_code, tams.head(path).status_code) == (404, 404)
     assert tams.delete(path).status_code == 204
@@ -79,7 +79,7 @@ def test_a_tag_that_is_not_set_cannot_be_deleted(tams: TamsClient) -> None:
         ("[35:0_99999999999999:0)", "[35:0_40:0)"),
     ],
 )
-def test_the_timerange_is_cut_to_what_was_asked_for(tams: TamsClient, within: str, shown: str) -> None:
+def test_the_timerange_is_limited_to_the_requested_one(tams: TamsClient, within: str, shown: str) -> None:
     flow_id = tams.make_flow()["id"]
     tams.make_segments(flow_id, ["[0:0_10:0)", "[10:0_20:0)", "[30:0_40:0)"])
     assert read_flow(tams, flow_id, include_timerange=True, timerange=within)["timerange"] == shown
@@ -94,20 +94,20 @@ def test_a_collecting_flow_has_the_timerange_of_its_own_segments(tams: TamsClien
 
 
 @pytest.mark.behaviour("FLOW-PUT-12", "A21")
-def test_a_member_that_no_schema_knows_is_dropped(tams: TamsClient) -> None:
+def test_unknown_members_are_dropped(tams: TamsClient) -> None:
     document = flow()
     assert put_flow(tams, {**document, "colour": "blue"}).status_code == 201
     assert "colour" not in read_flow(tams, document["id"])
 
 
 @pytest.mark.behaviour("FLOW-META-04", "A67")
-def test_a_flow_without_segments_does_not_say_when_they_changed(tams: TamsClient) -> None:
+def test_a_flow_without_segments_has_no_segments_updated(tams: TamsClient) -> None:
     document = tams.make_flow(flow(segments_updated="2001-02-03T04:05:06Z"))
     assert "segments_updated" not in read_flow(tams, document["id"])
 
 
 @pytest.mark.behaviour("FLOW-VAL-20", "A23")
-def test_an_uncompressed_flow_needs_no_more_than_the_schema_says(tams: TamsClient) -> None:
+def test_an_uncompressed_flow_needs_only_what_the_schema_requires(tams: TamsClient) -> None:
     assert put_flow(tams, flow(VIDEO, codec="video/raw")).status_code == 201
 
 
@@ -131,7 +131,7 @@ def test_other_technical_members_may_change(tams: TamsClient, path: str, value: 
     assert value is not OMITTED or path not in read
 
 
-@pytest.mark.behaviour("FLOW-COLL-08", "A27", "T22")
+@pytest.mark.behaviour("FLOW-COLL-08", "A27")
 def test_a_flow_may_collect_itself_and_one_flow_twice(tams: TamsClient) -> None:
     document, member = flow(MULTI), tams.make_flow()
     items = [{"id": document["id"]}, {"id": member["id"], "role": "a"}, {"id": member["id"], "role": "b"}]
@@ -142,7 +142,7 @@ def test_a_flow_may_collect_itself_and_one_flow_twice(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-DEL-11", "A28", "FLOW-META-13")
-def test_a_deleted_flow_is_dropped_from_collections_which_so_change(tams: TamsClient) -> None:
+def test_deleting_a_flow_removes_it_from_collections(tams: TamsClient) -> None:
     doomed, kept = tams.make_flow(), tams.make_flow(flow(AUDIO))
     items = [{"id": doomed["id"]}, {"id": kept["id"]}]
     parent = tams.make_flow(flow(MULTI, flow_collection=items))["id"]
@@ -164,7 +164,7 @@ def test_being_collected_does_not_change_the_metadata(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-META-12")
-def test_a_new_version_from_the_client_is_taken(tams: TamsClient) -> None:
+def test_metadata_version_from_the_client_is_accepted(tams: TamsClient) -> None:
     document = tams.make_flow(flow(metadata_version="v1"))
     assert put_flow(tams, {**document, "metadata_version": "v2"}).status_code == 204
     assert read_flow(tams, document["id"])["metadata_version"] == "v2"
@@ -182,9 +182,7 @@ def test_a_new_version_from_the_client_is_taken(tams: TamsClient) -> None:
         ("DELETE", "/segments?timerange=junk", None),
     ],
 )
-def test_not_found_is_told_before_forbidden_and_that_before_invalid(
-    tams: TamsClient, method: str, path: str, body: Any
-) -> None:
+def test_not_found_precedes_forbidden_precedes_invalid(tams: TamsClient, method: str, path: str, body: Any) -> None:
     locked, free = tams.make_flow(flow(read_only=True)), tams.make_flow()
     options = {} if body is None else {"json": body}
     for flow_id, status in ((fresh(), 404), (locked["id"], 403), (free["id"], 400)):
@@ -192,27 +190,27 @@ def test_not_found_is_told_before_forbidden_and_that_before_invalid(
 
 
 @pytest.mark.behaviour("A33", "RO-01", "A65")
-def test_a_broken_replacement_of_a_read_only_flow_is_forbidden(tams: TamsClient) -> None:
+def test_an_invalid_replacement_of_a_read_only_flow_is_forbidden(tams: TamsClient) -> None:
     locked = tams.make_flow(flow(read_only=True))
     assert put_flow(tams, {**locked, "codec": 5}).status_code == 403
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server at which every deletion of more than three segments goes on in the background."""
+    """A server that deletes more than three segments in the background."""
     with serving(tmp_path_factory.mktemp("flows"), async_deletion_threshold=3) as running:
         yield running
 
 
 def stored(running: Running, document: Json) -> Json:
-    """The flow as it is read after this PUT."""
+    """PUT a flow and return it as it is read afterwards."""
     assert running.client.put(f"/flows/{document['id']}", json=document).status_code in (201, 204)
     read: Json = running.client.get(f"/flows/{document['id']}").json()
     return read
 
 
 @pytest.mark.behaviour("FLOW-META-07", "FLOW-META-08")
-def test_creator_and_last_writer_are_the_principals(running: Running) -> None:
+def test_created_by_and_updated_by_are_the_principals(running: Running) -> None:
     document = flow()
     creator = stored(running, document)["created_by"]
     with running.with_scopes("write", "read") as other:
@@ -222,32 +220,32 @@ def test_creator_and_last_writer_are_the_principals(running: Running) -> None:
 
 
 @pytest.mark.behaviour("FLOW-META-07", "FLOW-META-08")
-def test_a_creator_from_the_client_is_kept_and_a_writer_is_not(running: Running) -> None:
+def test_created_by_from_the_client_is_kept_but_updated_by_is_not(running: Running) -> None:
     read = stored(running, flow(created_by="ingest robot", updated_by="somebody else"))
     assert read["created_by"] == "ingest robot"
     assert read["updated_by"] == stored(running, flow())["created_by"]
 
 
 @pytest.mark.behaviour("FLOW-DEL-02", "FLOW-DEL-03", "FLOW-DEL-06", "A59", "AMB-28")
-def test_a_slow_deletion_answers_at_once_and_names_a_request(running: Running) -> None:
+def test_a_slow_deletion_responds_immediately_with_a_request(running: Running) -> None:
     document = flow(id=fresh())
     stored(running, document)
     path = f"/flows/{document['id']}"
     items = running.client.post(f"{path}/storage", json={"limit": 4}).json()["media_objects"]
     segments = [{"object_id": item["object_id"], "timerange": f"[{n}:0_{n + 1}:0)"} for n, item in enumerate(items)]
     assert running.client.post(f"{path}/segments", json=segments).status_code == 201
-    answer = running.client.delete(path)
-    assert answer.status_code == 202
-    assert answer.headers["Location"].endswith(f"/flow-delete-requests/{answer.json()['id']}")
-    assert (answer.json()["delete_flow"], answer.json()["timerange_to_delete"]) == (True, "_")
-    assert running.client.get(answer.headers["Location"]).json()["id"] == answer.json()["id"]
+    response = running.client.delete(path)
+    assert response.status_code == 202
+    assert response.headers["Location"].endswith(f"/flow-delete-requests/{response.json()['id']}")
+    assert (response.json()["delete_flow"], response.json()["timerange_to_delete"]) == (True, "_")
+    assert running.client.get(response.headers["Location"]).json()["id"] == response.json()["id"]
     assert running.client.get(path).status_code == 404
     assert running.client.put(path, json=document).status_code == 404
-    assert TOKEN not in answer.headers["Location"]
+    assert TOKEN not in response.headers["Location"]
 
 
 @pytest.mark.behaviour("RO-16", "A32")
-def test_the_objects_of_a_read_only_flow_take_another_instance(tams: TamsClient) -> None:
+def test_objects_of_a_read_only_flow_accept_another_instance(tams: TamsClient) -> None:
     locked = tams.make_flow()
     object_id = tams.make_segments(locked["id"], ["[0:0_1:0)"])[0]["object_id"]
     assert tams.put(f"/flows/{locked['id']}/read_only", True).status_code == 204

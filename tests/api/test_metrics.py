@@ -1,4 +1,4 @@
-"""/metrics of a whole server: several processes that answer requests, and one that works in the background."""
+"""The metrics of a whole server: several processes that serve requests, and a background worker."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ REQUESTS = 60
 
 
 def total(url: str, name: str, **labels: str) -> float:
-    """The sum of the samples with these labels, whichever process answers."""
+    """Return the sum of the samples with these labels, from whichever process responds."""
     families = text_string_to_metric_families(httpx.get(f"{url}/metrics", timeout=30).text)
     return sum(
         sample.value
@@ -32,20 +32,20 @@ def children(subject: Subject) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_all_processes_of_a_server_count_together(tmp_path: Path) -> None:
+def test_counters_cover_all_processes_of_a_server(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     with own_server(tmp_path, {"TAMS_WORKERS": "2", "TMPDIR": str(temporary)}) as subject:
         url = subject.url
 
-        def ask(_: int) -> int:
-            # A connection of its own for each, so that both processes get some.
+        def get_flows(_: int) -> int:
+            # A new connection each time, so that both processes receive some.
             return httpx.get(f"{url}/flows", headers=subject.credential, timeout=30).status_code
 
         with ThreadPoolExecutor(8) as threads:
-            assert set(threads.map(ask, range(REQUESTS))) == {200}
+            assert set(threads.map(get_flows, range(REQUESTS))) == {200}
         labels = {"operation": "GET_flows", "method": "GET", "status": "200"}
-        # A request is counted once its answer has been sent.
+        # A request is counted after its response has been sent.
         wait_until(lambda: total(url, "tams_http_requests_total", **labels) == REQUESTS, "all requests to be counted")
         assert [total(url, "tams_http_requests_total", **labels) for _ in range(8)] == [REQUESTS] * 8
         assert total(url, "tams_http_request_seconds_count", operation="GET_flows") == REQUESTS
@@ -62,7 +62,10 @@ def test_all_processes_of_a_server_count_together(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: _serves(subject), "new processes to serve")
         assert total(url, "tams_http_requests_total", **labels) >= REQUESTS
-        wait_until(lambda: total(url, "tams_http_requests_in_flight") == 1, "the requests of the dead to be forgotten")
+        wait_until(
+            lambda: total(url, "tams_http_requests_in_flight") == 1,
+            "the requests of the killed processes to be forgotten",
+        )
         assert len(list(temporary.glob("tams-metrics-*"))) == 1
     assert list(temporary.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""What this server refuses and accepts of storage, objects and instances where the standard leaves it open."""
+"""Storage, objects and instances: the choices of this server where the standard leaves them open."""
 
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from tests.conformance.kit.media import download, send_without_credentials
 from tests.conformance.kit.segments import read_object, register_segment
 
 
-def assert_refused(answer: httpx.Response, status: int, field: str) -> None:
-    assert answer.status_code == status, answer.text
-    assert answer.json()["field"] == field
+def assert_error(response: httpx.Response, status: int, field: str) -> None:
+    assert response.status_code == status, response.text
+    assert response.json()["field"] == field
 
 
 @pytest.mark.behaviour("STO-08", "STO-09", "A06", "STO-21", "A50")
@@ -33,29 +33,29 @@ def assert_refused(answer: httpx.Response, status: int, field: str) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_storage_that_makes_no_sense_is_refused(tams: TamsClient, body: Json, field: str) -> None:
+def test_invalid_storage_requests_are_rejected(tams: TamsClient, body: Json, field: str) -> None:
     flow = tams.make_flow()
-    assert_refused(tams.post(f"/flows/{flow['id']}/storage", body), 400, field)
+    assert_error(tams.post(f"/flows/{flow['id']}/storage", body), 400, field)
 
 
 @pytest.mark.behaviour("STO-21", "A50")
-def test_the_type_of_the_container_may_be_named(tams: TamsClient) -> None:
+def test_content_type_may_be_that_of_the_container(tams: TamsClient) -> None:
     flow = tams.make_flow()
     (item,) = tams.allocate(flow["id"], content_type=flow["container"])
     assert item["put_url"]["content-type"] == flow["container"]
 
 
 @pytest.mark.behaviour("STO-10", "STO-02", "A48")
-def test_storage_comes_by_ten_and_at_most_by_a_thousand(tams: TamsClient) -> None:
+def test_storage_is_allocated_by_ten_and_at_most_by_a_thousand(tams: TamsClient) -> None:
     flow = tams.make_flow()
     assert len(tams.post(f"/flows/{flow['id']}/storage", {}).json()["media_objects"]) == 10
     assert len(tams.allocate(flow["id"], 5000)) == 1000
     too_many = [fresh_name() for _ in range(1001)]
-    assert_refused(tams.post(f"/flows/{flow['id']}/storage", {"object_ids": too_many}), 400, "object_ids")
+    assert_error(tams.post(f"/flows/{flow['id']}/storage", {"object_ids": too_many}), 400, "object_ids")
 
 
 @pytest.mark.behaviour("STO-24", "STO-05")
-def test_uploads_are_presigned_unless_asked_otherwise(tams: TamsClient) -> None:
+def test_uploads_are_presigned_by_default(tams: TamsClient) -> None:
     flow = tams.make_flow()
     (item,) = tams.allocate(flow["id"])
     assert item["presigned"] is True
@@ -65,7 +65,7 @@ def test_uploads_are_presigned_unless_asked_otherwise(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("OBJ-07", "OBJ-19")
-def test_the_first_flow_is_named_while_it_refers_to_the_object(tams: TamsClient) -> None:
+def test_the_first_flow_is_named_while_it_references_the_object(tams: TamsClient) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
     object_id = register_segment(tams, flow["id"])
     register_segment(tams, other["id"], object_id=object_id)
@@ -76,11 +76,11 @@ def test_the_first_flow_is_named_while_it_refers_to_the_object(tams: TamsClient)
 
 @pytest.mark.behaviour("OBJ-20", "A01")
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
-def test_a_method_that_is_not_there_names_those_that_are(tams: TamsClient, method: str) -> None:
+def test_an_unsupported_method_lists_the_allowed_ones(tams: TamsClient, method: str) -> None:
     object_id = register_segment(tams, tams.make_flow()["id"])
-    answer = tams.request(method, f"/objects/{object_id}", json={})
-    assert answer.status_code == 405
-    assert {"GET", "HEAD"} <= {each.strip() for each in answer.headers["Allow"].split(",")}
+    response = tams.request(method, f"/objects/{object_id}", json={})
+    assert response.status_code == 405
+    assert {"GET", "HEAD"} <= {each.strip() for each in response.headers["Allow"].split(",")}
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-06", "OBJ-INST-POST-10", "OBJ-INST-POST-11", "A51", "A52", "A53")
@@ -95,11 +95,11 @@ def test_a_method_that_is_not_there_names_those_that_are(tams: TamsClient, metho
     ],
     ids=str,
 )
-def test_an_instance_is_one_thing_and_new(tams: TamsClient, body: dict[str, str], field: str) -> None:
+def test_an_instance_must_be_of_one_kind_and_new(tams: TamsClient, body: dict[str, str], field: str) -> None:
     object_id = register_segment(tams, tams.make_flow()["id"])
     names = {"home": default_backend(tams)["id"], "taken": add_uncontrolled_url(tams, object_id)["label"]}
     sent = {name: names.get(value, value) for name, value in body.items()}
-    assert_refused(tams.post(f"/objects/{object_id}/instances", sent), 400, field)
+    assert_error(tams.post(f"/objects/{object_id}/instances", sent), 400, field)
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-04", "OBJ-INST-DEL-05", "OBJ-INST-DEL-06", "A54", "A55", "A56")
@@ -113,7 +113,7 @@ def test_an_instance_is_one_thing_and_new(tams: TamsClient, body: dict[str, str]
     ],
     ids=str,
 )
-def test_the_instance_to_be_given_up_must_be_one(tams: TamsClient, params: dict[str, str], status: int) -> None:
+def test_the_instance_to_delete_must_be_identified(tams: TamsClient, params: dict[str, str], status: int) -> None:
     object_id = register_segment(tams, tams.make_flow()["id"])
     names = {
         "home": default_backend(tams)["id"],
@@ -125,13 +125,13 @@ def test_the_instance_to_be_given_up_must_be_one(tams: TamsClient, params: dict[
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-07", "OBJ-INST-DEL-06", "A56")
-def test_the_copy_of_the_service_may_go_and_then_the_last_url_stays(tams: TamsClient) -> None:
+def test_the_last_url_of_an_object_cannot_be_deleted(tams: TamsClient) -> None:
     flow = tams.make_flow()
     object_id = register_segment(tams, flow["id"])
     label = add_uncontrolled_url(tams, object_id)["label"]
     path = f"/objects/{object_id}/instances"
     assert tams.delete(path, storage_id=default_backend(tams)["id"]).status_code == 204
-    assert_refused(tams.delete(path, label=label), 400, "storage_id")
+    assert_error(tams.delete(path, label=label), 400, "storage_id")
     assert [each["label"] for each in get_urls(tams, "object", flow["id"], object_id)] == [label]
 
 
@@ -145,7 +145,7 @@ def test_instances_of_objects_in_read_only_flows_may_change(tams: TamsClient) ->
 
 
 @pytest.mark.behaviour("STO-18", "SEG-POST-45", "INIT-03")
-def test_init_and_media_objects_come_out_of_one_request(tams: TamsClient) -> None:
+def test_one_request_allocates_init_and_media_objects(tams: TamsClient) -> None:
     flow = tams.make_flow(init_flow())
     init_id, media_id = tams.make_objects(flow["id"], 2, b"bytes")
     register_segment(tams, flow["id"], object_id=media_id, init_object_id=init_id)
@@ -154,7 +154,7 @@ def test_init_and_media_objects_come_out_of_one_request(tams: TamsClient) -> Non
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-15", "OBJ-INST-DEL-10", "DEL-07")
-def test_instances_change_only_for_those_who_may_write(tmp_path: Path) -> None:
+def test_changing_instances_requires_the_write_scope(tmp_path: Path) -> None:
     with serving(tmp_path) as running, running.with_scopes("read") as reader:
         tams = TamsClient(running.client, Checker())
         object_id = register_segment(tams, tams.make_flow()["id"])

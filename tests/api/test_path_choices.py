@@ -1,4 +1,4 @@
-"""What this server says of ids, methods, bodies and texts that are not there, where the standard leaves it open."""
+"""Ids, methods, media types and missing texts: the choices of this server where the standard leaves them open."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from tests.conformance.kit.shared_client import shared_client
 
 ALL_METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH")
 UNLISTED = [(method, path) for path in paths() for method in ALL_METHODS if method not in methods(path)]
-TAKING = [operation for operation in operations() if operation.body and "webhook" not in operation.path]
+WITH_BODY = [operation for operation in operations() if operation.body and "webhook" not in operation.path]
 
 
 @pytest.fixture(scope="module")
@@ -34,43 +34,45 @@ def test_a_malformed_id_is_not_found(
 
 @pytest.mark.behaviour("A01", "GEN-09", "SVC-GEN-06")
 @pytest.mark.parametrize(("method", "path"), UNLISTED)
-def test_a_method_that_is_not_listed_is_refused_with_those_that_are(
+def test_an_unsupported_method_lists_the_allowed_ones(
     http: httpx.Client, each: SampleResources, method: str, path: str
 ) -> None:
-    answer = http.request(method, fill_path(path, each.values))
-    assert answer.status_code == 405
-    assert {name.strip() for name in answer.headers["Allow"].split(",")} >= methods(path)
+    response = http.request(method, fill_path(path, each.values))
+    assert response.status_code == 405
+    assert {name.strip() for name in response.headers["Allow"].split(",")} >= methods(path)
 
 
 @pytest.mark.behaviour("A01")
-@pytest.mark.parametrize("operation", TAKING, ids=str)
-def test_a_body_of_another_type_is_refused(tams: TamsClient, each: SampleResources, operation: Operation) -> None:
-    answer = tams.request(
+@pytest.mark.parametrize("operation", WITH_BODY, ids=str)
+def test_a_body_of_another_media_type_is_rejected(
+    tams: TamsClient, each: SampleResources, operation: Operation
+) -> None:
+    response = tams.request(
         operation.method, each.url(operation), content=b"text", headers={"Content-Type": "text/plain"}
     )
-    assert answer.status_code == 415
+    assert response.status_code == 415
 
 
 @pytest.mark.behaviour("A15", "SRC-DESC-03", "SRC-DESC-07")
 @pytest.mark.parametrize("member", ["label", "description"])
-def test_a_text_that_is_not_set_is_not_found_and_may_be_deleted(tams: TamsClient, member: str) -> None:
+def test_a_text_that_is_not_set_is_not_found_but_can_be_deleted(tams: TamsClient, member: str) -> None:
     path = f"/sources/{tams.make_flow()['source_id']}/{member}"
     assert tams.get(path).status_code == tams.head(path).status_code == 404
     assert tams.delete(path).status_code == 204
 
 
 @pytest.mark.behaviour("SRC-LIFE-02")
-def test_a_new_source_is_bare(tams: TamsClient) -> None:
+def test_a_new_source_has_nothing_of_its_flow_but_the_format(tams: TamsClient) -> None:
     made = tams.make_flow(label="a flow", description="a flow", tags={"genre": "news"})
     source = tams.get(f"/sources/{made['source_id']}").json()
     assert source.keys() == {"id", "format", "created", "updated", "created_by", "updated_by"}
 
 
 @pytest.mark.behaviour("A14", "SRC-LIFE-08")
-def test_a_flow_stays_with_its_source(tams: TamsClient) -> None:
+def test_a_flow_cannot_change_its_source(tams: TamsClient) -> None:
     made = tams.make_flow()
-    answer = tams.put(f"/flows/{made['id']}", {**made, "source_id": fresh()})
-    assert (answer.status_code, answer.json()["field"]) == (400, "source_id")
+    response = tams.put(f"/flows/{made['id']}", {**made, "source_id": fresh()})
+    assert (response.status_code, response.json()["field"]) == (400, "source_id")
 
 
 @pytest.mark.behaviour("A33")
@@ -88,8 +90,6 @@ def test_a_flow_stays_with_its_source(tams: TamsClient) -> None:
         ("GET", "/objects/{id}?page=nonsense", None),
     ],
 )
-def test_what_is_not_there_is_told_before_what_is_wrong_with_the_request(
-    tams: TamsClient, method: str, path: str, body: object
-) -> None:
+def test_not_found_precedes_invalid(tams: TamsClient, method: str, path: str, body: object) -> None:
     content = {} if body is None else {"json": body}
     assert tams.request(method, path.format(id=fresh()), **content).status_code == 404

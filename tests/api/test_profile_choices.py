@@ -1,4 +1,4 @@
-"""What this server does with profiles and the flows made from them where the standard leaves the choice open."""
+"""Profiles and the flows that use them: the choices of this server where the standard leaves them open."""
 
 import httpx
 import pytest
@@ -14,12 +14,12 @@ UNKNOWN = "7d3f0c52-1b7e-4c8a-9a55-0c1de2f3a4b6"
 
 @pytest.fixture
 def linked(tams: TamsClient) -> Json:
-    """A flow with a profile, as it was sent."""
+    """A flow with a profile, as sent."""
     return tams.make_flow(linked_flow(make_profile(tams)["id"]))
 
 
 @pytest.mark.behaviour("PROF-POST-03")
-def test_another_id_in_the_body_of_a_profile_is_refused(tams: TamsClient) -> None:
+def test_a_profile_whose_id_differs_from_the_path_is_rejected(tams: TamsClient) -> None:
     document, path_id = profile(), fresh()
     assert tams.post(f"/service/profiles/{path_id}", document).status_code == 400
     for id_ in (path_id, document["id"]):
@@ -28,19 +28,19 @@ def test_another_id_in_the_body_of_a_profile_is_refused(tams: TamsClient) -> Non
 
 @pytest.mark.behaviour("PROF-POST-09")
 @pytest.mark.parametrize("members", [{"max_bit_rate": 1}, {"label": "A"}, {"tags": {}}], ids=list)
-def test_a_profile_holds_nothing_that_is_a_flows_own(tams: TamsClient, members: Json) -> None:
+def test_a_profile_must_not_contain_members_of_a_single_flow(tams: TamsClient, members: Json) -> None:
     document = profile(flow_metadata={**TECHNICAL[VIDEO], **members})
-    answer = tams.post(f"/service/profiles/{document['id']}", document)
-    assert answer.status_code == 400
-    assert next(iter(members)) in answer.json()["detail"]
+    response = tams.post(f"/service/profiles/{document['id']}", document)
+    assert response.status_code == 400
+    assert next(iter(members)) in response.json()["detail"]
 
 
 @pytest.mark.behaviour("PROF-IMM-01", "A01")
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_no_other_method_is_allowed_on_a_profile(http: httpx.Client, tams: TamsClient, method: str) -> None:
-    answer = http.request(method, f"/service/profiles/{make_profile(tams)['id']}")
-    assert answer.status_code == 405
-    assert {"GET", "HEAD", "POST"} <= set(answer.headers["Allow"].replace(" ", "").split(","))
+    response = http.request(method, f"/service/profiles/{make_profile(tams)['id']}")
+    assert response.status_code == 405
+    assert {"GET", "HEAD", "POST"} <= set(response.headers["Allow"].replace(" ", "").split(","))
 
 
 @pytest.mark.behaviour("PROF-LIST-05")
@@ -56,7 +56,7 @@ def test_profiles_are_listed_by_label_and_then_by_id(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("PROF-POST-05", "SVC-GEN-08")
-def test_members_that_no_schema_knows_are_not_kept(tams: TamsClient) -> None:
+def test_unknown_members_are_dropped(tams: TamsClient) -> None:
     document = make_profile(tams, urn="urn:x-house:1")
     read = tams.get(f"/service/profiles/{document['id']}").json()
     assert set(read) == {"id", "created", "created_by", "flow_metadata"}
@@ -71,7 +71,7 @@ def test_equal_technical_metadata_without_the_profile_keeps_the_link(tams: TamsC
 
 
 @pytest.mark.behaviour("AMB-07")
-def test_a_flow_without_segments_takes_another_profile_of_its_format(tams: TamsClient, linked: Json) -> None:
+def test_a_flow_without_segments_may_change_to_a_profile_of_its_format(tams: TamsClient, linked: Json) -> None:
     metadata = {**TECHNICAL[VIDEO], "codec": "video/hevc"}
     other = make_profile(tams, flow_metadata=metadata)["id"]
     assert put_flow(tams, {**linked, "profile_id": other}).status_code == 204
@@ -79,14 +79,14 @@ def test_a_flow_without_segments_takes_another_profile_of_its_format(tams: TamsC
 
 
 @pytest.mark.behaviour("AMB-07", "FLOW-PROF-11")
-def test_another_profile_is_refused_for_another_format(tams: TamsClient, linked: Json) -> None:
+def test_a_profile_of_another_format_is_rejected(tams: TamsClient, linked: Json) -> None:
     other = make_profile(tams, AUDIO)["id"]
     assert put_flow(tams, {**linked, "profile_id": other}).status_code == 400
     assert read_flow(tams, linked["id"])["profile_id"] == linked["profile_id"]
 
 
 @pytest.mark.behaviour("AMB-07")
-def test_another_profile_is_refused_while_there_are_segments(tams: TamsClient, linked: Json) -> None:
+def test_a_flow_with_segments_cannot_change_its_profile(tams: TamsClient, linked: Json) -> None:
     tams.make_segments(linked["id"], ["[0:0_1:0)"])
     assert put_flow(tams, {**linked, "profile_id": make_profile(tams)["id"]}).status_code == 400
     assert put_flow(tams, {**linked, "label": "A"}).status_code == 204
@@ -103,7 +103,7 @@ def test_a_flow_may_be_linked_later(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("FLOW-ABR-05", "FLOW-ABR-07", "A31", "AMB-07")
-def test_the_bit_rate_of_a_profile_is_refused_with_400_and_its_removal_with_403(tams: TamsClient, linked: Json) -> None:
+def test_the_bit_rate_of_a_profile_cannot_be_changed_or_deleted(tams: TamsClient, linked: Json) -> None:
     path = f"/flows/{linked['id']}/avg_bit_rate"
     assert (tams.put(path, 1).status_code, tams.delete(path).status_code) == (400, 403)
 
@@ -114,16 +114,16 @@ def test_the_bit_rate_of_a_profile_is_refused_with_400_and_its_removal_with_403(
     [({"profile_id": UNKNOWN}, "profile_id"), ({"codec": "video/hevc"}, "codec"), ({"profile_id": 5}, "profile_id")],
     ids=["unknown", "mixed", "wrong-kind"],
 )
-def test_the_refusal_of_a_profile_names_the_member(tams: TamsClient, linked: Json, members: Json, field: str) -> None:
-    answer = put_flow(tams, {**linked, **members})
-    assert answer.status_code == 400
-    assert field in answer.json()["detail"]
+def test_an_error_about_a_profile_names_the_member(tams: TamsClient, linked: Json, members: Json, field: str) -> None:
+    response = put_flow(tams, {**linked, **members})
+    assert response.status_code == 400
+    assert field in response.json()["detail"]
 
 
 @pytest.mark.behaviour("AMB-06", "PROF-HEAD-01")
-def test_the_multi_format_finds_no_profile(tams: TamsClient) -> None:
-    answer = tams.get("/service/profiles", format=MULTI)
-    assert (answer.status_code, answer.json()) == (200, [])
+def test_no_profile_has_the_multi_format(tams: TamsClient) -> None:
+    response = tams.get("/service/profiles", format=MULTI)
+    assert (response.status_code, response.json()) == (200, [])
     assert tams.head("/service/profiles", format=MULTI).status_code in (200, 400)
 
 

@@ -1,4 +1,4 @@
-"""What each scope lets its bearer do, operation by operation (appnote 0016, SCOPE-*)."""
+"""The scopes that each operation requires (application note 0016, SCOPE-*)."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ DELETING = ("/flows/{flowId}", "/flows/{flowId}/segments")
 
 
 def permitted(operation: Operation) -> set[str]:
-    """The scopes any one of which is enough, as the table of appnote 0016 has it."""
+    """Return the scopes that permit the operation, each by itself, as in the table of application note 0016."""
     reading = operation.method in ("GET", "HEAD")
     if reading and operation.path in PUBLIC:
         return set(SCOPES)
@@ -40,7 +40,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def clients(running: Running) -> Iterator[dict[str, httpx.Client]]:
-    """A client of each single scope."""
+    """A client for each scope, with that scope only."""
     made = {scope: running.with_scopes(scope) for scope in SCOPES}
     yield made
     for client in made.values():
@@ -49,13 +49,13 @@ def clients(running: Running) -> Iterator[dict[str, httpx.Client]]:
 
 @pytest.fixture
 def made(running: Running) -> Json:
-    """A flow that is there."""
+    """A new flow."""
     document = flow()
     assert running.client.put(f"/flows/{document['id']}", json=document).status_code == 201
     return document
 
 
-def nowhere(operation: Operation) -> str:
+def missing_resource(operation: Operation) -> str:
     return operation.url({name: fresh() for name in NAMES})
 
 
@@ -65,22 +65,22 @@ def nowhere(operation: Operation) -> str:
 )  # fmt: skip
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("operation", operations(), ids=str)
-def test_a_scope_lets_in_where_it_should_and_nowhere_else(
+def test_each_scope_permits_its_operations_only(
     clients: dict[str, httpx.Client], operation: Operation, scope: str
 ) -> None:
-    answer = clients[scope].request(operation.method, nowhere(operation))
-    assert (answer.status_code != 403) == (scope in permitted(operation))
-    assert answer.status_code != 401
+    response = clients[scope].request(operation.method, missing_resource(operation))
+    assert (response.status_code != 403) == (scope in permitted(operation))
+    assert response.status_code != 401
 
 
 @pytest.mark.behaviour("SCOPE-03", "AUTH-06", "SVC-POST-04")
-def test_a_refusal_names_the_scope_that_is_wanted(clients: dict[str, httpx.Client]) -> None:
-    answer = clients["write"].post("/service", json={"name": "Renamed"})
-    assert answer.status_code == 403
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["code"] == "forbidden"
-    assert answer.json()["message"] == "POST /service needs the scope tams-api/admin"
-    assert "WWW-Authenticate" not in answer.headers
+def test_the_error_names_the_required_scope(clients: dict[str, httpx.Client]) -> None:
+    response = clients["write"].post("/service", json={"name": "Renamed"})
+    assert response.status_code == 403
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["code"] == "forbidden"
+    assert response.json()["message"] == "POST /service requires the scope tams-api/admin"
+    assert "WWW-Authenticate" not in response.headers
     assert "name" not in clients["admin"].get("/service").json()
 
 
@@ -88,27 +88,25 @@ def test_a_refusal_names_the_scope_that_is_wanted(clients: dict[str, httpx.Clien
 @pytest.mark.parametrize(
     "content", [b"{", b"", b"[" * 100_000, b"x" * 20_000_000], ids=["malformed", "empty", "deep", "large"]
 )
-def test_the_scope_is_looked_at_before_the_body(clients: dict[str, httpx.Client], made: Json, content: bytes) -> None:
-    answer = clients["read"].put(f"/flows/{made['id']}/label", content=content)
-    assert answer.status_code == 403
+def test_the_scope_is_checked_before_the_body(clients: dict[str, httpx.Client], made: Json, content: bytes) -> None:
+    response = clients["read"].put(f"/flows/{made['id']}/label", content=content)
+    assert response.status_code == 403
 
 
 @pytest.mark.behaviour("SCOPE-04", "AUTHZ-03")
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("exists", [True, False])
 @pytest.mark.parametrize(("method", "scope"), [("GET", "write"), ("DELETE", "read"), ("DELETE", "write")])
-def test_a_refusal_does_not_tell_whether_the_flow_is_there(
-    clients: dict[str, httpx.Client], made: Json, method: str, scope: str, there: bool
+def test_the_error_does_not_reveal_whether_the_flow_exists(
+    clients: dict[str, httpx.Client], made: Json, method: str, scope: str, exists: bool
 ) -> None:
-    path = f"/flows/{made['id'] if there else fresh()}"
-    answer = clients[scope].request(method, path)
-    assert answer.status_code == 403
-    assert answer.json()["message"].startswith(f"{method} /flows/{{flowId}} needs the scope ")
+    path = f"/flows/{made['id'] if exists else fresh()}"
+    response = clients[scope].request(method, path)
+    assert response.status_code == 403
+    assert response.json()["message"].startswith(f"{method} /flows/{{flowId}} requires the scope ")
 
 
 @pytest.mark.behaviour("SCOPE-04", "SCOPE-05", "SCOPE-09")
-def test_a_deleter_deletes_flows_and_neither_reads_nor_changes_them(
-    clients: dict[str, httpx.Client], made: Json
-) -> None:
+def test_the_delete_scope_permits_deleting_flows_only(clients: dict[str, httpx.Client], made: Json) -> None:
     path = f"/flows/{made['id']}"
     assert clients["delete"].get(path).status_code == 403
     assert clients["delete"].delete(f"{path}/label").status_code == 403
@@ -117,7 +115,7 @@ def test_a_deleter_deletes_flows_and_neither_reads_nor_changes_them(
 
 
 @pytest.mark.behaviour("SCOPE-05")
-def test_a_writer_removes_members_of_a_flow_and_never_the_flow(clients: dict[str, httpx.Client], made: Json) -> None:
+def test_the_write_scope_permits_deleting_members_but_not_flows(clients: dict[str, httpx.Client], made: Json) -> None:
     path = f"/flows/{made['id']}"
     assert clients["write"].put(f"{path}/label", json="a label").status_code == 204
     assert clients["write"].delete(f"{path}/label").status_code == 204
@@ -127,7 +125,7 @@ def test_a_writer_removes_members_of_a_flow_and_never_the_flow(clients: dict[str
 
 
 @pytest.mark.behaviour("SCOPE-07", "SCOPE-09", "DEL-01")
-def test_a_deleter_follows_its_own_deletion(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_delete_scope_permits_following_a_deletion(tmp_path_factory: pytest.TempPathFactory) -> None:
     with serving(tmp_path_factory.mktemp("deletion"), async_deletion_threshold=0) as running:
         document = flow()
         flow_path = f"/flows/{document['id']}"
@@ -145,7 +143,7 @@ def test_a_deleter_follows_its_own_deletion(tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.mark.behaviour("SCOPE-01")
-def test_scopes_add_up(running: Running, made: Json) -> None:
+def test_scopes_of_one_token_are_combined(running: Running, made: Json) -> None:
     with running.with_scopes("read", "delete") as client:
         assert client.get(f"/flows/{made['id']}").status_code == 200
         assert client.put(f"/flows/{made['id']}/label", json="a label").status_code == 403
@@ -167,7 +165,7 @@ def test_scopes_add_up(running: Running, made: Json) -> None:
         ("admin", "PUT", 200),
     ],
 )
-def test_media_are_read_and_written_by_the_same_scopes(
+def test_media_require_the_same_scopes(
     running: Running, clients: dict[str, httpx.Client], made: Json, scope: str, method: str, status: int
 ) -> None:
     [item] = running.client.post(f"/flows/{made['id']}/storage", json={"limit": 1}).json()["media_objects"]

@@ -1,4 +1,4 @@
-"""The listing of storage backends over many of them: with labels and without, with tags, and with no default at all."""
+"""The listing of storage backends: with and without labels, tags and a default."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -65,12 +65,12 @@ def http(subject: Subject) -> Iterator[httpx.Client]:
         yield client
 
 
-def labels(answer: httpx.Response) -> list[str | None]:
-    return [backend.get("label") for backend in answer.json()]
+def labels(response: httpx.Response) -> list[str | None]:
+    return [backend.get("label") for backend in response.json()]
 
 
 @pytest.mark.behaviour("SB-GET-04", "SB-GET-05", "AMB-33")
-def test_labels_are_in_the_order_of_their_code_points_and_ties_in_that_of_ids(tams: TamsClient) -> None:
+def test_backends_are_sorted_by_label_and_then_by_id(tams: TamsClient) -> None:
     listed = tams.get(PATH)
     assert labels(listed) == IN_ORDER
     assert [backend["id"][0] for backend in listed.json()[-2:]] == ["2", "4"]
@@ -80,7 +80,7 @@ def test_labels_are_in_the_order_of_their_code_points_and_ties_in_that_of_ids(ta
 @pytest.mark.behaviour("SB-GET-06", "SVC-PAGE-01", "SVC-PAGE-02", "SVC-PAGE-05")
 @pytest.mark.parametrize("limit", [2, 3, 6, 7])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_pages_of_any_size_give_each_backend_once(tams: TamsClient, limit: int, reverse: bool) -> None:
+def test_pages_of_any_size_list_each_backend_once(tams: TamsClient, limit: int, reverse: bool) -> None:
     pages = list(tams.pages(PATH, limit=limit, reverse_order=reverse))
     assert [label for page in pages for label in labels(page)] == (IN_ORDER[::-1] if reverse else IN_ORDER)
     assert [int(page.headers["X-Paging-Count"]) for page in pages] == [len(page.json()) for page in pages]
@@ -89,7 +89,7 @@ def test_pages_of_any_size_give_each_backend_once(tams: TamsClient, limit: int, 
 
 @pytest.mark.behaviour("SB-GET-06", "SVC-PAGE-06", "A07")
 @pytest.mark.parametrize("other", [{"reverse_order": True}, {"limit": 1, "page": "foreign"}], ids=str)
-def test_a_key_is_good_for_its_own_order_only(tams: TamsClient, other: dict[str, Value]) -> None:
+def test_a_page_key_of_another_order_is_rejected(tams: TamsClient, other: dict[str, Value]) -> None:
     key = tams.get(PATH, limit=1).headers["X-Paging-NextKey"]
     assert tams.get(PATH, **{"page": key, **other}).status_code == 400
 
@@ -113,7 +113,7 @@ def test_a_key_is_good_for_its_own_order_only(tams: TamsClient, other: dict[str,
     ],
     ids=str,
 )
-def test_tags_choose_among_backends(tams: TamsClient, filters: dict[str, Value], found: list[str | None]) -> None:
+def test_backends_are_filtered_by_tags(tams: TamsClient, filters: dict[str, Value], found: list[str | None]) -> None:
     assert labels(tams.request("GET", with_query(PATH, filters))) == found
     pages = list(tams.pages(with_query(PATH, {**filters, "limit": 1})))
     assert [label for page in pages for label in labels(page)] == found

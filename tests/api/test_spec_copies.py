@@ -1,4 +1,4 @@
-"""The API description in force: another copy of it can be served, and anybody may read it, offline too."""
+"""The API description: another copy of it can be served, and anyone can read it, without other sites."""
 
 import json
 import re
@@ -31,7 +31,7 @@ COPIES = [
 
 @pytest.fixture(scope="module", params=COPIES)
 def copy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of an API folder as somebody else has it, without what this project adds to its own."""
+    """A copy of an API folder, without the overlay of this project."""
     folder = tmp_path_factory.mktemp("copies") / "api"
     shutil.copytree(API if request.param == "own" else PUBLISHED, folder)
     (folder / "overlay.yaml").unlink(missing_ok=True)
@@ -40,18 +40,18 @@ def copy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def running(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server over the copy, which fails where an answer breaks it."""
+    """A server that serves the copy, and fails if a response violates it."""
     with serving(tmp_path_factory.mktemp("data"), api_dir=copy) as running:
         yield running
 
 
 @pytest.fixture
 def document(running: Running) -> dict[str, Any]:
-    """What anybody may read of it."""
-    answer = running.stranger().get("/openapi.json")
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "application/json"
-    read: dict[str, Any] = answer.json()
+    """The document as served."""
+    response = running.stranger().get("/openapi.json")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/json"
+    read: dict[str, Any] = response.json()
     return read
 
 
@@ -67,7 +67,7 @@ def test_the_document_is_valid_and_complete(document: dict[str, Any]) -> None:
     assert document["servers"] == [{"url": "./", "description": "This server"}]
 
 
-def test_the_document_that_is_served_is_that_of_the_copy(copy: Path, tmp_path: Path) -> None:
+def test_the_document_served_is_that_of_the_copy(copy: Path, tmp_path: Path) -> None:
     marked = tmp_path / "api"
     shutil.copytree(copy, marked)
     yaml = marked / DOCUMENT
@@ -102,21 +102,21 @@ def test_media_are_served_over_the_copy(running: Running) -> None:
     listed = client.get(f"{path}/segments", params={"include_object_timerange": "true", "verbose_storage": "true"})
     assert segment.items() <= listed.json()[0].items()
     assert listed.headers["X-Paging-Timerange"] == "[0:0_10:0)"
-    # An empty list of storage ids means no filter; the published pattern alone would refuse it (A35).
+    # An empty list of storage ids means no filter; the published pattern alone would reject it (A35).
     assert len(client.get(f"{path}/segments", params={"accept_storage_ids": ""}).json()[0]["get_urls"]) == 2
     assert client.get(f"/objects/{item['object_id']}").json()["referenced_by_flows"] == [made["id"]]
     assert client.get(f"{path}/segments", params={"limit": 0}).status_code == 400
     assert client.delete(f"{path}/segments").status_code == 204
 
 
-def test_the_rest_is_served_over_the_copy(running: Running) -> None:
+def test_other_resources_are_served_over_the_copy(running: Running) -> None:
     client = running.client
     made = profile()
     assert client.post(f"/service/profiles/{made['id']}", json=made).status_code == 201
     hook = {"url": "https://receiver.example.com/", "events": ["flows/created"], "status": "disabled"}
-    answer = client.post("/service/webhooks", json=hook)
-    assert answer.status_code == 201
-    assert client.get(f"/service/webhooks/{answer.json()['id']}").json() == answer.json()
+    response = client.post("/service/webhooks", json=hook)
+    assert response.status_code == 201
+    assert client.get(f"/service/webhooks/{response.json()['id']}").json() == response.json()
     listings = ("storage-backends", "profiles", "webhooks")
     for path in ("/", "/service", "/flow-delete-requests", *(f"/service/{name}" for name in listings)):
         assert client.get(path).status_code == 200
@@ -126,7 +126,7 @@ def test_the_rest_is_served_over_the_copy(running: Running) -> None:
 
 
 @pytest.mark.parametrize("fault", ["no-document", "no-schema", "no-yaml", "old"])
-def test_a_copy_that_cannot_be_used_stops_the_server_at_once(copy: Path, tmp_path: Path, fault: str) -> None:
+def test_an_unusable_copy_stops_the_server_at_start(copy: Path, tmp_path: Path, fault: str) -> None:
     broken = tmp_path / "api"
     shutil.copytree(copy, broken)
     yaml = broken / DOCUMENT
@@ -144,7 +144,7 @@ def test_a_copy_that_cannot_be_used_stops_the_server_at_once(copy: Path, tmp_pat
 
 
 class _Links(HTMLParser):
-    """Collects what a page loads."""
+    """Collects the URLs that a page loads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class _Links(HTMLParser):
         self.found += [value for name, value in attrs if name in ("src", "href") and value]
 
 
-def test_the_page_loads_nothing_from_elsewhere(running: Running) -> None:
+def test_the_docs_page_loads_nothing_from_other_sites(running: Running) -> None:
     page = running.stranger().get("/docs")
     assert page.status_code == 200
     assert "//" not in page.text
@@ -172,7 +172,7 @@ def test_the_page_loads_nothing_from_elsewhere(running: Running) -> None:
     assert not re.search(r"https?:|\*(?!;)", page.headers["Content-Security-Policy"].replace("connect-src *", ""))
 
 
-def test_the_page_starts_with_the_document_of_this_server(running: Running) -> None:
+def test_the_docs_page_shows_the_document_of_this_server(running: Running) -> None:
     start = running.stranger().get("/docs/start.js").text
     assert 'url: "openapi.json"' in start
     assert "validatorUrl: null" in start
@@ -180,7 +180,7 @@ def test_the_page_starts_with_the_document_of_this_server(running: Running) -> N
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/docs/swagger-ui.css"])
-def test_what_has_not_changed_is_not_sent_again(running: Running, path: str) -> None:
+def test_unchanged_pages_are_not_sent_again(running: Running, path: str) -> None:
     client = running.stranger()
     first = client.get(path)
     again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
@@ -192,7 +192,7 @@ def test_what_has_not_changed_is_not_sent_again(running: Running, path: str) -> 
 
 
 @pytest.mark.parametrize("path", ["/docs/", "/docs/nothing", "/docs/..%2f..%2fpyproject.toml", "/docs/../openapi.json"])
-def test_nothing_else_is_among_the_pages(running: Running, path: str) -> None:
-    # Byte by byte, since a client would resolve the dots.
+def test_other_paths_below_docs_are_not_found(running: Running, path: str) -> None:
+    # Sent as raw bytes, because a client would resolve the dots.
     head, _ = raw_request(running.url + path, "GET", {"Authorization": f"Bearer {TOKEN}"})
     assert head.startswith(b"HTTP/1.1 404 ")

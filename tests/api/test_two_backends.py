@@ -1,4 +1,4 @@
-"""The tests of instances, URLs and storage over a server with two storage backends that have tags."""
+"""The tests of instances, URLs and storage against a server with two storage backends that have tags."""
 
 from collections.abc import Iterator
 
@@ -43,7 +43,7 @@ def http(subject: Subject) -> Iterator[httpx.Client]:
     ],
     ids=str,
 )
-def test_values_of_backend_tags_choose_among_copies(
+def test_get_urls_are_filtered_by_backend_tags(
     tams: TamsClient, view: str, filters: dict[str, list[str]], expected: list[str]
 ) -> None:
     flow = tams.make_flow()
@@ -56,7 +56,7 @@ def test_values_of_backend_tags_choose_among_copies(
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-04", "A54")
-def test_the_label_of_a_backend_and_its_id_name_one_instance(tams: TamsClient) -> None:
+def test_storage_id_and_label_must_identify_the_same_instance(tams: TamsClient) -> None:
     flow = tams.make_flow()
     object_id = register_segment(tams, flow["id"], object_id=tams.make_objects(flow["id"], 1, b"bytes")[0])
     home, second = default_backend(tams), second_backend(tams)

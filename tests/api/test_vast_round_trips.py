@@ -1,4 +1,4 @@
-"""What a request to the server asks of a VAST cluster, as the emulated one counts it."""
+"""The requests to a VAST cluster that a request to the server causes, counted by the emulator."""
 
 import time
 import uuid
@@ -13,9 +13,9 @@ from tests.conformance.kit.documents import flow
 from tests.vast_emulator import Emulator
 
 APPEND = {"begin": 1, "select": 2, "update": 2, "insert": 2, "commit": 1}
-"""The flow's row and the object's, read and changed, and a segment and a reference to the object."""
+"""The rows of flow and object are read and changed; a segment and a reference to the object are inserted."""
 WITH_LISTENERS = {"begin": 1, "select": 5, "update": 2, "insert": 3, "commit": 1}
-"""Also who listens, what collects the flow and its source, and the event."""
+"""In addition, reads the webhooks and the collections of flow and source, and inserts the event."""
 
 
 @pytest.fixture(params=["statement", "commit"])
@@ -39,12 +39,12 @@ def flow_id(server: Running) -> str:
 
 
 def _allocated(server: Running, flow_id: str, count: int) -> list[str]:
-    answer = server.client.post(f"/flows/{flow_id}/storage", json={"limit": count}).raise_for_status()
-    return [each["object_id"] for each in answer.json()["media_objects"]]
+    response = server.client.post(f"/flows/{flow_id}/storage", json={"limit": count}).raise_for_status()
+    return [each["object_id"] for each in response.json()["media_objects"]]
 
 
 def _settled(emulator: Emulator) -> dict[str, int]:
-    """Requests so far, once every transaction has ended, which nobody may have waited for."""
+    """Return the requests so far, once every transaction has ended, even if the server did not wait for it."""
     counters = emulator.counters
     deadline = time.monotonic() + 10
     while counters["begin"] > counters["commit"] + counters["rollback"] and time.monotonic() < deadline:
@@ -53,7 +53,7 @@ def _settled(emulator: Emulator) -> dict[str, int]:
 
 
 def _counted(emulator: Emulator, server: Running, method: str, path: str, json: Any = None) -> dict[str, int]:
-    """What one request takes of a client whose token was seen a moment ago."""
+    """Return the requests caused by one request of a client whose token is cached."""
     emulator.counters.clear()
     server.client.get("/service").raise_for_status()
     _settled(emulator)
@@ -63,7 +63,7 @@ def _counted(emulator: Emulator, server: Running, method: str, path: str, json: 
 
 
 def test_an_allocation_takes_six_requests(emulator: Emulator, server: Running, flow_id: str) -> None:
-    """The flow's row read and changed, and the objects and their instances, in a transaction."""
+    """One transaction reads and changes the row of the flow, and inserts the objects and their instances."""
     expected = {"begin": 1, "select": 1, "update": 1, "insert": 2, "commit": 1}
     for count in (1, 100):
         assert _counted(emulator, server, "POST", f"/flows/{flow_id}/storage", {"limit": count}) == expected
@@ -80,7 +80,7 @@ def test_an_append_takes_eight_requests(emulator: Emulator, server: Running, flo
     assert append(3, 4, 5, 6, 7) == APPEND
 
 
-def test_an_append_that_somebody_listens_to_takes_twelve(emulator: Emulator, server: Running, flow_id: str) -> None:
+def test_an_append_with_a_webhook_takes_twelve_requests(emulator: Emulator, server: Running, flow_id: str) -> None:
     hook = {"url": "https://receiver.example/", "events": ["flows/segments_added"]}
     server.client.post("/service/webhooks", json=hook).raise_for_status()
     object_id = _allocated(server, flow_id, 1)[0]
@@ -89,21 +89,21 @@ def test_an_append_that_somebody_listens_to_takes_twelve(emulator: Emulator, ser
 
 
 def test_a_page_of_segments_takes_four_requests(emulator: Emulator, server: Running, flow_id: str) -> None:
-    """The flow, the segments, their instances, and whether the flow is as it was."""
+    """The flow, the segments, their instances, and whether the flow is unchanged."""
     ids = _allocated(server, flow_id, 150)
     items = [{"object_id": id_, "timerange": f"[{n}:0_{n + 1}:0)"} for n, id_ in enumerate(ids)]
     server.client.post(f"/flows/{flow_id}/segments", json=items).raise_for_status()
-    for asked in ("", "?timerange=[40:0_60:0)", "?reverse_order=true", "?limit=20"):
-        counted = _counted(emulator, server, "GET", f"/flows/{flow_id}/segments{asked}")
-        assert counted == {"select": 4}, asked
+    for query in ("", "?timerange=[40:0_60:0)", "?reverse_order=true", "?limit=20"):
+        counted = _counted(emulator, server, "GET", f"/flows/{flow_id}/segments{query}")
+        assert counted == {"select": 4}, query
 
 
-def test_a_flow_takes_three_requests_and_a_part_of_it_one(emulator: Emulator, server: Running, flow_id: str) -> None:
+def test_a_flow_takes_three_requests_and_a_member_of_it_one(emulator: Emulator, server: Running, flow_id: str) -> None:
     assert _counted(emulator, server, "GET", f"/flows/{flow_id}") == {"select": 3}
     assert _counted(emulator, server, "GET", f"/flows/{flow_id}/tags") == {"select": 1}
 
 
-def test_a_source_and_an_object_take_a_transaction(emulator: Emulator, server: Running, flow_id: str) -> None:
+def test_a_source_or_an_object_takes_a_transaction(emulator: Emulator, server: Running, flow_id: str) -> None:
     [object_id] = _allocated(server, flow_id, 1)
     segment = {"object_id": object_id, "timerange": "[0:0_1:0)"}
     server.client.post(f"/flows/{flow_id}/segments", json=segment).raise_for_status()
@@ -114,6 +114,6 @@ def test_a_source_and_an_object_take_a_transaction(emulator: Emulator, server: R
     assert counted == {"begin": 1, "select": 4, "rollback": 1}
 
 
-def test_of_an_unknown_flow_nothing_more_is_asked(emulator: Emulator, server: Running) -> None:
+def test_an_unknown_flow_takes_one_request(emulator: Emulator, server: Running) -> None:
     counted = _counted(emulator, server, "GET", f"/flows/{uuid.uuid4()}/segments")
     assert counted == {"select": 1}

@@ -1,4 +1,4 @@
-"""What this server chose of webhooks and events where the standard is silent (AMB-09 to AMB-23, AMB-41, DLV-04)."""
+"""Webhooks and events: the choices of this server where the standard is silent (AMB-09 to AMB-23, AMB-41, DLV-04)."""
 
 import pytest
 
@@ -32,9 +32,9 @@ def made(tams: TamsClient) -> Json:
 @pytest.mark.behaviour("AMB-13")
 @pytest.mark.parametrize("name", KEY)
 def test_a_key_needs_a_name_and_a_value(tams: TamsClient, name: str) -> None:
-    answer = post_webhook(tams, webhook(**{name: KEY[name]}))
-    assert answer.status_code == 400
-    assert answer.json()["field"] in KEY
+    response = post_webhook(tams, webhook(**{name: KEY[name]}))
+    assert response.status_code == 400
+    assert response.json()["field"] in KEY
 
 
 @pytest.mark.behaviour("AMB-12", "HOOK-PUT-09")
@@ -56,10 +56,10 @@ def test_a_key_is_kept_for_the_same_header_and_receiver(tams: TamsClient, hooks:
     ],
     ids=str,
 )
-def test_a_key_is_not_sent_to_others(tams: TamsClient, change: Json) -> None:
+def test_a_key_is_not_kept_for_another_header_or_receiver(tams: TamsClient, change: Json) -> None:
     document = make_webhook(tams, **KEY)
-    answer = put_webhook(tams, document, **change)
-    assert (answer.status_code, answer.json()["field"]) == (400, "api_key_value")
+    response = put_webhook(tams, document, **change)
+    assert (response.status_code, response.json()["field"]) == (400, "api_key_value")
     assert read_webhook(tams, document) == document
     assert put_webhook(tams, document, **change, api_key_value="second").status_code == 201
 
@@ -77,14 +77,14 @@ def test_an_empty_list_is_accepted(tams: TamsClient, name: str) -> None:
 @pytest.mark.parametrize(
     "host", ["10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1", "[fd00::1]", "[::ffff:10.0.0.1]"]
 )
-def test_private_addresses_are_refused_unless_allowed(tams: TamsClient, host: str) -> None:
-    answer = post_webhook(tams, webhook(url=f"http://{host}/"))
-    assert (answer.status_code, answer.json()["field"]) == (400, "url")
+def test_private_addresses_are_rejected_unless_allowed(tams: TamsClient, host: str) -> None:
+    response = post_webhook(tams, webhook(url=f"http://{host}/"))
+    assert (response.status_code, response.json()["field"]) == (400, "url")
 
 
 @pytest.mark.behaviour("AMB-44")
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
-def test_what_the_settings_allow_is_accepted(tams: TamsClient, host: str) -> None:
+def test_addresses_allowed_by_the_settings_are_accepted(tams: TamsClient, host: str) -> None:
     assert post_webhook(tams, webhook(url=f"http://{host}:8000/")).status_code == 201
 
 
@@ -102,7 +102,7 @@ def test_every_2xx_is_a_success(tams: TamsClient, hooks: Hooks, made: Json, stat
 
 
 @pytest.mark.behaviour("AMB-41", "DLV-11")
-def test_a_delivery_has_an_id_that_it_keeps(tams: TamsClient, hooks: Hooks, made: Json) -> None:
+def test_the_id_of_a_delivery_is_the_same_in_every_attempt(tams: TamsClient, hooks: Hooks, made: Json) -> None:
     first, second = (hooks.make(SOURCE_UPDATED, source_ids=[made["source_id"]]) for _ in range(2))
     first.inbox.reply(Reply(503))
     for _ in range(2):
@@ -117,20 +117,20 @@ def test_a_delivery_has_an_id_that_it_keeps(tams: TamsClient, hooks: Hooks, made
 
 
 @pytest.mark.behaviour("AMB-19")
-def test_a_flow_that_is_collected_is_told_with_what_collects_it(tams: TamsClient, hooks: Hooks, made: Json) -> None:
+def test_an_event_about_a_collected_flow_names_the_collection(tams: TamsClient, hooks: Hooks, made: Json) -> None:
     hook = hooks.make(FLOW_UPDATED, source_ids=[made["source_id"]])
     before = tams.get(f"/flows/{made['id']}").json()
     collection = tams.make_flow(flow(MULTI, flow_collection=[{"id": made["id"]}]))
-    told = hook.wait_for(
+    event = hook.wait_for(
         FLOW_UPDATED, made["id"], lambda event: event.body["flow"].get("collected_by") == [collection["id"]]
     )
-    assert told.body["flow"]["metadata_version"] == before["metadata_version"]
+    assert event.body["flow"]["metadata_version"] == before["metadata_version"]
     delete_flow(tams, collection["id"])
     hook.wait_for(FLOW_UPDATED, made["id"], lambda event: not event.body["flow"].get("collected_by"))
 
 
 @pytest.mark.behaviour("AMB-20")
-def test_a_write_that_changes_nothing_is_told_too(tams: TamsClient, hooks: Hooks, made: Json) -> None:
+def test_a_write_that_changes_nothing_makes_an_event(tams: TamsClient, hooks: Hooks, made: Json) -> None:
     hook = hooks.make(FLOW_UPDATED, source_ids=[made["source_id"]])
     for _ in range(2):
         assert tams.put(f"/flows/{made['id']}/label", "same").status_code == 204
@@ -138,17 +138,17 @@ def test_a_write_that_changes_nothing_is_told_too(tams: TamsClient, hooks: Hooks
 
 
 @pytest.mark.behaviour("AMB-22", "EVT-SD-04")
-def test_each_run_of_deleted_segments_is_told_by_itself(tams: TamsClient, hooks: Hooks, made: Json) -> None:
+def test_each_contiguous_run_of_deleted_segments_is_an_event(tams: TamsClient, hooks: Hooks, made: Json) -> None:
     tams.make_segments(made["id"], ["[0:0_10:0)", "[10:0_20:0)", "[30:0_40:0]", "[40:1_50:0)", "[60:0_70:0)"])
     hook = hooks.make(SEGMENTS_DELETED, SOURCE_UPDATED, source_ids=[made["source_id"]])
     delete_segments(tams, made["id"], timerange="_")
     wait_for_marker(tams, made["source_id"], hook)
-    told = [event.body["timerange"] for event in hook.events(SEGMENTS_DELETED)]
-    assert told == ["[0:0_20:0)", "[30:0_50:0)", "[60:0_70:0)"]
+    timeranges = [event.body["timerange"] for event in hook.events(SEGMENTS_DELETED)]
+    assert timeranges == ["[0:0_20:0)", "[30:0_50:0)", "[60:0_70:0)"]
 
 
 @pytest.mark.behaviour("AMB-18")
-def test_the_segments_of_a_deleted_flow_are_told(tams: TamsClient, hooks: Hooks, made: Json) -> None:
+def test_deleting_a_flow_makes_an_event_about_its_segments(tams: TamsClient, hooks: Hooks, made: Json) -> None:
     tams.make_segments(made["id"], ["[0:0_10:0)", "[10:0_20:0)"])
     hook = hooks.make(source_ids=[made["source_id"]])
     delete_flow(tams, made["id"])
@@ -156,7 +156,7 @@ def test_the_segments_of_a_deleted_flow_are_told(tams: TamsClient, hooks: Hooks,
 
 
 @pytest.mark.behaviour("AMB-23", "EVT-SA-03")
-def test_a_bulk_is_one_event(tams: TamsClient, hooks: Hooks, made: Json) -> None:
+def test_a_bulk_registration_is_one_event(tams: TamsClient, hooks: Hooks, made: Json) -> None:
     hook = hooks.make(SEGMENTS_ADDED, SOURCE_UPDATED, source_ids=[made["source_id"]])
     tams.make_segments(made["id"], [f"[{n}:0_{n + 1}:0)" for n in range(30)])
     wait_for_marker(tams, made["source_id"], hook)
@@ -164,7 +164,7 @@ def test_a_bulk_is_one_event(tams: TamsClient, hooks: Hooks, made: Json) -> None
 
 
 @pytest.mark.behaviour("HOOK-POST-07")
-def test_a_filter_may_name_what_is_not_there_yet(tams: TamsClient, hooks: Hooks) -> None:
+def test_a_filter_may_name_a_flow_that_does_not_exist_yet(tams: TamsClient, hooks: Hooks) -> None:
     document = flow(id=fresh())
     hook = hooks.make("flows/created", flow_ids=[document["id"]])
     tams.make_flow(document)

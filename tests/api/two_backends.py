@@ -1,4 +1,4 @@
-"""The application over two storage backends that have tags, with its worker."""
+"""The application with two storage backends that have tags, and its worker."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _SECOND = Backend(
 
 
 def _parts(settings: Settings) -> Parts:
-    """As the application has them, with tags on its backend and a second one beside it."""
+    """Open the parts of the settings, add tags to the backend, and add a second backend."""
     parts = open_parts(settings)
     (home,) = parts.stores.values()
     home.backend = dataclasses.replace(home.backend, region="here", tags=_HOME_TAGS)
@@ -35,6 +35,6 @@ def _parts(settings: Settings) -> Parts:
 
 @contextmanager
 def served(folder: Path) -> Iterator[Subject]:
-    """The server, its worker included, until the block ends."""
+    """Run the server and its worker until the block ends."""
     with serving(folder, _parts) as running, working(running.catalog, running.specification.webhooks):
         yield Subject(running.url, TOKEN)
