@@ -1,4 +1,4 @@
-"""Copies of objects between backends: shown once whole, removed for good, never made twice."""
+"""Copies of objects between storage backends: listed once complete, never made twice, removed with their bytes."""
 
 import multiprocessing
 import os
@@ -24,7 +24,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def placed(world: World) -> str:
-    """The id of a stored object."""
+    """The id of a registered object on the default backend."""
     world.add_object(world.make_flow(), "a")
     return "a"
 
@@ -37,7 +37,7 @@ def test_a_copy_has_the_bytes_and_the_type_of_the_original(world: World, placed:
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-21")
-def test_a_copy_that_breaks_off_is_not_shown_and_can_be_made_again(
+def test_a_failed_copy_is_not_listed_and_can_be_retried(
     world: World, placed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
@@ -53,25 +53,25 @@ def test_a_copy_that_breaks_off_is_not_shown_and_can_be_made_again(
 
 
 def fail(*_args: object) -> None:
-    raise Unavailable("the store is away")
+    raise Unavailable("the store is unavailable")
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-06", "A51")
 @pytest.mark.parametrize("target", [DEFAULT_BACKEND, SECOND_BACKEND])
-def test_a_backend_has_one_copy(world: World, placed: str, target: str) -> None:
+def test_a_second_copy_on_the_same_backend_is_rejected(world: World, placed: str, target: str) -> None:
     world.catalog.copies.copy(placed, SECOND_BACKEND)
-    with pytest.raises(Invalid) as refusal:
+    with pytest.raises(Invalid) as raised:
         world.catalog.copies.copy(placed, target)
-    assert refusal.value.behaviour == "OBJ-INST-POST-06"
+    assert raised.value.behaviour == "OBJ-INST-POST-06"
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-04", "OBJ-INST-POST-05", "OBJ-INST-POST-12")
-def test_what_cannot_be_copied_is_refused(world: World, placed: str) -> None:
+def test_objects_without_bytes_and_unknown_backends_are_rejected(world: World, placed: str) -> None:
     flow_id = world.make_flow()
-    world.allocate(flow_id, "set aside", "empty", content=None)
+    world.allocate(flow_id, "allocated", "empty", content=None)
     assert world.register(flow_id, {"object_id": "empty", "timerange": "[0:0_1:0)"}) == []
     with pytest.raises(NotFound):
-        world.catalog.copies.copy("set aside", SECOND_BACKEND)
+        world.catalog.copies.copy("allocated", SECOND_BACKEND)
     with pytest.raises(Invalid, match="could not be copied"):
         world.catalog.copies.copy("empty", SECOND_BACKEND)
     with pytest.raises(Invalid, match="not a storage backend"):
@@ -82,7 +82,9 @@ def test_what_cannot_be_copied_is_refused(world: World, placed: str) -> None:
 @pytest.mark.parametrize(
     ("gone", "kept"), [(DEFAULT_BACKEND, SECOND_BACKEND), (SECOND_BACKEND, DEFAULT_BACKEND)], ids=["original", "copy"]
 )
-def test_an_instance_leaves_the_listing_before_its_bytes_go(world: World, placed: str, gone: str, kept: str) -> None:
+def test_a_removed_instance_is_unlisted_before_its_bytes_are_removed(
+    world: World, placed: str, gone: str, kept: str
+) -> None:
     world.catalog.copies.copy(placed, SECOND_BACKEND)
     world.catalog.objects.remove_instance(placed, gone, None)
     assert world.backends_of(placed) == {kept}
@@ -93,7 +95,7 @@ def test_an_instance_leaves_the_listing_before_its_bytes_go(world: World, placed
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-01", "OBJ-INST-POST-06")
-def test_a_copy_that_was_given_up_can_be_made_again_once_its_bytes_are_gone(world: World, placed: str) -> None:
+def test_a_removed_copy_can_be_made_again_once_its_bytes_are_gone(world: World, placed: str) -> None:
     world.catalog.copies.copy(placed, SECOND_BACKEND)
     world.catalog.objects.remove_instance(placed, SECOND_BACKEND, None)
     with pytest.raises(Unavailable, match="still being removed"):
@@ -106,7 +108,7 @@ def test_a_copy_that_was_given_up_can_be_made_again_once_its_bytes_are_gone(worl
 
 
 @pytest.mark.behaviour("OBJ-INST-DEL-04", "OBJ-INST-DEL-05", "OBJ-INST-DEL-06", "A54", "A55", "A56")
-def test_which_instance_is_given_up_must_be_clear(world: World, placed: str) -> None:
+def test_the_instance_to_remove_must_be_unambiguous_and_not_the_last(world: World, placed: str) -> None:
     with pytest.raises(Invalid, match="last instance"):
         world.catalog.objects.remove_instance(placed, DEFAULT_BACKEND, None)
     world.catalog.copies.copy(placed, SECOND_BACKEND)
@@ -119,7 +121,7 @@ def test_which_instance_is_given_up_must_be_clear(world: World, placed: str) -> 
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-13", "OBJ-INST-POST-14", "OBJ-INST-DEL-09", "INIT-06")
-def test_an_init_object_is_copied_only_by_its_own_id(world: World) -> None:
+def test_an_init_object_is_not_copied_with_its_media_object(world: World) -> None:
     flow_id = world.make_flow(init_flow())
     world.allocate(flow_id, "init", "media")
     segment = {"object_id": "media", "timerange": "[0:0_1:0)", "init_object_id": "init"}
@@ -132,17 +134,17 @@ def test_an_init_object_is_copied_only_by_its_own_id(world: World) -> None:
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-LIFE-07")
-def test_an_object_that_goes_while_it_is_copied_leaves_no_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_deleted_during_its_copy_leaves_no_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     flow_id = world.make_flow()
     world.add_object(flow_id, "a")
     write = world.stores[SECOND_BACKEND].write
 
-    def late(*args: object) -> object:
+    def write_then_delete_object(*args: object) -> object:
         stored = write(*args)  # type: ignore[arg-type]
         world.delete_segments(flow_id)
         return stored
 
-    monkeypatch.setattr(world.stores[SECOND_BACKEND], "write", late)
+    monkeypatch.setattr(world.stores[SECOND_BACKEND], "write", write_then_delete_object)
     with pytest.raises(NotFound):
         world.catalog.copies.copy("a", SECOND_BACKEND)
     world.clock.forward(10_000)
@@ -152,22 +154,24 @@ def test_an_object_that_goes_while_it_is_copied_leaves_no_bytes(world: World, mo
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-06", "A51")
-def test_the_same_copy_is_not_made_twice_at_once(world: World, placed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_concurrent_copy_to_the_same_backend_is_rejected(
+    world: World, placed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = world.stores[SECOND_BACKEND].write
 
-    def meanwhile(*args: object) -> object:
+    def write_during_another_copy(*args: object) -> object:
         with pytest.raises(Invalid, match="just"):
             world.catalog.copies.copy(placed, SECOND_BACKEND)
         return write(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(world.stores[SECOND_BACKEND], "write", meanwhile)
+    monkeypatch.setattr(world.stores[SECOND_BACKEND], "write", write_during_another_copy)
     world.catalog.copies.copy(placed, SECOND_BACKEND)
     assert world.backends_of(placed) == {DEFAULT_BACKEND, SECOND_BACKEND}
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02")
-@pytest.mark.parametrize("moment", ["before the bytes are there", "after the bytes are there"])
-def test_a_copy_whose_process_died_is_finished_by_a_worker(world: World, placed: str, moment: str) -> None:
+@pytest.mark.parametrize("moment", ["before the bytes are written", "after the bytes are written"])
+def test_a_worker_finishes_the_copy_of_a_dead_process(world: World, placed: str, moment: str) -> None:
     victim = multiprocessing.get_context("spawn").Process(
         target=die_while_copying, args=(world.folder, placed, moment.startswith("after"))
     )
@@ -178,7 +182,7 @@ def test_a_copy_whose_process_died_is_finished_by_a_worker(world: World, placed:
     assert world.jobs() == [(COPY, "running")]
     world.clock.forward(29)
     world.run_background_work()
-    assert world.backends_of(placed) == {DEFAULT_BACKEND}, "the lease of the dead process holds"
+    assert world.backends_of(placed) == {DEFAULT_BACKEND}, "the lease of the dead process has not expired"
     with pytest.raises(Invalid, match="just"):
         world.catalog.copies.copy(placed, SECOND_BACKEND)
     world.clock.forward(1)
@@ -193,25 +197,25 @@ DIED = 9
 
 
 def die_while_copying(folder: Path, object_id: str, with_bytes: bool) -> None:
-    """For a process of its own, which ends in the middle of a copy."""
+    """Run in a separate process, which exits in the middle of a copy."""
     with open_world(folder) as world:
         store = world.stores[SECOND_BACKEND]
         write = store.write
 
-        def last(*args: Any) -> None:
+        def write_and_exit(*args: Any) -> None:
             if with_bytes:
                 write(*args)
             os._exit(DIED)
 
-        store.write = last  # type: ignore[method-assign, assignment]
+        store.write = write_and_exit  # type: ignore[method-assign, assignment]
         world.catalog.copies.copy(object_id, SECOND_BACKEND)
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02")
-def test_a_copy_that_a_worker_took_over_is_shown_once(
+def test_a_copy_taken_over_by_a_worker_is_listed_once(
     world: World, placed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The request that was slow learns that it no longer has the copy, and takes nothing of it away."""
+    """The slow request learns that it has lost its lease, and removes nothing of the worker's copy."""
     write = world.stores[SECOND_BACKEND].write
 
     def slowly(*args: Any) -> object:
@@ -232,9 +236,7 @@ def test_a_copy_that_a_worker_took_over_is_shown_once(
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02")
-def test_a_copy_that_a_worker_cannot_make_is_tried_again(
-    world: World, placed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_retries_a_failed_copy(world: World, placed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     abandon(world, placed)
     with monkeypatch.context() as broken:
         broken.setattr(world.stores[SECOND_BACKEND], "write", fail)
@@ -247,11 +249,11 @@ def test_a_copy_that_a_worker_cannot_make_is_tried_again(
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-LIFE-07")
-def test_an_abandoned_copy_of_an_object_that_is_gone_is_given_up(world: World) -> None:
+def test_the_copy_of_a_deleted_object_is_abandoned(world: World) -> None:
     flow_id = world.make_flow()
     world.add_object(flow_id, "a")
     abandon(world, "a")
-    world.stores[SECOND_BACKEND].write("a", "video/mp2t", iter([b"what there was of it"]))
+    world.stores[SECOND_BACKEND].write("a", "video/mp2t", iter([b"incomplete copy"]))
     world.delete_segments(flow_id)
     world.run_background_work()
     assert world.jobs() == []
@@ -259,7 +261,7 @@ def test_an_abandoned_copy_of_an_object_that_is_gone_is_given_up(world: World) -
 
 
 def abandon(world: World, object_id: str) -> None:
-    """A copy to the second backend that was begun by a process which died at once."""
+    """Begin a copy to the second backend in a process that dies at once, and let its lease expire."""
     victim = multiprocessing.get_context("spawn").Process(
         target=die_while_copying, args=(world.folder, object_id, False)
     )
@@ -274,15 +276,15 @@ URL = "https://elsewhere.example/x"
 
 @pytest.fixture
 def outside(world: World) -> str:
-    """The id of an object that is at a URL of another server only."""
+    """The id of an object whose only instance is a URL on another server."""
     segment = {"object_id": "x", "timerange": "[0:0_1:0)", "get_urls": [{"url": URL, "label": "elsewhere"}]}
     assert world.register(world.make_flow(), segment) == []
     return "x"
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-01", "OBJ-INST-POST-03")
-@pytest.mark.parametrize("announced", [True, False], ids=["of a size that was announced", "of any size"])
-def test_an_object_of_another_server_is_copied_from_there(world: World, outside: str, announced: bool) -> None:
+@pytest.mark.parametrize("announced", [True, False], ids=["announced size", "unknown size"])
+def test_an_uncontrolled_object_is_copied_from_its_url(world: World, outside: str, announced: bool) -> None:
     pieces = [b"x" * 70_000, b"", b"y" * 70_000, b"z"]
     world.other_servers.pages[URL] = RemotePage(pieces, 140_001 if announced else None, "video/other")
     world.catalog.copies.copy(outside, SECOND_BACKEND)
@@ -290,7 +292,7 @@ def test_an_object_of_another_server_is_copied_from_there(world: World, outside:
         assert file.read() == b"".join(pieces)
     stored = world.stores[SECOND_BACKEND].stat(outside)
     assert stored is not None
-    assert stored.content_type == "video/mp2t", "that of the flow, whatever the other server says"
+    assert stored.content_type == "video/mp2t", "the flow's container, whatever the other server announces"
     shown = world.object(outside).document["get_urls"]
     assert {each.get("storage_id") for each in shown} == {None, SECOND_BACKEND}
 
@@ -306,9 +308,9 @@ def test_an_object_of_another_server_is_copied_from_there(world: World, outside:
         RemotePage([b"four"], size=8, breaks=True),
         RemotePage([b"four"], breaks=True),
     ],
-    ids=["nobody answers", "too short", "too long", "not empty", "broken off", "broken off, of no announced size"],
+    ids=["unreachable", "too short", "too long", "not empty", "broken off", "broken off, unknown size"],
 )
-def test_bytes_that_do_not_come_whole_are_no_copy(world: World, outside: str, page: RemotePage | None) -> None:
+def test_an_incomplete_download_is_not_a_copy(world: World, outside: str, page: RemotePage | None) -> None:
     if page is not None:
         world.other_servers.pages[URL] = page
     with pytest.raises((Invalid, Unavailable), match="could not be copied"):
@@ -325,7 +327,7 @@ def test_bytes_that_do_not_come_whole_are_no_copy(world: World, outside: str, pa
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-04")
-def test_a_url_that_must_not_be_reached_is_no_place_to_copy_from(world: World) -> None:
+def test_a_forbidden_url_is_not_copied_from(world: World) -> None:
     url = {"url": "https://forbidden/x", "label": "elsewhere"}
     segment = {"object_id": "x", "timerange": "[0:0_1:0)", "get_urls": [url]}
     assert world.register(world.make_flow(), segment) == []
@@ -336,7 +338,7 @@ def test_a_url_that_must_not_be_reached_is_no_place_to_copy_from(world: World) -
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-01")
-def test_a_copy_is_made_from_any_place_that_has_the_bytes(world: World, placed: str) -> None:
+def test_a_copy_is_made_from_any_instance_that_has_the_bytes(world: World, placed: str) -> None:
     world.catalog.objects.add_uncontrolled(placed, URL, "elsewhere")
     world.other_servers.pages[URL] = RemotePage([b"from elsewhere"], 14)
     world.stores[DEFAULT_BACKEND].delete(placed)
@@ -346,14 +348,16 @@ def test_a_copy_is_made_from_any_place_that_has_the_bytes(world: World, placed: 
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02")
-def test_bytes_that_a_store_has_changed_are_no_copy(world: World, placed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_that_the_store_corrupted_are_not_a_copy(
+    world: World, placed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = world.stores[SECOND_BACKEND]
     write = store.write
 
-    def badly(object_id: str, content_type: str, chunks: Iterator[bytes]) -> object:
+    def write_reversed(object_id: str, content_type: str, chunks: Iterator[bytes]) -> object:
         return write(object_id, content_type, (piece[::-1] for piece in chunks))
 
-    monkeypatch.setattr(store, "write", badly)
+    monkeypatch.setattr(store, "write", write_reversed)
     with pytest.raises(Unavailable, match="are not those that were read"):
         world.catalog.copies.copy(placed, SECOND_BACKEND)
     assert world.backends_of(placed) == {DEFAULT_BACKEND}
@@ -362,8 +366,8 @@ def test_bytes_that_a_store_has_changed_are_no_copy(world: World, placed: str, m
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02")
-def test_a_copy_that_goes_on_keeps_its_lease(world: World, outside: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each piece takes its time; none of it is as long as the lease, all of it is."""
+def test_a_slow_copy_keeps_its_lease(world: World, outside: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each chunk takes less time than the lease lasts, all of them together take more."""
     turned = 0.0
 
     def monotonic() -> float:

@@ -1,4 +1,4 @@
-"""Presigned URLs live as long as promised, and no longer than that and a grace."""
+"""Presigned URLs are valid for their timeout, and not for much longer."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +11,13 @@ from storage.errors import Forbidden
 from storage.media.signing import UrlSigner
 from tests.unit.catalogs import BASE, CALLER, DEFAULT_BACKEND, World, open_world
 
-PROMISED_S = 600
-"""The upload and download timeouts of the stores of a world."""
+TIMEOUT_S = 600
+"""The upload and download timeouts of the stores that open_world makes."""
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A world whose default store signs by the clock that the test turns."""
+    """A catalogue whose default store signs URLs by the test's clock."""
     with open_world(tmp_path) as world:
         signer = UrlSigner(b"another secret of 16+", clock=lambda: world.clock() / SECOND)
         monkeypatch.setattr(world.stores[DEFAULT_BACKEND], "_signer", signer)
@@ -30,25 +30,25 @@ def check(world: World, method: str, url: str) -> None:
 
 @pytest.mark.behaviour("SEG-GET-43", "STO-26", "TMO-04")
 @pytest.mark.parametrize("method", ["PUT", "GET"])
-def test_a_presigned_url_lives_as_long_as_promised(world: World, method: str) -> None:
+def test_a_presigned_url_is_valid_for_its_timeout_and_not_much_longer(world: World, method: str) -> None:
     flow_id = world.make_flow()
     allocated = world.catalog.allocation.allocate(CALLER, flow_id, {"object_ids": ["a"], "presigned": True}, BASE)
     assert world.register(flow_id, {"object_id": "a", "timerange": "[0:0_1:0)"}) == []
     url = allocated["media_objects"][0]["put_url"]["url"]
     if method == "GET":
         (url,) = [each["url"] for each in world.object("a").document["get_urls"] if each["presigned"]]
-    world.clock.forward(PROMISED_S)
+    world.clock.forward(TIMEOUT_S)
     check(world, method, url)
-    world.clock.forward(PROMISED_S)
+    world.clock.forward(TIMEOUT_S)
     with pytest.raises(Forbidden):
         check(world, method, url)
 
 
 @pytest.mark.behaviour("SEG-GET-43", "TMO-04")
-def test_a_url_that_is_shown_later_lives_as_long_again(world: World) -> None:
+def test_each_response_has_freshly_signed_urls(world: World) -> None:
     flow_id = world.make_flow()
     world.add_object(flow_id, "a")
-    world.clock.forward(10 * PROMISED_S)
+    world.clock.forward(10 * TIMEOUT_S)
     (url,) = [each["url"] for each in world.object("a").document["get_urls"] if each["presigned"]]
-    world.clock.forward(PROMISED_S)
+    world.clock.forward(TIMEOUT_S)
     check(world, "GET", url)

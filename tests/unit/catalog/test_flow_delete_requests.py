@@ -1,4 +1,4 @@
-"""Deletions that are too long for a request: done step by step by workers, one after the other or many at once."""
+"""Flow delete requests: workers delete many segments in batches, one request at a time or several at once."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def filled(world: World) -> str:
-    """A flow with ten segments of a second, each with an object of its own."""
+    """A flow with ten segments of one second each, each with its own object."""
     flow_id = world.make_flow()
     fill(world, flow_id, 0, 10)
     world.clock.forward(1)
@@ -43,32 +43,34 @@ def at(n: int) -> str:
     return f"[{n}:0_{n + 1}:0)"
 
 
-def request_of(world: World, made: Json | None) -> Json:
+def current(world: World, made: Json | None) -> Json:
     assert made is not None
     return world.catalog.flow_delete_requests.get(made["id"])
 
 
 @pytest.mark.behaviour("SEG-DEL-13", "DEL-01")
-@pytest.mark.parametrize(("asked", "at_once"), [("[0:0_5:0)", True), ("[0:0_6:0)", False), ("_", False)])
-def test_few_segments_go_at_once_and_many_by_a_request(world: World, filled: str, asked: str, at_once: bool) -> None:
-    made = world.delete_segments(filled, asked)
+@pytest.mark.parametrize(("timerange", "at_once"), [("[0:0_5:0)", True), ("[0:0_6:0)", False), ("_", False)])
+def test_segments_beyond_the_threshold_are_deleted_by_a_request(
+    world: World, filled: str, timerange: str, at_once: bool
+) -> None:
+    made = world.delete_segments(filled, timerange)
     assert (made is None) is at_once
     assert len(world.timeranges(filled)) == (5 if at_once else 10)
     world.run_background_work()
     assert world.timeranges(filled) == [
-        at(n) for n in range(10) if not parse_timerange(asked).covers(parse_timerange(at(n)))
+        at(n) for n in range(10) if not parse_timerange(timerange).covers(parse_timerange(at(n)))
     ]
 
 
 @pytest.mark.behaviour("DREQ-06", "DREQ-07", "DREQ-09", "A58", "DEL-02")
-def test_what_remains_shrinks_with_every_step(world: World, filled: str) -> None:
+def test_the_remaining_timerange_shrinks_with_every_batch(world: World, filled: str) -> None:
     made = world.delete_segments(filled)
     (claim,) = world.claim(FLOW_DELETION)
-    steps = [request_of(world, made)]
+    steps = [current(world, made)]
     while steps[-1]["status"] != "done":
         world.clock.forward(1)
         world.run_step(claim)
-        steps.append(request_of(world, made))
+        steps.append(current(world, made))
     assert [each["status"] for each in steps] == ["created", "started", "started", "done"]
     assert [each["timerange_remaining"] for each in steps] == ["_", "[4:0_", "[8:0_", "()"]
     assert [each["updated"] for each in steps] == sorted({each["updated"] for each in steps})
@@ -79,31 +81,31 @@ def test_what_remains_shrinks_with_every_step(world: World, filled: str) -> None
 
 
 @pytest.mark.behaviour("DREQ-09")
-def test_a_finished_request_is_kept_for_its_time(world: World, filled: str) -> None:
+def test_a_finished_request_is_kept_until_its_expiry(world: World, filled: str) -> None:
     made = world.delete_segments(filled)
     world.run_background_work()
     world.clock.forward(3599)
     world.run_background_work()
-    assert request_of(world, made)["status"] == "done"
+    assert current(world, made)["status"] == "done"
     world.clock.forward(1)
     world.run_background_work()
     with pytest.raises(NotFound):
-        request_of(world, made)
+        current(world, made)
 
 
 @pytest.mark.behaviour("DREQ-09", "DREQ-13")
-def test_an_unfinished_request_is_never_forgotten(world: World, filled: str) -> None:
+def test_an_unfinished_request_does_not_expire(world: World, filled: str) -> None:
     made = world.delete_segments(filled)
     world.clock.forward(10 * 3600)
     while world.run_background_pass():
         pass
-    assert request_of(world, made)["status"] == "created"
+    assert current(world, made)["status"] == "created"
     world.run_background_work()
     assert world.timeranges(filled) == []
 
 
 @pytest.mark.behaviour("SEG-DEL-07", "SEG-DEL-08", "SEG-DEL-14")
-def test_a_request_keeps_to_its_object(world: World) -> None:
+def test_a_request_deletes_segments_of_its_object_only(world: World) -> None:
     flow_id = world.make_flow()
     world.add_object(flow_id, "other", "[100:0_101:0)")
     world.allocate(flow_id, "o")
@@ -116,7 +118,7 @@ def test_a_request_keeps_to_its_object(world: World) -> None:
 
 
 @pytest.mark.behaviour("A59")
-def test_segments_that_come_later_stay(world: World, filled: str) -> None:
+def test_segments_registered_after_the_request_are_kept(world: World, filled: str) -> None:
     made = world.delete_segments(filled)
     world.clock.forward(1)
     fill(world, filled, 20, 22)
@@ -125,18 +127,18 @@ def test_segments_that_come_later_stay(world: World, filled: str) -> None:
     world.add_object(filled, "again", at(1))
     world.catalog.jobs.release(claim)
     world.run_background_work()
-    assert request_of(world, made)["status"] == "done"
+    assert current(world, made)["status"] == "done"
     assert world.timeranges(filled) == [at(1), at(20), at(21)]
 
 
 @pytest.mark.behaviour("FLOW-DEL-02", "FLOW-DEL-10", "DREQ-11", "A59", "DEL-05")
-def test_a_flow_is_gone_at_once_and_its_id_is_free_when_all_is_gone(world: World) -> None:
+def test_a_deleted_flow_is_gone_at_once_and_its_id_is_free_after_its_segments(world: World) -> None:
     document = flow()
     flow_id = world.make_flow(document)
     fill(world, flow_id, 0, 10)
     world.clock.forward(1)
     made = world.catalog.deletions.delete_flow(CALLER, flow_id)
-    assert request_of(world, made)["delete_flow"] is True
+    assert current(world, made)["delete_flow"] is True
     assert world.timeranges(flow_id) == []
     with pytest.raises(NotFound):
         world.catalog.flows.get(CALLER, flow_id)
@@ -152,25 +154,25 @@ def test_a_flow_is_gone_at_once_and_its_id_is_free_when_all_is_gone(world: World
 
 @pytest.mark.behaviour("DREQ-13")
 @pytest.mark.parametrize("steps", [0, 1, 2])
-def test_the_work_of_a_dead_worker_is_taken_up(world: World, filled: str, steps: int) -> None:
+def test_another_worker_resumes_the_request_of_a_dead_worker(world: World, filled: str, steps: int) -> None:
     made = world.delete_segments(filled)
-    (dead,) = world.claim(FLOW_DELETION, worker="one that dies")
+    (dead,) = world.claim(FLOW_DELETION, worker="dead worker")
     for _ in range(steps):
         assert world.run_step(dead)
     left = world.timeranges(filled)
     world.clock.forward(29)
     world.run_background_work()
-    assert world.timeranges(filled) == left, "the lease of the dead worker holds"
+    assert world.timeranges(filled) == left, "the lease of the dead worker has not expired"
     world.clock.forward(30)
     world.run_background_work()
-    assert request_of(world, made)["status"] == "done"
+    assert current(world, made)["status"] == "done"
     assert world.timeranges(filled) == []
     with pytest.raises(LeaseLost):
         world.run_step(dead)
 
 
 @pytest.mark.behaviour("DREQ-13")
-def test_a_step_that_is_cut_short_is_undone_and_done_again(
+def test_an_interrupted_batch_is_rolled_back_and_repeated(
     world: World, filled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     webhook = world.add_webhook("flows/segments_deleted")
@@ -180,13 +182,13 @@ def test_a_step_that_is_cut_short_is_undone_and_done_again(
         dying.setattr(lifetime, "remove_references", die)
         with pytest.raises(KeyboardInterrupt):
             world.run_step(dead)
-    assert request_of(world, made)["status"] == "created"
+    assert current(world, made)["status"] == "created"
     assert len(world.timeranges(filled)) == 10
     world.clock.forward(30)
     world.run_background_work()
-    assert request_of(world, made)["status"] == "done"
-    told = sorted(body["event"]["timerange"] for body in world.deliver_events(webhook))
-    assert told == ["[0:0_4:0)", "[4:0_8:0)", "[8:0_10:0)"]
+    assert current(world, made)["status"] == "done"
+    timeranges = sorted(body["event"]["timerange"] for body in world.deliver_events(webhook))
+    assert timeranges == ["[0:0_4:0)", "[4:0_8:0)", "[8:0_10:0)"]
 
 
 def die(*_args: object) -> None:
@@ -194,7 +196,7 @@ def die(*_args: object) -> None:
 
 
 @pytest.mark.behaviour("DREQ-13")
-def test_a_worker_that_has_lost_its_lease_deletes_nothing_more(world: World, filled: str) -> None:
+def test_a_worker_without_its_lease_deletes_nothing_more(world: World, filled: str) -> None:
     world.delete_segments(filled)
     (slow,) = world.claim(FLOW_DELETION, worker="slow")
     assert world.run_step(slow)
@@ -208,37 +210,37 @@ def test_a_worker_that_has_lost_its_lease_deletes_nothing_more(world: World, fil
 
 
 @pytest.mark.behaviour("DREQ-13", "DREQ-06")
-def test_a_step_that_fails_is_tried_again(world: World, filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_batch_is_retried(world: World, filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = world.delete_segments(filled)
     with monkeypatch.context() as failing:
         failing.setattr(lifetime, "remove_references", fail)
         world.run_background_work()
-    assert request_of(world, made)["status"] == "created"
+    assert current(world, made)["status"] == "created"
     assert world.jobs() == [(FLOW_DELETION, "waiting")]
     world.clock.forward(30)
     world.run_background_work()
-    assert request_of(world, made)["status"] == "done"
+    assert current(world, made)["status"] == "done"
 
 
 def fail(*_args: object) -> None:
-    raise Unavailable("the catalogue is away")
+    raise Unavailable("the catalogue is unavailable")
 
 
 @pytest.mark.behaviour("DREQ-06", "DREQ-08")
-def test_a_request_that_was_given_up_tells_why_and_can_be_gone_on_with(world: World, filled: str) -> None:
+def test_a_failed_request_shows_its_error_and_does_not_expire(world: World, filled: str) -> None:
     made = world.delete_segments(filled)
     assert made is not None
     (claim,) = world.claim(FLOW_DELETION)
     assert world.run_step(claim)
     world.catalog.jobs.discard(FLOW_DELETION, made["id"])
-    world.catalog.flow_delete_requests.mark_failed(made["id"], "the catalogue was away for too long")
-    shown = request_of(world, made)
+    world.catalog.flow_delete_requests.mark_failed(made["id"], "the catalogue was unavailable for too long")
+    shown = current(world, made)
     assert shown["status"] == "error"
-    assert shown["error"]["summary"] == "the catalogue was away for too long"
+    assert shown["error"]["summary"] == "the catalogue was unavailable for too long"
     assert shown["timerange_remaining"] == "[4:0_"
     world.clock.forward(10 * 3600)
     world.run_background_work()
-    assert request_of(world, made)["status"] == "error", "it is not forgotten"
+    assert current(world, made)["status"] == "error", "it does not expire"
     assert len(world.timeranges(filled)) == 6
 
 
@@ -253,7 +255,7 @@ def test_many_workers_share_many_requests(world: World) -> None:
         for future in [pool.submit(world.run_background_work) for _ in range(4)]:
             future.result()
     assert world.jobs() == []
-    assert [request_of(world, each)["status"] for each in made] == ["done"] * 4
+    assert [current(world, each)["status"] for each in made] == ["done"] * 4
     assert [world.timeranges(flow_id) for flow_id in flows] == [[]] * 4
     assert not any(world.is_registered(f"f{n}-{m}") for n in range(4) for m in range(12))
 
