@@ -11,7 +11,7 @@ from storage.media.filesystem import FileStore
 from storage.media.object_store import Backend, ObjectStore
 from storage.tables import open_engine
 from storage.tables.engine import Engine
-from storage.tables.import_marker import check_whole
+from storage.tables.import_marker import require_complete_import
 from tams_server.outbound.address_rules import AddressRules
 from tams_server.outbound.gateway import Gateway
 from tams_server.settings import Settings
@@ -131,7 +131,7 @@ def prepare_tables(settings: Settings) -> None:
     engine = open_tables(settings)
     try:
         engine.create()
-        check_whole(engine)
+        require_complete_import(engine)
         if settings.enable_table_projections:
             engine.enable_projections()
     finally:
