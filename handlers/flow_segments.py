@@ -30,7 +30,7 @@ def post_flows_flowid_segments(call: Call) -> Result:
     if single:
         raise failed[0][1]
     segments = call.catalog.segments
-    return Result(200, {"failed_segments": [segments.failed_segment(item, refusal) for item, refusal in failed]})
+    return Result(200, {"failed_segments": [segments.failed_segment(item, error) for item, error in failed]})
 
 
 def delete_flows_flowid_segments(call: Call) -> Result:

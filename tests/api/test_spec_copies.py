@@ -76,6 +76,17 @@ def test_the_document_served_is_that_of_the_copy(copy: Path, tmp_path: Path) -> 
         assert running.stranger().get("/openapi.json").json()["info"]["title"] == "A marked copy"
 
 
+@pytest.mark.behaviour("SVC-GET-03")
+def test_the_api_version_is_that_of_the_copy(copy: Path, tmp_path: Path) -> None:
+    other = tmp_path / "api"
+    shutil.copytree(copy, other)
+    yaml = other / DOCUMENT
+    yaml.write_text(re.sub(r"(?m)^  version: .*$", '  version: "8.9"', yaml.read_text(), count=1))
+    with serving(tmp_path / "data", api_dir=other) as running:
+        assert running.client.get("/service").json()["api_version"] == "8.9"
+        assert 'api_version="8.9"' in running.stranger().get("/metrics").text
+
+
 @pytest.mark.parametrize("format_", [VIDEO, AUDIO, IMAGE, DATA, MULTI])
 def test_flows_of_every_format_are_served_over_the_copy(running: Running, format_: str) -> None:
     client = running.client

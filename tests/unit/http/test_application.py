@@ -68,12 +68,12 @@ def test_options_lists_the_allowed_methods_without_credentials(client: Client) -
 
 @pytest.mark.parametrize("path", ["/flows", "/nothing", "/openapi.json", "/media/x/y"])
 def test_preflights_need_no_credentials_on_any_path(client: Client, path: str) -> None:
-    asked = {
+    headers = {
         "Origin": "https://player.example",
         "Access-Control-Request-Method": "GET",
         "Access-Control-Request-Headers": "authorization",
     }
-    response = client.without_credentials("OPTIONS", path, headers=asked)
+    response = client.without_credentials("OPTIONS", path, headers=headers)
     assert response.status_code == 204
     assert response.headers["Access-Control-Allow-Origin"] == "*"
     assert response.headers["Access-Control-Allow-Headers"] == "authorization"

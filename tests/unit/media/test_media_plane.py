@@ -618,7 +618,7 @@ async def test_object_without_bytes(store: FileStore, client: httpx.AsyncClient)
     "path",
     ["/media", "/media/", "/media/x", f"/media/{BACKEND.id}", f"/media/{BACKEND.id}/", "/media/other-backend/object"],
 )
-async def test_path_of_no_object(client: httpx.AsyncClient, path: str) -> None:
+async def test_a_path_that_is_not_that_of_an_object_is_rejected(client: httpx.AsyncClient, path: str) -> None:
     assert_error(await client.get(path, headers=bearer("chief")), 404)
 
 
@@ -646,16 +646,16 @@ async def test_other_methods(store: FileStore, client: httpx.AsyncClient, method
 
 
 async def test_preflight_needs_no_credentials(store: FileStore, client: httpx.AsyncClient) -> None:
-    asked = {
+    requested = {
         "origin": "https://player.example",
         "access-control-request-method": "PUT",
         "access-control-request-headers": "authorization, content-type, x-amz-checksum-sha256",
     }
-    response = await client.options(plain_url(store), headers=asked)
+    response = await client.options(plain_url(store), headers=requested)
     assert (response.status_code, response.content) == (204, b"")
     assert response.headers["access-control-allow-origin"] == "*"
     assert response.headers["access-control-allow-methods"] == "GET, HEAD, PUT, OPTIONS"
-    assert response.headers["access-control-allow-headers"] == asked["access-control-request-headers"]
+    assert response.headers["access-control-allow-headers"] == requested["access-control-request-headers"]
     assert int(response.headers["access-control-max-age"]) > 0
 
 

@@ -172,8 +172,8 @@ def test_missing_and_superfluous_handlers_are_all_reported(specification: Specif
         flows.put_nothing = put_nothing  # type: ignore[attr-defined]
         with pytest.raises(SpecificationError) as caught:
             find_handlers(specification.operations, stub.package)
-        assert "GET_flows: there is no handlers_with_faults.flows.get_flows" in str(caught.value)
-        assert "handlers_with_faults.flows.put_nothing: no operation asks for it" in str(caught.value)
+        assert "GET_flows: handlers_with_faults.flows.get_flows does not exist" in str(caught.value)
+        assert "handlers_with_faults.flows.put_nothing: no operation has this handler" in str(caught.value)
     finally:
         stub.remove()
 
