@@ -1,4 +1,4 @@
-"""Failures that schemathesis reports and that are none, one line each: which, when, and why."""
+"""False failures reported by schemathesis, one line each: the check, the condition, and the reason."""
 
 import re
 from collections.abc import Callable
@@ -17,48 +17,58 @@ _LIMITS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
+    """A check whose failures are ignored where `applies` is true."""
+
     failure: type[Failure]
-    applies: Callable[[Failure, Case, Response], bool]
+    applies: Callable[[Failure, Case[Any], Response], bool]
     reason: str
 
 
-def names_a_rule(failure: Failure, case: Case, response: Response) -> bool:
+def error_names_a_rule(failure: Failure, case: Case[Any], response: Response) -> bool:
     return "behaviour" in _problem(response)
 
 
-def is_beyond_limits(failure: Failure, case: Case, response: Response) -> bool:
+def is_beyond_limits(failure: Failure, case: Case[Any], response: Response) -> bool:
     return _LIMITS.search(_problem(response).get("detail", "")) is not None
 
 
-def is_head(failure: Failure, case: Case, response: Response) -> bool:
+def is_head(failure: Failure, case: Case[Any], response: Response) -> bool:
     return case.method == "HEAD" and response.status_code == 400
 
 
-def has_only_unknown_parameters(failure: Failure, case: Case, response: Response) -> bool:
+def has_only_unknown_parameters(failure: Failure, case: Case[Any], response: Response) -> bool:
     return "in query - object with unexpected properties" in failure.message
 
 
-def has_an_encoded_comma(failure: Failure, case: Case, response: Response) -> bool:
+def has_an_encoded_comma(failure: Failure, case: Case[Any], response: Response) -> bool:
     lists = (name for name in case.query if "tag." in name or name == "accept_get_urls")
     return any("," in str(case.query[name]) for name in lists)
 
 
-def is_an_emptied_listing(failure: Failure, case: Case, response: Response) -> bool:
+def is_an_emptied_listing(failure: Failure, case: Case[Any], response: Response) -> bool:
     return case.path == "/flows/{flowId}/segments"
 
 
 EXCLUSIONS = (
-    Exclusion(RejectedPositiveData, names_a_rule, "TAMS has rules that no schema states; the refusal names the rule"),
-    Exclusion(RejectedPositiveData, is_beyond_limits, "no database keeps numbers beyond 64 bits, endless names"),
-    Exclusion(RejectedPositiveData, is_head, "HEAD has no body that could name the rule; GET of the same does"),
+    Exclusion(
+        RejectedPositiveData, error_names_a_rule, "TAMS has rules that no schema states; the error names the rule"
+    ),
+    Exclusion(
+        RejectedPositiveData, is_beyond_limits, "databases have no numbers beyond 64 bits and no unlimited names"
+    ),
+    Exclusion(RejectedPositiveData, is_head, "HEAD has no body that could name the rule; the same GET has one"),
     Exclusion(AcceptedNegativeData, has_only_unknown_parameters, "unknown query parameters are ignored (A64)"),
-    Exclusion(AcceptedNegativeData, has_an_encoded_comma, "it is part of a value; the tool sends no other (A11)"),
-    Exclusion(UseAfterFree, is_an_emptied_listing, "a flow keeps its listing of segments when all are deleted (A34)"),
+    Exclusion(
+        AcceptedNegativeData,
+        has_an_encoded_comma,
+        "an encoded comma is part of a value; schemathesis sends no literal ones (A11)",
+    ),
+    Exclusion(UseAfterFree, is_an_emptied_listing, "a flow still lists its segments when all are deleted (A34)"),
 )
 
 
-def is_failure(failure: Failure, case: Case, response: Response) -> bool:
-    """Whether a reported failure is one."""
+def is_failure(failure: Failure, case: Case[Any], response: Response) -> bool:
+    """Whether a reported failure is a real one."""
     return not any(
         isinstance(failure, exclusion.failure) and exclusion.applies(failure, case, response)
         for exclusion in EXCLUSIONS

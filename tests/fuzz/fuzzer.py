@@ -1,8 +1,9 @@
-"""Sends random cases to one server, and holds every answer against the document."""
+"""Sends random cases to a server, and validates every response against the document."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import requests
@@ -12,90 +13,91 @@ from schemathesis.generation.case import Case
 from schemathesis.specs.openapi.checks import ignored_auth
 
 from tests.conformance.kit.server import Subject
-from tests.fuzz.aim import aim
-from tests.fuzz.fuzzed import EXAMPLES
-from tests.fuzz.world import World
+from tests.fuzz.fuzzed_schema import EXAMPLES
+from tests.fuzz.resources import Resources
+from tests.fuzz.targeting import target_existing_resources
 
 SETTINGS = {
     "TAMS_WORKERS": "1",
     "TAMS_LOG_LEVEL": "WARNING",
-    "TAMS_ASYNC_DELETION_THRESHOLD": "5",  # so that small flows leave delete requests
+    "TAMS_ASYNC_DELETION_THRESHOLD": "5",  # so that deleting small flows makes delete requests
     "TAMS_STORAGE_LIMIT_MAX": "20",
     "TAMS_WEBHOOK_TIMEOUT": "2",
-    "TAMS_WEBHOOK_GIVE_UP": "1",  # so that webhooks whose receiver is away soon show their error
+    "TAMS_WEBHOOK_GIVE_UP": "1",  # so that webhooks without a receiver soon show an error
 }
-"""Of a server to be fuzzed."""
+"""Settings of a server to fuzz."""
 
 TIMEOUT_S = 60 + 10 * EXAMPLES
-"""Of one operation."""
+"""Timeout of the cases of one operation, in seconds."""
 
 _REQUEST_TIMEOUT_S = 30
 
 Tally = dict[str, Counter[int]]
-"""How many answers of each status, by operation."""
+"""The number of responses by status, by operation."""
 
 
 class Fuzzer:
-    """tally: of what was sent through this one. failed: whether the last answer was a wrong one."""
+    """Sends cases and checks the responses. tally: of all cases sent. failed: whether the last response was wrong."""
 
-    def __init__(self, subject: Subject, world: World, session: requests.Session) -> None:
-        self.world = world
+    def __init__(self, subject: Subject, resources: Resources, session: requests.Session) -> None:
+        self.resources = resources
         self.tally: Tally = defaultdict(Counter)
         self.failed = False
         self._url = subject.url
         self._headers = {"Authorization": f"Bearer {subject.token}"}
         self._session = session
-        self._guarded: set[str] = set()
+        self._auth_checked: set[str] = set()
 
-    def try_case(self, case: Case) -> None:
-        """Send the case, aimed at what exists; fails where the answer is not what the document says."""
-        aim(case, self.world)
-        self.judge(case, self.send(case))
+    def send_and_check(self, case: Case[Any]) -> None:
+        """Send the case, pointed at existing resources. Fails if the response does not match the document."""
+        target_existing_resources(case, self.resources)
+        self.check(case, self.send(case))
 
-    def never_done(self) -> list[str]:
-        """Operations that were tried and never done: no case got past the refusals."""
+    def never_succeeded(self) -> list[str]:
+        """Operations of which no case succeeded."""
         return [label for label, counts in self.tally.items() if min(counts) >= 300]
 
-    def send(self, case: Case) -> Response:
+    def send(self, case: Case[Any]) -> Response:
+        """Send the case, and count the status of the response."""
         response = case.call(self._url, self._session, self._headers, timeout=_REQUEST_TIMEOUT_S)
         self.tally[case.operation.label][response.status_code] += 1
         if response.status_code == 201 and case.operation.label == "POST /service/webhooks":
-            self.world.passing_webhooks.append(response.json()["id"])
+            self.resources.extra_webhooks.append(response.json()["id"])
         return response
 
-    def judge(self, case: Case, response: Response, recorder: ScenarioRecorder | None = None) -> None:
-        """Fails where the answer is not what the document says, or what came before it (the recorder) made true.
+    def check(self, case: Case[Any], response: Response, recorder: ScenarioRecorder | None = None) -> None:
+        """Fail if the response does not match the document, or contradicts earlier responses in the recorder.
 
-        What a lone case destroyed is mended then.
+        After a single case (no recorder), repair what it destroyed.
         """
         label = case.operation.label
         self.failed = True
         case.validate_response(
             response,
-            # It sends every case three times more; that an operation is guarded needs to be seen once.
-            excluded_checks=[ignored_auth] if label in self._guarded else [],
+            # ignored_auth sends every case three more times; one such check for each operation is enough.
+            excluded_checks=[ignored_auth] if label in self._auth_checked else [],
             headers=self._headers,
             transport_kwargs={"session": self._session},
             recorder=recorder,
         )
         self.failed = False
         if response.status_code < 300:
-            self._guarded.add(label)
+            self._auth_checked.add(label)
             if recorder is None and case.method not in ("GET", "HEAD"):
-                self.world.mend(case.path, case.path_parameters)
+                self.resources.repair(case.path, case.path_parameters)
 
 
 @contextmanager
 def fuzzer(subject: Subject, name: str, receiver_url: str) -> Iterator[Fuzzer]:
-    """A fuzzer in a world of its own on the server. receiver_url: where its webhooks lead."""
+    """A fuzzer with its own resources on the server. name: of these resources. receiver_url: of its webhooks."""
     headers = {"Authorization": f"Bearer {subject.token}"}
     with (
         httpx.Client(base_url=subject.url, headers=headers, timeout=_REQUEST_TIMEOUT_S) as client,
         requests.Session() as session,
     ):
-        session.trust_env = False  # looking for proxies takes longer than the request
-        world = World(client, name, receiver_url)
+        session.trust_env = False  # looking up proxies takes longer than the request
+        resources = Resources(client, name, receiver_url)
         try:
-            yield Fuzzer(subject, world, session)
+            yield Fuzzer(subject, resources, session)
         finally:
-            world.silence()
+            resources.delete_webhooks()

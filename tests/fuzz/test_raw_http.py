@@ -1,26 +1,26 @@
-"""Requests that bend or break HTTP itself: an answer or a closed connection, and others are served as before."""
+"""Requests that violate HTTP: the server responds or closes the connection, and keeps serving others."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conformance.kit.server import Subject
-from tests.fuzz.wire import Response, Wire
+from tests.fuzz.raw_client import RawClient, Response
 
-PATIENCE_S = 1.0
+TIMEOUT_S = 1.0
 
 
 @pytest.fixture
-def wire(subject: Subject) -> Iterator[Wire]:
-    """The server must still be there when a test is over."""
-    wire = Wire(subject)
-    yield wire
-    assert wire.ask("GET", "/service").status == 200
+def raw_client(subject: Subject) -> Iterator[RawClient]:
+    """A raw client. The server must still respond after the test."""
+    raw_client = RawClient(subject)
+    yield raw_client
+    assert raw_client.request("GET", "/service").status == 200
 
 
-LONGER = ("5", "100")
+TOO_LONG = ("5", "100")
 LENGTHS = (
-    *LONGER,
+    *TOO_LONG,
     *("0", "1", "3", "4", "-1", "+4", "4.0", "0x4", "4, 4", "4, 5", "", "abc", "9" * 30, "٤"),
 )
 CODINGS = (
@@ -113,73 +113,77 @@ HEADER_LINES = (
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_wrong_content_lengths(wire: Wire, length: str) -> None:
-    responses = _speak(wire, wire.request("POST", "/service", b"true", {"Content-Length": length.encode()}))
-    assert bool(responses) == (length not in LONGER)
+def test_wrong_content_lengths(raw_client: RawClient, length: str) -> None:
+    responses = _exchange(
+        raw_client, raw_client.build("POST", "/service", b"true", {"Content-Length": length.encode()})
+    )
+    assert bool(responses) == (length not in TOO_LONG)
 
 
 @pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("also_length", [True, False], ids=["with a length", "alone"])
-def test_transfer_codings(wire: Wire, coding: str, also_length: bool) -> None:
+def test_transfer_codings(raw_client: RawClient, coding: str, also_length: bool) -> None:
     headers = {"Content-Type": "application/json", "Transfer-Encoding": coding}
     if also_length:
         headers["Content-Length"] = "4"
-    request = wire.request("POST", "/service", None, headers)
-    assert _speak(wire, request + b"4\r\ntrue\r\n0\r\n\r\n")
+    request = raw_client.build("POST", "/service", None, headers)
+    assert _exchange(raw_client, request + b"4\r\ntrue\r\n0\r\n\r\n")
 
 
 @pytest.mark.parametrize("chunks", CHUNKS)
-def test_chunks(wire: Wire, chunks: str) -> None:
+def test_chunks(raw_client: RawClient, chunks: str) -> None:
     headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
-    assert _speak(wire, wire.request("POST", "/service", None, headers) + chunks.encode())
+    assert _exchange(raw_client, raw_client.build("POST", "/service", None, headers) + chunks.encode())
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_methods(wire: Wire, method: str) -> None:
-    assert _speak(wire, wire.request(method, "/service"))
+def test_methods(raw_client: RawClient, method: str) -> None:
+    assert _exchange(raw_client, raw_client.build(method, "/service"))
 
 
 @pytest.mark.parametrize("line", FIRST_LINES)
-def test_first_lines(wire: Wire, line: str) -> None:
-    request = wire.request("GET", "/service")
-    assert _speak(wire, request.replace(b"GET /service HTTP/1.1", line.encode("latin-1"), 1))
+def test_first_lines(raw_client: RawClient, line: str) -> None:
+    request = raw_client.build("GET", "/service")
+    assert _exchange(raw_client, request.replace(b"GET /service HTTP/1.1", line.encode("latin-1"), 1))
 
 
 @pytest.mark.parametrize("line", HEADER_LINES)
-def test_header_lines(wire: Wire, line: str) -> None:
-    assert _speak(wire, wire.request("GET", "/service").replace(b"\r\n", b"\r\n" + line.encode("latin-1") + b"\r\n", 1))
+def test_header_lines(raw_client: RawClient, line: str) -> None:
+    assert _exchange(
+        raw_client, raw_client.build("GET", "/service").replace(b"\r\n", b"\r\n" + line.encode("latin-1") + b"\r\n", 1)
+    )
 
 
 @pytest.mark.parametrize("size", [2000, 10_000, 70_000, 2_000_000])
 @pytest.mark.parametrize(
     "target", ["/flows/{}", "/flows?label={}", "/objects/{}", "/flows?page={}", "/{}", "/flows?{}"]
 )
-def test_long_urls(wire: Wire, target: str, size: int) -> None:
-    assert _speak(wire, wire.request("GET", target.format("a" * size)))
+def test_long_urls(raw_client: RawClient, target: str, size: int) -> None:
+    assert _exchange(raw_client, raw_client.build("GET", target.format("a" * size)))
 
 
 @pytest.mark.parametrize("count", [10_000], ids=["10,000"])
-def test_many_parameters_and_headers(wire: Wire, count: int) -> None:
-    assert _speak(wire, wire.request("GET", f"/flows?{'&'.join(f'tag.t{n}=x' for n in range(count))}"))
-    assert _speak(wire, wire.request("GET", "/flows", None, {f"X-{n}": "x" for n in range(count)}))
+def test_many_parameters_and_headers(raw_client: RawClient, count: int) -> None:
+    assert _exchange(raw_client, raw_client.build("GET", f"/flows?{'&'.join(f'tag.t{n}=x' for n in range(count))}"))
+    assert _exchange(raw_client, raw_client.build("GET", "/flows", None, {f"X-{n}": "x" for n in range(count)}))
 
 
-def test_pipelined_requests_are_served_in_order(wire: Wire) -> None:
-    """Right and wrong ones between one another."""
+def test_pipelined_requests_are_served_in_order(raw_client: RawClient) -> None:
+    """Valid and invalid requests are mixed."""
     paths = ["/service", "/nowhere", "/flows/none", "/sources?limit=1", "/flows?limit=none"] * 4
-    requests = [wire.request("GET", path, None, {"Connection": "keep-alive"}) for path in paths[:-1]]
-    responses = wire.speak(b"".join(requests) + wire.request("GET", paths[-1]))
+    requests = [raw_client.build("GET", path, None, {"Connection": "keep-alive"}) for path in paths[:-1]]
+    responses = raw_client.exchange(b"".join(requests) + raw_client.build("GET", paths[-1]))
     assert [response.status for response in responses] == [200, 404, 404, 200, 400] * 4
 
 
-def test_truncated_requests_are_abandoned(wire: Wire) -> None:
-    request = wire.request("POST", "/service", b'{"name": "text"}')
+def test_truncated_requests_are_abandoned(raw_client: RawClient) -> None:
+    request = raw_client.build("POST", "/service", b'{"name": "text"}')
     for end in range(0, len(request), 7):
-        wire.speak(request[:end], patience_s=0.02)
+        raw_client.exchange(request[:end], timeout_s=0.02)
 
 
-def _speak(wire: Wire, sent: bytes) -> list[Response]:
-    responses = wire.speak(sent, PATIENCE_S)
+def _exchange(raw_client: RawClient, sent: bytes) -> list[Response]:
+    responses = raw_client.exchange(sent, TIMEOUT_S)
     for response in responses:
         response.check()
     return responses

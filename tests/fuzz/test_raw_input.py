@@ -1,4 +1,4 @@
-"""Input that no well-behaved client sends: refused with a problem document, or harmless; it never fails the server."""
+"""Malformed input: rejected with a problem document, or accepted harmlessly, but never a server failure."""
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from tests.conformance.kit.documents import TECHNICAL, VIDEO
 from tests.conformance.kit.ids import fresh_name
 from tests.conformance.kit.server import Subject
-from tests.fuzz.fuzzed import EXAMPLES, SEED
-from tests.fuzz.nonsense import BODIES, LINE, TARGET, with_literals
-from tests.fuzz.wire import Wire
-from tests.fuzz.world import TAG, World
+from tests.fuzz.fuzzed_schema import EXAMPLES, SEED
+from tests.fuzz.malformed_input import BODIES, HEADER_VALUES, TARGETS, with_literals
+from tests.fuzz.raw_client import RawClient
+from tests.fuzz.resources import TAG, Resources
 
-often = hypothesis.settings(
+many_examples = hypothesis.settings(
     max_examples=6 * EXAMPLES,
     derandomize=SEED is None,
     database=None,
@@ -103,64 +103,69 @@ TIMERANGES = (
 
 
 @pytest.fixture(scope="module")
-def world(subject: Subject, receiver_url: str) -> Iterator[World]:
+def resources(subject: Subject, receiver_url: str) -> Iterator[Resources]:
     with httpx.Client(base_url=subject.url, headers={"Authorization": f"Bearer {subject.token}"}) as client:
-        world = World(client, fresh_name("raw input"), receiver_url)
-        yield world
-        world.silence()
+        resources = Resources(client, fresh_name("raw input"), receiver_url)
+        yield resources
+        resources.delete_webhooks()
 
 
 @pytest.fixture(scope="module")
-def spoiled(subject: Subject, receiver_url: str) -> Iterator[World]:
-    """Another, whose things are changed at random."""
+def mutable_resources(subject: Subject, receiver_url: str) -> Iterator[Resources]:
+    """Resources that the tests change at random."""
     with httpx.Client(base_url=subject.url, headers={"Authorization": f"Bearer {subject.token}"}) as client:
-        world = World(client, fresh_name("raw input that is taken"), receiver_url)
-        yield world
-        world.silence()
+        resources = Resources(client, fresh_name("raw input that is taken"), receiver_url)
+        yield resources
+        resources.delete_webhooks()
 
 
 @pytest.fixture(autouse=True)
-def wire(subject: Subject) -> Iterator[Wire]:
-    """The server must still be there when a test is over."""
-    wire = Wire(subject)
-    yield wire
-    assert wire.ask("GET", "/service").status == 200
+def raw_client(subject: Subject) -> Iterator[RawClient]:
+    """A raw client. The server must still respond after the test."""
+    raw_client = RawClient(subject)
+    yield raw_client
+    assert raw_client.request("GET", "/service").status == 200
 
 
-@often
+@many_examples
 @hypothesis.given(data=st.data())
-def test_nonsensical_targets(wire: Wire, spoiled: World, data: st.DataObject) -> None:
+def test_nonsensical_targets(raw_client: RawClient, mutable_resources: Resources, data: st.DataObject) -> None:
     names = ["flows", "segments", "storage", "sources", "objects", "instances", "tags", "service", "profiles", "media"]
-    names += ["webhooks", next(iter(spoiled.webhooks))]
+    names += ["webhooks", next(iter(mutable_resources.webhooks))]
     known = [
-        quote(spoiled.objects[0], safe=""),
-        spoiled.id("video"),
-        spoiled.sources[0],
-        spoiled.profile_id,
+        quote(mutable_resources.objects[0], safe=""),
+        mutable_resources.id("video"),
+        mutable_resources.sources[0],
+        mutable_resources.profile_id,
         TAG,
         *names,
     ]
-    path = "/".join(data.draw(st.lists(st.one_of(st.sampled_from(known), TARGET), max_size=5)))
-    query = data.draw(TARGET)
+    path = "/".join(data.draw(st.lists(st.one_of(st.sampled_from(known), TARGETS), max_size=5)))
+    query = data.draw(TARGETS)
     method = data.draw(st.sampled_from(["GET", "PUT", "POST", "DELETE", "OPTIONS"]))
     body = data.draw(st.sampled_from([None, b"{}", b'"a"', b"[]"]))
-    wire.ask(method, f"/{path}?{query}" if query else f"/{path}", body).check()
+    raw_client.request(method, f"/{path}?{query}" if query else f"/{path}", body).check()
 
 
-@often
-@hypothesis.given(name=st.sampled_from(HEADERS), value=LINE, method=st.sampled_from(["GET", "PUT", "OPTIONS"]))
-def test_nonsensical_headers(wire: Wire, world: World, name: str, value: str, method: str) -> None:
-    path = f"/flows/{world.id('video')}/label"
-    wire.ask(method, path, b'"a"' if method == "PUT" else None, {name: value}).check()
+@many_examples
+@hypothesis.given(name=st.sampled_from(HEADERS), value=HEADER_VALUES, method=st.sampled_from(["GET", "PUT", "OPTIONS"]))
+def test_nonsensical_headers(raw_client: RawClient, resources: Resources, name: str, value: str, method: str) -> None:
+    path = f"/flows/{resources.id('video')}/label"
+    raw_client.request(method, path, b'"a"' if method == "PUT" else None, {name: value}).check()
 
 
-def _body_that_is_taken(world: World, line: str) -> tuple[str, Any]:
-    """The path and a right body of one of WRITES."""
-    fresh = world.id("of a body")
+def _valid_request(resources: Resources, line: str) -> tuple[str, Any]:
+    """The request line and a valid body of one of WRITES."""
+    fresh = resources.id("of a body")
     instance = {"url": "https://media.example.com/a", "label": "a"}
-    ids = {"video": world.id("video"), "multi": world.id("multi"), "source": world.sources[0], "fresh": fresh}
-    ids["webhook"] = next(iter(world.webhooks))
-    silent = world.webhook(status="disabled")
+    ids = {
+        "video": resources.id("video"),
+        "multi": resources.id("multi"),
+        "source": resources.sources[0],
+        "fresh": fresh,
+    }
+    ids["webhook"] = next(iter(resources.webhooks))
+    silent = resources.webhook(status="disabled")
     segment = {"object_id": fresh, "timerange": "[900:0_901:0)", "get_urls": [instance], "key_frame_count": 1}
     bodies: dict[str, Any] = {
         "label": "text",
@@ -168,18 +173,23 @@ def _body_that_is_taken(world: World, line: str) -> tuple[str, Any]:
         "read_only": False,
         "max_bit_rate": 6000,
         TAG: ["red"],
-        "flow_collection": world.flows[ids["multi"]]["flow_collection"],
+        "flow_collection": resources.flows[ids["multi"]]["flow_collection"],
         "segments": [segment] if "multi" in line else segment,
-        "storage": {"limit": 1, "object_ids": [fresh], "content_type": "video/mp2t", "storage_id": world.storage_id},
+        "storage": {
+            "limit": 1,
+            "object_ids": [fresh],
+            "content_type": "video/mp2t",
+            "storage_id": resources.storage_id,
+        },
         "instances": instance,
         "service": {"name": "text", "description": "text"},
         "webhooks": silent,
         "{webhook}": {**silent, "id": ids["webhook"]},
-        "{video}": world.flows[ids["video"]],
-        "{multi}": world.flows[ids["multi"]],
+        "{video}": resources.flows[ids["video"]],
+        "{multi}": resources.flows[ids["multi"]],
         "{fresh}": {"id": fresh, "label": "text", "tags": {}, "flow_metadata": TECHNICAL[VIDEO]},
     }
-    path = line.replace("{object}", quote(world.objects[0], safe=""))
+    path = line.replace("{object}", quote(resources.objects[0], safe=""))
     return path.format_map(ids), bodies[PurePosixPath(line).name]
 
 
@@ -193,35 +203,38 @@ WRITES = (
 
 
 @pytest.mark.parametrize("line", WRITES)
-def test_nonsensical_bodies(wire: Wire, spoiled: World, line: str) -> None:
-    spoiled.restore()
-    path, body = _body_that_is_taken(spoiled, line)
-    for nonsense in (*BODIES, *with_literals(body)):
-        response = wire.ask(*path.split(" "), nonsense)
+def test_nonsensical_bodies(raw_client: RawClient, mutable_resources: Resources, line: str) -> None:
+    mutable_resources.restore()
+    request, body = _valid_request(mutable_resources, line)
+    method, target = request.split(" ")
+    for malformed in (*BODIES, *with_literals(body)):
+        response = raw_client.request(method, target, malformed)
         response.check()
         if response.status < 300:
-            spoiled.unlock()
+            mutable_resources.unlock()
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[" * 10**5, b"NaN", b"\xff", b"1e400", b'"\\ud800"', b'{"name": "\\u0000"}']
 )
-def test_json_that_cannot_be_stored_is_rejected(wire: Wire, body: bytes) -> None:
-    assert wire.ask("POST", "/service", body).status == 400
+def test_json_that_cannot_be_stored_is_rejected(raw_client: RawClient, body: bytes) -> None:
+    assert raw_client.request("POST", "/service", body).status == 400
 
 
 @pytest.mark.parametrize("listing", LISTINGS)
-def test_absurd_limits(wire: Wire, listing: str) -> None:
+def test_absurd_limits(raw_client: RawClient, listing: str) -> None:
     for limit in LIMITS:
-        wire.ask("GET", f"{listing}?limit={limit}").check()
+        raw_client.request("GET", f"{listing}?limit={limit}").check()
 
 
-@often
+@many_examples
 @hypothesis.given(data=st.data())
-def test_modified_page_keys(wire: Wire, world: World, spoiled: World, data: st.DataObject) -> None:
-    listing = data.draw(st.sampled_from([*LISTINGS, f"/flows/{world.id('video')}/segments"]))
-    key = bytearray((world.page_key(listing, {}) or "").encode())
-    assert key, f"{listing} has one page only"
+def test_modified_page_keys(
+    raw_client: RawClient, resources: Resources, mutable_resources: Resources, data: st.DataObject
+) -> None:
+    listing = data.draw(st.sampled_from([*LISTINGS, f"/flows/{resources.id('video')}/segments"]))
+    key = bytearray((resources.page_key(listing, {}) or "").encode())
+    assert key, f"{listing} has only one page"
     for _ in range(data.draw(st.integers(0, 3))):
         place = data.draw(st.integers(0, len(key)))
         key[place : place + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
@@ -229,42 +242,45 @@ def test_modified_page_keys(wire: Wire, world: World, spoiled: World, data: st.D
     filters = data.draw(
         st.sampled_from(["", "&reverse_order=true", "&sort_by=label", "&label=x", "&format=x", "&timerange=()"])
     )
-    response = wire.ask("GET", f"{other}?page={quote(bytes(key))}{filters}")
+    response = raw_client.request("GET", f"{other}?page={quote(bytes(key))}{filters}")
     response.check()
     assert response.status in (200, 400)
 
 
 @pytest.mark.parametrize("timerange", TIMERANGES)
-def test_nonsensical_timeranges(wire: Wire, world: World, timerange: str) -> None:
-    video = f"/flows/{world.id('video')}"
+def test_nonsensical_timeranges(raw_client: RawClient, resources: Resources, timerange: str) -> None:
+    video = f"/flows/{resources.id('video')}"
     escaped = quote(timerange, safe="%")
     for line in ("GET /flows", f"GET {video}", f"GET {video}/segments", f"DELETE {video}/segments"):
-        wire.ask(*f"{line}?object_id=none&timerange={escaped}".split(" ")).check()
+        method, path = line.split(" ")
+        raw_client.request(method, f"{path}?object_id=none&timerange={escaped}").check()
 
 
 @pytest.fixture(scope="module")
-def media_url(world: World) -> str:
-    """Path and query of an object of ten bytes in the server's own store."""
-    response = world.client.post(f"/flows/{world.id('video')}/storage", json={"limit": 1})
+def media_url(resources: Resources) -> str:
+    """The path and query of the URL of a ten-byte object in the server's own store."""
+    response = resources.client.post(f"/flows/{resources.id('video')}/storage", json={"limit": 1})
     [item] = response.json()["media_objects"]
     put = item["put_url"]
     httpx.put(put["url"], content=b"0123456789", headers={"Content-Type": put["content-type"]}).raise_for_status()
     segment = {"object_id": item["object_id"], "timerange": "[700:0_710:0)"}
-    world.client.post(f"/flows/{world.id('video')}/segments", json=segment).raise_for_status()
+    resources.client.post(f"/flows/{resources.id('video')}/segments", json=segment).raise_for_status()
     path = f"/objects/{quote(item['object_id'], safe='')}"
-    [url] = [each["url"] for each in world.client.get(path, params={"presigned": True}).json()["get_urls"]]
+    [url] = [each["url"] for each in resources.client.get(path, params={"presigned": True}).json()["get_urls"]]
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}"
 
 
 @pytest.mark.parametrize("range_", RANGES, ids=range(len(RANGES)))
-def test_nonsensical_ranges(wire: Wire, media_url: str, range_: str) -> None:
-    response = wire.ask("GET", media_url, headers={"Range": range_.encode()})
+def test_nonsensical_ranges(raw_client: RawClient, media_url: str, range_: str) -> None:
+    response = raw_client.request("GET", media_url, headers={"Range": range_.encode()})
     assert response.status in (200, 206, 400, 416), response
     assert response.status >= 400 or response.body in b"0123456789" or "multipart" in response.headers["content-type"]
 
 
-@often
-@hypothesis.given(nonsense=TARGET, place=st.integers(0, 200), method=st.sampled_from(["GET", "PUT", "DELETE"]))
-def test_nonsensical_media_urls(wire: Wire, media_url: str, nonsense: str, place: int, method: str) -> None:
-    wire.ask(method, media_url[:place] + nonsense + media_url[place + 1 :], headers={"Authorization": ""}).check()
+@many_examples
+@hypothesis.given(malformed=TARGETS, place=st.integers(0, 200), method=st.sampled_from(["GET", "PUT", "DELETE"]))
+def test_nonsensical_media_urls(raw_client: RawClient, media_url: str, malformed: str, place: int, method: str) -> None:
+    raw_client.request(
+        method, media_url[:place] + malformed + media_url[place + 1 :], headers={"Authorization": ""}
+    ).check()

@@ -1,4 +1,4 @@
-"""Bodies for webhooks that no well-behaved client sends: refused or harmless, and their secret is in no answer."""
+"""Malformed bodies of webhooks: rejected or harmless, and their secret is never in a response."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.conformance.kit.events import ALL
 from tests.conformance.kit.ids import fresh, fresh_name
 from tests.conformance.kit.server import Subject
 from tests.conformance.kit.webhooks import LISTING
-from tests.fuzz.wire import Response, Wire
+from tests.fuzz.raw_client import RawClient, Response
 
 URL = "http://127.0.0.1:9/"
 SECRET = "Kx7-not-to-be-shown"
@@ -59,7 +59,7 @@ BAD_HOSTS = (
         "\uff11\uff10.\uff10.\uff10.\uff11",
     ),
 )
-FAIR_HOSTS = (
+LOOPBACK_HOSTS = (
     *(
         "localhost",
         "LOCALHOST",
@@ -193,16 +193,16 @@ BAD_VALUES = (
 
 
 @pytest.fixture(autouse=True)
-def wire(subject: Subject) -> Iterator[Wire]:
-    """The server must still be there when a test is over."""
-    wire = Wire(subject)
-    yield wire
-    assert wire.ask("GET", "/service").status == 200
+def raw_client(subject: Subject) -> Iterator[RawClient]:
+    """A raw client. The server must still respond after the test."""
+    raw_client = RawClient(subject)
+    yield raw_client
+    assert raw_client.request("GET", "/service").status == 200
 
 
 @pytest.fixture(scope="module")
 def known(subject: Subject) -> Iterator[Json]:
-    """A webhook that is there, with the members of its body."""
+    """An existing webhook, with the members of its body."""
     headers = {"Authorization": f"Bearer {subject.token}"}
     with httpx.Client(base_url=subject.url, headers=headers) as client:
         body = silent()
@@ -210,7 +210,7 @@ def known(subject: Subject) -> Iterator[Json]:
 
 
 def silent(**members: Any) -> Json:
-    """A right body for a webhook that sends nothing, wherever it leads, with every member but for what is changed."""
+    """A valid body of a disabled webhook with every member, some of them replaced."""
     return {
         "url": URL,
         "api_key_name": "X-Key",
@@ -231,19 +231,19 @@ def silent(**members: Any) -> Json:
     }
 
 
-def ask_both(wire: Wire, known: Json, members: Json) -> list[Response]:
-    """What is said to a new webhook with these members, and to the known one when it is to have them."""
+def post_and_put(raw_client: RawClient, known: Json, members: Json) -> list[Response]:
+    """The responses to creating a webhook with these members, and to changing the existing one to them."""
     post = json.dumps(silent(**members)).encode()
     put = json.dumps(silent(**{"id": known["id"], **members})).encode()
-    return [send(wire, "POST", LISTING, post), send(wire, "PUT", f"{LISTING}/{known['id']}", put)]
+    return [send(raw_client, "POST", LISTING, post), send(raw_client, "PUT", f"{LISTING}/{known['id']}", put)]
 
 
-def send(wire: Wire, method: str, path: str, body: bytes) -> Response:
-    """The answer, which neither fails nor shows the secret, also where it says what is there now."""
-    response = wire.ask(method, path, body)
+def send(raw_client: RawClient, method: str, path: str, body: bytes) -> Response:
+    """Send a request. Fails on a 5xx, or if the response or the listing contains the secret."""
+    response = raw_client.request(method, path, body)
     response.check()
     if response.status == 201:
-        listed = wire.ask("GET", f"{LISTING}/{json.loads(response.body)['id']}")
+        listed = raw_client.request("GET", f"{LISTING}/{json.loads(response.body)['id']}")
         assert listed.status == 200, listed
         assert SECRET not in str(listed)
     assert SECRET not in str(response), response
@@ -251,45 +251,47 @@ def send(wire: Wire, method: str, path: str, body: bytes) -> Response:
 
 
 @pytest.mark.parametrize("host", BAD_HOSTS, ids=ascii)
-def test_forbidden_hosts_are_rejected(wire: Wire, known: Json, host: str) -> None:
+def test_forbidden_hosts_are_rejected(raw_client: RawClient, known: Json, host: str) -> None:
     for scheme in ("http", "HTTPS"):
-        for response in ask_both(wire, known, {"url": f"{scheme}://{host}/a"}):
+        for response in post_and_put(raw_client, known, {"url": f"{scheme}://{host}/a"}):
             assert response.status == (400), response
 
 
-@pytest.mark.parametrize("host", FAIR_HOSTS, ids=ascii)
-def test_unusual_spellings_of_loopback_hosts_are_accepted(wire: Wire, known: Json, host: str) -> None:
-    for response in ask_both(wire, known, {"url": f"http://{host}:9/a"}):
+@pytest.mark.parametrize("host", LOOPBACK_HOSTS, ids=ascii)
+def test_unusual_spellings_of_loopback_hosts_are_accepted(raw_client: RawClient, known: Json, host: str) -> None:
+    for response in post_and_put(raw_client, known, {"url": f"http://{host}:9/a"}):
         assert response.status in (201, 400), response
 
 
 @pytest.mark.parametrize("port", BAD_PORTS, ids=lambda port: ascii(port)[:20])
-def test_ports_out_of_range_are_rejected(wire: Wire, known: Json, port: str) -> None:
-    for response in ask_both(wire, known, {"url": f"http://127.0.0.1:{port}/a"}):
+def test_ports_out_of_range_are_rejected(raw_client: RawClient, known: Json, port: str) -> None:
+    for response in post_and_put(raw_client, known, {"url": f"http://127.0.0.1:{port}/a"}):
         assert response.status == 400, response
 
 
 @pytest.mark.parametrize("url", BAD_URLS, ids=lambda url: ascii(url)[:30])
-def test_invalid_urls_are_rejected(wire: Wire, known: Json, url: str) -> None:
-    for response in ask_both(wire, known, {"url": url}):
+def test_invalid_urls_are_rejected(raw_client: RawClient, known: Json, url: str) -> None:
+    for response in post_and_put(raw_client, known, {"url": url}):
         assert response.status == 400, response
 
 
 @pytest.mark.parametrize("member", MEMBERS)
-def test_members_of_wrong_types_do_not_fail_the_server(wire: Wire, known: Json, member: str) -> None:
+def test_members_of_wrong_types_do_not_fail_the_server(raw_client: RawClient, known: Json, member: str) -> None:
     for value in WRONG:
-        ask_both(wire, known, {member: value})
+        post_and_put(raw_client, known, {member: value})
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=lambda name: ascii(name)[:30])
-def test_forbidden_header_names_are_rejected(wire: Wire, known: Json, name: str) -> None:
-    for response in ask_both(wire, known, {"api_key_name": name}):
+def test_forbidden_header_names_are_rejected(raw_client: RawClient, known: Json, name: str) -> None:
+    for response in post_and_put(raw_client, known, {"api_key_name": name}):
         assert response.status == 400, response
 
 
 @pytest.mark.parametrize("value", BAD_VALUES, ids=lambda value: ascii(value)[:40])
-def test_a_secret_that_is_not_a_header_value_is_rejected_and_not_shown(wire: Wire, known: Json, value: str) -> None:
-    for response in ask_both(wire, known, {"api_key_value": value}):
+def test_a_secret_that_is_not_a_header_value_is_rejected_and_not_shown(
+    raw_client: RawClient, known: Json, value: str
+) -> None:
+    for response in post_and_put(raw_client, known, {"api_key_value": value}):
         assert response.status == 400, response
 
 
@@ -343,23 +345,23 @@ WRAPPINGS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("body", LEAKY.values(), ids=LEAKY.keys())
-def test_a_secret_is_not_shown_in_errors_about_the_body(wire: Wire, known: Json, body: str) -> None:
-    """However the whole body is written; also as that of what takes no secret."""
+def test_a_secret_is_not_shown_in_errors_about_the_body(raw_client: RawClient, known: Json, body: str) -> None:
+    """Bodies are malformed in several ways, and sent also to operations that take no secret."""
     for method, path in (("POST", LISTING), ("PUT", f"{LISTING}/{known['id']}"), ("PUT", f"{LISTING}/{fresh()}")):
-        send(wire, method, path, body.encode())
-    response = wire.ask("POST", "/service/nothing", body.encode())
+        send(raw_client, method, path, body.encode())
+    response = raw_client.request("POST", "/service/nothing", body.encode())
     assert SECRET not in str(response)
 
 
 @pytest.mark.parametrize("value", WRAPPINGS.values(), ids=WRAPPINGS.keys())
-def test_a_secret_of_a_wrong_type_is_not_shown(wire: Wire, known: Json, value: Any) -> None:
-    for response in ask_both(wire, known, {"api_key_value": value}):
+def test_a_secret_of_a_wrong_type_is_not_shown(raw_client: RawClient, known: Json, value: Any) -> None:
+    for response in post_and_put(raw_client, known, {"api_key_value": value}):
         assert response.status == 400, response
 
 
 @pytest.mark.parametrize("member", [member for member in MEMBERS if member != "api_key_value"])
-def test_a_secret_is_not_shown_in_errors_about_other_members(wire: Wire, known: Json, member: str) -> None:
-    """Not even when the member holds one itself, among very many parts or few. A tag of that name is a tag."""
+def test_a_secret_is_not_shown_in_errors_about_other_members(raw_client: RawClient, known: Json, member: str) -> None:
+    """Not even if the member itself contains a secret, among few or very many parts. A tag of that name is a tag."""
     filling = {str(number): ["x"] for number in range(3000)}
     inner = {"api_key_value": SECRET}
     for value in (
@@ -373,16 +375,16 @@ def test_a_secret_is_not_shown_in_errors_about_other_members(wire: Wire, known: 
     ):
         body = json.dumps(silent(**{"id": known["id"], member: value})).encode()
         for method, path in (("POST", LISTING), ("PUT", f"{LISTING}/{known['id']}")):
-            response = wire.ask(method, path, body)
+            response = raw_client.request(method, path, body)
             response.check()
             assert response.status == 201 or SECRET not in str(response), response
 
 
 @pytest.mark.parametrize("number", ["9223372036854775808", "98765432109876543210", "9.8765432109876543210e30", "-9e99"])
-def test_a_secret_number_is_not_shown(wire: Wire, known: Json, number: str) -> None:
+def test_a_secret_number_is_not_shown(raw_client: RawClient, known: Json, number: str) -> None:
     body = TEXT.replace(f'"{SECRET}"', number)
     for method, path in (("POST", LISTING), ("PUT", f"{LISTING}/{known['id']}")):
-        response = wire.ask(method, path, body.encode())
+        response = raw_client.request(method, path, body.encode())
         assert response.status == 400
         assert number[:8] not in str(response), response
         assert str(int(float(number)))[:8] not in str(response), response

@@ -1,4 +1,4 @@
-"""Sequences of operations, each fed with what another answered: what was made is there, what was deleted is not."""
+"""Sequences of operations with inputs from earlier responses: created resources exist, deleted ones do not."""
 
 from contextlib import suppress
 from itertools import count
@@ -12,13 +12,13 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.core.transport import Response
 from schemathesis.generation.case import Case
 
-from tests.fuzz.aim import aim
-from tests.fuzz.fuzzed import EXAMPLES, SEED, fuzzed_schema
+from tests.fuzz.fuzzed_schema import EXAMPLES, SEED, fuzzed_schema
 from tests.fuzz.fuzzer import Fuzzer
-from tests.fuzz.links import linked
+from tests.fuzz.operation_links import with_links
+from tests.fuzz.targeting import target_existing_resources
 
-APART = ["/", "/service", "/service/storage-backends"]
-"""Paths that lead nowhere: what they answer is of no use to another operation."""
+EXCLUDED_PATHS = ["/", "/service", "/service/storage-backends"]
+"""Paths whose responses are not inputs of other operations."""
 
 SETTINGS = hypothesis.settings(
     max_examples=10,
@@ -31,42 +31,42 @@ SETTINGS = hypothesis.settings(
 
 
 class Sequences:
-    """failures: found so far, since what hypothesis raises depends on whether it meets them again."""
+    """Runs sequences. failures: found so far; what hypothesis raises depends on whether it can reproduce them."""
 
     def __init__(self, fuzz: Fuzzer) -> None:
         self.failures: list[FailureGroup] = []
-        self.begun = 0
+        self.started = 0
         self._fuzz = fuzz
         self._machine = self._make_machine()
 
     def run(self, seed: int) -> None:
-        """Some sequences. They end early where hypothesis sees that the server remembers those before."""
+        """Run some sequences. They end early if hypothesis notices that the server keeps state between them."""
         with suppress(Flaky, FailureGroup):
             hypothesis.seed(seed)(self._machine).run(settings=SETTINGS)
 
     def _make_machine(self) -> Any:
-        schema = fuzzed_schema(change=linked).exclude(path=APART).exclude(method="HEAD")
+        schema = fuzzed_schema(change=with_links).exclude(path=EXCLUDED_PATHS).exclude(method="HEAD")
         sequences, fuzz = self, self._fuzz
 
         class Machine(schema.as_state_machine()):  # type: ignore[misc]
             def setup(self) -> None:
-                sequences.begun += 1
+                sequences.started += 1
                 self.seen = ""
-                fuzz.world.restore()
+                fuzz.resources.restore()
 
-            def before_call(self, case: Case) -> None:
-                """Leave alone what this sequence met before: it came over a link."""
-                met = any(unquote(str(value)) in self.seen for value in case.path_parameters.values())
-                aim(case, fuzz.world, path=not met)
+            def before_call(self, case: Case[Any]) -> None:
+                """Keep path parameters that occurred earlier in this sequence: they came over a link."""
+                seen_before = any(unquote(str(value)) in self.seen for value in case.path_parameters.values())
+                target_existing_resources(case, fuzz.resources, path=not seen_before)
 
-            def call(self, case: Case, **kwargs: Any) -> Response:
+            def call(self, case: Case[Any], **kwargs: Any) -> Response:
                 response = fuzz.send(case)
                 self.seen += f"{unquote(case.formatted_path)} {response.text}"
                 return response
 
-            def validate_response(self, response: Response, case: Case, **kwargs: Any) -> None:
+            def validate_response(self, response: Response, case: Case[Any], **kwargs: Any) -> None:
                 try:
-                    fuzz.judge(case, response, self.recorder)
+                    fuzz.check(case, response, self.recorder)
                 except FailureGroup as failure:
                     sequences.failures.append(failure)
                     raise
@@ -81,5 +81,5 @@ def test_sequences_of_operations_match_the_specification(fuzz: Fuzzer) -> None:
         sequences.run(seed)
         if sequences.failures:
             raise sequences.failures[0]
-        if sequences.begun >= EXAMPLES:
+        if sequences.started >= EXAMPLES:
             break

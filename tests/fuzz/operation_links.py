@@ -1,20 +1,20 @@
-"""A document for sequences of operations: what one answers is an input of others (OpenAPI links)."""
+"""OpenAPI links for sequences of operations, in which responses are inputs of later requests."""
 
 from tests.conformance.kit.documents import Json
 
 OBJECT = {"objectId": "$response.body#/0/object_id"}
 FLOW = {"flowId": "$request.path.flowId"}
-HOOK = {"webhookId": "$response.body#/id"}
-SAME_HOOK = {"webhookId": "$request.path.webhookId"}
+WEBHOOK = {"webhookId": "$response.body#/id"}
+SAME_WEBHOOK = {"webhookId": "$request.path.webhookId"}
 
 LINKS = (
-    ("POST_webhooks", "201", "GET_webhooks-webhookId", HOOK),
-    ("POST_webhooks", "201", "PUT_webhooks", HOOK),
-    ("POST_webhooks", "201", "DELETE_webhooks-webhookId", HOOK),
-    ("PUT_webhooks", "201", "GET_webhooks-webhookId", HOOK),
-    ("PUT_webhooks", "201", "DELETE_webhooks-webhookId", HOOK),
-    ("DELETE_webhooks-webhookId", "204", "GET_webhooks-webhookId", SAME_HOOK),
-    ("DELETE_webhooks-webhookId", "204", "PUT_webhooks", SAME_HOOK),
+    ("POST_webhooks", "201", "GET_webhooks-webhookId", WEBHOOK),
+    ("POST_webhooks", "201", "PUT_webhooks", WEBHOOK),
+    ("POST_webhooks", "201", "DELETE_webhooks-webhookId", WEBHOOK),
+    ("PUT_webhooks", "201", "GET_webhooks-webhookId", WEBHOOK),
+    ("PUT_webhooks", "201", "DELETE_webhooks-webhookId", WEBHOOK),
+    ("DELETE_webhooks-webhookId", "204", "GET_webhooks-webhookId", SAME_WEBHOOK),
+    ("DELETE_webhooks-webhookId", "204", "PUT_webhooks", SAME_WEBHOOK),
     ("GET_flows-flowId-segments", "200", "GET_objects", OBJECT),
     ("GET_flows-flowId-segments", "200", "POST_objects-instances", OBJECT),
     ("GET_flows-flowId-segments", "200", "DELETE_objects-instances", OBJECT),
@@ -25,12 +25,12 @@ LINKS = (
     ("DELETE_flows-flowId", "204", "PUT_flows-flowId", FLOW),
     ("DELETE_flows-flowId", "202", "GET_flow-delete-requests-request-id", {"request-id": "$response.body#/id"}),
 )
-"""Operation, status of its answer, operation that follows, its inputs: those that the tool does not find by itself."""
+"""Links that schemathesis does not infer: operation, status of its response, next operation, its inputs."""
 
 
-def linked(document: Json) -> Json:
-    """The document with links, and with whole listings to begin with: a filtered one is often empty."""
-    operations = {}
+def with_links(document: Json) -> Json:
+    """Add the links, and remove filters from listings, because filtered listings are often empty."""
+    operations: dict[str, Json] = {}
     for path, item in document["paths"].items():
         if "{" not in path and "get" in item:
             item["get"]["parameters"] = []

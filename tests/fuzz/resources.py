@@ -1,6 +1,6 @@
-"""What a fuzzed server holds: one of everything that a path or body can name, by ids that repeat from run to run.
+"""The resources on a fuzzed server: one of everything that a path or body can name, with repeatable ids.
 
-Only the ids of webhooks do not, since the server chooses them.
+Only the ids of webhooks differ between runs, because the server chooses them.
 """
 
 from typing import Any
@@ -13,37 +13,37 @@ from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, TECHNICAL
 from tests.conformance.kit.events import ALL
 from tests.conformance.kit.webhooks import LISTING as WEBHOOKS
 
-NOBODY = "http://127.0.0.1:9/"
-"""A receiver that is away: nothing listens there."""
+NO_LISTENER = "http://127.0.0.1:9/"
+"""A URL at which nothing listens."""
 TAG = "colour"
 COPIES = ("copy", "spare copy")
-"""Labels of the instances of every object of a segment here, all outside the server's own stores."""
+"""Labels of the instances of every object with a segment. All are uncontrolled."""
 
 
-class World:
-    """Makes its things when it is made, and makes them anew where a case destroyed them.
+class Resources:
+    """Creates its resources, and recreates those that a case destroyed.
 
-    name: whatever worlds of other names make does not touch this one's. receiver_url: where its webhooks lead, on this
-    machine. webhooks: their bodies, by id. passing_webhooks: ids of further ones, to be deleted by `mend` or `restore`.
+    name: resources of other names are independent. receiver_url: the URL of its webhooks, on this machine.
+    webhooks: their bodies, by id. extra_webhooks: ids of further ones, which `repair` and `restore` delete.
     """
 
     def __init__(self, client: httpx.Client, name: str, receiver_url: str) -> None:
         self.client = client
         self.receiver_url = receiver_url
         self.webhooks: dict[str, Json] = {}
-        self.passing_webhooks: list[str] = []
+        self.extra_webhooks: list[str] = []
         self._name = name
         self.profile_id = self.id("profile")
-        self.storage_id: str = self._must("GET", "/service/storage-backends").json()[0]["id"]
+        self.storage_id: str = self._request("GET", "/service/storage-backends").json()[0]["id"]
         self.flows = {document["id"]: document for document in self._flow_documents()}
         self._segments = self._segment_documents()
         self.free_objects = [f"{name} free {number}" for number in range(4)]
         self.init_object = f"{name} init"
         self._make()
-        self.delete_request_id = self._leave_a_delete_request()
+        self.delete_request_id = self._make_delete_request()
 
     def id(self, what: str) -> str:
-        """A UUID that is this one for this name in this world."""
+        """The UUID for a name within these resources."""
         return str(UUID(bytes=uuid5(NAMESPACE_URL, f"{self._name}/{what}").bytes, version=4))
 
     @property
@@ -52,22 +52,23 @@ class World:
 
     @property
     def objects(self) -> list[str]:
-        """Those of segments."""
+        """The ids of objects with segments."""
         return [segment["object_id"] for segments in self._segments.values() for segment in segments]
 
-    def flows_of(self, format_: str | None) -> list[str]:
-        """Ids of the flows of this format that can be written to."""
+    def writable_flows(self, format_: str | None) -> list[str]:
+        """The ids of the flows of this format that are not read-only."""
         return [id_ for id_, flow in self.flows.items() if flow.get("format") == format_ and not flow.get("read_only")]
 
     def page_key(self, path: str, query: Json) -> str | None:
-        """The key of the second page of a listing, where it has one."""
+        """The key of the second page of a listing, or None if it has only one page."""
         response = self.client.get(path, params={**query, "limit": 1})
-        return response.headers.get("X-Paging-NextKey")
+        key: str | None = response.headers.get("X-Paging-NextKey")
+        return key
 
-    def mend(self, path: str, parameters: Json) -> None:
-        """Put back what a change at `path` may have taken away.
+    def repair(self, path: str, parameters: Json) -> None:
+        """Recreate what a change at `path` may have destroyed.
 
-        path: as the document has it, with names in braces. parameters: their values, percent-encoded.
+        path: as in the document, with names in braces. parameters: their percent-encoded values.
         """
         parameters = {name: unquote(str(value)) for name, value in parameters.items()}
         document = self.flows.get(parameters.get("flowId", ""))
@@ -84,25 +85,25 @@ class World:
             self._make_flow(document)
 
     def restore(self) -> None:
-        """Make the flows and webhooks that are not there any more."""
+        """Recreate missing flows and webhooks."""
         for document in self.flows.values():
             if self.client.head(f"/flows/{document['id']}").status_code == 404:
                 self._make_flow(document)
         self._restore_webhooks()
 
     def unlock(self) -> None:
-        """Make those flows writable that were."""
+        """Make all flows writable that are not meant to be read-only."""
         for document in self.flows.values():
             if not document.get("read_only"):
-                self._must("PUT", f"/flows/{document['id']}/read_only", False)
+                self._request("PUT", f"/flows/{document['id']}/read_only", False)
 
-    def silence(self) -> None:
-        """Delete all webhooks, so that nothing is sent to them any more."""
-        for id_ in (*self.webhooks, *self.passing_webhooks):
+    def delete_webhooks(self) -> None:
+        """Delete all webhooks, so that nothing more is sent to them."""
+        for id_ in (*self.webhooks, *self.extra_webhooks):
             self.client.delete(f"{WEBHOOKS}/{id_}")
 
     def webhook(self, **members: Any) -> Json:
-        """A right body for a webhook that is told of what happens in this world, and of nothing else."""
+        """A valid body for a webhook that receives only events of these resources."""
         return {
             "url": self.receiver_url,
             "events": list(ALL),
@@ -115,7 +116,7 @@ class World:
             **members,
         }
 
-    # -- making
+    # -- Creation
 
     def _flow_documents(self) -> list[Json]:
         described = {"label": "a label", "description": "a description", "tags": {TAG: ["red"]}, "max_bit_rate": 6000}
@@ -149,14 +150,18 @@ class World:
 
     def _make(self) -> None:
         profile = {"id": self.profile_id, "flow_metadata": TECHNICAL[VIDEO], "label": "a label", "tags": {TAG: ["red"]}}
-        self._must("POST", f"/service/profiles/{self.profile_id}", profile)
+        self._request("POST", f"/service/profiles/{self.profile_id}", profile)
         for document in self.flows.values():
             self._make_flow(document)
         video, init = self.id("video"), self.id("init")
-        self._must("POST", f"/flows/{video}/storage", {"object_ids": self.free_objects})
-        self._must("POST", f"/flows/{init}/storage", {"object_ids": [self.init_object, f"{self._name} needs init"]})
-        needy = {"object_id": f"{self._name} needs init", "init_object_id": self.init_object, "timerange": "[0:0_1:0)"}
-        self._must("POST", f"/flows/{init}/segments", needy)
+        self._request("POST", f"/flows/{video}/storage", {"object_ids": self.free_objects})
+        self._request("POST", f"/flows/{init}/storage", {"object_ids": [self.init_object, f"{self._name} needs init"]})
+        segment_with_init = {
+            "object_id": f"{self._name} needs init",
+            "init_object_id": self.init_object,
+            "timerange": "[0:0_1:0)",
+        }
+        self._request("POST", f"/flows/{init}/segments", segment_with_init)
         self._segments[init] = []
         for source_id in self.sources:
             self._describe_source(source_id)
@@ -174,17 +179,17 @@ class World:
             self.webhook(),
             self.webhook(**detailed),
             self.webhook(status="disabled"),
-            self.webhook(url=f"{NOBODY}?{quote(self._name)}"),
+            self.webhook(url=f"{NO_LISTENER}?{quote(self._name)}"),
         ]
 
     def _make_webhook(self, body: Json) -> None:
-        self.webhooks[self._must("POST", WEBHOOKS, body).json()["id"]] = body
+        self.webhooks[self._request("POST", WEBHOOKS, body).json()["id"]] = body
 
     def _restore_webhooks(self) -> None:
-        """Those that are gone, and those whose events are not limited to this world as they were."""
-        for id_ in self.passing_webhooks:
+        """Recreate missing webhooks, and reset changed ones to events of these resources."""
+        for id_ in self.extra_webhooks:
             self.client.delete(f"{WEBHOOKS}/{id_}")
-        self.passing_webhooks.clear()
+        self.extra_webhooks.clear()
         for id_, body in list(self.webhooks.items()):
             if not self.client.put(f"{WEBHOOKS}/{id_}", json={**body, "id": id_}).is_success:
                 del self.webhooks[id_]
@@ -193,32 +198,32 @@ class World:
 
     def _make_flow(self, document: Json) -> None:
         path = f"/flows/{document['id']}"
-        self._must("PUT", path, {**document, "read_only": False})
+        self._request("PUT", path, {**document, "read_only": False})
         if self._segments.get(document["id"]):
-            self._must("POST", f"{path}/segments", self._segments[document["id"]])
+            self._request("POST", f"{path}/segments", self._segments[document["id"]])
         if document.get("read_only"):
-            self._must("PUT", f"{path}/read_only", True)
+            self._request("PUT", f"{path}/read_only", True)
 
     def _describe_source(self, source_id: str) -> None:
         for member, value in (("label", "a label"), ("description", "a description"), (f"tags/{TAG}", ["red"])):
-            self._must("PUT", f"/sources/{source_id}/{member}", value)
+            self._request("PUT", f"/sources/{source_id}/{member}", value)
 
     def _add_instances(self, object_id: str) -> None:
-        """Those that are not there any more."""
+        """Add missing instances."""
         for copy in self._copies(object_id):
             self.client.post(f"/objects/{quote(object_id, safe='')}/instances", json=copy)
 
-    def _leave_a_delete_request(self) -> str:
-        """Delete a flow with so many segments that it goes on in the background (settings of the server)."""
-        doomed = self.id("doomed")
-        self._must("PUT", f"/flows/{doomed}", flow(VIDEO, id=doomed))
+    def _make_delete_request(self) -> str:
+        """Delete a flow with enough segments to be deleted in the background, and return the delete request's id."""
+        deleted_id = self.id("doomed")
+        self._request("PUT", f"/flows/{deleted_id}", flow(VIDEO, id=deleted_id))
         segments = [self._segment(f"{self._name} doomed {n}", f"[{n}:0_{n + 1}:0)") for n in range(8)]
-        self._must("POST", f"/flows/{doomed}/segments", segments)
-        request: Json = self._must("DELETE", f"/flows/{doomed}").json()
+        self._request("POST", f"/flows/{deleted_id}/segments", segments)
+        request: Json = self._request("DELETE", f"/flows/{deleted_id}").json()
         id_: str = request["id"]
         return id_
 
-    def _must(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    def _request(self, method: str, path: str, body: Any = None) -> httpx.Response:
         response = self.client.request(method, path, json=body)
         assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"
         return response

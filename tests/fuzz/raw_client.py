@@ -1,4 +1,4 @@
-"""HTTP as bytes on a socket, for what no HTTP library would send."""
+"""HTTP requests as bytes on a socket, for requests that no HTTP library would send."""
 
 import json
 import socket
@@ -13,43 +13,32 @@ PROBLEM = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """headers: by lower-case name."""
+    """A response. headers: by lower-case name."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def check(self) -> None:
-        """Fail for a failure of the server, and for a refusal of the application without a problem document."""
+        """Fail on a 5xx, and on an error of the application without a problem document."""
         assert self.status < 500, self
-        if self.status >= 400 and not self.is_of_the_parser:
+        if self.status >= 400 and not self.is_from_parser:
             assert self.headers["content-type"] == PROBLEM, self
             assert json.loads(self.body)["status"] == self.status
 
     @property
-    def is_of_the_parser(self) -> bool:
-        """Whether this came from the HTTP server around the application, which saw no request to hand on."""
+    def is_from_parser(self) -> bool:
+        """Whether the HTTP server rejected the request before it reached the application."""
         return self.status == 400 and self.body == b"Invalid HTTP request received."
 
 
-class Wire:
-    """Opens a connection for each call. With the credential, unless an Authorization is given."""
+class RawClient:
+    """Opens a connection for each call. Sends the credential unless an Authorization header is given."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         parts = urlsplit(subject.url)
         self._address = (parts.hostname or "", parts.port or 80)
-
-    def ask(
-        self,
-        method: str,
-        target: str | bytes,
-        body: bytes | None = None,
-        headers: Mapping[str, str | bytes] | None = None,
-    ) -> Response:
-        """The answer to one request. headers: replace those that would be sent; text is sent as Latin-1."""
-        (response,) = self.speak(self.request(method, target, body, headers))
-        return response
 
     def request(
         self,
@@ -57,8 +46,19 @@ class Wire:
         target: str | bytes,
         body: bytes | None = None,
         headers: Mapping[str, str | bytes] | None = None,
+    ) -> Response:
+        """Send a request and return the response. headers: replace the default ones; text is sent as Latin-1."""
+        (response,) = self.exchange(self.build(method, target, body, headers))
+        return response
+
+    def build(
+        self,
+        method: str,
+        target: str | bytes,
+        body: bytes | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
     ) -> bytes:
-        """The bytes of a request, the last of its connection."""
+        """The bytes of a request that closes the connection."""
         lines: dict[str, str | bytes] = {
             "Host": f"{self._address[0]}:{self._address[1]}",
             "Authorization": f"Bearer {self._subject.token}",
@@ -72,24 +72,24 @@ class Wire:
             [first, *(_bytes(name) + b": " + _bytes(value) for name, value in lines.items()), b"", b""]
         ) + (body or b"")
 
-    def speak(self, sent: bytes, patience_s: float = 30) -> list[Response]:
-        """The answers to these bytes, until the server closes the connection or says nothing for so long."""
-        with socket.create_connection(self._address, timeout=patience_s) as connection:
+    def exchange(self, sent: bytes, timeout_s: float = 30) -> list[Response]:
+        """Send bytes, and return the responses until the server closes the connection or the timeout expires."""
+        with socket.create_connection(self._address, timeout=timeout_s) as connection:
             received = b""
             try:
                 connection.sendall(sent)
                 while chunk := connection.recv(65536):
                     received += chunk
             except (ConnectionError, TimeoutError):
-                pass  # it may hang up on nonsense, and wait for more where more was announced
-        return _answers(received)
+                pass  # the server may close the connection, or wait for the rest of an announced body
+        return _parse_responses(received)
 
 
 def _bytes(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("latin-1")
 
 
-def _answers(received: bytes) -> list[Response]:
+def _parse_responses(received: bytes) -> list[Response]:
     responses = []
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")

@@ -1,12 +1,13 @@
-"""The API as schemathesis takes it: a document, made strict, and how much of it to try.
+"""The API document for schemathesis, made strict, and the number of cases.
 
-FUZZ_EXAMPLES: random cases for each operation, beside the examples and the edge cases of its schemas.
-FUZZ_SEED: a whole number for other cases than those that every run repeats.
+FUZZ_EXAMPLES: random cases for each operation, in addition to the examples and edge cases of its schemas.
+FUZZ_SEED: an integer. Without it, every run repeats the same cases.
 """
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import schemathesis
 from schemathesis.config import SchemathesisConfig
@@ -20,20 +21,20 @@ from tams_server.app import read_specification
 from tams_server.settings import Settings
 from tests.conformance.kit.documents import Json
 from tests.fuzz.exclusions import is_failure
-from tests.fuzz.world import TAG
+from tests.fuzz.resources import TAG
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "50"))
 SEED = int(os.environ["FUZZ_SEED"]) if os.environ.get("FUZZ_SEED") else None
 
 UNLISTED = ("401", "405", "413", "415")
-"""Statuses that TAMS never lists, and that HTTP nevertheless asks for (A01)."""
+"""Statuses that TAMS never lists but HTTP requires (A01)."""
 
 BAD_QUERY = "400"
-"""What a bad query gets where none is listed too (A07, A09)."""
+"""The status for a bad query, also where it is not listed (A07, A09)."""
 
 
 def fuzzed_schema(api_dir: Path | None = None, change: Callable[[Json], Json] | None = None) -> BaseSchema:
-    """The document as the server loads it: the project's own, or another copy in `api_dir`. change: made to it last."""
+    """The document as the server loads it: the project's own, or the copy in `api_dir`. change: applied last."""
     settings = Settings() if api_dir is None else Settings(api_dir=api_dir)
     document = _strict(read_specification(settings).document)
     if change is not None:
@@ -43,17 +44,17 @@ def fuzzed_schema(api_dir: Path | None = None, change: Callable[[Json], Json] | 
     return schema
 
 
-def _is_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
+def _is_failure(context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
     return is_failure(failure, case, response)
 
 
 def _strict(document: Json) -> Json:
-    """The document with a listed status for every answer, and with names in place of templates of names (T01)."""
+    """List every status that a response may have, and replace templated parameter names (`tag.{name}`) by a name."""
     for item in document["paths"].values():
         for method, operation in item.items():
-            refusal = operation["responses"].pop("default", {"description": "Refused."})
+            error_response = operation["responses"].pop("default", {"description": "Error."})
             unlisted = UNLISTED if method in ("put", "post") else (*UNLISTED, BAD_QUERY)
-            operation["responses"] = {**dict.fromkeys(unlisted, refusal), **operation["responses"]}
+            operation["responses"] = {**dict.fromkeys(unlisted, error_response), **operation["responses"]}
             for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "query":
                     parameter["name"] = parameter["name"].replace("{name}", TAG)
@@ -65,8 +66,8 @@ def _config() -> SchemathesisConfig:
         "max-examples": EXAMPLES,
         "deterministic": SEED is None,
         "database": "none",
-        "allow-x00": False,  # refused wherever it stands, which test_raw_input.py sees to
-        "no-shrink": True,  # the server remembers, so a smaller case would meet another state
+        "allow-x00": False,  # rejected everywhere, which test_raw_input.py tests
+        "no-shrink": True,  # the server is stateful: a smaller case would meet another state
         "with-security-parameters": False,  # the checks try requests without a credential themselves
     }
     seed = {} if SEED is None else {"seed": SEED}

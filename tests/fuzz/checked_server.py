@@ -1,4 +1,4 @@
-"""The server to be fuzzed, held to its log too: what goes wrong behind its answers shows there alone."""
+"""A server whose log is checked for faults, because background errors show only there."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ FAULTS = ("event does not conform to the specification", "Traceback (most recent
 
 
 @contextmanager
-def watched_server(folder: Path, settings: Mapping[str, str]) -> Iterator[Subject]:
-    """The project's own server until the block ends. Fails then where its log tells of a fault."""
+def checked_server(folder: Path, settings: Mapping[str, str]) -> Iterator[Subject]:
+    """Run the project's own server until the block ends, then fail if its log contains a fault."""
     with own_server(folder, settings) as subject:
         yield subject
     lines = (folder / "server.log").read_text(errors="replace").splitlines()

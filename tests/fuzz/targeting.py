@@ -1,7 +1,7 @@
-"""Aims random cases at what exists, so that most of them get past "not found" into the rules behind it.
+"""Points random cases at existing resources, so that most of them get past "not found" to the rules behind it.
 
-What is put where follows from the case alone, so that a run repeats. Cases that are wrong in a part keep that part,
-except that ids in a body are made equal to that of the path.
+All choices are derived from the case alone, so that runs are repeatable. Parts of a case that are deliberately invalid
+are kept, except that the id in a body is made equal to the one in the path.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,39 +16,39 @@ from schemathesis.generation.case import Case
 
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.webhooks import LISTING as WEBHOOKS
-from tests.fuzz.world import COPIES, NOBODY, TAG, World
+from tests.fuzz.resources import COPIES, NO_LISTENER, TAG, Resources
 
-REFUSED = ("ftp://127.0.0.1/", "http://user@127.0.0.1/", "https://127.0.0.1:0/", "http://10.0.0.1/", "nowhere")
-"""URLs that no webhook may have."""
+REJECTED_URLS = ("ftp://127.0.0.1/", "http://user@127.0.0.1/", "https://127.0.0.1:0/", "http://10.0.0.1/", "nowhere")
+"""URLs that are rejected for webhooks."""
 
 _NEARLY_ALWAYS = 0.95
 _OFTEN = 0.85
 _SOMETIMES = 0.4
 
 
-def aim(case: Case, world: World, *, path: bool = True) -> None:
-    """Change the case in place; whether it is a valid one is judged anew. path: change that too."""
-    aimed = _Aim(case, world)
+def target_existing_resources(case: Case[Any], resources: Resources, *, path: bool = True) -> None:
+    """Change the case in place, and let schemathesis re-evaluate whether it is valid. path: change the path too."""
+    targeting = _Targeting(case, resources)
     if path:
-        aimed.path()
-    aimed.query()
-    aimed.body()
+        targeting.path()
+    targeting.query()
+    targeting.body()
     _ = case.meta
 
 
-class _Aim:
-    def __init__(self, case: Case, world: World) -> None:
+class _Targeting:
+    def __init__(self, case: Case[Any], resources: Resources) -> None:
         self._case = case
-        self._world = world
+        self._world = resources
         self._chance = Random(crc32(repr(case).encode("utf-8", "backslashreplace")))
 
-    def _wrong(self, location: ParameterLocation) -> bool:
+    def _is_negative(self, location: ParameterLocation) -> bool:
         return self._case.meta is not None and self._case.meta.is_negative_at(location)
 
-    def _often(self, share: float = _OFTEN) -> bool:
+    def _chance_of(self, share: float = _OFTEN) -> bool:
         return self._chance.random() < share
 
-    def _one(self, values: Sequence[Any]) -> Any:
+    def _choose(self, values: Sequence[Any]) -> Any:
         return self._chance.choice(values)
 
     def _new_id(self) -> str:
@@ -57,7 +57,7 @@ class _Aim:
     # -- path
 
     def path(self) -> None:
-        if self._wrong(ParameterLocation.PATH):
+        if self._is_negative(ParameterLocation.PATH):
             return
         parameters = dict(self._case.path_parameters)
         choices: dict[str, Callable[[], Sequence[str]]] = {
@@ -70,15 +70,15 @@ class _Aim:
             "name": lambda: [TAG],
         }
         for name in parameters:
-            if name in choices and self._often():
-                parameters[name] = quote(self._one(choices[name]()), safe="")
+            if name in choices and self._chance_of():
+                parameters[name] = quote(self._choose(choices[name]()), safe="")
         if parameters != self._case.path_parameters:
             self._case.path_parameters = parameters
 
     def _flow_ids(self) -> Sequence[str]:
         body = self._case.body
         if self._case.path == "/flows/{flowId}" and isinstance(body, dict):
-            same = self._world.flows_of(str(body["format"]) if "format" in body else None)
+            same = self._world.writable_flows(str(body["format"]) if "format" in body else None)
             return [*same, self._new_id()]
         if self._case.path.endswith("/flow_collection") and self._case.method != "PUT":
             return [self._world.id("multi")]
@@ -92,26 +92,26 @@ class _Aim:
     # -- query
 
     def query(self) -> None:
-        if self._wrong(ParameterLocation.QUERY):
+        if self._is_negative(ParameterLocation.QUERY):
             return
         query = dict(self._case.query)
-        world = self._world
-        some: dict[str, Sequence[Any]] = {
-            "source_id": world.sources,
-            "object_id": world.objects,
+        resources = self._world
+        choices_by_name: dict[str, Sequence[Any]] = {
+            "source_id": resources.sources,
+            "object_id": resources.objects,
             "label": COPIES if "{objectId}" in self._case.path else ["a label"],
-            "accept_storage_ids": [world.storage_id],
-            "storage_id": [world.storage_id],
+            "accept_storage_ids": [resources.storage_id],
+            "storage_id": [resources.storage_id],
             "accept_get_urls": ["", *COPIES],
-            "collected_by_ids": [world.id("multi")],
+            "collected_by_ids": [resources.id("multi")],
             "codec": ["video/h264"],
             "timerange": ["_", "()", "[5:0_15:0)", "(0:0_", "_3:500000000]", "[10:0]"],
         }
         for name in list(query):
-            if name in some and self._often():
-                query[name] = self._one(some[name])
-            elif name == "page" and self._often():
-                key = world.page_key(self._case.formatted_path, {n: v for n, v in query.items() if n != "page"})
+            if name in choices_by_name and self._chance_of():
+                query[name] = self._choose(choices_by_name[name])
+            elif name == "page" and self._chance_of():
+                key = resources.page_key(self._case.formatted_path, {n: v for n, v in query.items() if n != "page"})
                 query = {**query, "page": key} if key else {n: v for n, v in query.items() if n != "page"}
         if query != self._case.query:
             self._case.query = query
@@ -121,47 +121,47 @@ class _Aim:
     def body(self) -> None:
         if self._case.body is NOT_SET:
             return
-        body = self._aimed(self._case.body)
+        body = self._targeted_body(self._case.body)
         if body != self._case.body:
             self._case.body = body
 
-    def _aimed(self, body: Any) -> Any:
+    def _targeted_body(self, body: Any) -> Any:
         if isinstance(body, list):
-            return [self._aimed(item) for item in body]
+            return [self._targeted_body(item) for item in body]
         if not isinstance(body, dict):
             return body
         path = self._case.path
         if path.startswith(WEBHOOKS):
             return self._webhook(self._same_id(dict(body)))
-        if self._wrong(ParameterLocation.BODY):
+        if self._is_negative(ParameterLocation.BODY):
             return self._same_id(dict(body))
         if path.endswith("/segments"):
             return self._segment(dict(body))
         if path.endswith("/flow_collection"):
-            return {**body, "id": self._one(list(self._world.flows))} if self._often() else body
+            return {**body, "id": self._choose(list(self._world.flows))} if self._chance_of() else body
         if path.endswith("/instances"):
             new = self._new_id()
-            return {"url": f"https://media.example.com/{new}", "label": new} if self._often() else body
+            return {"url": f"https://media.example.com/{new}", "label": new} if self._chance_of() else body
         if path.endswith("/storage"):
             return self._allocation(dict(body))
         return self._flow(self._same_id(dict(body)))
 
     def _same_id(self, body: Json) -> Json:
-        """With the id of the path, except now and then."""
+        """Set the id to that of the path, in nearly all cases."""
         own = next(reversed(self._case.path_parameters.values()), None)
-        if isinstance(body.get("id"), str) and isinstance(own, str) and self._often(_NEARLY_ALWAYS):
+        if isinstance(body.get("id"), str) and isinstance(own, str) and self._chance_of(_NEARLY_ALWAYS):
             body["id"] = unquote(own)
         return body
 
     def _flow(self, body: Json) -> Json:
         known = self._world.flows.get(body.get("id", ""))
-        if "source_id" in body and self._often(_NEARLY_ALWAYS):
+        if "source_id" in body and self._chance_of(_NEARLY_ALWAYS):
             body["source_id"] = known["source_id"] if known else self._new_id()
-        if "profile_id" in body and self._often():
+        if "profile_id" in body and self._chance_of():
             body["profile_id"] = self._world.profile_id
-        if isinstance(body.get("flow_collection"), list) and self._often():
+        if isinstance(body.get("flow_collection"), list) and self._chance_of():
             flows = list(self._world.flows)
-            body["flow_collection"] = [{**item, "id": self._one(flows)} for item in body["flow_collection"]]
+            body["flow_collection"] = [{**item, "id": self._choose(flows)} for item in body["flow_collection"]]
         return body
 
     def _allocation(self, body: Json) -> Json:
@@ -171,33 +171,35 @@ class _Aim:
             "storage_id": self._world.storage_id,
             "content_type": "video/mp2t",
         }
-        return {name: changes[name] if name in changes and self._often() else value for name, value in body.items()}
+        return {name: changes[name] if name in changes and self._chance_of() else value for name, value in body.items()}
 
     def _webhook(self, body: Json) -> Json:
-        """Whatever else it is, it leads nowhere but to this machine, and hears of one flow or source at most."""
+        """Restrict a webhook to URLs of this machine, and to the events of one flow or source."""
         if isinstance(body.get("url"), str):
-            body["url"] = self._one([self._world.receiver_url, self._world.receiver_url, NOBODY, *REFUSED])
-        if self._wrong(ParameterLocation.BODY):
+            body["url"] = self._choose(
+                [self._world.receiver_url, self._world.receiver_url, NO_LISTENER, *REJECTED_URLS]
+            )
+        if self._is_negative(ParameterLocation.BODY):
             return body
-        body |= {"flow_ids": [self._one(list(self._world.flows))], "source_ids": [self._one(self._world.sources)]}
-        if "api_key_name" in body and self._often():
+        body |= {"flow_ids": [self._choose(list(self._world.flows))], "source_ids": [self._choose(self._world.sources)]}
+        if "api_key_name" in body and self._chance_of():
             body["api_key_name"] = "X-Key"
-        if ("api_key_name" in body or "api_key_value" in body) and self._often():
+        if ("api_key_name" in body or "api_key_value" in body) and self._chance_of():
             body |= {"api_key_name": "X-Key", "api_key_value": "another secret"}
-        if self._often() and "flow_collected_by_ids" in body:
+        if self._chance_of() and "flow_collected_by_ids" in body:
             body["flow_collected_by_ids"] = [self._world.id("multi")]
-        if self._often() and "accept_storage_ids" in body:
+        if self._chance_of() and "accept_storage_ids" in body:
             body["accept_storage_ids"] = [self._world.storage_id]
         return body
 
     def _segment(self, body: Json) -> Json:
-        if self._often():
-            body["object_id"] = self._one([*self._world.free_objects, *self._world.objects, self._new_id()])
-        if self._often():
+        if self._chance_of():
+            body["object_id"] = self._choose([*self._world.free_objects, *self._world.objects, self._new_id()])
+        if self._chance_of():
             start = self._chance.randrange(100, 10**6)
             body["timerange"] = f"[{start}:0_{start + 1}:0)"
-        if self._often() and "init_object_id" in body:
+        if self._chance_of() and "init_object_id" in body:
             body["init_object_id"] = self._world.init_object
-        if self._often(_SOMETIMES):
+        if self._chance_of(_SOMETIMES):
             body.pop("init_object_id", None)
         return body
