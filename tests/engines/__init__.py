@@ -1,1 +1,1 @@
-"""One suite for every engine of the tables."""
+"""One suite for every engine and every object store."""

@@ -1,4 +1,4 @@
-"""The engines that the suite runs over."""
+"""Fixtures: the engines that the suite runs on."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
 @pytest.fixture
 def postgres_url(postgres: PostgresServer) -> Iterator[str]:
-    """A database of its own for each test, with the tables made."""
+    """The URL of a database for this test alone, with the tables created."""
     name = postgres.new_database(_TEMPLATE)
     yield postgres.url(name)
     postgres.drop_database(name)
@@ -37,7 +37,7 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def new_postgres_url(postgres: PostgresServer) -> Iterator[Callable[[], str]]:
-    """Makes databases without any table, until the end of the test."""
+    """Creates databases without tables, which last until the end of the test."""
     made = []
 
     def make() -> str:
@@ -51,7 +51,7 @@ def new_postgres_url(postgres: PostgresServer) -> Iterator[Callable[[], str]]:
 
 @pytest.fixture(params=["statement", "commit"])
 def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    """A cluster of a test's own, for each way in which it may tell of conflicts."""
+    """A cluster for this test alone, for each way in which it may report conflicts."""
     emulator = Emulator(request.param)
     yield emulator
     emulator.close()
@@ -62,7 +62,7 @@ _VAST_SCHEMAS = itertools.count()
 
 @pytest.fixture(scope="session")
 def vast_emulators() -> Iterator[dict[str, Emulator]]:
-    """An emulated VAST cluster for each way in which a real one may tell of conflicts."""
+    """An emulated VAST cluster for each way in which a real one may report conflicts."""
     emulators = {"vast-statement": Emulator("statement"), "vast-commit": Emulator("commit")}
     yield emulators
     for emulator in emulators.values():
@@ -71,7 +71,7 @@ def vast_emulators() -> Iterator[dict[str, Emulator]]:
 
 @pytest.fixture
 def new_vast_url(vast_emulators: dict[str, Emulator]) -> Callable[[str], str]:
-    """Gives the URL of a schema of its own on the named cluster."""
+    """Returns the URL of a new schema on the named cluster."""
     return lambda kind: vast_emulators[kind].url(f"s{next(_VAST_SCHEMAS)}")
 
 
@@ -80,7 +80,7 @@ ENGINES = ["sqlite", "postgresql", "vast-statement", "vast-commit"]
 
 @pytest.fixture(params=ENGINES)
 def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
-    """Makes databases of one kind, without any table, and gives their URLs."""
+    """Creates databases of one kind, without tables, and returns their URLs."""
     if request.param == "postgresql":
         make: Callable[[], str] = request.getfixturevalue("new_postgres_url")
         return make
@@ -93,7 +93,7 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]
 
 @pytest.fixture(params=ENGINES)
 def engine_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database of each kind that nothing is in."""
+    """The URL of an empty database of each kind."""
     if request.param == "postgresql":
         url: str = request.getfixturevalue("postgres_url")
         return url
@@ -105,7 +105,7 @@ def engine_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def engine(engine_url: str) -> Iterator[Engine]:
-    """An empty engine with its tables made."""
+    """An engine with empty tables."""
     engine = open_engine(engine_url)
     engine.create()
     yield engine

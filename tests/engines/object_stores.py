@@ -1,4 +1,4 @@
-"""The object stores that the suite runs over."""
+"""The object stores that the suite runs on."""
 
 import uuid
 from pathlib import Path
@@ -13,13 +13,13 @@ from tests.servers.seaweed import SeaweedServer, shared_server
 
 KINDS = ("files", "s3")
 TYPE = "video/mp2t"
-TIMEOUTS = {"upload_timeout_s": 300, "download_timeout_s": 600}
+TIMEOUTS: dict[str, Any] = {"upload_timeout_s": 300, "download_timeout_s": 600}
 
 _buckets: dict[SeaweedServer, str] = {}
 
 
-class Known:
-    """The source of credentials that are known."""
+class FixedCredentials:
+    """A credential source that always returns the same credentials."""
 
     def __init__(self, access_key: str, secret_key: str) -> None:
         self.credentials = Credentials(access_key, secret_key)
@@ -36,11 +36,11 @@ def new_store(kind: str, folder: Path) -> ObjectStore:
 
 
 def s3_store(server: SeaweedServer, bucket: str | None = None, prefix: str | None = None, **options: Any) -> S3Store:
-    """A store on this server; with a prefix of its own, in a bucket that all share, unless told otherwise."""
+    """A store on this server, by default with its own prefix in a shared bucket."""
     if bucket is None:
         bucket = _buckets.get(server) or _buckets.setdefault(server, server.new_bucket())
     place = Bucket(bucket, server.endpoint, server.region, prefix=f"{uuid.uuid4()}/" if prefix is None else prefix)
-    credentials = Known(server.access_key, server.secret_key)
+    credentials = FixedCredentials(server.access_key, server.secret_key)
     return S3Store(new_backend("s3"), place, credentials, **(TIMEOUTS | options))
 
 
@@ -67,6 +67,6 @@ def get_url(store: ObjectStore, object_id: str) -> str:
     return url.url
 
 
-def at(store: S3Store, server: SeaweedServer, **options: object) -> S3Store:
-    """Another store of the same objects."""
+def same_store(store: S3Store, server: SeaweedServer, **options: Any) -> S3Store:
+    """Another store over the same objects."""
     return s3_store(server, store._bucket.name, store._bucket.prefix, **options)

@@ -1,21 +1,23 @@
-"""What one of several processes does that race for the same rows. Knows no more of an engine than its URL."""
+"""What each of several processes does that compete for the same rows. It only knows the URL of the engine."""
 
 import multiprocessing
 import random
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from storage.errors import Conflict, Contended
 from storage.tables import open_engine
 from storage.tables.conditions import Overlaps, equals
 from storage.tables.engine import Engine, Writer
+from storage.tables.rows import SegmentRow, SourceRow
 
 APPENDS = 20
 PLACEMENTS = 30
 NAMES = 20
 LENGTH = 10
 SPACE = 10**6
-"""Appends happen beyond, placements before it."""
+"""Segments are appended after this time (ns), and placed before it."""
 _TRIES = 1000
 
 Result = TypeVar("Result")
@@ -23,26 +25,26 @@ Placed = list[tuple[int, int, str]]
 
 
 def race(url: str, processes: int) -> list[tuple[Placed, list[str]]]:
-    """Run `compete` in so many processes at once; what each of them was told that it had done."""
+    """Run `compete` in several processes at once. Returns what each of them believes it has done."""
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         return pool.starmap(compete, [(url, number) for number in range(processes)], chunksize=1)
 
 
 def compete(url: str, number: int) -> tuple[Placed, list[str]]:
-    """Segments that were put into the flow "f" as (start, end, object id), and ids of sources that were made."""
+    """Add segments to the flow "f" and create sources. Returns the segments (start, end, object id) and source ids."""
     engine = open_engine(url)
     chance = random.Random(number)
     placed: Placed = []
     made = []
     try:
         for n in range(APPENDS):
-            placed.append(_write(engine, lambda tx, n=n: _append(tx, f"{number}-{n}")))
+            placed.append(_write(engine, partial(_append, object_id=f"{number}-{n}")))
         for n in range(PLACEMENTS):
             start = chance.randrange(0, 400)
-            placed += _write(engine, lambda tx, n=n, start=start: _place(tx, start, f"{number}+{n}"))
+            placed += _write(engine, partial(_place, start=start, object_id=f"{number}+{n}"))
         for n in range(NAMES):
             try:
-                _write(engine, lambda tx, n=n: tx.insert("sources", [_source(f"id-{n}")]))
+                _write(engine, partial(_create_source, id_=f"id-{n}"))
             except Conflict:
                 continue
             made.append(f"id-{n}")
@@ -52,14 +54,14 @@ def compete(url: str, number: int) -> tuple[Placed, list[str]]:
 
 
 def _write(engine: Engine, change: Callable[[Writer], Result]) -> Result:
-    """As the catalogue does it: a transaction that has lost is made again."""
+    """Retry the transaction while another writer comes first, as the catalogue does."""
     for _ in range(_TRIES):
         try:
             with engine.write() as tx:
                 return change(tx)
         except Contended:
             continue
-    raise AssertionError("never won")
+    raise AssertionError("another writer always came first")
 
 
 def _append(tx: Writer, object_id: str) -> tuple[int, int, str]:
@@ -81,10 +83,27 @@ def _place(tx: Writer, start: int, object_id: str) -> Placed:
 def _insert(tx: Writer, start: int, object_id: str) -> None:
     state = tx.get("flows", id="f")
     assert state is not None
-    tx.update("flows", equals(id="f"), {"segments_updated": state["segments_updated"] + 1})
-    row = {"flow_id": "f", "start_ns": start, "end_ns": start + LENGTH, "object_id": object_id}
-    tx.insert("segments", [{**row, "timerange": "", "created": 0, "doc": {}}])
+    tx.update("flows", equals(id="f"), {"segments_updated": (state["segments_updated"] or 0) + 1})
+    row: SegmentRow = {
+        "flow_id": "f",
+        "start_ns": start,
+        "end_ns": start + LENGTH,
+        "object_id": object_id,
+        "timerange": "",
+        "created": 0,
+        "doc": {},
+    }
+    tx.insert("segments", [row])
 
 
-def _source(id_: str) -> dict[str, Any]:
-    return {"id": id_, "format": "f", "label": "", "unlabelled": True, "created": 0, "updated": 0, "doc": {}}
+def _create_source(tx: Writer, id_: str) -> None:
+    row: SourceRow = {
+        "id": id_,
+        "format": "f",
+        "label": "",
+        "unlabelled": True,
+        "created": 0,
+        "updated": 0,
+        "doc": {},
+    }
+    tx.insert("sources", [row])

@@ -36,7 +36,7 @@ def _waiting(engine: Engine, jobs: Jobs) -> bool:
         return bool(jobs.waiting(tx, [REMOVAL], 1))
 
 
-def test_workers_that_look_at_the_same_moment_take_each_job_once(engine_url: str, engine: Engine) -> None:
+def test_workers_that_claim_concurrently_claim_each_job_once(engine_url: str, engine: Engine) -> None:
     """Each has connections of its own, as a process has."""
     _make(engine, *(f"{n:03}" for n in range(JOBS)))
     _make(engine, "of another kind", kind=COPY)
@@ -69,7 +69,7 @@ def test_workers_that_look_at_the_same_moment_take_each_job_once(engine_url: str
     assert other["token"] is None
 
 
-def test_a_lease_that_has_ended_is_taken_over_and_counts_as_a_failure(engine: Engine) -> None:
+def test_an_expired_lease_is_claimed_by_another_worker_and_counts_as_a_failure(engine: Engine) -> None:
     _make(engine, "a", "b")
     wanted = [JobSelection(equals(kind=REMOVAL), 1)]
     [first] = _jobs(engine).claim("first", wanted)

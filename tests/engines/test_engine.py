@@ -32,7 +32,7 @@ def _ids(engine: Engine, where: list[Condition], **options: Any) -> list[str]:
         return [row["id"] for row in tx.select("sources", where, order=("created", "id"), **options)]
 
 
-def test_rows_come_back_as_they_were_written(engine: Engine) -> None:
+def test_rows_are_read_as_they_were_written(engine: Engine) -> None:
     document = {"text": "é\u2028😀", "list": [1, None, {"deep": True}], "big": 2**62}
     row = _segments("f", range(-(2**63), 1 - 2**63))[0] | {"init_object_id": None, "timerange": "", "doc": document}
     _insert(engine, "segments", [row])
@@ -65,7 +65,7 @@ def test_all_conditions_must_hold(engine: Engine) -> None:
     assert _ids(engine, [*equals(created=2), In("id", ["a", "c"])]) == ["c"]
 
 
-def test_existence_of_rows_elsewhere_is_a_condition(engine: Engine) -> None:
+def test_rows_can_be_selected_by_the_existence_of_rows_in_another_table(engine: Engine) -> None:
     _insert(engine, "sources", [_source("a", 1), _source("b", 2), _source("c", 3)])
     tag = {"kind": "source", "name": "n", "empty": False}
     _insert(engine, "tags", [{**tag, "owner_id": "a", "value": "x"}, {**tag, "owner_id": "b", "value": "y"}])
@@ -97,7 +97,7 @@ def test_overlap_with_half_open_spans(engine: Engine, start: int, end: int, expe
     assert [row["start_ns"] for row in backwards] == expected[::-1]
 
 
-def test_overlap_inside_existence(engine: Engine) -> None:
+def test_overlap_can_be_a_condition_inside_existence(engine: Engine) -> None:
     _insert(engine, "sources", [_source("f", 1), _source("g", 2), _source("h", 3)])
     _insert(engine, "segments", _segments("f", range(0, 30, 10)) + _segments("g", range(50, 60, 10)))
     has_content = Exists("segments", "flow_id", "id", (Overlaps(25, 50),))
@@ -105,7 +105,7 @@ def test_overlap_inside_existence(engine: Engine) -> None:
     assert _ids(engine, [Exists("segments", "flow_id", "id", present=False)]) == ["h"]
 
 
-def test_overlap_inside_existence_looks_at_each_owner_alone(engine: Engine) -> None:
+def test_overlap_inside_existence_is_evaluated_for_each_owner_separately(engine: Engine) -> None:
     """What ends first after the start of the window, in any flow, is not what does so in this one."""
     _insert(engine, "sources", [_source("long", 1), _source("short", 2), _source("before", 3), _source("after", 4)])
     segments = [("long", 0, 100), ("short", 90, 95), ("before", 0, 92), ("after", 93, 94)]
@@ -118,7 +118,7 @@ def test_overlap_inside_existence_looks_at_each_owner_alone(engine: Engine) -> N
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_pages_by_key_walk_through_ties_once(engine: Engine, descending: bool) -> None:
+def test_paging_by_key_returns_each_row_once_despite_ties(engine: Engine, descending: bool) -> None:
     _insert(engine, "sources", [_source(f"{n:02}", n // 4) for n in range(22)])
     seen: list[str] = []
     after: list[Any] | None = None
@@ -139,7 +139,7 @@ def test_pages_by_key_walk_through_ties_once(engine: Engine, descending: bool) -
     assert seen == sorted((f"{n:02}" for n in range(22)), reverse=descending)
 
 
-def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
+def test_a_failed_transaction_is_rolled_back(engine: Engine) -> None:
     with pytest.raises(RuntimeError), engine.write() as tx:
         tx.insert("sources", [_source("a", 1)])
         assert tx.get("sources", id="a")
@@ -147,7 +147,7 @@ def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
     assert _ids(engine, []) == []
 
 
-def test_a_key_is_taken_once_only(engine: Engine) -> None:
+def test_a_key_cannot_be_inserted_twice(engine: Engine) -> None:
     _insert(engine, "sources", [_source("a", 1)])
     with pytest.raises(Conflict), engine.write() as tx:
         tx.insert("sources", [_source("b", 1)])
@@ -155,7 +155,7 @@ def test_a_key_is_taken_once_only(engine: Engine) -> None:
     assert _ids(engine, []) == ["a"]
 
 
-def test_update_and_delete_tell_how_many_rows(engine: Engine) -> None:
+def test_update_and_delete_return_the_number_of_rows(engine: Engine) -> None:
     _insert(engine, "sources", [_source("a", 1), _source("b", 1), _source("c", 2)])
     with engine.write() as tx:
         assert tx.update("sources", equals(created=1), {"label": "x", "doc": {"new": 1}}) == 2
@@ -168,7 +168,7 @@ def test_update_and_delete_tell_how_many_rows(engine: Engine) -> None:
         ]
 
 
-def test_readers_do_not_see_what_is_not_committed(engine: Engine) -> None:
+def test_readers_do_not_see_uncommitted_changes(engine: Engine) -> None:
     with engine.write() as tx:
         tx.insert("sources", [_source("a", 1)])
         assert _ids(engine, []) == []
@@ -186,7 +186,7 @@ def test_text_sorts_by_code_point(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_documents_come_back_byte_for_byte(engine: Engine, count: int) -> None:
+def test_documents_are_read_byte_for_byte_as_written(engine: Engine, count: int) -> None:
     text = b'{"z":1,"a":1.0,"1":1e+100,"nested":{"b":[0.1,-0.0,9007199254740993],"a":null},"u":"\\u001f\xc3\xa9","":""}'
     assert orjson.dumps(orjson.loads(text)) == text
     _insert(engine, "sources", [_source(f"{n}", n) | {"doc": orjson.loads(text)} for n in range(count)])
@@ -195,7 +195,7 @@ def test_documents_come_back_byte_for_byte(engine: Engine, count: int) -> None:
 
 
 @pytest.mark.parametrize("value", ["text", 1, 1.5, True, [], [[1]], {}, "{}", "NaN"])
-def test_any_json_value_can_be_kept(engine: Engine, value: Any) -> None:
+def test_any_json_value_can_be_stored(engine: Engine, value: Any) -> None:
     _insert(engine, "service", [{"key": "one", "value": value}])
     _insert(engine, "service", [{"key": "two", "value": value}, {"key": "three", "value": value}])
     with engine.write() as tx:
@@ -208,7 +208,7 @@ def test_any_json_value_can_be_kept(engine: Engine, value: Any) -> None:
         }
 
 
-def test_thousands_of_rows_and_values_at_once(engine: Engine) -> None:
+def test_thousands_of_rows_and_values_fit_one_transaction(engine: Engine) -> None:
     rows = [{"id": f"o{n}", "state": "media", "created": n, "expires": None if n % 2 else n} for n in range(20_000)]
     _insert(engine, "objects", rows)
     with engine.write() as tx:

@@ -38,7 +38,7 @@ def _is_heard(engine: Engine) -> bool:
         return bool(tx.select("webhooks", equals(enabled=True), limit=1, columns=["id"]))
 
 
-def test_what_one_process_enables_another_sees_at_once(engine: Engine, others: list[Engine]) -> None:
+def test_a_webhook_enabled_by_one_process_is_seen_by_another_immediately(engine: Engine, others: list[Engine]) -> None:
     reader, writer = others
     assert not _is_heard(reader)
     steps: list[tuple[Callable[[Writer], Any], bool]] = [
@@ -59,7 +59,7 @@ def test_what_one_process_enables_another_sees_at_once(engine: Engine, others: l
         assert _is_heard(engine) is heard, number
 
 
-def test_a_change_that_is_undone_is_not_seen(engine: Engine, others: list[Engine]) -> None:
+def test_a_change_that_is_rolled_back_is_not_seen(engine: Engine, others: list[Engine]) -> None:
     class Undo(Exception):
         pass
 
@@ -70,7 +70,7 @@ def test_a_change_that_is_undone_is_not_seen(engine: Engine, others: list[Engine
 
 
 @pytest.mark.timeout(120)
-def test_one_that_goes_while_another_comes_leaves_nobody_unheard(engine: Engine, others: list[Engine]) -> None:
+def test_the_last_enabled_webhook_is_never_overlooked(engine: Engine, others: list[Engine]) -> None:
     """Each round one process disables the only webhook and the other enables one: whichever is first, one is left."""
     with engine.write() as tx:
         tx.insert("webhooks", [_webhook("0")])

@@ -73,7 +73,7 @@ def _make_release(url: str, version: str) -> None:
 
 @_on_sql
 @pytest.mark.parametrize("version", [None, *_RELEASES])
-def test_a_database_of_each_release_becomes_one_of_today(new_url: Callable[[], str], version: str | None) -> None:
+def test_a_database_of_any_release_is_migrated(new_url: Callable[[], str], version: str | None) -> None:
     """All of the steps together make what is made at once of an empty database."""
     old, fresh = new_url(), new_url()
     _create(fresh)
@@ -90,7 +90,7 @@ def test_a_database_of_each_release_becomes_one_of_today(new_url: Callable[[], s
     assert _described(old) == _described(fresh)
 
 
-def test_the_newest_version_is_that_of_the_last_step() -> None:
+def test_the_newest_version_is_that_of_the_last_migration() -> None:
     from alembic.script import ScriptDirectory
 
     folder = next(iter(migrations.__path__))
@@ -100,7 +100,7 @@ def test_the_newest_version_is_that_of_the_last_step() -> None:
 
 
 @_on_sql
-def test_unfinished_work_goes_on_as_jobs(new_url: Callable[[], str]) -> None:
+def test_unfinished_work_is_migrated_to_jobs(new_url: Callable[[], str]) -> None:
     url = new_url()
     _make_release(url, "0001")
     request = {"flow_id": "f", "expiry": 9, "doc": {"a": 1}}
@@ -135,7 +135,7 @@ def test_unfinished_work_goes_on_as_jobs(new_url: Callable[[], str]) -> None:
 
 
 @_on_sql
-def test_when_segments_last_changed_is_kept(new_url: Callable[[], str]) -> None:
+def test_segments_updated_survives_the_migration(new_url: Callable[[], str]) -> None:
     """And where a flow has its content is looked up when it is needed."""
     url = new_url()
     _make_release(url, "0002")
@@ -156,7 +156,7 @@ def test_when_segments_last_changed_is_kept(new_url: Callable[[], str]) -> None:
 
 
 @_on_sql
-def test_processes_that_migrate_at_once_all_succeed(new_url: Callable[[], str]) -> None:
+def test_processes_that_migrate_concurrently_all_succeed(new_url: Callable[[], str]) -> None:
     old, fresh = new_url(), new_url()
     _make_release(old, "0001")
     with multiprocessing.get_context("spawn").Pool(4) as pool:
@@ -166,7 +166,7 @@ def test_processes_that_migrate_at_once_all_succeed(new_url: Callable[[], str]) 
 
 
 @_on_sql
-def test_a_database_of_a_later_release_is_refused(new_url: Callable[[], str]) -> None:
+def test_the_database_of_a_later_release_is_rejected(new_url: Callable[[], str]) -> None:
     url = new_url()
     _create(url)
     with _connected(url) as connection:
@@ -176,7 +176,7 @@ def test_a_database_of_a_later_release_is_refused(new_url: Callable[[], str]) ->
 
 
 @_on_sql
-def test_alembic_is_not_loaded_where_there_is_nothing_to_do(new_url: Callable[[], str]) -> None:
+def test_alembic_is_not_loaded_without_a_migration_to_run(new_url: Callable[[], str]) -> None:
     program = (
         "import sys; from storage.tables import open_engine; engine = open_engine(sys.argv[1])\n"
         "for _ in range(2): engine.create()\n"

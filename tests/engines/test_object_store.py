@@ -83,12 +83,12 @@ def _content(object_id: str) -> bytes:
     return object_id.encode("utf-8", "surrogatepass")
 
 
-def test_every_id_is_an_object_of_its_own(store: ObjectStore) -> None:
+def test_different_ids_are_different_objects(store: ObjectStore) -> None:
     fill(store, IDS)
     assert {object_id for object_id in IDS if read(store, object_id) != _content(object_id)} == set()
 
 
-def test_removing_one_object_leaves_the_others(store: ObjectStore) -> None:
+def test_deleting_one_object_keeps_the_others(store: ObjectStore) -> None:
     fill(store, IDS)
     for object_id in IDS[::2]:
         store.delete(object_id)
@@ -98,7 +98,7 @@ def test_removing_one_object_leaves_the_others(store: ObjectStore) -> None:
     assert [object_id for object_id in IDS if store.stat(object_id)] == []
 
 
-def test_listing_has_every_object_once(store: ObjectStore) -> None:
+def test_object_ids_lists_every_object_once(store: ObjectStore) -> None:
     assert list(store.object_ids()) == []
     fill(store, IDS)
     # The keys of the longest ids are digests where keys are limited.
@@ -108,7 +108,7 @@ def test_listing_has_every_object_once(store: ObjectStore) -> None:
     assert set(listed) <= set(IDS)
 
 
-def test_many_objects_are_listed_and_removed(store: ObjectStore) -> None:
+def test_many_objects_are_listed_and_deleted(store: ObjectStore) -> None:
     ids = [f"many/{number}" for number in range(1100)]
     for object_id in ids:
         store.write(object_id, TYPE, iter([b"x"]))
@@ -150,14 +150,14 @@ def test_missing_object(store: ObjectStore) -> None:
         store.open("nothing")
 
 
-def test_replacing_is_seen_by_those_who_open_later(store: ObjectStore) -> None:
+def test_a_replacement_is_seen_by_files_opened_later(store: ObjectStore) -> None:
     write(store, "object", b"old")
     write(store, "object", b"newer", "video/mp4")
     assert read(store, "object") == b"newer"
 
 
 @pytest.mark.parametrize("given", [10, PARTS_BYTES])
-def test_failing_source_leaves_the_old_object(store: ObjectStore, given: int) -> None:
+def test_a_failing_source_keeps_the_old_object(store: ObjectStore, given: int) -> None:
     def chunks() -> Iterator[bytes]:
         for _ in range(0, given, 1_000_000):
             yield bytes(1_000_000)
@@ -172,7 +172,7 @@ def test_failing_source_leaves_the_old_object(store: ObjectStore, given: int) ->
     assert list(store.object_ids()) == ["object"]
 
 
-def test_concurrent_writers_end_in_one_whole_object(store: ObjectStore) -> None:
+def test_concurrent_writers_leave_one_complete_object(store: ObjectStore) -> None:
     bodies = [bytes([number]) * (100_000 + number) for number in range(6)]
     wrong = []
 
@@ -195,7 +195,7 @@ def test_concurrent_writers_end_in_one_whole_object(store: ObjectStore) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("object_id", ["plain", "odd/../é \\!", "🎞" * 1024], ids=["plain", "odd", "long"])
-def test_copies_are_made_by_the_store_or_through_here(
+def test_copies_are_made_by_the_store_or_left_to_the_caller(
     store: ObjectStore, kind: str, object_id: str, tmp_path: Path
 ) -> None:
     target = new_store(kind, tmp_path)
@@ -210,6 +210,6 @@ def test_copies_are_made_by_the_store_or_through_here(
     assert read(target, object_id) == data
 
 
-def test_a_store_at_work_is_in_order(store: ObjectStore) -> None:
+def test_check_passes_for_a_working_store(store: ObjectStore) -> None:
     store.check()
     assert store.remove_abandoned() == 0

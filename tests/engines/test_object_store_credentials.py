@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_from_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     source = EnvironmentCredentials("KEY_ID", "KEY", "TOKEN")
     monkeypatch.setenv("KEY_ID", "AK")
     with pytest.raises(Unavailable, match="KEY"):
@@ -41,7 +41,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert source.current() == Credentials("AK", "S", "T")
 
 
-def test_file_has_profiles(path: Path) -> None:
+def test_credentials_from_the_profiles_of_a_file(path: Path) -> None:
     assert FileCredentials(path).current() == Credentials("AK1", "with+odd/characters%=", None)
     assert FileCredentials(path, "other").current() == Credentials("AK2", "S2", "T2==")
     for profile in ("half", "missing"):
@@ -68,7 +68,7 @@ def test_changed_file_is_read_again(path: Path) -> None:
     assert source.current().access_key == "AK1"
 
 
-def test_file_that_comes_later_is_found_at_once(tmp_path: Path) -> None:
+def test_a_file_created_later_is_found_immediately(tmp_path: Path) -> None:
     source = FileCredentials(tmp_path / "credentials", clock=lambda: 0)
     with pytest.raises(Unavailable):
         source.current()
@@ -88,13 +88,13 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return path
 
 
-def test_chain_finds_what_aws_tools_use(bare: Path) -> None:
+def test_the_default_chain_finds_the_credentials_of_aws_tools(bare: Path) -> None:
     bare.write_text(FILE)
     source = ChainCredentials()
     assert source.current() == Credentials("AK1", "with+odd/characters%=", None)
 
 
-def test_chain_without_credentials_does_not_look_at_each_use(bare: Path) -> None:
+def test_the_default_chain_is_not_searched_at_every_use(bare: Path) -> None:
     now = 0.0
     source = ChainCredentials(clock=lambda: now)
     with pytest.raises(Unavailable):

@@ -36,7 +36,7 @@ def test_keys_are_as_documented(object_id: str, key: str) -> None:
     assert id_of(PREFIX, PREFIX + key) == (None if key.startswith("!!") else object_id)
 
 
-def test_random_ids_have_keys_of_their_own_that_can_be_read_back() -> None:
+def test_random_ids_have_different_keys_that_can_be_decoded() -> None:
     chosen = random.Random(8)
     seen: dict[str, str] = {}
     for _ in range(20_000):
@@ -49,7 +49,7 @@ def test_random_ids_have_keys_of_their_own_that_can_be_read_back() -> None:
         assert id_of(PREFIX, key) == (None if key.startswith(f"{PREFIX}!!") else object_id)
 
 
-def test_a_key_that_no_object_has_is_no_object() -> None:
+def test_a_key_that_no_id_has_is_not_decoded() -> None:
     foreign = 0
     for length in range(1, 6):
         for letters in itertools.product("a!/2E.", repeat=length):

@@ -19,7 +19,16 @@ from storage.media.object_store import ObjectStore
 from storage.media.s3 import S3Store
 from storage.media.s3_client import Bucket, RequestLimits
 from storage.media.s3_credentials import FileCredentials
-from tests.engines.object_stores import TIMEOUTS, Known, at, get_url, new_backend, read, s3_store, write
+from tests.engines.object_stores import (
+    TIMEOUTS,
+    FixedCredentials,
+    get_url,
+    new_backend,
+    read,
+    s3_store,
+    same_store,
+    write,
+)
 from tests.servers.seaweed import SeaweedServer, shared_server
 
 SHORT = RequestLimits(connect_s=1, read_s=1, attempts=1)
@@ -63,13 +72,13 @@ def assert_unavailable(store: S3Store, *names: str, within_s: float = 15) -> Non
             assert secret not in outage.value.message
 
 
-def test_a_bucket_that_is_not_there_is_an_outage(server: SeaweedServer) -> None:
+def test_a_missing_bucket_is_an_outage(server: SeaweedServer) -> None:
     assert_unavailable(s3_store(server, f"bucket-{uuid.uuid4()}"))
 
 
 def test_denied_requests_are_an_outage(server: SeaweedServer, store: S3Store) -> None:
     write(store, "object")
-    for credentials in (Known(server.access_key, "wrong"), Known("unknown", "wrong")):
+    for credentials in (FixedCredentials(server.access_key, "wrong"), FixedCredentials("unknown", "wrong")):
         denied = S3Store(new_backend("s3"), store._bucket, credentials, **TIMEOUTS)
         assert_unavailable(denied)
         assert httpx.get(get_url(denied, "object")).status_code == 403
@@ -86,7 +95,7 @@ def test_the_store_works_again_after_a_crash_of_its_server(tmp_path: Path) -> No
     with SeaweedServer(tmp_path) as server:
         store = s3_store(server)
         data = write(store, "object", os.urandom(1_000_000) * 40)
-        limited = at(store, server, limits=SHORT)
+        limited = same_store(store, server, limits=SHORT)
         stream = store.open("object")
         server.kill()
         assert_unavailable(limited)
@@ -147,10 +156,10 @@ def faulty(status: int, code: str) -> Iterator[str]:
         (200, ""),
     ],
 )
-def test_any_answer_but_the_right_one_is_an_outage(status: int, code: str) -> None:
+def test_any_invalid_response_is_an_outage(status: int, code: str) -> None:
     with faulty(status, code) as endpoint:
         bucket = Bucket("bucket-7", endpoint, "us-east-1")
-        store = S3Store(new_backend("s3"), bucket, Known("a", "b"), **TIMEOUTS, limits=SHORT)
+        store = S3Store(new_backend("s3"), bucket, FixedCredentials("a", "b"), **TIMEOUTS, limits=SHORT)
         calls = calls_of(store)
         if status == 200:
             # These say nothing but their status.
@@ -201,22 +210,22 @@ def breaking(server: SeaweedServer, after_bytes: int, times: int) -> Iterator[st
         thread.join(10)
 
 
-def test_a_broken_connection_is_tried_again(server: SeaweedServer, store: S3Store) -> None:
+def test_a_request_is_retried_after_a_broken_connection(server: SeaweedServer, store: S3Store) -> None:
     write(store, "object")
     with breaking(server, 0, 2) as endpoint:
         place = Bucket(store._bucket.name, endpoint, server.region, prefix=store._bucket.prefix)
-        shaky = S3Store(new_backend("s3"), place, Known(server.access_key, server.secret_key), **TIMEOUTS)
+        shaky = S3Store(new_backend("s3"), place, FixedCredentials(server.access_key, server.secret_key), **TIMEOUTS)
         assert shaky.stat("object") == store.stat("object")
 
 
 @pytest.mark.parametrize(("times", "recovers"), [(2, True), (9, False)])
-def test_reading_goes_on_where_the_connection_broke(
+def test_a_download_is_resumed_after_a_broken_connection(
     server: SeaweedServer, store: S3Store, times: int, recovers: bool
 ) -> None:
     data = write(store, "object", os.urandom(3_000_000))
     with breaking(server, 500_000, times) as endpoint:
         place = Bucket(store._bucket.name, endpoint, server.region, prefix=store._bucket.prefix)
-        shaky = S3Store(new_backend("s3"), place, Known(server.access_key, server.secret_key), **TIMEOUTS)
+        shaky = S3Store(new_backend("s3"), place, FixedCredentials(server.access_key, server.secret_key), **TIMEOUTS)
         with shaky.open("object") as stream:
             if recovers:
                 assert stream.read() == data
@@ -225,11 +234,11 @@ def test_reading_goes_on_where_the_connection_broke(
                     stream.read()
 
 
-def test_an_object_replaced_while_it_is_read_is_not_mixed(server: SeaweedServer, store: S3Store) -> None:
+def test_a_download_never_mixes_an_object_with_its_replacement(server: SeaweedServer, store: S3Store) -> None:
     old = write(store, "object", os.urandom(3_000_000))
     with breaking(server, 500_000, 1) as endpoint:
         place = Bucket(store._bucket.name, endpoint, server.region, prefix=store._bucket.prefix)
-        shaky = S3Store(new_backend("s3"), place, Known(server.access_key, server.secret_key), **TIMEOUTS)
+        shaky = S3Store(new_backend("s3"), place, FixedCredentials(server.access_key, server.secret_key), **TIMEOUTS)
         with shaky.open("object") as stream:
             start = stream.read(1000)
             write(store, "object", os.urandom(3_000_000))

@@ -17,7 +17,18 @@ from storage.media.s3_client import Bucket, Connection, RequestLimits
 from storage.media.s3_credentials import FileCredentials
 from storage.media.s3_keys import key_of
 from storage.media.sigv4 import Presigner
-from tests.engines.object_stores import TIMEOUTS, TYPE, Known, at, get_url, new_backend, put_url, read, s3_store, write
+from tests.engines.object_stores import (
+    TIMEOUTS,
+    TYPE,
+    FixedCredentials,
+    get_url,
+    new_backend,
+    put_url,
+    read,
+    s3_store,
+    same_store,
+    write,
+)
 from tests.engines.test_object_store import IDS
 from tests.servers.seaweed import DOMAIN, SeaweedServer, shared_server
 
@@ -62,13 +73,13 @@ def test_clients_upload_and_download_by_url(store: S3Store, http: httpx.Client, 
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Type": "video/mp4"}, {"Content-Type": TYPE + "; x=y"}])
-def test_wrong_content_type_is_refused(store: S3Store, http: httpx.Client, headers: dict[str, str]) -> None:
+def test_a_wrong_content_type_is_rejected(store: S3Store, http: httpx.Client, headers: dict[str, str]) -> None:
     answer = http.put(put_url(store, "object"), content=b"bytes", headers=headers)
     assert answer.status_code == 403
     assert store.stat("object") is None
 
 
-def test_checksum_of_the_client_is_checked(store: S3Store, http: httpx.Client) -> None:
+def test_a_wrong_checksum_of_the_client_is_rejected(store: S3Store, http: httpx.Client) -> None:
     headers = {"Content-Type": TYPE, "Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}
     assert http.put(put_url(store, "object"), content=b"other bytes", headers=headers).status_code == 400
     assert store.stat("object") is None
@@ -76,30 +87,32 @@ def test_checksum_of_the_client_is_checked(store: S3Store, http: httpx.Client) -
 
 
 @pytest.mark.parametrize("name", ["x-amz-acl", "x-amz-copy-source", "x-amz-meta-more", "x-amz-tagging"])
-def test_a_url_permits_no_more_than_the_bytes(store: S3Store, http: httpx.Client, name: str) -> None:
+def test_an_upload_url_permits_no_other_signed_headers(store: S3Store, http: httpx.Client, name: str) -> None:
     headers = {"Content-Type": TYPE, name: "public-read"}
     assert http.put(put_url(store, "object"), content=b"bytes", headers=headers).status_code == 403
     assert store.stat("object") is None
 
 
-def test_urls_live_as_long_as_they_say(server: SeaweedServer, store: S3Store, http: httpx.Client) -> None:
+def test_urls_expire_after_their_timeout(server: SeaweedServer, store: S3Store, http: httpx.Client) -> None:
     write(store, "object")
     reserve = GRACE_S + SHARED_S
     for age, status in ((TIMEOUTS["download_timeout_s"], 200), (TIMEOUTS["download_timeout_s"] + reserve + 5, 403)):
-        then = at(store, server, clock=lambda age=age: time.time() - age)
+        then = same_store(store, server, clock=lambda age=age: time.time() - age)
         assert http.get(get_url(then, "object")).status_code == status
     for age, status in ((TIMEOUTS["upload_timeout_s"], 200), (TIMEOUTS["upload_timeout_s"] + reserve + 5, 403)):
-        then = at(store, server, clock=lambda age=age: time.time() - age)
+        then = same_store(store, server, clock=lambda age=age: time.time() - age)
         answer = http.put(put_url(then, "object"), content=b"later", headers={"Content-Type": TYPE})
         assert answer.status_code == status
 
 
-def test_urls_of_one_page_asked_for_again_are_the_same(server: SeaweedServer, store: S3Store) -> None:
-    one, other = (at(store, server, clock=lambda moment=moment: moment) for moment in (1_800_000_000.0, 1_800_000_059))
+def test_urls_are_the_same_when_a_page_is_reloaded(server: SeaweedServer, store: S3Store) -> None:
+    one, other = (
+        same_store(store, server, clock=lambda moment=moment: moment) for moment in (1_800_000_000.0, 1_800_000_059)
+    )
     assert get_url(one, "object") == get_url(other, "object")
 
 
-def test_changed_urls_are_refused(store: S3Store, http: httpx.Client) -> None:
+def test_changed_urls_are_rejected(store: S3Store, http: httpx.Client) -> None:
     write(store, "object")
     write(store, "other")
     url = get_url(store, "object")
@@ -117,7 +130,7 @@ def test_changed_urls_are_refused(store: S3Store, http: httpx.Client) -> None:
     assert read(store, "object") == b"bytes"
 
 
-def test_lost_object_is_what_the_store_says(store: S3Store, http: httpx.Client) -> None:
+def test_the_store_itself_reports_a_lost_object(store: S3Store, http: httpx.Client) -> None:
     write(store, "object")
     url = get_url(store, "object")
     store.delete("object")
@@ -125,7 +138,7 @@ def test_lost_object_is_what_the_store_says(store: S3Store, http: httpx.Client) 
     assert (answer.status_code, "NoSuchKey" in answer.text) == (404, True)
 
 
-def test_browsers_may_use_urls_where_the_bucket_allows(server: SeaweedServer, http: httpx.Client) -> None:
+def test_browsers_can_use_urls_if_the_bucket_has_cors(server: SeaweedServer, http: httpx.Client) -> None:
     store = s3_store(server, server.new_bucket(cors=CORS))
     for url, method in ((put_url(store, "object"), "PUT"), (get_url(store, "object"), "GET")):
         asked = {
@@ -145,7 +158,7 @@ def test_browsers_may_use_urls_where_the_bucket_allows(server: SeaweedServer, ht
     assert "etag" in answer.headers["Access-Control-Expose-Headers"].lower()
 
 
-def test_unsigned_urls_are_given_where_they_are_of_use(server: SeaweedServer, http: httpx.Client) -> None:
+def test_unsigned_urls_are_offered_if_configured(server: SeaweedServer, http: httpx.Client) -> None:
     store = s3_store(server, server.new_bucket(public=True), unsigned=True)
     write(store, "odd/../é")
     both = store.download_urls("odd/../é", presigned=None, base_url="ignored")
@@ -157,7 +170,7 @@ def test_unsigned_urls_are_given_where_they_are_of_use(server: SeaweedServer, ht
     assert (upload.presigned, "?" in upload.url) == (False, False)
 
 
-def test_unsigned_urls_are_not_given_otherwise(store: S3Store) -> None:
+def test_unsigned_urls_are_not_offered_by_default(store: S3Store) -> None:
     assert not store.unsigned
     assert store.download_urls("a", presigned=False, base_url="") == []
     assert [url.presigned for url in store.download_urls("a", presigned=None, base_url="")] == [True]
@@ -167,7 +180,7 @@ def test_unsigned_urls_are_not_given_otherwise(store: S3Store) -> None:
 def test_clients_get_urls_of_the_public_endpoint(server: SeaweedServer, http: httpx.Client) -> None:
     place = server.endpoint.replace("127.0.0.1", "localhost")
     bucket = Bucket(server.new_bucket(), server.endpoint, server.region, public_endpoint=place)
-    store = S3Store(new_backend("s3"), bucket, Known(server.access_key, server.secret_key), **TIMEOUTS)
+    store = S3Store(new_backend("s3"), bucket, FixedCredentials(server.access_key, server.secret_key), **TIMEOUTS)
     url = put_url(store, "object")
     assert url.startswith(f"{place}/{bucket.name}/object?")
     assert http.put(url, content=b"bytes", headers={"Content-Type": TYPE}).status_code == 200
@@ -175,11 +188,11 @@ def test_clients_get_urls_of_the_public_endpoint(server: SeaweedServer, http: ht
     assert read(store, "object") == b"bytes"
 
 
-def test_the_bucket_may_be_in_the_host(server: SeaweedServer, store: S3Store, http: httpx.Client) -> None:
+def test_the_bucket_can_be_part_of_the_host(server: SeaweedServer, store: S3Store, http: httpx.Client) -> None:
     port = urlsplit(server.endpoint).port
     write(store, "odd é/+")
     presigner = Presigner(f"http://{DOMAIN}:{port}", store._bucket.name, server.region, virtual_host=True)
-    credentials = Known(server.access_key, server.secret_key).current()
+    credentials = FixedCredentials(server.access_key, server.secret_key).current()
     url = urlsplit(presigner.sign("GET", key_of(store._bucket.prefix, "odd é/+"), 60, credentials))
     assert url.netloc == f"{store._bucket.name}.{DOMAIN}:{port}"
     # No name server knows the domain of the tests.
@@ -187,13 +200,13 @@ def test_the_bucket_may_be_in_the_host(server: SeaweedServer, store: S3Store, ht
     assert http.get(reachable, headers={"Host": url.netloc}).content == b"bytes"
 
 
-def test_timeouts_beyond_those_of_s3_are_refused(server: SeaweedServer) -> None:
+def test_timeouts_beyond_the_limit_of_s3_are_rejected(server: SeaweedServer) -> None:
     s3_store(server, "bucket", upload_timeout_s=LONGEST_TIMEOUT_S)
     with pytest.raises(ValueError, match=str(LONGEST_TIMEOUT_S)):
         s3_store(server, "bucket", upload_timeout_s=LONGEST_TIMEOUT_S + 1)
 
 
-def test_objects_of_other_prefixes_are_no_objects_here(server: SeaweedServer, store: S3Store) -> None:
+def test_objects_with_other_prefixes_are_not_listed(server: SeaweedServer, store: S3Store) -> None:
     write(store, "inner")
     outside = s3_store(server, store._bucket.name, prefix=f"{store._bucket.prefix}other/")
     write(outside, "outer")
@@ -201,7 +214,7 @@ def test_objects_of_other_prefixes_are_no_objects_here(server: SeaweedServer, st
     assert sorted(store.object_ids()) == ["inner", "other/outer"]
 
 
-def test_no_prefix_at_all(server: SeaweedServer) -> None:
+def test_a_store_without_a_prefix(server: SeaweedServer) -> None:
     store = s3_store(server, server.new_bucket(), prefix="")
     for object_id in IDS:
         write(store, object_id)
@@ -213,7 +226,9 @@ def test_no_prefix_at_all(server: SeaweedServer) -> None:
 def test_large_objects_are_copied_in_parts(store: S3Store, server: SeaweedServer) -> None:
     data = os.urandom(12_000_000)
     store.write("object", "video/x-odd", iter([data]))
-    connection = Connection(store._bucket, Known(server.access_key, server.secret_key), "here", RequestLimits())
+    connection = Connection(
+        store._bucket, FixedCredentials(server.access_key, server.secret_key), "here", RequestLimits()
+    )
     source = {"Bucket": store._bucket.name, "Key": key_of(store._bucket.prefix, "object")}
     described = connection.call("head_object", Key=source["Key"])
     s3_transfer.copy(connection, key_of(store._bucket.prefix, "copy"), source, described, at_once=5 * 2**20)
@@ -223,7 +238,7 @@ def test_large_objects_are_copied_in_parts(store: S3Store, server: SeaweedServer
     assert read(store, "copy") == data
 
 
-def test_copy_of_nothing(server: SeaweedServer, store: S3Store) -> None:
+def test_copying_a_missing_object_raises_not_found(server: SeaweedServer, store: S3Store) -> None:
     with pytest.raises(NotFound, match=store.backend.id):
         s3_store(server).copy_from(store, "nothing")
 
@@ -231,19 +246,19 @@ def test_copy_of_nothing(server: SeaweedServer, store: S3Store) -> None:
 def test_copy_between_servers_is_left_to_the_caller(server: SeaweedServer, store: S3Store) -> None:
     write(store, "object")
     elsewhere = Bucket("bucket", "http://127.0.0.1:9", "us-east-1")
-    target = S3Store(new_backend("s3"), elsewhere, Known("a", "b"), **TIMEOUTS)
+    target = S3Store(new_backend("s3"), elsewhere, FixedCredentials("a", "b"), **TIMEOUTS)
     assert not target.copy_from(store, "object")
 
 
-def test_parts_that_were_left_behind_are_removed_after_a_day(server: SeaweedServer, store: S3Store) -> None:
+def test_abandoned_multipart_uploads_are_aborted_after_a_day(server: SeaweedServer, store: S3Store) -> None:
     server.client().create_multipart_upload(Bucket=store._bucket.name, Key=f"{store._bucket.prefix}half")
     assert store.remove_abandoned() == 0
-    later = at(store, server, clock=lambda: time.time() + 25 * 3600)
+    later = same_store(store, server, clock=lambda: time.time() + 25 * 3600)
     assert later.remove_abandoned() == 1
     assert later.remove_abandoned() == 0
 
 
-def test_replaced_credentials_are_used_at_once(server: SeaweedServer, store: S3Store, tmp_path: Path) -> None:
+def test_replaced_credentials_are_used_immediately(server: SeaweedServer, store: S3Store, tmp_path: Path) -> None:
     path = tmp_path / "credentials"
     form = "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n"
     path.write_text(form.format(server.access_key, "wrong"))
@@ -258,7 +273,7 @@ def test_replaced_credentials_are_used_at_once(server: SeaweedServer, store: S3S
     assert httpx.get(get_url(rotating, "object")).content == b"bytes"
 
 
-def test_what_aws_tools_leave_in_the_environment_changes_nothing(
+def test_the_configuration_of_aws_tools_has_no_influence(
     store: S3Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "config"
@@ -284,7 +299,7 @@ def test_what_aws_tools_leave_in_the_environment_changes_nothing(
     assert list(store.object_ids()) == ["object"]
 
 
-def test_a_forked_process_has_connections_of_its_own(store: S3Store) -> None:
+def test_a_forked_process_opens_its_own_connections(store: S3Store) -> None:
     data = write(store, "object", os.urandom(100_000))
     read_end, write_end = os.pipe()
     child = os.fork()

@@ -63,7 +63,7 @@ def _starts(engine: Engine) -> list[int]:
         return [row["start_ns"] for row in tx.select("segments", order=("flow_id", "start_ns"))]
 
 
-def test_the_database_itself_refuses_an_overlap(open_postgres: Callable[..., Engine]) -> None:
+def test_the_database_itself_rejects_an_overlap(open_postgres: Callable[..., Engine]) -> None:
     """To be tried again: the rules then see the other segment and refuse this one in their own words."""
     engine = open_postgres()
     _insert(engine, _segment(0, 10), _segment(10, 20), _segment(5, 8, "g"))
@@ -75,7 +75,7 @@ def test_the_database_itself_refuses_an_overlap(open_postgres: Callable[..., Eng
     assert _starts(engine) == [0, 10, 5]
 
 
-def test_without_the_extension_locks_have_to_do(
+def test_without_the_extension_locks_alone_prevent_overlaps(
     postgres: PostgresServer, plain_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The constraint comes by itself once the extension is there."""
@@ -92,7 +92,7 @@ def test_without_the_extension_locks_have_to_do(
     engine.close()
 
 
-def test_a_lock_that_is_not_to_be_had_in_time_is_contention(open_postgres: Callable[..., Engine]) -> None:
+def test_a_lock_timeout_is_contention(open_postgres: Callable[..., Engine]) -> None:
     engine = open_postgres("lock_timeout=0.1")
     with engine.write() as first:
         first.lock("flow:f")
@@ -104,7 +104,7 @@ def test_a_lock_that_is_not_to_be_had_in_time_is_contention(open_postgres: Calla
             second.lock("flow:g")
 
 
-def test_writers_of_many_names_keep_all_others_out(open_postgres: Callable[..., Engine]) -> None:
+def test_a_writer_of_many_names_excludes_all_others(open_postgres: Callable[..., Engine]) -> None:
     engine = open_postgres("lock_timeout=0.1")
     with engine.write() as first:
         first.lock(*(f"object:{n}" for n in range(5000)))
@@ -138,7 +138,7 @@ def test_a_deadlock_is_contention(open_postgres: Callable[..., Engine]) -> None:
     assert sorted(outcomes) == ["done", "lost"]
 
 
-def test_an_update_of_a_row_that_another_has_just_changed_sees_the_change(open_postgres: Callable[..., Engine]) -> None:
+def test_an_update_sees_a_concurrent_change_of_its_row(open_postgres: Callable[..., Engine]) -> None:
     engine = open_postgres()
     with engine.write() as tx:
         tx.insert("jobs", [{"kind": "k", "key": "k", "due": 1, "attempts": 0, "created": 0, "doc": {}}])
@@ -164,7 +164,7 @@ def _claims(jobs: Jobs, limit: int) -> list[str]:
 
 @pytest.mark.parametrize("ending", ["commit", "rollback"])
 @pytest.mark.parametrize("holding", ["claims them", "renews its lease of them"])
-def test_jobs_that_another_worker_holds_are_neither_waited_for_nor_taken(
+def test_jobs_that_another_worker_is_claiming_are_skipped_without_waiting(
     open_postgres: Callable[..., Engine], holding: str, ending: str
 ) -> None:
     """Whoever waits is refused after a tenth of a second. The next jobs are taken; the others once they are let go."""
@@ -188,7 +188,7 @@ def test_jobs_that_another_worker_holds_are_neither_waited_for_nor_taken(
     assert _claims(jobs, 10) == ([] if ending == "commit" else ["a", "b"])
 
 
-def test_rows_that_are_selected_to_be_changed_are_kept_from_others_and_can_be_read(
+def test_rows_selected_for_update_can_be_read_but_not_changed_by_others(
     open_postgres: Callable[..., Engine],
 ) -> None:
     engine = open_postgres("lock_timeout=0.1")
@@ -220,7 +220,7 @@ def test_the_isolation_level_of_the_role_does_not_matter(postgres: PostgresServe
     assert shown == ["read committed", "repeatable read", "read committed"]
 
 
-def test_a_statement_that_takes_too_long_is_given_up(open_postgres: Callable[..., Engine]) -> None:
+def test_a_statement_that_takes_too_long_is_cancelled(open_postgres: Callable[..., Engine]) -> None:
     engine = open_postgres("statement_timeout=0.2&lock_timeout=30")
     with engine.write() as first:
         first.lock("flow:f")
@@ -229,7 +229,7 @@ def test_a_statement_that_takes_too_long_is_given_up(open_postgres: Callable[...
     assert not isinstance(refusal.value, Contended)
 
 
-def test_a_transaction_that_idles_is_ended(open_postgres: Callable[..., Engine]) -> None:
+def test_an_idle_transaction_is_ended(open_postgres: Callable[..., Engine]) -> None:
     engine = open_postgres("idle_in_transaction_session_timeout=0.2")
     with pytest.raises(Unavailable), engine.write() as tx:
         tx.insert("segments", [_segment(0, 10)])
@@ -238,7 +238,7 @@ def test_a_transaction_that_idles_is_ended(open_postgres: Callable[..., Engine])
     assert _starts(engine) == []
 
 
-def test_no_free_connection_in_time_is_an_outage(open_postgres: Callable[..., Engine]) -> None:
+def test_a_pool_timeout_is_an_outage(open_postgres: Callable[..., Engine]) -> None:
     engine = open_postgres("pool_size=1&pool_timeout=0.1")
     with engine.read(), pytest.raises(Unavailable), engine.read():
         pass
@@ -259,7 +259,7 @@ def test_too_many_connections_are_an_outage(postgres: PostgresServer, plain_url:
     engine.close()
 
 
-def test_a_connection_that_the_server_has_ended_is_replaced(
+def test_a_connection_ended_by_the_server_is_replaced(
     postgres: PostgresServer, postgres_url: str, open_postgres: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unless it was in use a moment ago: then it is found out by its use, together with all others."""
@@ -281,7 +281,7 @@ def test_a_connection_that_the_server_has_ended_is_replaced(
     assert _starts(engine) == [0, 10]
 
 
-def test_a_server_that_only_reads_is_an_outage_for_writers(
+def test_a_read_only_server_is_an_outage_for_writers(
     postgres: PostgresServer, postgres_url: str, open_postgres: Callable[..., Engine]
 ) -> None:
     """As after a switch to another server: connections to the old one are given up."""
@@ -296,7 +296,7 @@ def test_a_server_that_only_reads_is_an_outage_for_writers(
     assert _starts(engine) == [0]
 
 
-def test_nobody_answers(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreachable_server_is_an_outage(caplog: pytest.LogCaptureFixture) -> None:
     engine = open_engine("postgresql+psycopg://someone:hidden@127.0.0.1:1/nowhere?connect_timeout=2")
     for use in (engine.create, engine.read().__enter__, engine.write().__enter__):
         with pytest.raises(Unavailable) as refusal:
@@ -305,6 +305,6 @@ def test_nobody_answers(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("url", ["postgresql+psycopg://h/d?pool_size=many", "postgresql+psycopg://h:port/d"])
-def test_a_url_that_cannot_be_read_is_refused(url: str) -> None:
+def test_an_invalid_url_is_rejected(url: str) -> None:
     with pytest.raises(ValueError, match="is invalid"):
         open_engine(url)

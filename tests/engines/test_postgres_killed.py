@@ -83,7 +83,7 @@ def server() -> Iterator[PostgresServer]:
 
 
 @pytest.mark.timeout(300)
-def test_what_was_confirmed_survives_kills(server: PostgresServer) -> None:
+def test_acknowledged_writes_survive_kills(server: PostgresServer) -> None:
     engine = open_engine(server.url(server.new_database()))
     engine.create()
     stop = threading.Event()

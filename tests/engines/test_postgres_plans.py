@@ -120,7 +120,7 @@ def _queries(flow: str, count: int) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("query", list(_queries("", PAGE)))
-def test_a_page_of_segments_costs_the_same_in_a_long_flow(planned: Planned, query: str) -> None:
+def test_the_cost_of_a_page_of_segments_does_not_grow_with_the_flow(planned: Planned, query: str) -> None:
     short = planned.cost("segments", **_queries("short", SHORT)[query])
     long = planned.cost("segments", **_queries("long", LONG)[query])
     assert not long.scans
@@ -128,7 +128,7 @@ def test_a_page_of_segments_costs_the_same_in_a_long_flow(planned: Planned, quer
     assert long.blocks <= 1.5 * short.blocks + 4
 
 
-def test_segments_named_by_their_starts_are_looked_up(planned: Planned) -> None:
+def test_segments_are_found_by_start_with_index_lookups(planned: Planned) -> None:
     starts = [n * SECOND for n in range(0, LONG, LONG // PAGE)]
     cost = planned.cost("segments", [*equals(flow_id="long"), In("start_ns", starts)])
     assert not cost.scans
@@ -136,7 +136,7 @@ def test_segments_named_by_their_starts_are_looked_up(planned: Planned) -> None:
     assert cost.blocks <= 5 * PAGE
 
 
-def test_a_page_of_flows_costs_the_page(planned: Planned) -> None:
+def test_the_cost_of_a_page_of_flows_is_that_of_its_rows(planned: Planned) -> None:
     cost = planned.cost("flows", [], order=("created", "id"), after=[100, "flow-100"], limit=PAGE)
     assert not cost.scans
     assert cost.rows <= 2 * PAGE
@@ -144,7 +144,7 @@ def test_a_page_of_flows_costs_the_page(planned: Planned) -> None:
 
 
 @pytest.mark.parametrize("present", [True, False])
-def test_flows_by_content_cost_a_few_looks_each(planned: Planned, present: bool) -> None:
+def test_filtering_flows_by_content_costs_a_few_lookups_each(planned: Planned, present: bool) -> None:
     where: list[Condition] = [Exists("segments", "flow_id", "id", (Overlaps(SECOND, 2 * SECOND),), present)]
     cost = planned.cost("flows", where, order=("created", "id"), limit=PAGE)
     assert "segments" not in cost.scans

@@ -19,7 +19,7 @@ PROCESSES = 8
 
 
 @pytest.mark.timeout(300)
-def test_processes_that_race_for_one_flow_lose_nothing(engine_url: str, engine: Engine) -> None:
+def test_processes_that_compete_for_one_flow_lose_nothing(engine_url: str, engine: Engine) -> None:
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f", segments_updated=0)])
     results = race(engine_url, PROCESSES)
@@ -37,7 +37,7 @@ def test_processes_that_race_for_one_flow_lose_nothing(engine_url: str, engine: 
 
 
 @pytest.mark.parametrize("others", [[], [f"object:{n}" for n in range(5000)]], ids=["alone", "with_thousands_more"])
-def test_writers_of_one_name_wait_for_each_other(engine: Engine, others: list[str]) -> None:
+def test_writers_that_lock_the_same_name_wait_for_each_other(engine: Engine, others: list[str]) -> None:
     """The second reads what the first has written, although it asked before that was committed."""
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f", segments_updated=0)])
@@ -73,7 +73,7 @@ def _count(engine: Engine, answers: Connection) -> None:
         answers.send(len(tx.select("flows")))
 
 
-def test_an_engine_works_on_in_forked_processes(engine: Engine) -> None:
+def test_an_engine_works_in_forked_processes(engine: Engine) -> None:
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f", segments_updated=0)])
     context = multiprocessing.get_context("fork")
@@ -89,7 +89,7 @@ def test_an_engine_works_on_in_forked_processes(engine: Engine) -> None:
             assert len(tx.select("flows")) == 1
 
 
-def test_processes_that_make_the_tables_at_once_all_succeed(new_url: Callable[[], str]) -> None:
+def test_processes_that_create_the_tables_concurrently_all_succeed(new_url: Callable[[], str]) -> None:
     empty_url = new_url()
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         pool.map(_create, [empty_url] * 4, chunksize=1)

@@ -64,7 +64,7 @@ def test_round_trip_gives_the_same_bytes(engine: Engine, tmp_path: Path) -> None
     assert files(tmp_path / "first") == files(tmp_path / "second")
 
 
-def test_import_into_any_engine(engine: Engine, tmp_path: Path) -> None:
+def test_an_export_can_be_imported_into_any_engine(engine: Engine, tmp_path: Path) -> None:
     source = open_engine(f"sqlite:///{tmp_path / 'source.sqlite'}")
     source.create()
     fill(source)
@@ -96,7 +96,7 @@ def _no_manifest(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_truncate, _remove, _no_manifest])
-def test_damaged_export_is_refused_and_nothing_is_written(
+def test_a_damaged_export_is_rejected_and_nothing_is_written(
     engine: Engine, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     source = open_engine(f"sqlite:///{tmp_path / 'source.sqlite'}")
@@ -112,7 +112,7 @@ def test_damaged_export_is_refused_and_nothing_is_written(
         assert not any(tx.select(table, limit=1) for table in TABLES)
 
 
-def test_interrupted_import_is_known(engine: Engine, tmp_path: Path) -> None:
+def test_an_interrupted_import_is_detected(engine: Engine, tmp_path: Path) -> None:
     source = open_engine(f"sqlite:///{tmp_path / 'source.sqlite'}")
     source.create()
     fill(source, 2)

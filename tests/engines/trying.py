@@ -1,4 +1,4 @@
-"""Changes that others may stand in the way of."""
+"""Retries of transactions that may lose against others."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from storage.tables.engine import Engine, Writer
 
 
 def until_done(engine: Engine, change: Callable[[Writer], Any], tries: int = 1000) -> None:
-    """Make the change in a transaction of its own, again and again while races are lost or the database is away."""
+    """Make the change in a transaction, and retry it while others come first or the database is unavailable."""
     for _ in range(tries):
         try:
             with engine.write() as tx:
@@ -18,4 +18,4 @@ def until_done(engine: Engine, change: Callable[[Writer], Any], tries: int = 100
             time.sleep(0.005)
             continue
         return
-    raise AssertionError("never done")
+    raise AssertionError("the transaction never succeeded")

@@ -61,13 +61,13 @@ def incoming(root: Path) -> list[Path]:
     return list((root / "incoming").iterdir())
 
 
-def test_store_keeps_the_protocol(store: FileStore) -> None:
+def test_the_store_is_an_object_store(store: FileStore) -> None:
     typed: ObjectStore = store
     assert typed.backend is BACKEND
 
 
 @pytest.mark.parametrize("object_id", IDS, ids=range(len(IDS)))
-def test_bytes_and_description_come_back_for_every_id(store: FileStore, object_id: str) -> None:
+def test_bytes_and_description_are_read_as_written_for_every_id(store: FileStore, object_id: str) -> None:
     data = object_id.encode("utf-8", "surrogatepass")
     expected = StoredObject(len(data), "video/mp2t", hashlib.md5(data).hexdigest())
     assert store.stat(object_id) is None
@@ -93,7 +93,7 @@ def test_sizes_from_nothing_to_large(store: FileStore, size: int) -> None:
     assert read(store, "object") == b"".join(pieces)
 
 
-def test_bytes_that_look_like_a_description_are_bytes(store: FileStore, tmp_path: Path) -> None:
+def test_bytes_that_look_like_a_description_are_not_taken_for_one(store: FileStore, tmp_path: Path) -> None:
     write(store, "one", b"first")
     (path,) = (path for path in (tmp_path / "objects").rglob("*") if path.is_file())
     disguise = path.read_bytes()
@@ -121,7 +121,7 @@ def test_missing_object(store: FileStore) -> None:
     store.delete("nothing")
 
 
-def test_replacing_and_deleting_leave_open_files_alone(store: FileStore) -> None:
+def test_open_files_survive_replacing_and_deleting(store: FileStore) -> None:
     write(store, "object", b"old")
     with store.open("object") as before:
         write(store, "object", b"newer", "video/mp4")
@@ -132,7 +132,7 @@ def test_replacing_and_deleting_leave_open_files_alone(store: FileStore) -> None
     assert store.stat("object") is None
 
 
-def test_object_ids_lists_what_has_bytes(store: FileStore, tmp_path: Path) -> None:
+def test_object_ids_lists_the_objects_with_bytes(store: FileStore, tmp_path: Path) -> None:
     assert list(store.object_ids()) == []
     for object_id in IDS:
         write(store, object_id, b"x")
@@ -148,7 +148,7 @@ def test_another_process_sees_the_same_objects(store: FileStore, tmp_path: Path)
 
 
 @pytest.mark.parametrize("cut", [1, 16, 40])
-def test_damaged_file_is_an_outage_and_not_an_absence(
+def test_a_damaged_file_is_an_outage_not_a_missing_object(
     store: FileStore, tmp_path: Path, cut: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(store, "object", b"bytes")
@@ -160,7 +160,7 @@ def test_damaged_file_is_an_outage_and_not_an_absence(
     assert "damaged" in caplog.text
 
 
-def test_lost_folder_is_an_outage_and_not_an_empty_store(store: FileStore, tmp_path: Path) -> None:
+def test_a_lost_folder_is_an_outage_not_an_empty_store(store: FileStore, tmp_path: Path) -> None:
     write(store, "object", b"bytes")
     (tmp_path / "objects").rename(tmp_path / "elsewhere")
     for call in (
@@ -175,7 +175,7 @@ def test_lost_folder_is_an_outage_and_not_an_empty_store(store: FileStore, tmp_p
     assert incoming(tmp_path) == []
 
 
-def test_empty_folders_may_be_tidied_away(store: FileStore, tmp_path: Path) -> None:
+def test_empty_folders_can_be_deleted(store: FileStore, tmp_path: Path) -> None:
     write(store, "object", b"bytes")
     store.delete("object")
     for folder in sorted((tmp_path / "objects").rglob("*"), reverse=True):
@@ -186,7 +186,7 @@ def test_empty_folders_may_be_tidied_away(store: FileStore, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("failing", ["write", "fsync", "rename"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
-def test_full_or_broken_disc_leaves_the_old_object(
+def test_a_full_or_broken_disk_keeps_the_old_object(
     store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str, code: int
 ) -> None:
     write(store, "object", b"old")
@@ -207,7 +207,7 @@ class Crash(BaseException):
 
 
 @pytest.mark.parametrize("survived", range(8))
-def test_crash_at_any_step_leaves_one_whole_object(
+def test_a_crash_at_any_step_leaves_one_complete_object(
     store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, survived: int
 ) -> None:
     write(store, "object", b"old", "video/old")
@@ -239,7 +239,7 @@ def test_crash_at_any_step_leaves_one_whole_object(
     assert found == (new if survived >= 4 else old)
 
 
-def test_failing_source_stores_nothing(store: FileStore, tmp_path: Path) -> None:
+def test_a_failing_source_stores_nothing(store: FileStore, tmp_path: Path) -> None:
     def chunks() -> Iterator[bytes]:
         yield b"half"
         raise ConnectionError("the source broke")
@@ -250,7 +250,7 @@ def test_failing_source_stores_nothing(store: FileStore, tmp_path: Path) -> None
     assert incoming(tmp_path) == []
 
 
-def test_concurrent_writers_end_in_one_whole_object(store: FileStore, tmp_path: Path) -> None:
+def test_concurrent_writers_leave_one_complete_object(store: FileStore, tmp_path: Path) -> None:
     bodies = [bytes([number]) * (100_000 + number) for number in range(8)]
 
     def upload(body: bytes) -> None:
@@ -270,7 +270,7 @@ def test_concurrent_writers_end_in_one_whole_object(store: FileStore, tmp_path: 
     assert incoming(tmp_path) == []
 
 
-def test_only_one_of_those_who_insist_to_be_first_succeeds(store: FileStore, tmp_path: Path) -> None:
+def test_only_one_of_several_uploads_without_replace_succeeds(store: FileStore, tmp_path: Path) -> None:
     uploads = [store.begin("object", "video/mp4") for _ in range(2)]
     for number, upload in enumerate(uploads):
         upload.add(b"%d" % number)
@@ -282,7 +282,7 @@ def test_only_one_of_those_who_insist_to_be_first_succeeds(store: FileStore, tmp
     assert incoming(tmp_path) == []
 
 
-def test_uploads_of_dead_processes_are_removed_and_live_ones_kept(tmp_path: Path) -> None:
+def test_uploads_of_dead_processes_are_removed_and_those_of_live_ones_kept(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     dying = f"""
 import os
@@ -306,7 +306,7 @@ os._exit(9)
     assert store.stat("dead") is None
 
 
-def test_upload_says_what_to_send(store: FileStore) -> None:
+def test_upload_request_describes_the_put(store: FileStore) -> None:
     plain = store.upload_request("a/b", "video/mp2t", presigned=False, base_url=BASE)
     signed = store.upload_request("a/b", "video/mp2t", presigned=True, base_url=BASE)
     assert plain.url == f"{BASE}/media/{BACKEND.id}/a%2Fb"
@@ -315,7 +315,7 @@ def test_upload_says_what_to_send(store: FileStore) -> None:
     assert (plain.presigned, signed.presigned) == (False, True)
 
 
-def test_downloads_are_presigned_first_and_filtered(store: FileStore) -> None:
+def test_download_urls_are_filtered_and_presigned_first(store: FileStore) -> None:
     both = store.download_urls("a b", presigned=None, base_url=BASE)
     assert [url.presigned for url in both] == [True, False]
     assert both[1].url == f"{BASE}/media/{BACKEND.id}/a%20b"
@@ -324,7 +324,7 @@ def test_downloads_are_presigned_first_and_filtered(store: FileStore) -> None:
 
 
 @pytest.mark.parametrize("object_id", IDS, ids=range(len(IDS)))
-def test_every_id_has_a_path_of_its_own(object_id: str) -> None:
+def test_different_ids_have_different_paths(object_id: str) -> None:
     path = media_path("backend", object_id)
     assert path.isascii() and path.count("/") == 3
     assert path.rsplit("/", 1)[1] not in (".", "..")
@@ -334,7 +334,7 @@ def test_every_id_has_a_path_of_its_own(object_id: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/media/", "/media/b", "/media/b/", "/media/b/%", "/media/b/%zz", "/media/b/%ff"]
 )
-def test_path_of_no_object(path: str) -> None:
+def test_a_path_that_is_not_that_of_an_object_is_rejected(path: str) -> None:
     with pytest.raises(NotFound):
         parse_media_path(path)
 
@@ -355,13 +355,13 @@ def test_presigned_urls_outlive_the_timeout_and_then_expire() -> None:
         signer.check("GET", "/media/b/o", query)
 
 
-def test_urls_of_one_page_share_their_expiry() -> None:
+def test_urls_of_one_page_expire_together() -> None:
     signer = UrlSigner(SECRET, clock=lambda: 1_000_021.0)
     later = UrlSigner(SECRET, clock=lambda: 1_000_030.0)
     assert signer.sign("GET", "/media/b/o", 600) == later.sign("GET", "/media/b/o", 600)
 
 
-def test_signed_content_type_is_told() -> None:
+def test_check_returns_the_signed_content_type() -> None:
     signer = UrlSigner(SECRET)
     query = signer.sign("PUT", "/media/b/o", 600, "image/svg+xml")
     assert signer.check("PUT", "/media/b/o", query) == "image/svg+xml"
@@ -383,7 +383,7 @@ def test_signed_content_type_is_told() -> None:
         ("PUT", "/media/b/o", "sig=", "&".join(f"x{n}=1" for n in range(50)) + "&sig="),
     ],
 )
-def test_changed_url_is_refused(method: str, path: str, old: str, new: str) -> None:
+def test_a_changed_url_is_rejected(method: str, path: str, old: str, new: str) -> None:
     signer = UrlSigner(SECRET)
     query = signer.sign("PUT", "/media/b/o", 600, "video/mp4")
     signer.check("PUT", "/media/b/o", query)
@@ -391,7 +391,7 @@ def test_changed_url_is_refused(method: str, path: str, old: str, new: str) -> N
         signer.check(method, path, query.replace(old, new, 1) if old else query)
 
 
-def test_other_secret_is_refused(tmp_path: Path) -> None:
+def test_a_signature_with_another_secret_is_rejected(tmp_path: Path) -> None:
     one = open_store(tmp_path)
     other = FileStore(tmp_path, BACKEND, SECRET[::-1], upload_timeout_s=1, download_timeout_s=1)
     query = urlsplit(one.download_urls("o", presigned=True, base_url=BASE)[0].url).query
@@ -400,6 +400,6 @@ def test_other_secret_is_refused(tmp_path: Path) -> None:
         other.check_signature("GET", "o", query)
 
 
-def test_short_secret_is_refused(tmp_path: Path) -> None:
+def test_a_short_secret_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="16"):
         FileStore(tmp_path, BACKEND, b"short", upload_timeout_s=1, download_timeout_s=1)

@@ -82,7 +82,7 @@ def presigned_by_botocore(client: Any, method: str, bucket: str, key: str, conte
 @pytest.mark.parametrize("credentials", [LONG_LIVED, TEMPORARY], ids=["long-lived", "temporary"])
 @pytest.mark.parametrize("style", ["path", "virtual"])
 @pytest.mark.parametrize(("endpoint", "region", "bucket"), ENDPOINTS)
-def test_urls_are_those_of_botocore(
+def test_urls_equal_those_of_botocore(
     endpoint: str, region: str, bucket: str, style: str, credentials: Credentials
 ) -> None:
     if style == "virtual" and "[" in endpoint:
@@ -94,7 +94,7 @@ def test_urls_are_those_of_botocore(
         assert ours == presigned_by_botocore(client, method, bucket, key, content_type, expires_s)
 
 
-def test_new_day_new_region_and_new_credentials_change_the_signing_key() -> None:
+def test_day_region_and_credentials_determine_the_signing_key() -> None:
     signers = [Presigner("https://s3.example", "media", region) for region in ("one", "two")]
     moments = (NOW, NOW + 86_400, NOW)
     urls = [
@@ -104,17 +104,17 @@ def test_new_day_new_region_and_new_credentials_change_the_signing_key() -> None
     assert len(set(urls)) == 2 * 2 * 2
 
 
-def test_plain_url_is_the_signed_one_without_its_query() -> None:
+def test_the_plain_url_is_the_signed_url_without_its_query() -> None:
     presigner = Presigner("https://s3.example", "media", "one")
     for key in KEYS:
         assert presigner.sign("GET", key, 60, LONG_LIVED).partition("?")[0] == presigner.plain(key)
 
 
-def test_secrets_are_not_shown() -> None:
+def test_the_repr_of_credentials_hides_the_secrets() -> None:
     assert repr(TEMPORARY) == "Credentials(access_key='ASIA/odd+key=')"
 
 
-def test_a_url_costs_a_fraction_of_what_botocore_takes() -> None:
+def test_signing_is_much_faster_than_botocore() -> None:
     """Measured 25 to 40 times as fast; the bound leaves room for a busy machine."""
     client = oracle("https://s3.example", "one", "path", LONG_LIVED)
     presigner = Presigner("https://s3.example", "media", "one")
