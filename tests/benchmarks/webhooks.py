@@ -15,7 +15,7 @@ import httpx
 
 from tests.conformance.kit.documents import flow
 from tests.conformance.kit.ids import fresh
-from tests.faults.running import Running
+from tests.faults.server_process import ServerProcess
 
 _SETTINGS = {"TAMS_WORKERS": "1", "TAMS_FAIL_ON_BAD_ANSWER": "false", "TAMS_WEBHOOK_TIMEOUT": "5"}
 _WARM_UP = 20
@@ -58,7 +58,7 @@ def measure(folder: Path, cases: Sequence[Case], rounds: int) -> list[Cost]:
     with ExitStack() as stack:
         servers = [
             stack.enter_context(
-                Running(folder / str(number), _SETTINGS | {"TAMS_WORKER_INTERVAL": case.worker_interval})
+                ServerProcess(folder / str(number), _SETTINGS | {"TAMS_WORKER_INTERVAL": case.worker_interval})
             )
             for number, case in enumerate(cases)
         ]
@@ -67,18 +67,18 @@ def measure(folder: Path, cases: Sequence[Case], rounds: int) -> list[Cost]:
         cpu = [0.0 for _ in cases]
         for round_ in range(-_WARM_UP, rounds):
             if round_ == 0:
-                cpu = [server.answering_cpu_s() for server in servers]
+                cpu = [server.serving_cpu_s() for server in servers]
                 times = [[] for _ in cases]
             for turn in random.sample(range(len(cases)), len(cases)):
                 times[turn].append(next(changes[turn]))
-        cpu = [(server.answering_cpu_s() - before) * 1000 / rounds for server, before in zip(servers, cpu, strict=True)]
+        cpu = [(server.serving_cpu_s() - before) * 1000 / rounds for server, before in zip(servers, cpu, strict=True)]
     return [
         Cost(case, statistics.median(each), sorted(each)[int(len(each) * 0.95)], cpu_ms)
         for case, each, cpu_ms in zip(cases, times, cpu, strict=True)
     ]
 
 
-def _changes(stack: ExitStack, server: Running, case: Case) -> Iterator[float]:
+def _changes(stack: ExitStack, server: ServerProcess, case: Case) -> Iterator[float]:
     """Register the webhooks; each step is one change, and the milliseconds it took."""
     http = stack.enter_context(server.client(60))
     document = flow()

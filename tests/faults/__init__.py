@@ -1,1 +1,1 @@
-"""What must hold when things go wrong: killed processes, racing writers, stores that fail."""
+"""Tests with faults: killed processes, concurrent writers, store outages, misbehaving receivers."""

@@ -1,11 +1,11 @@
-"""Receivers of HTTP requests that behave as badly as a test wants, and remember everything that came.
+"""HTTP servers that misbehave as a test requires, and record every request.
 
-    with Receiver(behave=[answer(500), answer(200)]) as receiver:   # the last one goes for all further requests
+    with Receiver([respond(500), respond(200)]) as receiver:   # the last behaviour applies to all further requests
         ...
         receiver.wait_for(lambda received: len(received) == 2, timeout=10)
 
-`behave` may also be a function from the request to a behaviour. A receiver listens on a free port of 127.0.0.1, serves
-each connection in a thread, and reads bodies with a Content-Length.
+Instead of a list, a function may choose the behaviour for each request. A receiver listens on a free port of 127.0.0.1,
+serves each connection in a thread, and reads bodies with a Content-Length.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ HOST = "127.0.0.1"
 
 @dataclass
 class Received:
-    """One whole request.
+    """One complete request.
 
-    number: its place among all of the receiver, from 0; connection: that of its connection; headers: by lower-case
-    name; began, at, ended: its first byte, its last, and the end of the answer (None before), by time.monotonic();
-    overlaps: numbers of the requests that were still being answered when this one was whole.
+    number, connection: position of the request and of its connection at this receiver, from 0. headers: by lower-case
+    name. started_at, received_at, responded_at: time.monotonic() at its first byte, its last byte and the end of the
+    response (None until then). overlaps: numbers of the requests still in progress when this one was complete.
     """
 
     number: int
@@ -38,10 +38,10 @@ class Received:
     headers: dict[str, str]
     raw_headers: list[tuple[str, str]]
     body: bytes
-    began: float
-    at: float
+    started_at: float
+    received_at: float
     overlaps: frozenset[int]
-    ended: float | None = None
+    responded_at: float | None = None
 
     @property
     def json(self) -> Any:
@@ -50,7 +50,7 @@ class Received:
 
 @dataclass
 class Exchange:
-    """What a behaviour has at hand: the request, its connection, and whether the receiver is closing."""
+    """What a behaviour works with. closing: set once the receiver closes."""
 
     request: Received
     socket: socket.socket
@@ -61,10 +61,10 @@ class Exchange:
 
 
 Behaviour = Callable[[Exchange], bool]
-"""Answers a request in its way; returns whether the connection stays open for another."""
+"""Responds to a request. Returns whether the connection stays open for another."""
 
 
-def answer(
+def respond(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
@@ -72,7 +72,7 @@ def answer(
     after_s: float = 0.0,
     close: bool = False,
 ) -> Behaviour:
-    """A whole answer, `after_s` seconds after the request; close: end the connection with it."""
+    """Send a complete response `after_s` seconds after the request. close: then close the connection."""
 
     def behaviour(exchange: Exchange) -> bool:
         if after_s and exchange.closing.wait(after_s):
@@ -84,11 +84,11 @@ def answer(
 
 
 def redirect(location: str, status: int = 302) -> Behaviour:
-    return answer(status, {"Location": location})
+    return respond(status, {"Location": location})
 
 
 def hang() -> Behaviour:
-    """No answer, as long as the receiver lives or the other side stays."""
+    """Send nothing until the receiver or the client closes the connection."""
 
     def behaviour(exchange: Exchange) -> bool:
         exchange.socket.settimeout(0.05)
@@ -101,8 +101,8 @@ def hang() -> Behaviour:
     return behaviour
 
 
-def say(data: bytes) -> Behaviour:
-    """These bytes, then the end of the connection: no HTTP, half an answer, a wrong length."""
+def send_and_close(data: bytes) -> Behaviour:
+    """Send these bytes and close the connection: invalid HTTP, an incomplete response, a wrong length."""
 
     def behaviour(exchange: Exchange) -> bool:
         exchange.send(data)
@@ -111,16 +111,16 @@ def say(data: bytes) -> Behaviour:
     return behaviour
 
 
-def half_a_head() -> Behaviour:
-    return say(b"HTTP/1.1 200 OK\r\nContent-Le")
+def incomplete_head() -> Behaviour:
+    return send_and_close(b"HTTP/1.1 200 OK\r\nContent-Le")
 
 
-def half_a_body(size: int = 1000, sent: int = 500) -> Behaviour:
-    return say(_head(200, {"Content-Length": str(size)}) + b"x" * sent)
+def incomplete_body(size: int = 1000, sent: int = 500) -> Behaviour:
+    return send_and_close(_head(200, {"Content-Length": str(size)}) + b"x" * sent)
 
 
 def reset() -> Behaviour:
-    """No answer, and the connection is reset."""
+    """Reset the connection without a response."""
 
     def behaviour(exchange: Exchange) -> bool:
         exchange.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -130,7 +130,7 @@ def reset() -> Behaviour:
 
 
 def drip(data: bytes, *, every_s: float = 0.1) -> Behaviour:
-    """The bytes one by one, whatever they are; then the end of the connection."""
+    """Send the bytes one at a time, then close the connection."""
 
     def behaviour(exchange: Exchange) -> bool:
         for byte in data:
@@ -143,12 +143,12 @@ def drip(data: bytes, *, every_s: float = 0.1) -> Behaviour:
 
 
 def drip_head(*, every_s: float = 0.1) -> Behaviour:
-    """The head of an answer that never ends."""
+    """Send the head of a response one byte at a time, without ever completing it."""
     return drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000, every_s=every_s)
 
 
 def drip_body(status: int = 200, *, every_s: float = 0.1, size: int = 10_000) -> Behaviour:
-    """The head at once, and a body of `size` bytes one by one."""
+    """Send the head at once, then a body of `size` bytes one byte at a time."""
 
     def behaviour(exchange: Exchange) -> bool:
         exchange.send(_head(status, {"Content-Length": str(size)}))
@@ -157,8 +157,8 @@ def drip_body(status: int = 200, *, every_s: float = 0.1, size: int = 10_000) ->
     return behaviour
 
 
-def huge(size: int, status: int = 200, *, part: int = 65536) -> Behaviour:
-    """A body of `size` bytes, as fast as it is taken."""
+def large_body(size: int, status: int = 200, *, part: int = 65536) -> Behaviour:
+    """Send a body of `size` bytes as fast as the client reads it."""
 
     def behaviour(exchange: Exchange) -> bool:
         exchange.send(_head(status, {"Content-Length": str(size)}))
@@ -169,37 +169,37 @@ def huge(size: int, status: int = 200, *, part: int = 65536) -> Behaviour:
     return behaviour
 
 
-def chunked(*parts: bytes, whole: bool = True) -> Behaviour:
-    """A body without a length, in chunks; not whole: the connection ends before the last one."""
+def chunked(*parts: bytes, complete: bool = True) -> Behaviour:
+    """Send a chunked body. If not complete, close the connection before the last chunk."""
 
     def behaviour(exchange: Exchange) -> bool:
         exchange.send(_head(200, {"Transfer-Encoding": "chunked"}))
         for part in parts:
             exchange.send(f"{len(part):x}\r\n".encode() + part + b"\r\n")
-        if whole:
+        if complete:
             exchange.send(b"0\r\n\r\n")
-        return whole
+        return complete
 
     return behaviour
 
 
 def _head(status: int, headers: Mapping[str, str], length: bool = True) -> bytes:
     lines = [f"{name}: {value}" for name, value in headers.items() if length or name != "Content-Length"]
-    return "\r\n".join([f"HTTP/1.1 {status} As told", *lines, "", ""]).encode("latin-1")
+    return "\r\n".join([f"HTTP/1.1 {status} Private reason", *lines, "", ""]).encode("latin-1")
 
 
 @dataclass
-class _Seen:
+class _Record:
     received: list[Received] = field(default_factory=list)
     connections: int = 0
     broken: int = 0
 
 
 class Receiver:
-    """A server on a free port of 127.0.0.1, from its making until `close`.
+    """A server on a free port of 127.0.0.1, from its creation until `close`.
 
-    received: all whole requests so far, in the order in which they were whole; connections: how many were accepted;
-    broken: how many requests ended before they were whole.
+    received: all complete requests so far, in the order of their completion. connections: number accepted. broken:
+    number of requests that ended before they were complete.
     """
 
     def __init__(
@@ -208,16 +208,16 @@ class Receiver:
         *,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._behave = behave if behave is not None else [answer()]
+        self._behave = behave if behave is not None else [respond()]
         self._tls = tls
         self._changed = threading.Condition()
-        self._seen = _Seen()
-        self._under_way: set[int] = set()
+        self._record = _Record()
+        self._in_progress: set[int] = set()
         self._closing = threading.Event()
         self._sockets: set[socket.socket] = set()
         self._listener = _bound(0)
         self.port: int = self._listener.getsockname()[1]
-        self._accepting = self._accept_from(self._listener)
+        self._accepting = self._accept_from_request(self._listener)
 
     @property
     def url(self) -> str:
@@ -226,40 +226,42 @@ class Receiver:
     @property
     def received(self) -> list[Received]:
         with self._changed:
-            return list(self._seen.received)
+            return list(self._record.received)
 
     @property
     def connections(self) -> int:
         with self._changed:
-            return self._seen.connections
+            return self._record.connections
 
     @property
     def broken(self) -> int:
         with self._changed:
-            return self._seen.broken
+            return self._record.broken
 
     def wait_for(self, predicate: Callable[[list[Received]], bool], timeout: float = 10.0) -> list[Received]:
-        """Wait until `predicate` holds of what was received, and return that; AssertionError after `timeout` s."""
+        """Wait until `predicate` holds for the requests received, and return them. AssertionError after `timeout` s."""
         with self._changed:
-            if not self._changed.wait_for(lambda: predicate(list(self._seen.received)), timeout):
-                told = [f"{request.method} {request.target} {request.body[:100]!r}" for request in self._seen.received]
-                raise AssertionError(f"not received within {timeout} s; {len(told)} requests came: {told[-20:]}")
-            return list(self._seen.received)
+            if not self._changed.wait_for(lambda: predicate(list(self._record.received)), timeout):
+                lines = [
+                    f"{request.method} {request.target} {request.body[:100]!r}" for request in self._record.received
+                ]
+                raise AssertionError(f"not received within {timeout} s; got {len(lines)} requests: {lines[-20:]}")
+            return list(self._record.received)
 
     def behave(self, behave: Callable[[Received], Behaviour] | Sequence[Behaviour]) -> None:
-        """Behave so from the next request on; a sequence counts from there."""
+        """Change the behaviour from the next request on. A sequence starts with that request."""
         with self._changed:
-            first = len(self._seen.received)
-        self._behave = behave if callable(behave) else _from(first, behave)
+            first = len(self._record.received)
+        self._behave = behave if callable(behave) else _from_request(first, behave)
 
     def refuse(self) -> None:
-        """Close all connections and refuse new ones, until `accept`."""
+        """Close all connections and refuse new ones until `accept`."""
         self._stop_listening()
-        self._listener = _bound(self.port)  # held without listening, so that nobody else gets the port
+        self._listener = _bound(self.port)  # bound but not listening, to reserve the port
 
     def accept(self) -> None:
         """Accept connections again after `refuse`."""
-        self._accepting = self._accept_from(self._listener)
+        self._accepting = self._accept_from_request(self._listener)
 
     def close(self) -> None:
         self._closing.set()
@@ -271,7 +273,7 @@ class Receiver:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _accept_from(self, listener: socket.socket) -> threading.Thread:
+    def _accept_from_request(self, listener: socket.socket) -> threading.Thread:
         listener.listen(128)
         thread = threading.Thread(target=self._accept, args=(listener,), name="receiver", daemon=True)
         thread.start()
@@ -279,7 +281,7 @@ class Receiver:
 
     def _stop_listening(self) -> None:
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread
         self._listener.close()
         self._accepting.join(10)
         with self._changed:
@@ -295,8 +297,8 @@ class Receiver:
             except OSError:
                 return
             with self._changed:
-                number = self._seen.connections
-                self._seen.connections += 1
+                number = self._record.connections
+                self._record.connections += 1
                 self._sockets.add(connection)
                 self._changed.notify_all()
             threading.Thread(target=self._serve, args=(connection, number), name="receiver", daemon=True).start()
@@ -314,7 +316,7 @@ class Receiver:
                     while self._one_request(stream, number):
                         pass
         except OSError:
-            pass  # no TLS came about
+            pass  # the TLS handshake failed
         finally:
             with self._changed:
                 self._sockets -= {connection, stream}
@@ -323,18 +325,18 @@ class Receiver:
         first = connection.recv(65536)
         if not first:
             return False
-        began = time.monotonic()
-        whole = _read_request(connection, first)
+        started_at = time.monotonic()
+        parts = _read_request(connection, first)
         with self._changed:
-            if whole is None:
-                self._seen.broken += 1
+            if parts is None:
+                self._record.broken += 1
                 self._changed.notify_all()
                 return False
             request = Received(
-                len(self._seen.received), number, *whole, began, time.monotonic(), frozenset(self._under_way)
+                len(self._record.received), number, *parts, started_at, time.monotonic(), frozenset(self._in_progress)
             )
-            self._seen.received.append(request)
-            self._under_way.add(request.number)
+            self._record.received.append(request)
+            self._in_progress.add(request.number)
             self._changed.notify_all()
         try:
             behave = self._behave
@@ -342,12 +344,12 @@ class Receiver:
             return chosen(Exchange(request, connection, self._closing))
         finally:
             with self._changed:
-                request.ended = time.monotonic()
-                self._under_way.discard(request.number)
+                request.responded_at = time.monotonic()
+                self._in_progress.discard(request.number)
                 self._changed.notify_all()
 
 
-def _from(first: int, behaviours: Sequence[Behaviour]) -> Callable[[Received], Behaviour]:
+def _from_request(first: int, behaviours: Sequence[Behaviour]) -> Callable[[Received], Behaviour]:
     return lambda request: behaviours[min(request.number - first, len(behaviours) - 1)]
 
 
@@ -361,8 +363,10 @@ def _bound(port: int) -> socket.socket:
 def _read_request(
     connection: socket.socket, data: bytes
 ) -> tuple[str, str, dict[str, str], list[tuple[str, str]], bytes] | None:
-    """Method, target, headers, the same as they came, and body of the request that begins with `data`; None if it
-    ends before its end."""
+    """Read a request that begins with `data`. Returns None if the connection closes first.
+
+    Otherwise returns method, target, headers by lower-case name, raw headers, and body.
+    """
     with contextlib.suppress(OSError):
         while b"\r\n\r\n" not in data:
             more = connection.recv(65536)
@@ -392,7 +396,7 @@ def refusing_url() -> Iterator[str]:
 
 @contextlib.contextmanager
 def unaccepting_url() -> Iterator[str]:
-    """A URL at which connections come about, but nobody ever accepts or reads them."""
+    """A URL whose connections are established by the system but never accepted or read."""
     with contextlib.closing(_bound(0)) as listener:
         listener.listen(16)
         yield f"http://{HOST}:{listener.getsockname()[1]}/hook"
@@ -400,7 +404,7 @@ def unaccepting_url() -> Iterator[str]:
 
 @contextlib.contextmanager
 def silent_url() -> Iterator[str]:
-    """A URL at which connections do not even come about: the queue of those to accept is full."""
+    """A URL whose connections are never established: the backlog is full."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(contextlib.closing(_bound(0)))
         listener.listen(0)
@@ -415,7 +419,7 @@ def silent_url() -> Iterator[str]:
 
 
 class Listener:
-    """A listening socket that counts who connects: to prove that nobody does."""
+    """A listening socket that counts connections, to prove that there are none."""
 
     def __init__(self) -> None:
         self._socket = _bound(0)
@@ -424,7 +428,7 @@ class Listener:
         self.port: int = self._socket.getsockname()[1]
 
     def connections(self) -> int:
-        """How many have connected since it was last asked; the system has completed these, accepted or not."""
+        """Return the number of connections since the last call, including those that nobody accepted yet."""
         found = 0
         with contextlib.suppress(BlockingIOError):
             while True:

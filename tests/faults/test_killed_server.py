@@ -1,4 +1,4 @@
-"""The server is killed in the middle of ingest, again and again: what it acknowledged is there afterwards."""
+"""Kill the server repeatedly during ingest: everything that it acknowledged must survive."""
 
 import os
 import random
@@ -17,7 +17,7 @@ WRITERS = 3
 
 
 class _Ingest:
-    """Uploads and registers segments one after another, and remembers those that were answered with 201."""
+    """Uploads and registers one segment after another. acknowledged: those that returned 201."""
 
     def __init__(self, subject: Subject, path: str, first: int) -> None:
         self._http = httpx.Client(
@@ -51,18 +51,18 @@ class _Ingest:
 def _check(subject: Subject, path: str, acknowledged: dict[str, tuple[str, bytes]]) -> None:
     headers = {"Authorization": f"Bearer {subject.token}"}
     with httpx.Client(base_url=subject.url, headers=headers, timeout=30) as http:
-        answer = http.get(f"{path}/segments", params={"limit": 1000})
-        stored = {segment["object_id"]: segment for segment in answer.raise_for_status().json()}
-        while "next" in answer.links:
-            answer = http.get(answer.links["next"]["url"]).raise_for_status()
-            stored |= {segment["object_id"]: segment for segment in answer.json()}
+        response = http.get(f"{path}/segments", params={"limit": 1000})
+        stored = {segment["object_id"]: segment for segment in response.raise_for_status().json()}
+        while "next" in response.links:
+            response = http.get(response.links["next"]["url"]).raise_for_status()
+            stored |= {segment["object_id"]: segment for segment in response.json()}
     for object_id, (timerange, content) in acknowledged.items():
         assert stored[object_id]["timerange"] == timerange
         assert httpx.get(stored[object_id]["get_urls"][0]["url"], timeout=30).content == content
 
 
 @pytest.mark.timeout(600)
-def test_what_was_acknowledged_survives_kills(tmp_path: Path) -> None:
+def test_acknowledged_segments_survive_kills(tmp_path: Path) -> None:
     port = free_port()
     document = flow()
     path = f"/flows/{document['id']}"

@@ -1,4 +1,4 @@
-"""Deliveries to receivers that misbehave, over real connections, and where these go."""
+"""Deliveries to misbehaving receivers over real connections, and the addresses they connect to."""
 
 import asyncio
 import contextlib
@@ -26,19 +26,19 @@ from tests.faults.receivers import (
     Exchange,
     Listener,
     Receiver,
-    answer,
     chunked,
     drip,
     drip_body,
     drip_head,
-    half_a_body,
-    half_a_head,
     hang,
-    huge,
+    incomplete_body,
+    incomplete_head,
+    large_body,
     redirect,
     refusing_url,
     reset,
-    say,
+    respond,
+    send_and_close,
     silent_url,
     unaccepting_url,
 )
@@ -87,7 +87,7 @@ def post(
 
 class TestDelivery:
     @pytest.mark.behaviour("DLV-01", "DLV-02", "DLV-03", "DLV-04")
-    def test_request_arrives_as_it_was_given(self) -> None:
+    def test_request_is_sent_unchanged(self) -> None:
         with Receiver() as receiver:
             outcome = post(f"{receiver.url}?a=b#c")
             assert outcome == Outcome(True, 200, None, "The receiver responded with 200 OK.")
@@ -106,7 +106,7 @@ class TestDelivery:
 
     @pytest.mark.behaviour("DLV-04")
     def test_204_is_delivered(self) -> None:
-        with Receiver([answer(204)]) as receiver:
+        with Receiver([respond(204)]) as receiver:
             outcome = post(receiver.url)
             assert (outcome.delivered, outcome.status) == (True, 204)
 
@@ -114,20 +114,20 @@ class TestDelivery:
         async def work(sender: Sender) -> list[Outcome]:
             return [await sender.post(receiver.url, HEADERS, BODY, timeout_s=10) for _ in range(3)]
 
-        with Receiver([answer(body=b"{}")]) as receiver:
+        with Receiver([respond(body=b"{}")]) as receiver:
             assert all(outcome.delivered for outcome in run_all(work))
             assert [request.connection for request in receiver.received] == [0, 0, 0]
             assert receiver.connections == 1
 
-    def test_connection_survives_a_failure_that_was_answered(self) -> None:
+    def test_connection_is_reused_after_an_error_response(self) -> None:
         async def work(sender: Sender) -> list[Outcome]:
             return [await sender.post(receiver.url, HEADERS, BODY, timeout_s=10) for _ in range(2)]
 
-        with Receiver([answer(500, body=b"sorry"), answer(200)]) as receiver:
+        with Receiver([respond(500, body=b"sorry"), respond(200)]) as receiver:
             assert [outcome.status for outcome in run_all(work)] == [500, 200]
             assert receiver.connections == 1
 
-    def test_delivery_goes_through_once_the_receiver_is_back(self) -> None:
+    def test_delivery_succeeds_once_the_receiver_recovers(self) -> None:
         async def work(sender: Sender) -> list[Outcome]:
             outcomes = [await sender.post(receiver.url, HEADERS, BODY, timeout_s=10)]
             await asyncio.to_thread(receiver.refuse)
@@ -157,7 +157,7 @@ class TestDelivery:
         async def work(sender: Sender) -> list[Outcome]:
             return [await sender.post(receiver.url, HEADERS, BODY, timeout_s=10) for _ in range(2)]
 
-        with Receiver([answer(headers={"Set-Cookie": "a=b; Path=/"})]) as receiver:
+        with Receiver([respond(headers={"Set-Cookie": "a=b; Path=/"})]) as receiver:
             run_all(work)
             assert all("cookie" not in request.headers for request in receiver.received)
 
@@ -173,18 +173,20 @@ class TestMisbehaviour:
     @pytest.mark.parametrize(
         ("behaviour", "status", "problem"),
         [
-            pytest.param(answer(500, body=b"private words"), 500, "status", id="500"),
-            pytest.param(answer(410), 410, "status", id="410"),
-            pytest.param(answer(401), 401, "status", id="401"),
-            pytest.param(half_a_head(), None, "connection", id="half-a-head"),
-            pytest.param(say(b""), None, "connection", id="closed-without-answer"),
+            pytest.param(respond(500, body=b"private words"), 500, "status", id="500"),
+            pytest.param(respond(410), 410, "status", id="410"),
+            pytest.param(respond(401), 401, "status", id="401"),
+            pytest.param(incomplete_head(), None, "connection", id="half-a-head"),
+            pytest.param(send_and_close(b""), None, "connection", id="closed-without-response"),
             pytest.param(reset(), None, "connection", id="reset"),
-            pytest.param(say(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"), None, "bad_answer", id="not-http"),
-            pytest.param(say(b"HTTP/1.1 20x OK\r\n\r\n"), None, "bad_answer", id="bad-status"),
-            pytest.param(say(b"\x00" * 200_000), None, "bad_answer", id="zeros"),
-            pytest.param(say(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 50_000), None, "bad_answer", id="endless-head"),
+            pytest.param(send_and_close(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"), None, "bad_answer", id="not-http"),
+            pytest.param(send_and_close(b"HTTP/1.1 20x OK\r\n\r\n"), None, "bad_answer", id="bad-status"),
+            pytest.param(send_and_close(b"\x00" * 200_000), None, "bad_answer", id="zeros"),
             pytest.param(
-                say(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+                send_and_close(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 50_000), None, "bad_answer", id="endless-head"
+            ),
+            pytest.param(
+                send_and_close(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
                 None,
                 "bad_answer",
                 id="two-lengths",
@@ -194,7 +196,7 @@ class TestMisbehaviour:
             pytest.param(drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, every_s=0.01), None, "timeout", id="only-100"),
         ],
     )
-    def test_failure_is_told(self, behaviour: Behaviour, status: int | None, problem: str) -> None:
+    def test_failure_is_reported(self, behaviour: Behaviour, status: int | None, problem: str) -> None:
         with Receiver([behaviour]) as receiver:
             started = time.monotonic()
             outcome = post(receiver.url, timeout_s=1)
@@ -202,7 +204,7 @@ class TestMisbehaviour:
             assert (outcome.delivered, outcome.status, outcome.problem) == (False, status, problem)
             assert len(receiver.received) == 1
             assert "private words" not in repr(outcome)
-            assert "As told" not in repr(outcome)
+            assert "Private reason" not in repr(outcome)
 
     @pytest.mark.behaviour("DLV-06")
     @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
@@ -214,7 +216,7 @@ class TestMisbehaviour:
             assert elsewhere.connections == 0
 
     @pytest.mark.parametrize("location", ["", "http://[", "//", "javascript:alert(1)", "\xff", "http://a:b:c/"])
-    def test_nonsense_in_a_redirect_is_a_redirect(self, location: str) -> None:
+    def test_redirect_with_an_invalid_location_is_a_redirect(self, location: str) -> None:
         with Receiver([redirect(location)]) as receiver:
             assert post(receiver.url).problem == "redirect"
 
@@ -224,28 +226,30 @@ class TestMisbehaviour:
 
     @pytest.mark.behaviour("DLV-08")
     @pytest.mark.parametrize("unreachable", [unaccepting_url, silent_url])
-    def test_nobody_accepts(self, unreachable: Callable[[], contextlib.AbstractContextManager[str]]) -> None:
+    def test_connection_that_is_not_accepted_times_out(
+        self, unreachable: Callable[[], contextlib.AbstractContextManager[str]]
+    ) -> None:
         with unreachable() as url:
             started = time.monotonic()
             outcome = post(url, timeout_s=0.5)
             assert (outcome.delivered, outcome.problem) == (False, "timeout")
             assert 0.4 < time.monotonic() - started < 5
 
-    def test_body_that_nobody_reads_ends_in_time(self) -> None:
+    def test_body_that_is_not_read_times_out(self) -> None:
         with unaccepting_url() as url:
             large = run(lambda sender: sender.post(url, HEADERS, b"x" * 50_000_000, timeout_s=1))
             assert large.problem == "timeout"
 
-    def test_lookup_counts_as_time(self) -> None:
-        answered = threading.Event()
+    def test_lookup_counts_towards_the_timeout(self) -> None:
+        resolved = threading.Event()
 
         def resolve(_: str) -> Sequence[str]:
-            answered.wait(30)
+            resolved.wait(30)
             return ["127.0.0.1"]
 
         started = time.monotonic()
         outcome = post("http://slow.example/", timeout_s=0.3, rules=AddressRules(LOOPBACK, resolver=resolve))
-        answered.set()
+        resolved.set()
         assert outcome.problem in ("timeout", "lookup")
         assert time.monotonic() - started < 5
 
@@ -258,26 +262,28 @@ class TestMisbehaviour:
         "behaviour",
         [
             pytest.param(drip_body(), id="drip"),
-            pytest.param(huge(1_000_000_000), id="huge"),
-            pytest.param(half_a_body(), id="half"),
-            pytest.param(chunked(b"a", b"b", whole=False), id="chunks-without-end"),
-            pytest.param(say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), id="bad-chunk"),
+            pytest.param(large_body(1_000_000_000), id="large_body"),
+            pytest.param(incomplete_body(), id="half"),
+            pytest.param(chunked(b"a", b"b", complete=False), id="chunks-without-end"),
+            pytest.param(
+                send_and_close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), id="bad-chunk"
+            ),
         ],
     )
-    def test_2xx_is_delivered_however_the_rest_comes(self, behaviour: Behaviour) -> None:
+    def test_2xx_is_delivered_whatever_happens_to_the_body(self, behaviour: Behaviour) -> None:
         with Receiver([behaviour]) as receiver:
             started = time.monotonic()
             assert post(receiver.url, timeout_s=1).delivered
             assert time.monotonic() - started < 5
 
-    def test_answer_that_drips_on_costs_little_of_a_long_time(self) -> None:
+    def test_slow_body_does_not_use_up_a_long_timeout(self) -> None:
         with Receiver([drip_body(500)]) as receiver:
             started = time.monotonic()
             assert post(receiver.url, timeout_s=60).status == 500
             assert time.monotonic() - started < sender_module.RESPONSE_BODY_S + 5
 
     @pytest.mark.behaviour("DLV-08")
-    def test_huge_answer_is_not_read(self) -> None:
+    def test_large_response_is_not_read(self) -> None:
         sent: list[int] = []
 
         def counting(exchange: Exchange) -> bool:
@@ -289,21 +295,21 @@ class TestMisbehaviour:
 
         with Receiver([counting]) as receiver:
             assert post(receiver.url, timeout_s=30).status == 500
-            receiver.wait_for(lambda received: received[0].ended is not None)
-        assert sum(sent) < 20_000_000  # what the buffers of both sides hold, and no more
+            receiver.wait_for(lambda received: received[0].responded_at is not None)
+        assert sum(sent) < 20_000_000  # no more than the socket buffers hold
 
     @pytest.mark.behaviour("DLV-05")
-    def test_retry_after_is_told(self) -> None:
-        with Receiver([answer(429, {"Retry-After": "30"}), answer(503, {"Retry-After": "soon"})]) as receiver:
+    def test_retry_after_is_reported(self) -> None:
+        with Receiver([respond(429, {"Retry-After": "30"}), respond(503, {"Retry-After": "soon"})]) as receiver:
             assert post(receiver.url).retry_after_s == 30.0
             assert post(receiver.url).retry_after_s is None
 
-    def test_url_that_is_none(self) -> None:
+    def test_invalid_url_is_rejected(self) -> None:
         assert post("ftp://public.example/").problem == "refused_url"
 
     @pytest.mark.parametrize("value", [f"{SECRET}\r\nX-Other: 1", f"{SECRET}€", f"{SECRET}\x00", f" {SECRET}"])
     @pytest.mark.behaviour("HOOK-POST-14")
-    def test_header_that_cannot_be_sent(self, value: str) -> None:
+    def test_invalid_header_is_not_sent(self, value: str) -> None:
         with Receiver() as receiver:
             outcome = run(lambda sender: sender.post(receiver.url, {"X-Key": value}, BODY, timeout_s=5))
             assert outcome.problem == "header"
@@ -313,7 +319,14 @@ class TestMisbehaviour:
     @pytest.mark.behaviour("HOOK-LIST-06")
     def test_secret_is_in_no_log_line_and_no_outcome(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)
-        behaviours = [answer(), answer(500), half_a_head(), hang(), say(b"nonsense\r\n\r\n"), redirect("/x")]
+        behaviours = [
+            respond(),
+            respond(500),
+            incomplete_head(),
+            hang(),
+            send_and_close(b"nonsense\r\n\r\n"),
+            redirect("/x"),
+        ]
 
         async def work(sender: Sender) -> list[Outcome]:
             return [await sender.post(receiver.url, HEADERS, BODY, timeout_s=0.5) for _ in behaviours]
@@ -328,10 +341,10 @@ class TestMisbehaviour:
 
 class TestAddressesAtTheConnection:
     @pytest.mark.behaviour("DLV-07")
-    def test_rebinding_between_check_and_use_connects_nowhere(self) -> None:
+    def test_dns_rebinding_after_the_check_is_not_connected_to(self) -> None:
         with Listener() as listener:
-            answers = iter([[PUBLIC], ["127.0.0.1"]])
-            rules = AddressRules(resolver=lambda _: next(answers))
+            lookups = iter([[PUBLIC], ["127.0.0.1"]])
+            rules = AddressRules(resolver=lambda _: next(lookups))
             url = f"http://rebinding.example:{listener.port}/"
             rules.check_url(url, "url")
             outcome = post(url, rules=rules)
@@ -339,7 +352,7 @@ class TestAddressesAtTheConnection:
             assert listener.connections() == 0
 
     @pytest.mark.behaviour("DLV-07")
-    def test_one_private_address_among_others_connects_nowhere(self) -> None:
+    def test_host_with_one_private_address_is_not_connected_to(self) -> None:
         with Listener() as listener:
             rules = AddressRules(resolver=lambda _: ["127.0.0.1", PUBLIC])
             assert post(f"http://mixed.example:{listener.port}/", rules=rules).problem == "refused_address"
@@ -347,7 +360,7 @@ class TestAddressesAtTheConnection:
 
     @pytest.mark.behaviour("DLV-07")
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "0"])
-    def test_address_of_this_machine_connects_nowhere(self, host: str) -> None:
+    def test_loopback_is_not_connected_to(self, host: str) -> None:
         with Listener() as listener:
             outcome = post(f"http://{host}:{listener.port}/", rules=AddressRules())
             assert outcome.problem == "refused_address"
@@ -355,11 +368,11 @@ class TestAddressesAtTheConnection:
 
     @pytest.mark.behaviour("DLV-07")
     def test_connection_goes_to_the_address_that_was_checked(self) -> None:
-        asked: list[str] = []
+        looked_up: list[str] = []
 
         def resolve(name: str) -> Sequence[str]:
-            asked.append(name)
-            return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.2"]
+            looked_up.append(name)
+            return ["127.0.0.1"] if len(looked_up) == 1 else ["127.0.0.2"]
 
         async def work(sender: Sender) -> list[Outcome]:
             url = f"http://pinned.example:{receiver.port}/"
@@ -368,7 +381,7 @@ class TestAddressesAtTheConnection:
         with Receiver() as receiver:
             outcomes = run_all(work, AddressRules(["127.0.0.1"], resolver=resolve))
             assert [outcome.delivered for outcome in outcomes] == [True, True]
-            assert asked == ["pinned.example"]
+            assert looked_up == ["pinned.example"]
             assert receiver.received[0].headers["host"] == f"pinned.example:{receiver.port}"
 
     def test_next_address_is_tried(self) -> None:
@@ -376,14 +389,14 @@ class TestAddressesAtTheConnection:
         with Receiver() as receiver:
             assert post(f"http://two.example:{receiver.port}/", rules=rules).delivered
 
-    def test_localhost_is_the_loopback_that_is_allowed(self) -> None:
+    def test_localhost_resolves_to_the_allowed_loopback_address(self) -> None:
         with Receiver() as receiver:
             assert post(f"http://localhost:{receiver.port}/").delivered
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for secure.example, signed by itself, and its key in one file."""
+    """A self-signed certificate for secure.example and its key, in one file."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("needs openssl to make a certificate")
@@ -399,7 +412,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def secure(certificate: Path) -> Iterator[tuple[Receiver, ssl.SSLContext, list[str | None]]]:
-    """A receiver with that certificate, a client's context that trusts it, and the names that clients asked for."""
+    """A receiver with that certificate, a client context that trusts it, and the server names of clients (SNI)."""
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(certificate)
     names: list[str | None] = []
@@ -422,7 +435,7 @@ class TestTls:
         assert names == ["secure.example", "other.example"]
         assert [request.headers["host"] for request in receiver.received] == [f"secure.example:{receiver.port}"]
 
-    def test_unknown_authority_is_refused(self, secure: Secure) -> None:
+    def test_untrusted_certificate_is_rejected(self, secure: Secure) -> None:
         receiver, _, _ = secure
         url = f"https://secure.example:{receiver.port}/"
         assert post(url, rules=self.rules).problem == "tls"
@@ -432,15 +445,15 @@ class TestTls:
 
     def test_download_over_tls(self, secure: Secure) -> None:
         receiver, trusting, _ = secure
-        receiver.behave([answer(body=b"media")])
+        receiver.behave([respond(body=b"media")])
         with Fetcher(self.rules, ssl_context=trusting).open(f"https://secure.example:{receiver.port}/") as download:
             assert b"".join(download.chunks()) == b"media"
 
 
 class TestReceiver:
-    """The receivers themselves, since other tests stand on what they record."""
+    """The receivers themselves: other tests rely on what they record."""
 
-    def test_overlapping_requests_are_told(self) -> None:
+    def test_overlapping_requests_are_recorded(self) -> None:
         async def work(sender: Sender) -> list[Outcome]:
             first = asyncio.create_task(sender.post(receiver.url, HEADERS, b"first", timeout_s=10))
             await asyncio.to_thread(receiver.wait_for, lambda received: len(received) == 1)
@@ -450,20 +463,20 @@ class TestReceiver:
 
         def held(exchange: Exchange) -> bool:
             release.wait(10)
-            return answer()(exchange)
+            return respond()(exchange)
 
         release = threading.Event()
-        with Receiver(lambda request: held if request.body == b"first" else answer()) as receiver:
+        with Receiver(lambda request: held if request.body == b"first" else respond()) as receiver:
             assert all(outcome.delivered for outcome in run_all(work))
-            received = receiver.wait_for(lambda requests: all(request.ended for request in requests))
+            received = receiver.wait_for(lambda requests: all(request.responded_at for request in requests))
             assert [sorted(request.overlaps) for request in received] == [[], [0], []]
             assert received[1].connection != received[0].connection
 
-    def test_broken_requests_are_counted_and_others_awaited(self) -> None:
+    def test_broken_requests_are_counted_separately(self) -> None:
         with Receiver() as receiver:
             with socket.create_connection(("127.0.0.1", receiver.port)) as broken:
                 broken.sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf")
             post(receiver.url)
             receiver.wait_for(lambda received: len(received) == 1 and receiver.broken == 1)
-            with pytest.raises(AssertionError, match="1 requests came"):
+            with pytest.raises(AssertionError, match="got 1 requests"):
                 receiver.wait_for(lambda received: len(received) == 2, timeout=0.01)

@@ -14,18 +14,18 @@ from tests.faults.receivers import (
     Behaviour,
     Listener,
     Receiver,
-    answer,
     chunked,
     drip_body,
     drip_head,
-    half_a_body,
-    half_a_head,
     hang,
-    huge,
+    incomplete_body,
+    incomplete_head,
+    large_body,
     redirect,
     refusing_url,
     reset,
-    say,
+    respond,
+    send_and_close,
     silent_url,
     unaccepting_url,
 )
@@ -46,7 +46,7 @@ def fetch(url: str, rules: AddressRules | None = None, *, idle_s: float = 10.0, 
 
 def test_download_has_the_declared_size_and_content_type() -> None:
     media = bytes(range(256)) * 1000
-    with Receiver([answer(headers={"Content-Type": "video/mp2t"}, body=media)]) as source:
+    with Receiver([respond(headers={"Content-Type": "video/mp2t"}, body=media)]) as source:
         fetcher = Fetcher(loopback_rules())
         with fetcher.open(f"{source.url}?signature=x") as download:
             assert (download.size, download.content_type) == (len(media), "video/mp2t")
@@ -64,7 +64,7 @@ def test_size_may_be_unknown() -> None:
 
 
 def test_large_download_is_streamed() -> None:
-    with Receiver([huge(50_000_000)]) as source, Fetcher(loopback_rules()).open(source.url) as download:
+    with Receiver([large_body(50_000_000)]) as source, Fetcher(loopback_rules()).open(source.url) as download:
         sizes = [len(chunk) for chunk in download.chunks()]
         assert sum(sizes) == download.size == 50_000_000
         assert max(sizes) <= 65536
@@ -73,15 +73,15 @@ def test_large_download_is_streamed() -> None:
 @pytest.mark.parametrize(
     "behaviour",
     [
-        pytest.param(half_a_body(), id="short-body"),
-        pytest.param(chunked(b"abc", whole=False), id="chunks-without-end"),
-        pytest.param(half_a_head(), id="half-a-head"),
-        pytest.param(say(b""), id="closed"),
+        pytest.param(incomplete_body(), id="short-body"),
+        pytest.param(chunked(b"abc", complete=False), id="chunks-without-end"),
+        pytest.param(incomplete_head(), id="half-a-head"),
+        pytest.param(send_and_close(b""), id="closed"),
         pytest.param(reset(), id="reset"),
-        pytest.param(say(b"nonsense\r\n\r\n"), id="not-http"),
-        pytest.param(answer(500), id="500"),
-        pytest.param(answer(503), id="503"),
-        pytest.param(answer(429), id="429"),
+        pytest.param(send_and_close(b"nonsense\r\n\r\n"), id="not-http"),
+        pytest.param(respond(500), id="500"),
+        pytest.param(respond(503), id="503"),
+        pytest.param(respond(429), id="429"),
         pytest.param(hang(), id="hang"),
         pytest.param(drip_head(), id="drip-head"),
         pytest.param(drip_body(), id="drip-body"),
@@ -101,12 +101,12 @@ def test_temporary_failures_are_unavailable(behaviour: Behaviour) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "words"),
     [
-        pytest.param(answer(404), "404", id="404"),
-        pytest.param(answer(403), "403", id="403"),
-        pytest.param(answer(204), "204", id="204"),
-        pytest.param(answer(206, body=b"x"), "206", id="206"),
+        pytest.param(respond(404), "404", id="404"),
+        pytest.param(respond(403), "403", id="403"),
+        pytest.param(respond(204), "204", id="204"),
+        pytest.param(respond(206, body=b"x"), "206", id="206"),
         pytest.param(redirect("http://127.0.0.1/"), "redirects are not followed", id="redirect"),
-        pytest.param(answer(headers={"Content-Encoding": "gzip"}, body=b"x"), "content encoding", id="encoded"),
+        pytest.param(respond(headers={"Content-Encoding": "gzip"}, body=b"x"), "content encoding", id="encoded"),
     ],
 )
 def test_permanent_failures_are_invalid(behaviour: Behaviour, words: str) -> None:
@@ -114,7 +114,7 @@ def test_permanent_failures_are_invalid(behaviour: Behaviour, words: str) -> Non
         fetch(source.url)
 
 
-@pytest.mark.parametrize("behaviour", [answer(body=b"x" * 101), chunked(b"x" * 50, b"x" * 51)])
+@pytest.mark.parametrize("behaviour", [respond(body=b"x" * 101), chunked(b"x" * 50, b"x" * 51)])
 def test_too_many_bytes_are_rejected(behaviour: Behaviour) -> None:
     with Receiver([behaviour]) as source:
         with pytest.raises(Invalid, match="more than 100 bytes"):
@@ -148,7 +148,7 @@ def test_disallowed_address_is_not_connected_to(host: str) -> None:
 
 def test_errors_of_the_caller_are_not_attributed_to_the_source() -> None:
     with (
-        Receiver([answer(body=b"media")]) as source,
+        Receiver([respond(body=b"media")]) as source,
         pytest.raises(httpx.ConnectError, match="of the store"),
         Fetcher(loopback_rules()).open(source.url),
     ):

@@ -1,4 +1,4 @@
-"""Many writers, two server processes, the same places in one flow: one winner a place, and clear refusals."""
+"""Many concurrent writers to the same timeranges of one flow, over two processes: one succeeds for each."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +15,11 @@ THREADS = 16
 
 
 def _wanted(place: int, contender: int) -> str:
-    """Ranges of one place all hold its middle, and none touches the next place."""
+    """Return a timerange that overlaps those of all contenders for `place`, but not the next place."""
     return f"[{place}:{contender * 100_000_000}_{place}:{999_999_999 - contender * 100_000_000})"
 
 
-def test_one_segment_wins_each_place(tmp_path: Path) -> None:
+def test_one_of_several_overlapping_segments_is_registered(tmp_path: Path) -> None:
     with own_server(tmp_path, {"TAMS_WORKERS": "2"}) as subject:
         headers = {"Authorization": f"Bearer {subject.token}"}
         limits = httpx.Limits(max_connections=THREADS, max_keepalive_connections=THREADS)
@@ -35,17 +35,17 @@ def test_one_segment_wins_each_place(tmp_path: Path) -> None:
             attempts = [{"object_id": id_, "timerange": _wanted(n % PLACES, n // PLACES)} for n, id_ in enumerate(ids)]
 
             with ThreadPoolExecutor(THREADS) as threads:
-                answers = list(threads.map(lambda body: http.post(f"{path}/segments", json=body), attempts))
+                responses = list(threads.map(lambda body: http.post(f"{path}/segments", json=body), attempts))
 
-            assert Counter(answer.status_code for answer in answers) == {
+            assert Counter(response.status_code for response in responses) == {
                 201: PLACES,
                 400: PLACES * (CONTENDERS - 1),
             }
-            losers = [answer.json() for answer in answers if answer.status_code == 400]
+            losers = [response.json() for response in responses if response.status_code == 400]
             assert {problem["field"] for problem in losers} == {"timerange"}
             assert all("overlaps" in problem["message"] for problem in losers)
             stored = http.get(f"{path}/segments", params={"limit": 1000}).json()
             seconds = [int(segment["timerange"][1:].partition(":")[0]) for segment in stored]
             assert seconds == list(range(PLACES))
-            won = {body["object_id"] for body, a in zip(attempts, answers, strict=True) if a.status_code == 201}
+            won = {body["object_id"] for body, a in zip(attempts, responses, strict=True) if a.status_code == 201}
             assert {segment["object_id"] for segment in stored} == won

@@ -1,4 +1,4 @@
-"""What a request costs does not grow with the number of webhooks; `make bench` measures it more closely."""
+"""The cost of a request does not grow with the number of webhooks. `make bench` measures it more precisely."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.benchmarks.webhooks import MANY, ONE, measure
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads processor times in /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads CPU times from /proc")
 @pytest.mark.timeout(180)
 def test_a_change_costs_the_same_with_a_thousand_webhooks(tmp_path: Path) -> None:
     one, many = measure(tmp_path, [ONE, MANY], rounds=150)

@@ -1,4 +1,4 @@
-"""Receivers that fail in every way: each event arrives all the same, in order, and nobody else has to wait."""
+"""Receivers that fail in every way: each event is still delivered, in order, without delaying other receivers."""
 
 import statistics
 import time
@@ -18,59 +18,59 @@ from tests.faults.receivers import (
     Listener,
     Received,
     Receiver,
-    answer,
     chunked,
     drip_body,
     drip_head,
-    half_a_body,
-    half_a_head,
     hang,
-    huge,
+    incomplete_body,
+    incomplete_head,
+    large_body,
     redirect,
     refusing_url,
     reset,
-    say,
+    respond,
+    send_and_close,
     unaccepting_url,
 )
-from tests.faults.running import Running
+from tests.faults.server_process import ServerProcess
 
 LABELS = [f"change {n}" for n in range(4)]
 FAST = {"TAMS_WEBHOOK_TIMEOUT": "0.5", "TAMS_JOB_LEASE": "2", "TAMS_WORKER_INTERVAL": "0.05"}
-PATIENCE_S = 45
+TIMEOUT_S = 45
 
-REFUSED: dict[str, Behaviour] = {
+FAILURES: dict[str, Behaviour] = {
     "hangs": hang(),
-    "answers 500": answer(500),
-    "answers 503, and when to come back": answer(503, {"Retry-After": "1"}),
-    "answers 404": answer(404),
-    "closes without an answer": say(b""),
+    "responds 500": respond(500),
+    "responds 503 with Retry-After": respond(503, {"Retry-After": "1"}),
+    "responds 404": respond(404),
+    "closes without a response": send_and_close(b""),
     "resets the connection": reset(),
-    "closes in mid-head": half_a_head(),
-    "speaks no HTTP": say(b"220 mail.example.com ESMTP\r\n"),
-    "drips its head": drip_head(),
+    "closes in mid-head": incomplete_head(),
+    "does not speak HTTP": send_and_close(b"220 mail.example.com ESMTP\r\n"),
+    "sends a slow head": drip_head(),
     "fails with a slow body": drip_body(500),
-    "fails at length": huge(3_000_000, 500),
+    "fails with a large body": large_body(3_000_000, 500),
 }
-"""Ways to answer that mean that the event is to be sent again."""
+"""Responses that make the server retry the delivery."""
 
-TAKEN: dict[str, Behaviour] = {
-    "closes in mid-body": half_a_body(),
-    "drips its body": drip_body(),
-    "ends a body in pieces too early": chunked(b"well", whole=False),
-    "answers 204": answer(204),
-    "closes each connection": answer(close=True),
+SUCCESSES: dict[str, Behaviour] = {
+    "closes in mid-body": incomplete_body(),
+    "sends a slow body": drip_body(),
+    "ends a chunked body early": chunked(b"well", complete=False),
+    "responds 204": respond(204),
+    "closes each connection": respond(close=True),
 }
-"""Ways to answer with success, which stands however the body comes."""
+"""Successful responses, whatever happens to the body."""
 
 
-def _at_first(failure: Behaviour) -> Callable[[Received], Behaviour]:
-    """Fails at the first try of each delivery."""
+def _fail_first_attempt(failure: Behaviour) -> Callable[[Received], Behaviour]:
+    """Fail the first attempt of each delivery."""
     seen: set[str] = set()
 
     def behave(request: Received) -> Behaviour:
         delivery = request.headers[DELIVERY_ID]
         if delivery in seen:
-            return answer()
+            return respond()
         seen.add(delivery)
         return failure
 
@@ -93,37 +93,41 @@ def _labels(received: list[Received]) -> list[str]:
     return [request.json["event"]["flow"]["label"] for request in received]
 
 
-def test_each_event_arrives_in_order_however_the_receiver_fails(tmp_path: Path) -> None:
+def test_events_are_delivered_in_order_to_failing_receivers(tmp_path: Path) -> None:
     with ExitStack() as stack:
         elsewhere = stack.enter_context(Listener())
-        ways = {
-            **{name: _at_first(failure) for name, failure in REFUSED.items()},
-            "redirects": _at_first(redirect(f"http://127.0.0.1:{elsewhere.port}/hook", 307)),
+        behaviours = {
+            **{name: _fail_first_attempt(failure) for name, failure in FAILURES.items()},
+            "redirects": _fail_first_attempt(redirect(f"http://127.0.0.1:{elsewhere.port}/hook", 307)),
         }
-        refused = {name: stack.enter_context(Receiver(way)) for name, way in ways.items()}
-        taken = {name: stack.enter_context(Receiver([way])) for name, way in TAKEN.items()}
+        failing = {name: stack.enter_context(Receiver(behaviour)) for name, behaviour in behaviours.items()}
+        succeeding = {name: stack.enter_context(Receiver([behaviour])) for name, behaviour in SUCCESSES.items()}
         closed = stack.enter_context(Receiver())
         closed.refuse()
-        server = stack.enter_context(Running(tmp_path, FAST))
+        server = stack.enter_context(ServerProcess(tmp_path, FAST))
         http = stack.enter_context(server.client())
-        receivers = refused | taken | {"refuses connections": closed}
+        receivers = failing | succeeding | {"refuses connections": closed}
         ids = {name: _webhook(http, receiver.url) for name, receiver in receivers.items()}
         path = _new_flow(http)
         for label in LABELS:
             http.put(f"{path}/label", json=label).raise_for_status()
             assert http.put(f"{path}/label", json=5).status_code == 400
-        wait_until(lambda: f"webhook {ids['refuses connections']}: No connection" in server.log, "a failure", PATIENCE_S)
+        failure = f"webhook {ids['refuses connections']}: No connection"
+        wait_until(lambda: failure in server.log, "a failure", TIMEOUT_S)
         closed.accept()
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         for name, receiver in receivers.items():
-            tries = 2 if name in refused else 1
-            receiver.wait_for(lambda came, n=tries: len(came) >= n * len(LABELS), deadline - time.monotonic())
+            tries = 2 if name in failing else 1
+            receiver.wait_for(lambda received, n=tries: len(received) >= n * len(LABELS), deadline - time.monotonic())
             assert _labels(distinct(receiver.received)) == LABELS, name
         wait_until(lambda: {_status(http, id_) for id_ in ids.values()} == {"started"}, "all webhooks working", 10)
         assert elsewhere.connections() == 0
-        came = refused["answers 500"].received
-        pauses = [later.at - earlier.at for earlier, later in zip(came[::2], came[1::2], strict=True)]
-        assert max(pauses) < 3, "not longer each time, since it never fails twice in a row"
+        received = failing["responds 500"].received
+        pauses = [
+            later.received_at - earlier.received_at
+            for earlier, later in zip(received[::2], received[1::2], strict=True)
+        ]
+        assert max(pauses) < 3, "the back-off must not grow, since no delivery fails twice in a row"
 
 
 def _status(http: httpx.Client, webhook_id: str) -> str:
@@ -133,7 +137,7 @@ def _status(http: httpx.Client, webhook_id: str) -> str:
 
 
 def _dead_urls(stack: ExitStack) -> list[str]:
-    """100 URLs: receivers that hang, that never accept, and that refuse connections."""
+    """100 URLs of receivers that hang, never accept, refuse connections, or send their response slowly."""
     hanging = stack.enter_context(Receiver([hang()]))
     unaccepting = [stack.enter_context(unaccepting_url()) for _ in range(5)]
     refusing = stack.enter_context(refusing_url())
@@ -148,9 +152,9 @@ def _dead_urls(stack: ExitStack) -> list[str]:
 
 @pytest.mark.timeout(120)
 def test_dead_receivers_delay_neither_others_nor_requests(tmp_path: Path) -> None:
-    """With the timeout as it is by default, so that each of them takes 10 seconds to fail."""
+    """With the default timeout, so that each of them takes 10 seconds to fail."""
     with ExitStack() as stack:
-        server = stack.enter_context(Running(tmp_path, {"TAMS_WORKER_INTERVAL": "0.1"}))
+        server = stack.enter_context(ServerProcess(tmp_path, {"TAMS_WORKER_INTERVAL": "0.1"}))
         http = stack.enter_context(server.client())
         dead = _dead_urls(stack)
         healthy = [stack.enter_context(Receiver()) for _ in range(5)]
@@ -165,8 +169,8 @@ def test_dead_receivers_delay_neither_others_nor_requests(tmp_path: Path) -> Non
             http.put(f"{path}/label", json=label).raise_for_status()
             requests.append(time.monotonic() - began)
             for receiver in healthy:
-                came = receiver.wait_for(lambda came, wanted=label: wanted in _labels(came[-1:]), 5)
-                waits.append(came[-1].at - began)
+                received = receiver.wait_for(lambda received, wanted=label: wanted in _labels(received[-1:]), 5)
+                waits.append(received[-1].received_at - began)
         print(f"requests {_figures(requests)}; events {_figures(waits)}")
         assert max(waits) < 4
         assert max(requests) < 1.5

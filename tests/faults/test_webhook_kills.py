@@ -1,5 +1,8 @@
-"""Server and worker are killed at random moments under a receiver that fails in every way: each change that took place
-is told, in order, and nothing else is. TAMS_TEST_KILLS: how many kills (200 for a long run)."""
+"""Kill server and worker at random moments, with a receiver that fails in every way.
+
+Each change that took place must be delivered, in order, and nothing else. TAMS_TEST_KILLS: number of kills (for a long
+run: 200).
+"""
 
 import itertools
 import os
@@ -15,23 +18,23 @@ import pytest
 
 from tests.conformance.kit.documents import flow
 from tests.conformance.kit.polling import wait_until
-from tests.faults.history import EVENTS, Author, History, distinct, told
+from tests.faults.history import EVENTS, Author, History, delivered_events, distinct
 from tests.faults.receivers import (
     Behaviour,
     Received,
     Receiver,
-    answer,
     drip_body,
     drip_head,
-    half_a_body,
-    half_a_head,
     hang,
-    huge,
+    incomplete_body,
+    incomplete_head,
+    large_body,
     redirect,
     reset,
-    say,
+    respond,
+    send_and_close,
 )
-from tests.faults.running import Running
+from tests.faults.server_process import ServerProcess
 
 KILLS = int(os.environ.get("TAMS_TEST_KILLS", "6"))
 AUTHORS = 3
@@ -41,30 +44,30 @@ SETTINGS = {
     "TAMS_WORKER_INTERVAL": "0.05",
     "TAMS_OBJECT_GRACE": "0",
 }
-_DRAINED_S = 60 + KILLS
+_DRAIN_TIMEOUT_S = 60 + KILLS
 
 _FAILURES = [
     hang(),
-    answer(500),
-    answer(429, {"Retry-After": "1"}),
+    respond(500),
+    respond(429, {"Retry-After": "1"}),
     reset(),
-    say(b""),
-    say(b"no HTTP at all\r\n\r\n"),
-    half_a_head(),
-    half_a_body(),
+    send_and_close(b""),
+    send_and_close(b"no HTTP at all\r\n\r\n"),
+    incomplete_head(),
+    incomplete_body(),
     redirect("http://127.0.0.1:1/elsewhere"),
     drip_head(),
     drip_body(),
     drip_body(503),
-    huge(3_000_000, 500),
-    answer(200, close=True),
+    large_body(3_000_000, 500),
+    respond(200, close=True),
 ]
 
 
-def _moody() -> Callable[[Received], Behaviour]:
-    """One in twenty deliveries goes wrong, each time in another way."""
+def _unreliable() -> Callable[[Received], Behaviour]:
+    """Fail one in twenty deliveries, each time in a different way."""
     failures = itertools.cycle(_FAILURES)
-    return lambda _: next(failures) if random.random() < 0.05 else answer()
+    return lambda _: next(failures) if random.random() < 0.05 else respond()
 
 
 def _register(http: httpx.Client, url: str) -> str:
@@ -73,48 +76,48 @@ def _register(http: httpx.Client, url: str) -> str:
     return path
 
 
-def _kill_something(server: Running, wild: Receiver, way: str) -> None:
-    match way:
+def _kill(server: ServerProcess, unreliable: Receiver, kind: str) -> None:
+    match kind:
         case "everything":
             server.kill()
             server.start()
         case "background":
-            os.kill(server.background(), signal.SIGKILL)
-        case "answering":
-            os.kill(random.choice(server.answering()), signal.SIGKILL)
+            os.kill(server.background_pid(), signal.SIGKILL)
+        case "serving":
+            os.kill(random.choice(server.serving_pids()), signal.SIGKILL)
         case "refuse":
-            wild.refuse()
-            os.kill(server.background(), signal.SIGKILL)
+            unreliable.refuse()
+            os.kill(server.background_pid(), signal.SIGKILL)
             time.sleep(random.uniform(0, 1))
-            wild.accept()
+            unreliable.accept()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 @pytest.mark.timeout(300 + 20 * KILLS)
-def test_every_change_is_told_over_kills(tmp_path: Path) -> None:
+def test_every_change_is_delivered_despite_kills(tmp_path: Path) -> None:
     began = time.monotonic()
-    ways = [way for way, _ in zip(itertools.cycle(("everything", "background", "answering", "refuse")), range(KILLS))]
-    random.shuffle(ways)
+    kinds = [kind for kind, _ in zip(itertools.cycle(("everything", "background", "serving", "refuse")), range(KILLS))]
+    random.shuffle(kinds)
     with (
-        Receiver(_moody()) as wild,
-        Receiver() as calm,
-        Running(tmp_path, SETTINGS) as server,
-        server.client() as http_of_authors,
+        Receiver(_unreliable()) as unreliable,
+        Receiver() as reliable,
+        ServerProcess(tmp_path, SETTINGS) as server,
+        server.client() as author_http,
     ):
-        hooks = [_register(http_of_authors, receiver.url) for receiver in (wild, calm)]
-        authors = [Author(http_of_authors, pause_s=0.15) for _ in range(AUTHORS)]
+        hooks = [_register(author_http, receiver.url) for receiver in (unreliable, reliable)]
+        authors = [Author(author_http, pause_s=0.15) for _ in range(AUTHORS)]
         for author in authors:
             author.start()
-        for way in ways:
+        for kind in kinds:
             time.sleep(random.uniform(0.1, 3))
-            _kill_something(server, wild, way)
+            _kill(server, unreliable, kind)
         for author in authors:
-            author.end()
-            assert not author.wrong
+            author.stop()
+            assert not author.errors
             assert not author.is_alive()
-        seen_wild = len(distinct(wild.received))
+        delivered_before = len(distinct(unreliable.received))
         killed_for = time.monotonic() - began
-        wild.behave([answer()])
+        unreliable.behave([respond()])
 
         expected: History = {subject: each for author in authors for subject, each in author.history.items()}
         with server.client() as http:
@@ -122,23 +125,28 @@ def test_every_change_is_told_over_kills(tmp_path: Path) -> None:
             http.put(f"/flows/{last['id']}", json=last).raise_for_status()
             expected[last["source_id"]] = [("sources/created", None)]
             expected[last["id"]] = [("flows/created", None)]
-            for receiver in (wild, calm):
-                wait_until(lambda of=receiver: last["id"] in told(of.received[-50:]), "the last event", _DRAINED_S)
+            for receiver in (unreliable, reliable):
+                wait_until(
+                    lambda of=receiver: last["id"] in delivered_events(of.received[-50:]),
+                    "the last event",
+                    _DRAIN_TIMEOUT_S,
+                )
             for author in authors:
                 author.check_store(http)
             for hook in hooks:
                 assert http.get(hook).json()["status"] == "started"
-    for receiver in (wild, calm):
-        came = told(receiver.received)
-        assert came.keys() == expected.keys()
+    for receiver in (unreliable, reliable):
+        delivered = delivered_events(receiver.received)
+        assert delivered.keys() == expected.keys()
         for subject, events in expected.items():
-            assert came[subject] == events, subject
+            assert delivered[subject] == events, subject
     events = sum(map(len, expected.values()))
-    for name, receiver in (("wild", wild), ("calm", calm)):
+    for name, receiver in (("unreliable", unreliable), ("reliable", reliable)):
         again = len(receiver.received) - len(distinct(receiver.received))
-        print(f"{name}: {events} events, {len(receiver.received)} requests, {again} of them again")
+        print(f"{name}: {events} events, {len(receiver.received)} requests, {again} of them repeated")
     print(
-        f"{KILLS} kills in {killed_for:.0f} s, {time.monotonic() - began:.0f} s in all; {seen_wild} had come by then;"
-        f" acknowledged {sum(a.acknowledged for a in authors)}, refused {sum(a.refused for a in authors)},"
-        f" without an answer {sum(a.lost for a in authors)}"
+        f"{KILLS} kills in {killed_for:.0f} s, {time.monotonic() - began:.0f} s in all;"
+        f" {delivered_before} deliveries during the kills;"
+        f" acknowledged {sum(a.acknowledged for a in authors)}, rejected {sum(a.rejected for a in authors)},"
+        f" without a response {sum(a.unanswered for a in authors)}"
     )

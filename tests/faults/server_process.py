@@ -1,4 +1,4 @@
-"""A server that is killed and started again over the same folder, as a whole or one of its processes (Linux)."""
+"""A server that a test can kill, as a whole or one process, and restart over the same folder (Linux)."""
 
 import os
 import signal
@@ -18,8 +18,8 @@ _LISTENING = "0A"
 _START_TIMEOUT_S = 60
 
 
-class Running:
-    """A server over `folder`, always at the same URL. settings: TAMS_* variables to add."""
+class ServerProcess:
+    """A server over `folder` that keeps its URL across restarts. settings: additional TAMS_* variables."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
@@ -34,18 +34,18 @@ class Running:
 
     @property
     def log(self) -> str:
-        """All that the server has logged."""
+        """Everything that the server has logged."""
         return (self.folder / "server.log").read_text(errors="replace")
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":
-        """The process that leads the group."""
+        """The master process, which leads the process group."""
         assert self._subject is not None and self._subject.process is not None
         return self._subject.process
 
     @property
-    def main(self) -> int:
-        """Its id."""
+    def main_pid(self) -> int:
+        """The id of the master process."""
         return self.process.pid
 
     def client(self, timeout_s: float = 30) -> httpx.Client:
@@ -57,27 +57,31 @@ class Running:
         self._subject = self._running.enter_context(own_server(self.folder, self.settings, self._port))
 
     def kill(self) -> None:
-        """End every process of the server with SIGKILL, at the same time."""
-        os.killpg(self.main, signal.SIGKILL)
+        """Kill every process of the server at once (SIGKILL)."""
+        os.killpg(self.main_pid, signal.SIGKILL)
         self.stop()
 
     def stop(self) -> None:
         self._running.close()
 
-    def background(self) -> int:
-        """The id of the background worker: the child that does not listen. It is there some time after a start."""
-        return wait_until(lambda: next(iter(self._children(listening=False)), 0), "a background worker", _START_TIMEOUT_S)
+    def background_pid(self) -> int:
+        """Wait for the background worker, the child that does not listen, and return its id."""
 
-    def answering(self) -> list[int]:
-        """The ids of the processes that answer requests."""
+        def find() -> int:
+            return next(iter(self._children(listening=False)), 0)
+
+        return wait_until(find, "a background worker", _START_TIMEOUT_S)
+
+    def serving_pids(self) -> list[int]:
+        """The ids of the processes that serve requests."""
         return self._children(listening=True)
 
-    def answering_cpu_s(self) -> float:
-        """Seconds of processor time that answering requests has taken so far."""
-        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.answering()]
+    def serving_cpu_s(self) -> float:
+        """The CPU time that the serving processes have used so far, in seconds."""
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.serving_pids()]
         return sum(int(ticks) for stat in stats for ticks in stat[11:13]) / os.sysconf("SC_CLK_TCK")
 
-    def __enter__(self) -> "Running":
+    def __enter__(self) -> "ServerProcess":
         self.start()
         return self
 
@@ -86,11 +90,11 @@ class Running:
 
     def _children(self, *, listening: bool) -> list[int]:
         inodes = _listening_inodes(self._port)
-        return [pid for pid in _children_of(self.main) if (_sockets_of(pid).isdisjoint(inodes)) != listening]
+        return [pid for pid in _children_of(self.main_pid) if (_sockets_of(pid).isdisjoint(inodes)) != listening]
 
 
 def _children_of(parent: int) -> list[int]:
-    """Those that run; none that have ended and are still in the process table."""
+    """Return the running children, without zombies."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -103,7 +107,7 @@ def _children_of(parent: int) -> list[int]:
 
 
 def _sockets_of(pid: int) -> set[str]:
-    """The inodes of the sockets that a process holds."""
+    """Return the inodes of the sockets that a process has open."""
     found = set()
     try:
         for entry in Path(f"/proc/{pid}/fd").iterdir():
@@ -111,7 +115,7 @@ def _sockets_of(pid: int) -> set[str]:
             if target.startswith("socket:["):
                 found.add(target[8:-1])
     except OSError:
-        pass  # it has just ended, or has closed one
+        pass  # the process has just ended, or closed a socket
     return found
 
 
@@ -121,8 +125,8 @@ def _listening_inodes(port: int) -> set[str]:
 
 
 @contextmanager
-def worker_beside(server: Running) -> Iterator["subprocess.Popen[bytes]"]:
-    """Another `tams-server worker` over the folder of `server`, until the block ends."""
+def extra_worker(server: ServerProcess) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run an additional `tams-server worker` over the folder of `server` during the block."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TAMS_")}
     environment |= {"TAMS_FAIL_ON_BAD_ANSWER": "true", "TAMS_WEBHOOK_ALLOW": "127.0.0.0/8,::1/128", **server.settings}
     command = [sys.executable, "-m", "tams_server", "worker", "--data-dir", str(server.folder / "data")]
