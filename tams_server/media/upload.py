@@ -21,7 +21,7 @@ _WRITE_BYTES: Final = 1024 * 1024
 _MAX_LENGTH_DIGITS: Final = 18
 
 
-class InThread(Protocol):
+class RunInThread(Protocol):
     """Runs a function in a worker thread."""
 
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]: ...
@@ -30,7 +30,7 @@ class InThread(Protocol):
 class Uploader:
     """Receives uploads and stores them."""
 
-    def __init__(self, in_thread: InThread, max_bytes: int | None, stall_timeout_s: float) -> None:
+    def __init__(self, in_thread: RunInThread, max_bytes: int | None, stall_timeout_s: float) -> None:
         """max_bytes: the maximum size of an object, or None. stall_timeout_s: the longest wait for the next bytes."""
         self._in_thread = in_thread
         self._max_bytes = max_bytes

@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from tams_server.errors import NoSuchPath
 from tams_server.http.exchange import exchange_of
-from tams_server.pages.page import Content, Page
+from tams_server.pages.page import PageContent, WebPage
 from tams_server.specification.document import Json
 
 _PAGE = b"""<!doctype html>
@@ -45,7 +45,7 @@ _ASSET_TYPES = {
 }
 
 
-def docs_page(document: Json) -> Page:
+def docs_page(document: Json) -> WebPage:
     """The page for /openapi.json, /docs and everything below /docs/. Raises NoSuchPath for any other path.
 
     document: the OpenAPI document in force.
@@ -57,7 +57,7 @@ def docs_page(document: Json) -> Page:
     }
     folder = _assets_folder()
 
-    async def render(scope: Scope) -> Content:
+    async def render(scope: Scope) -> PageContent:
         path = exchange_of(scope).raw_path
         body, content_type = files.get(path) or _asset(folder, path)
         etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
@@ -68,9 +68,9 @@ def docs_page(document: Json) -> Page:
             "x-content-type-options": "nosniff",
         }
         known = any(name == b"if-none-match" and etag.encode() in value for name, value in scope["headers"])
-        return Content(body, content_type, headers, not_modified=known)
+        return PageContent(body, content_type, headers, not_modified=known)
 
-    return Page(render)
+    return WebPage(render)
 
 
 def _asset(folder: Path, path: str) -> tuple[bytes, str]:

@@ -8,19 +8,19 @@ import orjson
 from starlette.types import Scope
 
 from tams_server.deadline import CallWithDeadline
-from tams_server.pages.page import Content, Page
+from tams_server.pages.page import PageContent, WebPage
 
 
-def liveness_page() -> Page:
+def liveness_page() -> WebPage:
     """The page that says {"status": "alive"} as long as the process handles requests."""
 
-    async def render(_scope: Scope) -> Content:
+    async def render(_scope: Scope) -> PageContent:
         return _content({"status": "alive"})
 
-    return Page(render)
+    return WebPage(render)
 
 
-def readiness_page(check_writable: Callable[[], Mapping[str, str]]) -> Page:
+def readiness_page(check_writable: Callable[[], Mapping[str, str]]) -> WebPage:
     """The page that says {"status": "ready"}, with the storage backends that are unavailable, if any.
 
     check_writable: returns the problem of each unavailable storage backend by id, or raises Unavailable if the
@@ -29,15 +29,15 @@ def readiness_page(check_writable: Callable[[], Mapping[str, str]]) -> Page:
     """
     readiness = CallWithDeadline(check_writable)
 
-    async def render(_scope: Scope) -> Content:
+    async def render(_scope: Scope) -> PageContent:
         unavailable = await asyncio.to_thread(readiness.get)
         document: dict[str, Any] = {"status": "ready"}
         if unavailable:
             document["unavailable_storage_backends"] = unavailable
         return _content(document)
 
-    return Page(render)
+    return WebPage(render)
 
 
-def _content(document: Mapping[str, Any]) -> Content:
-    return Content(orjson.dumps(document), "application/json")
+def _content(document: Mapping[str, Any]) -> PageContent:
+    return PageContent(orjson.dumps(document), "application/json")

@@ -11,10 +11,10 @@ from storage.catalog.job_control import Backlog
 from tams_server.metrics.backlog_collector import BacklogCollector
 from tams_server.metrics.build_info_collector import BuildInfoCollector
 from tams_server.metrics.counters import Metrics
-from tams_server.pages.page import Content, Page
+from tams_server.pages.page import PageContent, WebPage
 
 
-def metrics_page(metrics: Metrics, read_backlog: Callable[[], Backlog], build_info: BuildInfoCollector) -> Page:
+def metrics_page(metrics: Metrics, read_backlog: Callable[[], Backlog], build_info: BuildInfoCollector) -> WebPage:
     """The page for /metrics. read_backlog: may block; called at most once a second."""
     collected_on_request = CollectorRegistry()
     collected_on_request.register(BacklogCollector(read_backlog))
@@ -23,7 +23,7 @@ def metrics_page(metrics: Metrics, read_backlog: Callable[[], Backlog], build_in
     def text() -> bytes:
         return generate_latest(metrics.shared()) + generate_latest(collected_on_request)
 
-    async def render(_scope: Scope) -> Content:
-        return Content(await asyncio.to_thread(text), CONTENT_TYPE_PLAIN_0_0_4)
+    async def render(_scope: Scope) -> PageContent:
+        return PageContent(await asyncio.to_thread(text), CONTENT_TYPE_PLAIN_0_0_4)
 
-    return Page(render)
+    return WebPage(render)

@@ -9,7 +9,7 @@ from tams_server.errors import MethodNotAllowed
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class PageContent:
     """The content of a page. headers: besides Content-Type and Content-Length, by lower-case name.
 
     not_modified: whether the client has this content already; the response is then 304, without a body.
@@ -21,10 +21,10 @@ class Content:
     not_modified: bool = False
 
 
-class Page:
+class WebPage:
     """The ASGI application of a page, for GET and HEAD. OuterMiddleware removes the body from responses to HEAD."""
 
-    def __init__(self, render: Callable[[Scope], Awaitable[Content]]) -> None:
+    def __init__(self, render: Callable[[Scope], Awaitable[PageContent]]) -> None:
         """render: makes the content of a request, or raises a TamsError."""
         self._render = render
 
