@@ -55,7 +55,7 @@ def create_app(
 
 
 class Application:
-    """The ASGI application, with its parts for those who look behind it: tests, and the gunicorn server."""
+    """The ASGI application. Its attributes are for the gunicorn server, tests and benchmarks."""
 
     def __init__(self, settings: Settings, parts: Callable[[], Parts], handlers: str) -> None:
         self.specification = read_specification(settings)
@@ -69,7 +69,7 @@ class Application:
         self._app = OuterMiddleware(router, settings, table.allowed, self.metrics)
 
     def _routes(self) -> Iterator[Route]:
-        """All paths outside the API."""
+        """The routes outside the API, each with its path and its label in metrics."""
         process, document = self.process, self.specification.document
         docs = docs_page(document)
         yield Route("/healthz", "healthz", liveness_page())

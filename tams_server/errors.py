@@ -67,7 +67,7 @@ class UnsupportedMediaType(HttpError):
 
 
 class ClientDisconnected(Exception):
-    """The client disconnected before its request was complete, so that there is nobody to respond to."""
+    """The client disconnected before its request was complete, so there is no client to respond to."""
 
 
 class InvalidResponse(Exception):
