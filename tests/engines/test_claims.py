@@ -1,4 +1,4 @@
-"""Several workers look for jobs at the same moment: each job is taken by one of them, on any engine."""
+"""Workers claim jobs concurrently: each job is claimed by one of them, on every engine."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ NOW = 1_800_000_000 * SECOND
 
 
 def _jobs(engine: Engine, now: int = NOW) -> Jobs:
-    """As a worker has them whose clock stands still."""
+    """The jobs of a worker whose clock stands still."""
     return Jobs(Environment(engine, {}, Limits(job_lease_s=LEASE_S), lambda: now))
 
 
@@ -37,7 +37,7 @@ def _waiting(engine: Engine, jobs: Jobs) -> bool:
 
 
 def test_workers_that_claim_concurrently_claim_each_job_once(engine_url: str, engine: Engine) -> None:
-    """Each has connections of its own, as a process has."""
+    """Each worker has its own connections, like a process."""
     _make(engine, *(f"{n:03}" for n in range(JOBS)))
     _make(engine, "of another kind", kind=COPY)
     start = threading.Barrier(WORKERS, timeout=60)

@@ -1,4 +1,4 @@
-"""What the rules rely on in any engine: conditions, order, paging by key, and transactions."""
+"""What the catalogue relies on in every engine: conditions, order, paging by key, and transactions."""
 
 from typing import Any
 
@@ -106,7 +106,7 @@ def test_overlap_can_be_a_condition_inside_existence(engine: Engine) -> None:
 
 
 def test_overlap_inside_existence_is_evaluated_for_each_owner_separately(engine: Engine) -> None:
-    """What ends first after the start of the window, in any flow, is not what does so in this one."""
+    """The first segment to end after the start of the window is found for each flow, not once among all flows."""
     _insert(engine, "sources", [_source("long", 1), _source("short", 2), _source("before", 3), _source("after", 4)])
     segments = [("long", 0, 100), ("short", 90, 95), ("before", 0, 92), ("after", 93, 94)]
     _insert(
@@ -229,7 +229,7 @@ def test_a_comparison_never_holds_for_a_null(engine: Engine) -> None:
 
 
 def test_a_reader_sees_one_moment(engine: Engine) -> None:
-    """Or, on an engine without snapshots, at least nothing half done."""
+    """An engine without snapshots may see a later transaction, but never half of one."""
     _insert(engine, "sources", [_source("a", 1)])
     with engine.read() as tx:
         before = len(tx.select("sources"))

@@ -1,4 +1,4 @@
-"""Whether a webhook is enabled, which every writer of segments asks: never answered with no once somebody listens."""
+"""Every writer of segments checks whether any webhook is enabled: it must never miss one that is."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ ROUNDS = 15
 
 @pytest.fixture
 def others(engine_url: str, engine: Engine) -> Iterator[list[Engine]]:
-    """Two more processes' views of the same database, with a flow in it."""
+    """Two more engines, as other processes would have them, on the same database with one flow."""
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f")])
     engines = [open_engine(engine_url) for _ in range(2)]
@@ -32,7 +32,7 @@ def _webhook(id_: str, *, enabled: bool = True) -> dict[str, Any]:
 
 
 def _is_heard(engine: Engine) -> bool:
-    """As a writer of segments asks it, in the transaction that has locked the flow."""
+    """Check as a writer of segments does, in the transaction that has locked the flow."""
     with engine.write() as tx:
         tx.lock("flow:f")
         return bool(tx.select("webhooks", equals(enabled=True), limit=1, columns=["id"]))
@@ -71,7 +71,7 @@ def test_a_change_that_is_rolled_back_is_not_seen(engine: Engine, others: list[E
 
 @pytest.mark.timeout(120)
 def test_the_last_enabled_webhook_is_never_overlooked(engine: Engine, others: list[Engine]) -> None:
-    """Each round one process disables the only webhook and the other enables one: whichever is first, one is left."""
+    """In each round one process disables the only webhook while another enables one: in either order, one is left."""
     with engine.write() as tx:
         tx.insert("webhooks", [_webhook("0")])
     for number in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""Every database, empty or of an earlier release, comes to the tables of today, and to no others."""
+"""Migrations: every database, empty or of an earlier release, gets exactly the current tables."""
 
 import multiprocessing
 import subprocess
@@ -15,7 +15,7 @@ from storage.tables.migrations import NEWEST, run_steps
 from tests.engines.rows import flow_row
 
 _RELEASES = ("0001", "0002", "0003")
-"""The first one left no version behind."""
+"""The first release did not record a version."""
 
 _IN_POSTGRES = {
     "columns": "SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attcollation::regcollation,"
@@ -48,7 +48,7 @@ def _connected(url: str) -> Iterator[sa.Connection]:
 
 
 def _described(url: str) -> dict[str, set[Any]]:
-    """All that tells one schema from another, but for the order of columns, which nothing depends on."""
+    """A comparable description of the schema, without the order of columns, on which nothing depends."""
     with _connected(url) as connection:
         queries = _IN_SQLITE if connection.dialect.name == "sqlite" else _IN_POSTGRES
         described = {part: {tuple(row) for row in connection.exec_driver_sql(query)} for part, query in queries.items()}
@@ -74,7 +74,7 @@ def _make_release(url: str, version: str) -> None:
 @_on_sql
 @pytest.mark.parametrize("version", [None, *_RELEASES])
 def test_a_database_of_any_release_is_migrated(new_url: Callable[[], str], version: str | None) -> None:
-    """All of the steps together make what is made at once of an empty database."""
+    """All migrations together result in the same schema as creating the tables in an empty database."""
     old, fresh = new_url(), new_url()
     _create(fresh)
     if version is None:
@@ -136,7 +136,7 @@ def test_unfinished_work_is_migrated_to_jobs(new_url: Callable[[], str]) -> None
 
 @_on_sql
 def test_segments_updated_survives_the_migration(new_url: Callable[[], str]) -> None:
-    """And where a flow has its content is looked up when it is needed."""
+    """The content range of the flow is left null, to be looked up when it is needed."""
     url = new_url()
     _make_release(url, "0002")
     rows = [flow_row("one"), flow_row("two"), flow_row("three")]

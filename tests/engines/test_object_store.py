@@ -1,4 +1,4 @@
-"""What the catalogue relies on in any store of media."""
+"""What the catalogue relies on in every object store."""
 
 import hashlib
 import os
@@ -101,7 +101,7 @@ def test_deleting_one_object_keeps_the_others(store: ObjectStore) -> None:
 def test_object_ids_lists_every_object_once(store: ObjectStore) -> None:
     assert list(store.object_ids()) == []
     fill(store, IDS)
-    # The keys of the longest ids are digests where keys are limited.
+    # Stores with limited keys use a digest as the key of the longest ids.
     listed = list(store.object_ids())
     assert len(listed) == len(set(listed))
     assert {object_id for object_id in IDS if len(object_id) <= 1023} - set(listed) == set()

@@ -1,4 +1,4 @@
-"""Credentials of S3 stores: where they come from, and that new ones are noticed."""
+"""Sources of the credentials of S3 stores: where they look, and that they notice new credentials."""
 
 import os
 import time
@@ -78,7 +78,7 @@ def test_a_file_created_later_is_found_immediately(tmp_path: Path) -> None:
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """No credentials in the environment or the home folder; those in the file that is returned, once it is written."""
+    """Remove all credentials from the environment and the home folder. Returns the file that AWS tools then read."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

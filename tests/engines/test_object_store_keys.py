@@ -1,4 +1,4 @@
-"""Keys of objects in S3: each id has one of its own, every store can address it, and ids are read back from them."""
+"""Keys of objects in S3: different for different ids, valid in every store, and decodable."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""S3 stores whose server is not in order: each call says so in time, and all is well once the server is."""
+"""Outages of S3 stores: every call reports them in time, and works again after the server has recovered."""
 
 import os
 import socket
@@ -45,7 +45,7 @@ def store(server: SeaweedServer) -> S3Store:
 
 
 def calls_of(store: ObjectStore) -> dict[str, Callable[[], object]]:
-    """Everything that asks the bucket for something."""
+    """All calls that make requests to the bucket."""
     return {
         "stat": lambda: store.stat("object"),
         "open": lambda: store.open("object"),
@@ -59,7 +59,7 @@ def calls_of(store: ObjectStore) -> dict[str, Callable[[], object]]:
 
 
 def assert_unavailable(store: S3Store, *names: str, within_s: float = 15) -> None:
-    """These calls (none: all) say so, in time, and tell clients nothing but which backend it is."""
+    """Check that these calls (default: all) raise Unavailable in time, with only the backend's id in the message."""
     for name, call in calls_of(store).items():
         if names and name not in names:
             continue
@@ -111,13 +111,13 @@ def test_the_store_works_again_after_a_crash_of_its_server(tmp_path: Path) -> No
         server.pause()
         assert_unavailable(limited, "stat", "write", "object_ids", "check", within_s=5)
         server.resume()
-        # It may still do what was asked of it meanwhile, and "object" be another.
+        # A request of before the crash may still be carried out and replace "object".
         assert read(limited, "another") == b"bytes"
 
 
 @contextmanager
 def faulty(status: int, code: str) -> Iterator[str]:
-    """The endpoint of a store that answers everything so."""
+    """The endpoint of a store that sends this response to every request."""
     body = f"<Error><Code>{code}</Code><Message>internal: bucket-7 of node-9</Message></Error>".encode()
 
     class Response(BaseHTTPRequestHandler):
@@ -162,7 +162,7 @@ def test_any_invalid_response_is_an_outage(status: int, code: str) -> None:
         store = S3Store(new_backend("s3"), bucket, FixedCredentials("a", "b"), **TIMEOUTS, limits=SHORT)
         calls = calls_of(store)
         if status == 200:
-            # These say nothing but their status.
+            # These responses have no error code, only a status.
             del calls["check"], calls["delete"]
         for name, call in calls.items():
             with pytest.raises(Unavailable) as outage:
@@ -172,7 +172,7 @@ def test_any_invalid_response_is_an_outage(status: int, code: str) -> None:
 
 @contextmanager
 def breaking(server: SeaweedServer, after_bytes: int, times: int) -> Iterator[str]:
-    """An endpoint that passes everything on, but breaks so many connections off after so many bytes of answers."""
+    """An endpoint that forwards everything, but breaks some connections after a number of bytes of the response."""
     target = urlsplit(server.endpoint)
     listener = socket.create_server(("127.0.0.1", 0))
     left = [times]

@@ -1,4 +1,4 @@
-"""S3 stores and their URLs on a real server: what clients get, and what happens when the server is not in order."""
+"""S3 stores and their URLs on a real server, as clients see them."""
 
 import os
 import time
@@ -195,7 +195,7 @@ def test_the_bucket_can_be_part_of_the_host(server: SeaweedServer, store: S3Stor
     credentials = FixedCredentials(server.access_key, server.secret_key).current()
     url = urlsplit(presigner.sign("GET", key_of(store._bucket.prefix, "odd é/+"), 60, credentials))
     assert url.netloc == f"{store._bucket.name}.{DOMAIN}:{port}"
-    # No name server knows the domain of the tests.
+    # No name server resolves the domain of the tests.
     reachable = urlunsplit(url._replace(netloc=f"127.0.0.1:{port}"))
     assert http.get(reachable, headers={"Host": url.netloc}).content == b"bytes"
 

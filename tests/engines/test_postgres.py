@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own: constraints, refusals by its error codes, pools, and servers that go away."""
+"""Behaviour specific to PostgreSQL: constraints, error codes, connection pools, and lost servers."""
 
 import contextlib
 import logging
@@ -23,7 +23,7 @@ DEADLINE_S = 60.0
 
 @pytest.fixture
 def open_postgres(postgres_url: str) -> Iterator[Callable[[str], Engine]]:
-    """Opens the database of the test, with parameters for its URL."""
+    """Opens the database of the test with further parameters in its URL."""
     engines = []
 
     def open_(parameters: str = "") -> Engine:
@@ -37,7 +37,7 @@ def open_postgres(postgres_url: str) -> Iterator[Callable[[str], Engine]]:
 
 @pytest.fixture
 def plain_url(postgres: PostgresServer, new_postgres_url: Callable[[], str]) -> Iterator[str]:
-    """An empty database as a role sees it that may make tables there, and no extensions."""
+    """The URL of an empty database for a role that may create tables, but no extensions."""
     name = new_postgres_url().rpartition("/")[2]
     role = f"plain_{name}"
     with postgres.connect(name) as connection:
@@ -64,7 +64,7 @@ def _starts(engine: Engine) -> list[int]:
 
 
 def test_the_database_itself_rejects_an_overlap(open_postgres: Callable[..., Engine]) -> None:
-    """To be tried again: the rules then see the other segment and refuse this one in their own words."""
+    """It is reported as contention: on the retry, the rules see the other segment and reject this one themselves."""
     engine = open_postgres()
     _insert(engine, _segment(0, 10), _segment(10, 20), _segment(5, 8, "g"))
     for start, end in ((5, 6), (-5, 1), (19, 30), (-1, 21)):
@@ -78,7 +78,7 @@ def test_the_database_itself_rejects_an_overlap(open_postgres: Callable[..., Eng
 def test_without_the_extension_locks_alone_prevent_overlaps(
     postgres: PostgresServer, plain_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The constraint comes by itself once the extension is there."""
+    """The constraint is added at the next start at which the extension is available."""
     engine = open_engine(plain_url)
     with caplog.at_level(logging.WARNING):
         engine.create()
@@ -113,7 +113,7 @@ def test_a_writer_of_many_names_excludes_all_others(open_postgres: Callable[...,
 
 
 def test_a_deadlock_is_contention(open_postgres: Callable[..., Engine]) -> None:
-    """Of two transactions that wait for each other's rows one is given up; nothing of it is kept."""
+    """Of two transactions that wait for each other's rows, one is rolled back."""
     engine = open_postgres()
     with engine.write() as tx:
         tx.insert("flows", [flow_row(id_, segments_updated=0) for id_ in "ab"])
@@ -167,7 +167,7 @@ def _claims(jobs: Jobs, limit: int) -> list[str]:
 def test_jobs_that_another_worker_is_claiming_are_skipped_without_waiting(
     open_postgres: Callable[..., Engine], holding: str, ending: str
 ) -> None:
-    """Whoever waits is refused after a tenth of a second. The next jobs are taken; the others once they are let go."""
+    """Waiting would fail after 0.1 s. Other jobs are claimed instead; these can be claimed once they are released."""
     engine = open_postgres("lock_timeout=0.1")
     jobs = Jobs(Environment(engine, {}))
     common = {"kind": REMOVAL, "token": "another's", "attempts": 0, "created": 0, "doc": {}}
@@ -224,9 +224,9 @@ def test_a_statement_that_takes_too_long_is_cancelled(open_postgres: Callable[..
     engine = open_postgres("statement_timeout=0.2&lock_timeout=30")
     with engine.write() as first:
         first.lock("flow:f")
-        with pytest.raises(Unavailable) as refusal, engine.write() as second:
+        with pytest.raises(Unavailable) as raised, engine.write() as second:
             second.lock("flow:f")
-    assert not isinstance(refusal.value, Contended)
+    assert not isinstance(raised.value, Contended)
 
 
 def test_an_idle_transaction_is_ended(open_postgres: Callable[..., Engine]) -> None:
@@ -262,7 +262,7 @@ def test_too_many_connections_are_an_outage(postgres: PostgresServer, plain_url:
 def test_a_connection_ended_by_the_server_is_replaced(
     postgres: PostgresServer, postgres_url: str, open_postgres: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unless it was in use a moment ago: then it is found out by its use, together with all others."""
+    """A connection used a moment ago is not tested: its next use fails, and all connections are replaced."""
     engine = open_postgres()
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
     _insert(engine, _segment(0, 10))
@@ -284,7 +284,7 @@ def test_a_connection_ended_by_the_server_is_replaced(
 def test_a_read_only_server_is_an_outage_for_writers(
     postgres: PostgresServer, postgres_url: str, open_postgres: Callable[..., Engine]
 ) -> None:
-    """As after a switch to another server: connections to the old one are given up."""
+    """As after a failover: connections to the old primary are dropped."""
     engine = open_postgres()
     name = postgres_url.rpartition("/")[2]
     with postgres.connect() as connection:
@@ -299,9 +299,9 @@ def test_a_read_only_server_is_an_outage_for_writers(
 def test_an_unreachable_server_is_an_outage(caplog: pytest.LogCaptureFixture) -> None:
     engine = open_engine("postgresql+psycopg://someone:hidden@127.0.0.1:1/nowhere?connect_timeout=2")
     for use in (engine.create, engine.read().__enter__, engine.write().__enter__):
-        with pytest.raises(Unavailable) as refusal:
+        with pytest.raises(Unavailable) as raised:
             use()
-        assert "hidden" not in str(refusal.value) + caplog.text
+        assert "hidden" not in str(raised.value) + caplog.text
 
 
 @pytest.mark.parametrize("url", ["postgresql+psycopg://h/d?pool_size=many", "postgresql+psycopg://h:port/d"])

@@ -1,5 +1,4 @@
-"""PostgreSQL is killed while it is written to, and started again: nothing that it confirmed is lost, and nobody has to
-help the engine."""
+"""PostgreSQL is killed during writes and started again: no acknowledged write is lost, and the engine recovers."""
 
 import threading
 import time
@@ -19,21 +18,21 @@ DEADLINE_S = 60.0
 
 
 class _Writer(threading.Thread):
-    """Appends segments to a flow of its own until told to stop, and remembers which were confirmed."""
+    """Appends segments to its own flow until stopped, and remembers which were acknowledged."""
 
     def __init__(self, engine: Engine, flow_id: str, stop: threading.Event) -> None:
         super().__init__()
         self._engine = engine
         self._stop_asked = stop
         self.flow_id = flow_id
-        self.confirmed: list[int] = []
-        self.refused: list[int] = []
+        self.acknowledged: list[int] = []
+        self.failed: list[int] = []
         self.error: Exception | None = None
 
     @property
     def progress(self) -> tuple[int, int]:
-        """How many segments were confirmed, and how many refused."""
-        return len(self.confirmed), len(self.refused)
+        """The numbers of acknowledged and of failed segments."""
+        return len(self.acknowledged), len(self.failed)
 
     def run(self) -> None:
         at = 0
@@ -51,16 +50,16 @@ class _Writer(threading.Thread):
                 tx.lock(f"flow:{self.flow_id}")
                 tx.insert("segments", [{**row, "timerange": "", "created": 0, "doc": {}}])
         except Unavailable:
-            self.refused.append(at)
+            self.failed.append(at)
             self._stop_asked.wait(0.01)
         else:
-            self.confirmed.append(at)
+            self.acknowledged.append(at)
 
 
-def _wait(writers: list[_Writer], *, confirmed: int = 0, refused: int = 0) -> None:
-    """Until each writer has had so many more segments confirmed and refused, or has failed."""
+def _wait(writers: list[_Writer], *, acknowledged: int = 0, failed: int = 0) -> None:
+    """Wait until each writer has that many more acknowledged and failed segments, or has raised an error."""
     deadline = time.monotonic() + DEADLINE_S
-    goals = [(writer.progress[0] + confirmed, writer.progress[1] + refused) for writer in writers]
+    goals = [(writer.progress[0] + acknowledged, writer.progress[1] + failed) for writer in writers]
     for writer, goal in zip(writers, goals, strict=True):
         while not writer.error and (writer.progress[0] < goal[0] or writer.progress[1] < goal[1]):
             assert time.monotonic() < deadline
@@ -92,13 +91,13 @@ def test_acknowledged_writes_survive_kills(server: PostgresServer) -> None:
         writer.start()
     try:
         for _ in range(KILLS):
-            _wait(writers, confirmed=20)
+            _wait(writers, acknowledged=20)
             server.kill()
             with pytest.raises(Unavailable):
                 _stored(engine)
-            _wait(writers, refused=1)
+            _wait(writers, failed=1)
             server.start()
-        _wait(writers, confirmed=1)
+        _wait(writers, acknowledged=1)
     finally:
         stop.set()
         for writer in writers:
@@ -107,6 +106,6 @@ def test_acknowledged_writes_survive_kills(server: PostgresServer) -> None:
     stored = _stored(engine)
     engine.close()
     for writer in writers:
-        assert stored[writer.flow_id] >= set(writer.confirmed)
-        # Confirmation can be lost on its way, so that what was refused may be there; at most one a kill.
-        assert len(stored[writer.flow_id] - set(writer.confirmed)) <= KILLS
+        assert stored[writer.flow_id] >= set(writer.acknowledged)
+        # The acknowledgement can be lost, so that a segment that failed may exist; at most one for each kill.
+        assert len(stored[writer.flow_id] - set(writer.acknowledged)) <= KILLS

@@ -1,4 +1,4 @@
-"""What a page costs PostgreSQL: looks into indexes and the rows of the page, in a flow of any length."""
+"""The cost of a page in PostgreSQL: index lookups and the rows of the page, in a flow of any length."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _FLOWS = (
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """rows: that any step of the plan has looked at. blocks: of tables and indexes."""
+    """rows: read by all steps of the plan. blocks: read from tables and indexes."""
 
     rows: int
     blocks: int
@@ -37,7 +37,7 @@ class Cost:
 
 
 class Planned:
-    """The engine under test, and the plans of what it asks."""
+    """The engine under test, and the plans of its queries."""
 
     def __init__(self, engine: Engine, explain: Callable[[str, Any], dict[str, Any]]) -> None:
         self._engine = engine
@@ -59,7 +59,7 @@ class Planned:
         plan = self._explain(*asked[0])
         steps = list(_steps(plan))
         return Cost(
-            # A step says how many rows it gave and how many it left out, each on average of its repetitions.
+            # A step reports the rows it returned and those it filtered out, as averages over its loops.
             sum(
                 round((step["Actual Rows"] + step.get("Rows Removed by Filter", 0)) * step["Actual Loops"])
                 for step in steps
@@ -77,7 +77,7 @@ def _steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def planned(postgres: PostgresServer) -> Iterator[Planned]:
-    """A short flow, a long one, and a fair number of others."""
+    """A short flow, a long flow, and many others."""
     name = postgres.new_database()
     engine = open_engine(postgres.url(name))
     engine.create()

@@ -1,4 +1,4 @@
-"""Several processes write to the same rows at once: no overlap, no lost row, no double id, on any engine."""
+"""Several processes write the same rows concurrently: no overlap, lost row or duplicate id on any engine."""
 
 import multiprocessing
 import threading
@@ -38,7 +38,7 @@ def test_processes_that_compete_for_one_flow_lose_nothing(engine_url: str, engin
 
 @pytest.mark.parametrize("others", [[], [f"object:{n}" for n in range(5000)]], ids=["alone", "with_thousands_more"])
 def test_writers_that_lock_the_same_name_wait_for_each_other(engine: Engine, others: list[str]) -> None:
-    """The second reads what the first has written, although it asked before that was committed."""
+    """The second writer reads what the first has written, although it asked for the lock before that was committed."""
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f", segments_updated=0)])
     holding, seen = threading.Event(), []

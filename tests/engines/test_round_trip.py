@@ -1,4 +1,4 @@
-"""A catalogue that was used goes SQLite -> VAST -> PostgreSQL -> SQLite, and is the same bytes at every stop."""
+"""A used catalogue is moved SQLite -> VAST -> PostgreSQL -> SQLite, and every export has the same bytes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,11 +19,11 @@ EARLIEST, LATEST = "[-9000000000:0_-8999999999:999999999)", "[9000000000:1_90000
 
 
 def silent(_table: str, _rows: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore the progress."""
 
 
 def _use(world: World) -> None:
-    """Do all that leaves rows behind, in every table."""
+    """Use the catalogue so that every table has rows."""
     catalog = world.catalog
     catalog.service.update({"name": "Round trip", "description": ""})
     catalog.credentials.add_token("somebody", ["read"], expires=2**53 + 1)
@@ -49,7 +49,7 @@ def _use(world: World) -> None:
 
 
 def _leave_work(world: World) -> None:
-    """Events still to be sent, and work that no worker has done yet."""
+    """Leave events that are not sent yet, and jobs that no worker has done."""
     busy = world.make_flow()
     for second in range(3):
         world.add_object(busy, f"busy-{second}", f"[{second}:0_{second + 1}:0)")
@@ -62,7 +62,7 @@ def _leave_work(world: World) -> None:
 
 @pytest.fixture
 def used(tmp_path: Path) -> Engine:
-    """An SQLite catalogue with rows in every table, made by the catalogue itself."""
+    """An SQLite catalogue with rows in every table, written by the catalogue itself."""
     with open_world(tmp_path, Limits(async_deletion_threshold=1)) as world:
         _use(world)
         _leave_work(world)

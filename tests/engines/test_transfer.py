@@ -1,4 +1,4 @@
-"""A catalogue moved between engines stays the same, byte for byte."""
+"""Export and import keep a catalogue the same, byte for byte, on every engine."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ VALUES = {
 
 
 def fill(engine: Engine, rows: int = 40) -> None:
-    """Rows in every table, with every kind of value and, where they may be, with nulls."""
+    """Add rows to every table, with every kind of value, and nulls where they are permitted."""
     with engine.write() as tx:
         for table in TABLES.values():
             made = []
@@ -48,7 +48,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def silent(_table: str, _rows: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore the progress."""
 
 
 def test_round_trip_gives_the_same_bytes(engine: Engine, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The embedded media store on real files: what is kept, what survives, and the URLs it hands out."""
+"""FileStore on real files: durability, damage, concurrency, and its URLs."""
 
 import errno
 import hashlib

@@ -1,4 +1,4 @@
-"""Presigned URLs are, byte for byte, what botocore makes of the same request at the same moment."""
+"""Presigned URLs equal, byte for byte, those of botocore for the same request at the same time."""
 
 import datetime
 import itertools
@@ -53,7 +53,7 @@ _clients: dict[Any, Any] = {}
 
 
 def oracle(endpoint: str, region: str, style: str, credentials: Credentials) -> Any:
-    """botocore's client for the same place."""
+    """botocore's client for the same bucket."""
     chosen = (endpoint, region, style, credentials)
     if chosen not in _clients:
         config = Config(
@@ -115,7 +115,7 @@ def test_the_repr_of_credentials_hides_the_secrets() -> None:
 
 
 def test_signing_is_much_faster_than_botocore() -> None:
-    """Measured 25 to 40 times as fast; the bound leaves room for a busy machine."""
+    """Measured: 25 to 40 times as fast. The limit allows for a busy machine."""
     client = oracle("https://s3.example", "one", "path", LONG_LIVED)
     presigner = Presigner("https://s3.example", "media", "one")
     key = "tams/3f6d2a5e-8f0b-4a54-9d4e-0c5a8f0d9b11"
