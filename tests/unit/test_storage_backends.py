@@ -67,7 +67,7 @@ def test_the_example_in_the_documentation_is_valid(path: Path, tmp_path: Path) -
     page = (Path(__file__).parents[2] / "docs" / "storage.md").read_text()
     path.write_text(page.partition("```yaml\n")[2].partition("```")[0])
     stores = open_stores(read_backends(path, TIMEOUTS), TIMEOUTS, SECRET)
-    assert [store.backend.label for store in stores.values()] == ["cloud", "archive", "disc"]
+    assert [store.backend.label for store in stores.values()] == ["cloud", "archive", "disk"]
     assert [store.backend.default_storage for store in stores.values()] == [True, False, False]
 
 
