@@ -1,4 +1,4 @@
-"""What a check of the catalogue against the stores finds, mends, and leaves alone."""
+"""What a consistency check finds, what it repairs, and what it leaves alone."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ from tests.unit.catalogs import DEFAULT_BACKEND, SECOND_BACKEND, World, open_wor
 
 LIMITS = Limits(min_object_timeout_s=600, object_grace_s=60, async_deletion_threshold=5, deletion_batch=2)
 OLD_S = 661
-"""Seconds after which nothing can be on its way any more."""
+"""Seconds after which no upload can be in progress."""
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def filled(world: World) -> str:
-    """A flow of five objects, o0 to o4, whose bytes have all arrived long ago."""
+    """A flow with five objects, o0 to o4, uploaded long ago."""
     flow_id = world.make_flow()
     for n in range(5):
         world.add_object(flow_id, f"o{n}", at(n))
@@ -61,32 +61,32 @@ def check(world: World, *, repair: bool = False, storage_id: str | None = None) 
     return list(world.catalog.consistency.check(repair=repair, storage_id=storage_id))
 
 
-def brief(findings: list[Finding]) -> list[tuple[str, str | None]]:
+def kinds_and_ids(findings: list[Finding]) -> list[tuple[str, str | None]]:
     return sorted((each.kind, each.object_id) for each in findings)
 
 
-def stray(world: World, object_id: str, age_s: float = OLD_S) -> None:
-    """Bytes that the catalogue does not know."""
+def write_unknown(world: World, object_id: str, age_s: float = OLD_S) -> None:
+    """Write bytes that the catalogue does not know."""
     store = world.stores[DEFAULT_BACKEND]
     store.write(object_id, "video/mp2t", iter([b"stray"]))
     moment = world.clock.now / SECOND - age_s
     os.utime(store._file_of(object_id), (moment, moment))
 
 
-def mend(world: World) -> None:
-    """A repair after which nothing is wrong."""
+def repair_all(world: World) -> None:
+    """Repair everything; assert that nothing is left."""
     assert all(each.repaired for each in check(world, repair=True))
     assert check(world) == []
 
 
-def change(world: World, table: str, values: dict[str, object] | None, **key: object) -> None:
-    """Set columns of a row as no part of the server would; or remove it."""
+def corrupt(world: World, table: str, values: dict[str, object] | None, **key: object) -> None:
+    """Set columns of a row to values that the server would never write, or remove the row."""
     with world.engine.write() as tx:
         changed = tx.delete(table, equals(**key)) if values is None else tx.update(table, equals(**key), values)
     assert changed
 
 
-def test_a_sound_store_has_no_findings(world: World, filled: str) -> None:
+def test_a_consistent_catalogue_has_no_findings(world: World, filled: str) -> None:
     again = {"object_id": "o1", "timerange": at(2), "ts_offset": "1:0"}
     assert world.register(world.make_flow(), {"object_id": "o1", "timerange": at(1)}, again) == []
     with_init = world.make_flow(init_flow())
@@ -104,61 +104,61 @@ def test_a_sound_store_has_no_findings(world: World, filled: str) -> None:
     assert not world.has_bytes("o4")
 
 
-def test_lost_bytes_are_named_and_nothing_is_deleted(world: World, filled: str) -> None:
+def test_missing_bytes_are_reported_and_nothing_is_deleted(world: World, filled: str) -> None:
     world.stores[DEFAULT_BACKEND].delete("o2")
     [finding] = check(world, repair=True)
     assert (finding.kind, finding.object_id, finding.storage_id) == (MISSING_BYTES, "o2", DEFAULT_BACKEND)
     assert not finding.repaired
     assert len(world.timeranges(filled)) == 5
-    assert brief(check(world)) == [(MISSING_BYTES, "o2")]
+    assert kinds_and_ids(check(world)) == [(MISSING_BYTES, "o2")]
 
 
-def test_damaged_file_is_told_and_hides_nothing_else(world: World, filled: str) -> None:
+def test_a_damaged_file_is_reported_and_hides_no_other_finding(world: World, filled: str) -> None:
     store = world.stores[DEFAULT_BACKEND]
     os.truncate(store._file_of("o2"), 7)
     store.delete("o3")
-    stray(world, "stray")
-    assert brief(check(world)) == [(MISSING_BYTES, "o2"), (MISSING_BYTES, "o3"), (UNKNOWN_BYTES, "stray")]
+    write_unknown(world, "stray")
+    assert kinds_and_ids(check(world)) == [(MISSING_BYTES, "o2"), (MISSING_BYTES, "o3"), (UNKNOWN_BYTES, "stray")]
 
 
-def test_bytes_that_may_still_come_are_not_lost(world: World) -> None:
+def test_bytes_of_an_upload_in_progress_are_not_missing(world: World) -> None:
     flow_id = world.make_flow()
     world.allocate(flow_id, "a", "b", content=None)
     assert world.register(flow_id, {"object_id": "a", "timerange": at(0)}) == []
     assert check(world) == []
     world.clock.forward(OLD_S)
-    assert brief(check(world)) == [(MISSING_BYTES, "a")]
+    assert kinds_and_ids(check(world)) == [(MISSING_BYTES, "a")]
 
 
-def test_an_object_without_any_place_is_found(world: World, filled: str) -> None:
-    change(world, "instances", None, object_id="o0")
+def test_an_object_without_instances_is_reported(world: World, filled: str) -> None:
+    corrupt(world, "instances", None, object_id="o0")
     found = check(world)
-    assert brief(found) == [(MISSING_BYTES, "o0"), (UNKNOWN_BYTES, "o0")]
+    assert kinds_and_ids(found) == [(MISSING_BYTES, "o0"), (UNKNOWN_BYTES, "o0")]
 
 
-def test_unknown_bytes_are_removed_by_the_job_for_that(world: World, filled: str) -> None:
-    stray(world, "stray")
+def test_unknown_bytes_are_removed_by_the_removal_job(world: World, filled: str) -> None:
+    write_unknown(world, "stray")
     [finding] = check(world)
     assert (finding.kind, finding.object_id, finding.storage_id) == (UNKNOWN_BYTES, "stray", DEFAULT_BACKEND)
     assert not finding.repaired
     assert world.has_bytes("stray")
-    mend(world)
+    repair_all(world)
     assert world.jobs() == [("removal", "waiting")]
     world.run_background_work()
     assert not world.has_bytes("stray")
     assert world.has_bytes("o0")
 
 
-def test_young_bytes_are_left_alone(world: World, filled: str) -> None:
-    stray(world, "stray", age_s=OLD_S - 2)
+def test_recent_unknown_bytes_are_skipped(world: World, filled: str) -> None:
+    write_unknown(world, "stray", age_s=OLD_S - 2)
     assert check(world, repair=True) == []
     world.clock.forward(2)
-    assert brief(check(world)) == [(UNKNOWN_BYTES, "stray")]
+    assert kinds_and_ids(check(world)) == [(UNKNOWN_BYTES, "stray")]
 
 
-def test_bytes_of_copies_and_of_what_is_being_removed_are_known(world: World, filled: str) -> None:
-    stray(world, "copied")
-    stray(world, "removed")
+def test_bytes_being_copied_or_removed_are_known(world: World, filled: str) -> None:
+    write_unknown(world, "copied")
+    write_unknown(world, "removed")
     place = {"storage_id": DEFAULT_BACKEND, "object_id": "removed", "due": 0}
     job = {"kind": "copy", "key": f"{DEFAULT_BACKEND} copied", "attempts": 0, "created": 0, "doc": {}}
     with world.engine.write() as tx:
@@ -168,11 +168,11 @@ def test_bytes_of_copies_and_of_what_is_being_removed_are_known(world: World, fi
 
 
 @pytest.mark.parametrize("recorded", [{"segments": 7}, None])
-def test_wrong_counts_are_set_right(world: World, filled: str, recorded: dict[str, object] | None) -> None:
-    change(world, "object_refs", recorded, object_id="o1", flow_id=filled)
+def test_wrong_counts_are_repaired(world: World, filled: str, recorded: dict[str, object] | None) -> None:
+    corrupt(world, "object_refs", recorded, object_id="o1", flow_id=filled)
     [finding] = check(world)
     assert (finding.kind, finding.object_id, finding.flow_id) == (WRONG_COUNT, "o1", filled)
-    mend(world)
+    repair_all(world)
     world.delete_segments(filled)
     world.clock.forward(OLD_S)
     world.run_background_work()
@@ -180,58 +180,58 @@ def test_wrong_counts_are_set_right(world: World, filled: str, recorded: dict[st
     assert check(world) == []
 
 
-@pytest.mark.parametrize("said", [(0, 3), (1, 5), (2, 3), (0, 0), (9, 12)])
-def test_segments_outside_of_what_their_flow_tells_are_found_again(
-    world: World, filled: str, said: tuple[int, int]
+@pytest.mark.parametrize("recorded", [(0, 3), (1, 5), (2, 3), (0, 0), (9, 12)])
+def test_segments_outside_the_content_range_are_found_after_repair(
+    world: World, filled: str, recorded: tuple[int, int]
 ) -> None:
     empty, wide = world.make_flow(), world.make_flow()
     everything = [at(n) for n in range(5)]
-    start, end = (second * 10**9 for second in said)
-    change(world, "flows", {"content_start": start, "content_end": end}, id=filled)
-    change(world, "flows", {"content_start": -5, "content_end": 5}, id=wide)
+    start, end = (second * 10**9 for second in recorded)
+    corrupt(world, "flows", {"content_start": start, "content_end": end}, id=filled)
+    corrupt(world, "flows", {"content_start": -5, "content_end": 5}, id=wide)
     assert world.timeranges(filled) != everything
     [finding] = check(world)
     assert (finding.kind, finding.flow_id) == (WRONG_CONTENT, filled)
-    mend(world)
+    repair_all(world)
     assert world.timeranges(filled) == everything
     assert world.timeranges(empty) == []
 
 
-def test_a_count_for_segments_that_are_not_there_is_removed(world: World, filled: str) -> None:
+def test_a_count_without_segments_is_removed(world: World, filled: str) -> None:
     another = world.make_flow()
     with world.engine.write() as tx:
         tx.insert("object_refs", [{"object_id": "o1", "flow_id": another, "segments": 2}])
-    assert brief(check(world)) == [(WRONG_COUNT, "o1")]
-    mend(world)
+    assert kinds_and_ids(check(world)) == [(WRONG_COUNT, "o1")]
+    repair_all(world)
 
 
-def test_counts_of_init_objects_are_compared_too(world: World) -> None:
+def test_counts_of_init_objects_are_compared(world: World) -> None:
     flow_id = world.make_flow(init_flow())
     world.allocate(flow_id, "init", content_type="application/octet-stream")
     for n in range(4):
         world.add_object(flow_id, f"m{n}", at(n), init_object_id="init")
     assert check(world) == []
-    change(world, "object_refs", {"segments": 1}, object_id="init", flow_id=flow_id)
-    assert brief(check(world)) == [(WRONG_COUNT, "init")]
-    mend(world)
+    corrupt(world, "object_refs", {"segments": 1}, object_id="init", flow_id=flow_id)
+    assert kinds_and_ids(check(world)) == [(WRONG_COUNT, "init")]
+    repair_all(world)
     assert {row["segments"] for row in world.rows("object_refs") if row["object_id"] == "init"} == {4}
 
 
-def test_an_object_in_use_is_saved_from_collection(world: World, filled: str) -> None:
-    change(world, "objects", {"expires": world.clock.now + SECOND}, id="o3")
-    assert brief(check(world)) == [(WRONG_EXPIRY, "o3")]
-    mend(world)
+def test_an_object_in_use_is_saved_from_garbage_collection(world: World, filled: str) -> None:
+    corrupt(world, "objects", {"expires": world.clock.now + SECOND}, id="o3")
+    assert kinds_and_ids(check(world)) == [(WRONG_EXPIRY, "o3")]
+    repair_all(world)
     world.clock.forward(OLD_S)
     world.run_background_work()
     assert world.has_bytes("o3")
     assert world.is_registered("o3")
 
 
-def test_an_object_that_nothing_names_is_collected_after_its_grace(world: World, filled: str) -> None:
+def test_an_unreferenced_object_is_removed_after_the_grace_period(world: World, filled: str) -> None:
     world.delete_segments(filled, at(3))
-    change(world, "objects", {"expires": None}, id="o3")
-    assert brief(check(world)) == [(WRONG_EXPIRY, "o3")]
-    mend(world)
+    corrupt(world, "objects", {"expires": None}, id="o3")
+    assert kinds_and_ids(check(world)) == [(WRONG_EXPIRY, "o3")]
+    repair_all(world)
     world.run_background_work()
     assert world.has_bytes("o3")
     world.clock.forward(OLD_S)
@@ -239,28 +239,28 @@ def test_an_object_that_nothing_names_is_collected_after_its_grace(world: World,
     assert not world.has_bytes("o3")
 
 
-def test_an_init_object_that_only_segments_name_is_not_given_up(world: World) -> None:
+def test_an_init_object_referenced_only_by_segments_is_kept(world: World) -> None:
     flow_id = world.make_flow(init_flow())
     world.allocate(flow_id, "init", content_type="application/octet-stream")
     world.add_object(flow_id, "m", at(0), init_object_id="init")
-    change(world, "object_refs", None, object_id="init")
-    assert brief(check(world)) == [(WRONG_COUNT, "init")]
-    mend(world)
+    corrupt(world, "object_refs", None, object_id="init")
+    assert kinds_and_ids(check(world)) == [(WRONG_COUNT, "init")]
+    repair_all(world)
     world.clock.forward(OLD_S)
     world.run_background_work()
     assert world.has_bytes("init")
 
 
-def test_segments_of_a_lost_object_are_named_and_kept(world: World, filled: str) -> None:
-    change(world, "objects", None, id="o1")
+def test_segments_of_a_missing_object_are_reported_and_kept(world: World, filled: str) -> None:
+    corrupt(world, "objects", None, id="o1")
     found = check(world, repair=True)
-    assert brief(found) == [(MISSING_OBJECT, "o1")]
+    assert kinds_and_ids(found) == [(MISSING_OBJECT, "o1")]
     assert not found[0].repaired
     with world.engine.read() as tx:
         assert len(tx.select("segments", equals(flow_id=filled))) == 5
 
 
-def test_a_backend_out_of_reach_is_told_and_none_of_its_bytes_called_lost(world: World, filled: str) -> None:
+def test_an_unavailable_backend_is_reported_and_none_of_its_bytes_as_missing(world: World, filled: str) -> None:
     world.catalog.copies.copy("o2", SECOND_BACKEND)
     shutil.rmtree(world.folder / "second")
     world.clock.forward(OLD_S)
@@ -268,7 +268,7 @@ def test_a_backend_out_of_reach_is_told_and_none_of_its_bytes_called_lost(world:
     assert (finding.kind, finding.storage_id) == (UNCHECKED_BACKEND, SECOND_BACKEND)
 
 
-def test_instances_on_a_backend_that_is_not_configured_are_told_once(world: World, filled: str) -> None:
+def test_a_backend_that_is_not_configured_is_reported_once(world: World, filled: str) -> None:
     gone = "33333333-3333-4333-8333-333333333333"
     with world.engine.write() as tx:
         rows = [{"object_id": f"o{n}", "instance": gone, "storage_id": gone, "created": 0} for n in range(3)]
@@ -278,21 +278,20 @@ def test_instances_on_a_backend_that_is_not_configured_are_told_once(world: Worl
     assert "3 instances" in finding.detail
 
 
-def test_one_backend_can_be_checked_alone(world: World, filled: str) -> None:
+def test_a_single_backend_can_be_checked(world: World, filled: str) -> None:
     world.catalog.copies.copy("o2", SECOND_BACKEND)
     world.clock.forward(OLD_S)
     world.stores[SECOND_BACKEND].delete("o2")
     world.stores[DEFAULT_BACKEND].delete("o1")
-    change(world, "object_refs", {"segments": 7}, object_id="o1", flow_id=filled)
-    assert brief(check(world, storage_id=SECOND_BACKEND)) == [(MISSING_BYTES, "o2")]
+    corrupt(world, "object_refs", {"segments": 7}, object_id="o1", flow_id=filled)
+    assert kinds_and_ids(check(world, storage_id=SECOND_BACKEND)) == [(MISSING_BYTES, "o2")]
     with pytest.raises(Invalid, match="no-such-backend"):
         check(world, storage_id="no-such-backend")
 
 
 @pytest.mark.parametrize("repair", [False, True])
-def test_work_under_way_is_never_taken_for_a_fault(tmp_path: Path, repair: bool) -> None:
-    """Objects are allocated, uploaded, registered, copied, deleted and removed while checks that give nothing any time
-    go over them."""
+def test_work_in_progress_is_never_reported(tmp_path: Path, repair: bool) -> None:
+    """Objects are allocated, uploaded, registered, copied, deleted and removed during checks without a grace period."""
     with open_world(tmp_path, Limits(object_grace_s=0, async_deletion_threshold=5, deletion_batch=2)) as world:
         strict = Limits(min_object_timeout_s=0, object_grace_s=0)
         checked = Catalog(world.engine, world.stores, strict, world.clock).consistency
@@ -315,19 +314,19 @@ def test_work_under_way_is_never_taken_for_a_fault(tmp_path: Path, repair: bool)
                     world.delete_segments(flow_id, f"[{n - 9}:0_{n - 2}:0)")
                     world.delete_segments(flow_id, f"[{1000 + n - 9}:0_{1000 + n - 2}:0)")
 
-        def sweep() -> None:
+        def run_worker() -> None:
             while not done.is_set():
                 world.run_background_work()
 
-        def guarded(work: object, *args: object) -> None:
+        def collect_failures(work: object, *args: object) -> None:
             try:
                 work(*args)  # type: ignore[operator]
             except BaseException as error:
                 failures.append(error)
 
-        sweeper = threading.Thread(target=guarded, args=(sweep,))
-        writers = [threading.Thread(target=guarded, args=(ingest, name)) for name in ("a", "b")]
-        for thread in (sweeper, *writers):
+        worker = threading.Thread(target=collect_failures, args=(run_worker,))
+        writers = [threading.Thread(target=collect_failures, args=(ingest, name)) for name in ("a", "b")]
+        for thread in (worker, *writers):
             thread.start()
         found: list[Finding] = []
         rounds = 0
@@ -337,7 +336,7 @@ def test_work_under_way_is_never_taken_for_a_fault(tmp_path: Path, repair: bool)
         for writer in writers:
             writer.join()
         done.set()
-        sweeper.join()
+        worker.join()
         assert failures == []
         assert found == []
         world.clock.forward(1)

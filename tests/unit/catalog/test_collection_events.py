@@ -11,7 +11,7 @@ from storage.errors import Unavailable
 from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import MULTI, Json, flow
 from tests.unit.catalogs import CALLER, World, open_world
-from tests.unit.ears import Ear, named
+from tests.unit.event_recorder import EventRecorder, subject_id
 
 Events = set[tuple[str, str]]
 """Type and flow or source id of each event."""
@@ -24,8 +24,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def ear(world: World, specification: Specification) -> Ear:
-    return Ear.listening(world, specification)
+def recorder(world: World, specification: Specification) -> EventRecorder:
+    return EventRecorder.start(world, specification)
 
 
 @dataclass
@@ -33,20 +33,20 @@ class Family:
     """A multi flow and three flows that it may collect, each with its own source."""
 
     world: World
-    ear: Ear
+    recorder: EventRecorder
     parent: Json
     members: list[Json]
 
     def new_events(self) -> Events:
         """The events since the last call. Checks that none is repeated, and that their documents are current."""
-        bodies = self.ear.hear()
+        bodies = self.recorder.new_events()
         for body in bodies:
             event = body["event"]
             if "flow" in event:
                 assert event["flow"] == self.world.catalog.flows.get(CALLER, event["flow"]["id"])
             if "source" in event:
                 assert event["source"] == self.world.catalog.sources.get(CALLER, event["source"]["id"])
-        found = [(body["event_type"], named(body)) for body in bodies]
+        found = [(body["event_type"], subject_id(body)) for body in bodies]
         assert len(found) == len(set(found))
         return set(found)
 
@@ -58,11 +58,11 @@ class Family:
 
 
 @pytest.fixture
-def family(world: World, ear: Ear) -> Family:
-    made = Family(world, ear, flow(MULTI), [flow() for _ in range(3)])
+def family(world: World, recorder: EventRecorder) -> Family:
+    made = Family(world, recorder, flow(MULTI), [flow() for _ in range(3)])
     for document in (made.parent, *made.members):
         world.make_flow(document)
-    ear.hear()
+    recorder.new_events()
     return made
 
 

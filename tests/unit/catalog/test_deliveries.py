@@ -1,5 +1,5 @@
-"""Events on their way to a webhook: in order, at least once, put off while the receiver fails, and dropped when they
-are no longer wanted."""
+"""Deliveries to a webhook: in order, at least once, retried later while the receiver fails, and dropped when they are
+no longer wanted."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from tests.unit.catalogs import CALLER, World, open_world
 
 LEASE_S = 30
 GIVE_UP_S = 3600
-SOON_S = 400
+LONG_S = 400
 """Longer than any pause after a failure."""
 
 
@@ -28,8 +28,8 @@ def webhook(world: World) -> str:
     return world.add_webhook("flows/created")
 
 
-def happen(world: World, count: int = 1) -> list[str]:
-    """So many new flows; their ids."""
+def create_flows(world: World, count: int = 1) -> list[str]:
+    """Create `count` flows and dispatch their events. Returns the ids of the flows."""
     made = []
     for _ in range(count):
         world.clock.forward(0.001)
@@ -38,14 +38,14 @@ def happen(world: World, count: int = 1) -> list[str]:
     return made
 
 
-def claimed(world: World, webhook_id: str, worker: str = "a worker") -> Claim:
+def claim_job(world: World, webhook_id: str, worker: str = "a worker") -> Claim:
     claim = world.delivery_job(webhook_id, worker)
     assert claim is not None
     return claim
 
 
-def told(world: World, claim: Claim) -> list[str]:
-    """Ids of the flows that are to be told of now."""
+def queued_flows(world: World, claim: Claim) -> list[str]:
+    """Return the ids of the flows in the queued events."""
     return [message.body["event"]["flow"]["id"] for _, message in world.messages(claim) if message is not None]
 
 
@@ -53,56 +53,56 @@ def fail(world: World, claim: Claim, pause: float | None = None, *, gone: bool =
     world.catalog.deliveries.record_failure(claim, "timeout", "The receiver did not respond.", pause, gone=gone)
 
 
-def arrive(world: World, claim: Claim, count: int) -> None:
-    """The next deliveries have arrived."""
+def mark_delivered(world: World, claim: Claim, count: int) -> None:
+    """Mark the next `count` deliveries as delivered."""
     world.catalog.deliveries.mark_delivered(claim, world.catalog.deliveries.next_batch(claim.key, count))
 
 
-def state(world: World, webhook_id: str) -> str:
+def status_of(world: World, webhook_id: str) -> str:
     status: str = world.webhook(webhook_id)["status"]
     return status
 
 
 @pytest.mark.behaviour("DLV-11", "DLV-01")
-def test_events_are_sent_in_order_and_each_once(world: World, webhook: str) -> None:
-    made = happen(world, 5)
-    claim = claimed(world, webhook)
-    assert told(world, claim) == made
-    arrive(world, claim, 2)
-    assert told(world, claim) == made[2:]
-    made += happen(world, 2)
-    assert told(world, claim) == made[2:]
+def test_events_are_queued_in_order_and_once_each(world: World, webhook: str) -> None:
+    made = create_flows(world, 5)
+    claim = claim_job(world, webhook)
+    assert queued_flows(world, claim) == made
+    mark_delivered(world, claim, 2)
+    assert queued_flows(world, claim) == made[2:]
+    made += create_flows(world, 2)
+    assert queued_flows(world, claim) == made[2:]
     assert not world.catalog.deliveries.finish_if_empty(claim)
-    arrive(world, claim, 10)
+    mark_delivered(world, claim, 10)
     assert world.catalog.deliveries.finish_if_empty(claim)
     assert world.jobs() == []
     assert world.rows("deliveries") == world.rows("events") == []
 
 
 @pytest.mark.behaviour("DLV-11", "AMB-41")
-def test_what_was_sent_by_a_worker_that_died_is_sent_again_with_the_same_id(world: World, webhook: str) -> None:
-    made = happen(world, 3)
-    dead = claimed(world, webhook, "one that dies")
-    arrive(world, dead, 1)
+def test_events_sent_by_a_dead_worker_are_repeated_with_the_same_id(world: World, webhook: str) -> None:
+    made = create_flows(world, 3)
+    dead = claim_job(world, webhook, "dead")
+    mark_delivered(world, dead, 1)
     sent = [delivery.id for delivery, _ in world.messages(dead)]
     world.clock.forward(LEASE_S - 1)
-    assert world.delivery_job(webhook) is None, "the lease of the dead worker holds"
+    assert world.delivery_job(webhook) is None, "the lease of the dead worker has not expired"
     world.clock.forward(1)
-    other = claimed(world, webhook, "another")
-    assert told(world, other) == made[1:]
+    other = claim_job(world, webhook, "another")
+    assert queued_flows(world, other) == made[1:]
     assert [delivery.id for delivery, _ in world.messages(other)] == sent
 
 
 @pytest.mark.behaviour("DLV-11")
-def test_a_worker_that_has_lost_its_lease_sends_nothing_more(world: World, webhook: str) -> None:
-    """From the end of the lease on, whether or not another has it already."""
-    happen(world, 2)
-    slow = claimed(world, webhook, "slow")
+def test_a_worker_sends_nothing_after_losing_its_lease(world: World, webhook: str) -> None:
+    """From the end of the lease on, whether or not another worker has claimed the job."""
+    create_flows(world, 2)
+    slow = claim_job(world, webhook, "slow")
     ((delivery, _), _) = world.messages(slow)
     world.clock.forward(LEASE_S)
     with pytest.raises(LeaseLost):
         world.catalog.deliveries.prepare_request(slow, delivery)
-    other = claimed(world, webhook, "other")
+    other = claim_job(world, webhook, "other")
     for late in (
         lambda: world.catalog.deliveries.prepare_request(slow, delivery),
         lambda: world.catalog.deliveries.mark_delivered(slow, [delivery]),
@@ -111,35 +111,35 @@ def test_a_worker_that_has_lost_its_lease_sends_nothing_more(world: World, webho
     ):
         with pytest.raises(LeaseLost):
             late()
-    assert state(world, webhook) == "created"
-    assert len(told(world, other)) == 2
+    assert status_of(world, webhook) == "created"
+    assert len(queued_flows(world, other)) == 2
 
 
-def test_events_are_queued_once_however_many_workers_do_it(world: World) -> None:
+def test_events_are_queued_once_by_concurrent_workers(world: World) -> None:
     webhooks = [world.add_webhook("flows/created") for _ in range(2)]
     made = []
     for _ in range(60):
         world.clock.forward(0.001)
         made.append(world.make_flow())
 
-    def pass_on() -> None:
+    def dispatch_all() -> None:
         while world.catalog.deliveries.dispatch():
             pass
 
     with ThreadPoolExecutor(4) as pool:
-        for future in [pool.submit(pass_on) for _ in range(4)]:
+        for future in [pool.submit(dispatch_all) for _ in range(4)]:
             future.result()
     for webhook_id in webhooks:
-        assert told(world, claimed(world, webhook_id)) == made
+        assert queued_flows(world, claim_job(world, webhook_id)) == made
 
 
 @pytest.mark.behaviour("HOOK-ST-02", "HOOK-ST-07", "HOOK-DEL-01", "HOOK-DEL-03")
-@pytest.mark.parametrize("end", ["disabled", "deleted", "disabled and set going again"])
-@pytest.mark.parametrize("moment", ["queued", "being sent", "put off"])
-def test_what_is_no_longer_wanted_is_dropped(world: World, webhook: str, end: str, moment: str) -> None:
-    happen(world, 3)
-    claim = claimed(world, webhook) if moment != "queued" else None
-    if claim is not None and moment == "put off":
+@pytest.mark.parametrize("end", ["disabled", "deleted", "disabled and enabled again"])
+@pytest.mark.parametrize("moment", ["queued", "being sent", "waiting for a retry"])
+def test_unwanted_events_are_dropped(world: World, webhook: str, end: str, moment: str) -> None:
+    create_flows(world, 3)
+    claim = claim_job(world, webhook) if moment != "queued" else None
+    if claim is not None and moment == "waiting for a retry":
         fail(world, claim)
     world.clock.forward(0.001)
     if end == "deleted":
@@ -149,17 +149,17 @@ def test_what_is_no_longer_wanted_is_dropped(world: World, webhook: str, end: st
     if end.endswith("again"):
         world.clock.forward(0.001)
         world.set_webhook(webhook)
-    if claim is None or moment == "put off":
-        claim = claimed(world, webhook)
-    assert told(world, claim) == []
-    arrive(world, claim, 10)
+    if claim is None or moment == "waiting for a retry":
+        claim = claim_job(world, webhook)
+    assert queued_flows(world, claim) == []
+    mark_delivered(world, claim, 10)
     assert world.catalog.deliveries.finish_if_empty(claim)
     assert world.rows("deliveries") == world.rows("events") == []
     assert world.jobs() == []
 
 
 @pytest.mark.behaviour("HOOK-DEL-01")
-def test_an_event_that_was_not_yet_passed_on_reaches_no_deleted_webhook(world: World, webhook: str) -> None:
+def test_events_not_yet_dispatched_are_not_sent_to_a_deleted_webhook(world: World, webhook: str) -> None:
     world.make_flow()
     world.catalog.webhooks.delete(CALLER, webhook)
     world.run_background_work()
@@ -168,26 +168,26 @@ def test_an_event_that_was_not_yet_passed_on_reaches_no_deleted_webhook(world: W
 
 
 @pytest.mark.behaviour("DLV-05", "HOOK-ST-05")
-def test_after_a_failure_all_is_tried_again_later(world: World, webhook: str) -> None:
-    made = happen(world, 2)
-    fail(world, claimed(world, webhook))
-    assert state(world, webhook) == "started"
+def test_all_queued_events_are_retried_after_a_failure(world: World, webhook: str) -> None:
+    made = create_flows(world, 2)
+    fail(world, claim_job(world, webhook))
+    assert status_of(world, webhook) == "started"
     assert world.delivery_job(webhook) is None
     ((_, job_state),) = world.jobs()
     assert job_state == "waiting"
-    made += happen(world)
+    made += create_flows(world)
     world.clock.forward(1)
-    claim = claimed(world, webhook)
+    claim = claim_job(world, webhook)
     assert claim.attempts == 1
-    assert told(world, claim) == made
+    assert queued_flows(world, claim) == made
 
 
 @pytest.mark.behaviour("DLV-05")
 def test_pauses_grow_up_to_five_minutes(world: World, webhook: str) -> None:
-    happen(world)
+    create_flows(world)
     pauses = []
     for _ in range(12):
-        fail(world, claimed(world, webhook))
+        fail(world, claim_job(world, webhook))
         (job,) = world.rows("jobs")
         pauses.append((job["due"] - world.clock()) / 1e6)
         world.clock.now = job["due"]
@@ -196,104 +196,102 @@ def test_pauses_grow_up_to_five_minutes(world: World, webhook: str) -> None:
 
 
 @pytest.mark.behaviour("DLV-05")
-@pytest.mark.parametrize(("asked", "waited"), [(120, 120), (0, 0.4), (None, 0.4)])
-def test_a_receiver_is_left_alone_for_as_long_as_it_asks(
-    world: World, webhook: str, asked: float | None, waited: float
-) -> None:
-    happen(world)
-    fail(world, claimed(world, webhook), asked)
-    world.clock.forward(waited)
-    assert (world.delivery_job(webhook) is not None) == (waited > 100)
+@pytest.mark.parametrize(("asked", "elapsed"), [(120, 120), (0, 0.4), (None, 0.4)])
+def test_retry_after_is_the_least_pause(world: World, webhook: str, asked: float | None, elapsed: float) -> None:
+    create_flows(world)
+    fail(world, claim_job(world, webhook), asked)
+    world.clock.forward(elapsed)
+    assert (world.delivery_job(webhook) is not None) == (elapsed > 100)
 
 
 @pytest.mark.behaviour("DLV-10")
-def test_a_receiver_that_fails_holds_up_no_other(world: World, webhook: str) -> None:
+def test_a_failing_receiver_delays_no_other(world: World, webhook: str) -> None:
     other = world.add_webhook("flows/created")
-    happen(world)
-    fail(world, claimed(world, webhook))
-    made = happen(world)
-    assert told(world, claimed(world, other))[1:] == made
+    create_flows(world)
+    fail(world, claim_job(world, webhook))
+    made = create_flows(world)
+    assert queued_flows(world, claim_job(world, other))[1:] == made
 
 
 @pytest.mark.behaviour("HOOK-ST-05", "HOOK-GET-03", "HOOK-ST-07", "DLV-05")
-def test_a_webhook_whose_receiver_has_failed_for_long_goes_to_error(world: World, webhook: str) -> None:
-    happen(world, 2)
-    fail(world, claimed(world, webhook))
+def test_a_webhook_that_fails_for_too_long_is_given_up(world: World, webhook: str) -> None:
+    create_flows(world, 2)
+    fail(world, claim_job(world, webhook))
     world.clock.forward(GIVE_UP_S - 1)
-    fail(world, claimed(world, webhook))
-    assert state(world, webhook) == "started"
-    world.clock.forward(SOON_S)
-    fail(world, claimed(world, webhook))
+    fail(world, claim_job(world, webhook))
+    assert status_of(world, webhook) == "started"
+    world.clock.forward(LONG_S)
+    fail(world, claim_job(world, webhook))
     shown = world.webhook(webhook)
     assert shown["status"] == "error"
     assert shown["error"]["type"] == "timeout"
     assert shown["error"]["summary"] == "The receiver did not respond."
     assert shown["error"]["time"].endswith("Z")
     world.make_flow()
-    world.clock.forward(SOON_S)
+    world.clock.forward(LONG_S)
     assert world.deliver_events(webhook) == []
     assert world.rows("deliveries") == world.rows("events") == []
     assert world.jobs() == []
-    assert state(world, webhook) == "error"
+    assert status_of(world, webhook) == "error"
 
 
 @pytest.mark.behaviour("HOOK-ST-05")
-def test_a_receiver_that_is_gone_is_given_up_at_once(world: World, webhook: str) -> None:
-    happen(world)
-    fail(world, claimed(world, webhook), gone=True)
-    assert state(world, webhook) == "error"
-    world.clock.forward(SOON_S)
+def test_a_webhook_whose_receiver_is_gone_is_given_up_at_once(world: World, webhook: str) -> None:
+    create_flows(world)
+    fail(world, claim_job(world, webhook), gone=True)
+    assert status_of(world, webhook) == "error"
+    world.clock.forward(LONG_S)
     assert world.deliver_events(webhook) == []
 
 
 @pytest.mark.behaviour("HOOK-ST-05")
-def test_a_receiver_that_works_between_failures_is_never_given_up(world: World, webhook: str) -> None:
-    happen(world, 10)
+def test_a_success_between_failures_resets_the_time_to_give_up(world: World, webhook: str) -> None:
+    create_flows(world, 10)
     for _ in range(5):
-        claim = claimed(world, webhook)
-        arrive(world, claim, 1)
+        claim = claim_job(world, webhook)
+        mark_delivered(world, claim, 1)
         fail(world, claim)
         world.clock.forward(GIVE_UP_S - 1)
-    assert state(world, webhook) == "started"
-    assert len(told(world, claimed(world, webhook))) == 5
+    assert status_of(world, webhook) == "started"
+    assert len(queued_flows(world, claim_job(world, webhook))) == 5
 
 
 @pytest.mark.behaviour("HOOK-ST-03", "HOOK-PUT-01", "AMB-16")
-def test_a_put_has_a_receiver_tried_again_at_once(world: World, webhook: str) -> None:
-    """With all that has waited, since the webhook was never disabled."""
-    made = happen(world, 2)
-    fail(world, claimed(world, webhook), 1000)
+def test_a_put_ends_the_pause_after_a_failure(world: World, webhook: str) -> None:
+    """All waiting events are kept, since the webhook was never disabled."""
+    made = create_flows(world, 2)
+    fail(world, claim_job(world, webhook), 1000)
     assert world.delivery_job(webhook) is None
-    world.set_webhook(webhook, url="https://receiver.example/mended")
-    claim = claimed(world, webhook)
+    world.set_webhook(webhook, url="https://receiver.example/repaired")
+    claim = claim_job(world, webhook)
     assert claim.attempts == 0
-    assert told(world, claim) == made
+    assert queued_flows(world, claim) == made
 
 
 @pytest.mark.behaviour("HOOK-PUT-01", "DLV-11")
-def test_a_put_takes_no_webhook_from_the_worker_that_sends_to_it(world: World, webhook: str) -> None:
-    made = happen(world, 2)
-    claim = claimed(world, webhook)
+def test_a_put_leaves_the_job_with_the_worker_that_holds_it(world: World, webhook: str) -> None:
+    made = create_flows(world, 2)
+    claim = claim_job(world, webhook)
     world.set_webhook(webhook, url="https://receiver.example/moved")
     assert world.delivery_job(webhook) is None
-    assert told(world, claim) == made
+    assert queued_flows(world, claim) == made
 
 
-def test_an_event_that_comes_while_the_queue_is_closed_is_not_forgotten(world: World, webhook: str) -> None:
-    happen(world)
-    claim = claimed(world, webhook)
-    arrive(world, claim, 10)
-    made = happen(world)
+def test_an_event_queued_while_the_job_finishes_is_not_lost(world: World, webhook: str) -> None:
+    create_flows(world)
+    claim = claim_job(world, webhook)
+    mark_delivered(world, claim, 10)
+    made = create_flows(world)
     assert not world.catalog.deliveries.finish_if_empty(claim)
-    assert told(world, claim) == made
-    arrive(world, claim, 10)
+    assert queued_flows(world, claim) == made
+    mark_delivered(world, claim, 10)
     assert world.catalog.deliveries.finish_if_empty(claim)
-    made = happen(world)
-    assert told(world, claimed(world, webhook)) == made
+    made = create_flows(world)
+    assert queued_flows(world, claim_job(world, webhook)) == made
 
 
 @pytest.mark.parametrize("count", [199, 200, 201, 450])
-def test_however_many_events_there_are_all_are_queued(world: World, webhook: str, count: int) -> None:
+def test_very_many_events_are_all_queued(world: World, webhook: str, count: int) -> None:
     flow_id = world.make_flow()
     labels = world.add_webhook("flows/updated")
     for n in range(count):

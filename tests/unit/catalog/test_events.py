@@ -1,4 +1,4 @@
-"""What is told of flows, segments and sources: at which moments, and in which words."""
+"""The events about flows, segments and sources: when they are recorded, and what they contain."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.conformance.kit.documents import Json, flow, init_flow
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.profiles import linked_flow, profile
 from tests.unit.catalogs import CALLER, SECOND_BACKEND, World, open_world
-from tests.unit.ears import Ear
+from tests.unit.event_recorder import EventRecorder
 
 LIMITS = Limits(async_deletion_threshold=5, deletion_batch=3)
 
@@ -27,21 +27,21 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def ear(world: World, specification: Specification) -> Ear:
-    return Ear.listening(world, specification)
+def recorder(world: World, specification: Specification) -> EventRecorder:
+    return EventRecorder.start(world, specification)
 
 
 @pytest.fixture
-def made(world: World, ear: Ear) -> str:
-    """A flow of which nothing is left to be told."""
+def made(world: World, recorder: EventRecorder) -> str:
+    """A flow whose creation has been reported already."""
     flow_id = world.make_flow(flow(tags={"kept": "yes"}))
-    ear.hear()
+    recorder.new_events()
     return flow_id
 
 
 @pytest.fixture
 def source(world: World, made: str) -> str:
-    """The id of its source."""
+    """The id of the source of `made`."""
     source_id: str = world.catalog.flows.get(CALLER, made)["source_id"]
     return source_id
 
@@ -51,7 +51,7 @@ def at(n: int) -> str:
 
 
 def add(world: World, flow_id: str, *timeranges: str) -> list[str]:
-    """Segments with an object each; the ids of these."""
+    """Register segments with one object each, and return the ids of the objects."""
     ids = [fresh() for _ in timeranges]
     world.allocate(flow_id, *ids)
     items = [{"object_id": id_, "timerange": timerange} for id_, timerange in zip(ids, timeranges, strict=True)]
@@ -60,9 +60,9 @@ def add(world: World, flow_id: str, *timeranges: str) -> list[str]:
 
 
 @pytest.mark.behaviour("EVT-FC-01", "EVT-SC-01", "DLV-01", "DLV-12")
-def test_a_flow_with_a_new_source_is_told_as_both(world: World, ear: Ear) -> None:
+def test_a_flow_with_a_new_source_causes_an_event_for_each(world: World, recorder: EventRecorder) -> None:
     flow_id = world.make_flow()
-    source_event, flow_event = ear.hear()
+    source_event, flow_event = recorder.new_events()
     assert source_event["event_type"] == "sources/created"
     assert flow_event["event_type"] == "flows/created"
     shown = world.catalog.flows.get(CALLER, flow_id)
@@ -74,34 +74,34 @@ def test_a_flow_with_a_new_source_is_told_as_both(world: World, ear: Ear) -> Non
 
 
 @pytest.mark.behaviour("EVT-SC-02")
-def test_a_second_flow_of_a_source_leaves_the_source_as_it_was(world: World, ear: Ear, source: str) -> None:
+def test_a_second_flow_of_a_source_causes_no_source_event(world: World, recorder: EventRecorder, source: str) -> None:
     other = world.make_flow(flow(source_id=source))
-    assert ear.named() == [("flows/created", other)]
+    assert recorder.new_types_and_ids() == [("flows/created", other)]
 
 
 @pytest.mark.behaviour("EVT-FC-01", "PROF-EVT-01")
-def test_a_flow_of_a_profile_is_told_with_what_comes_from_there(world: World, ear: Ear) -> None:
+def test_events_of_a_flow_include_members_from_its_profile(world: World, recorder: EventRecorder) -> None:
     document = profile()
     world.catalog.profiles.create(CALLER, document["id"], document)
-    assert ear.hear() == []
+    assert recorder.new_events() == []
     flow_id = world.make_flow(linked_flow(document["id"]))
-    told = ear.hear()[-1]["event"]["flow"]
+    told = recorder.new_events()[-1]["event"]["flow"]
     assert told == world.catalog.flows.get(CALLER, flow_id)
     assert told["essence_parameters"] == document["flow_metadata"]["essence_parameters"]
 
 
 @pytest.mark.behaviour("EVT-FU-01", "EVT-FU-04", "EVT-FC-02", "AMB-20")
 @pytest.mark.parametrize("change", [{}, {"label": "another"}], ids=["as it was", "changed"])
-def test_a_flow_that_is_put_again_is_told_as_it_is_then(world: World, ear: Ear, change: Json) -> None:
+def test_an_update_event_shows_the_flow_as_it_was_put(world: World, recorder: EventRecorder, change: Json) -> None:
     document = flow()
     world.make_flow(document)
     add(world, document["id"], at(0))
-    ear.hear()
+    recorder.new_events()
     world.make_flow(document | change)
-    (told,) = ear.hear()
+    (event,) = recorder.new_events()
     shown = world.catalog.flows.get(CALLER, document["id"])
-    assert (told["event_type"], told["event"]) == ("flows/updated", {"flow": shown})
-    assert told["event_timestamp"] == shown["metadata_updated"]
+    assert (event["event_type"], event["event"]) == ("flows/updated", {"flow": shown})
+    assert event["event_timestamp"] == shown["metadata_updated"]
     assert "timerange" not in shown
 
 
@@ -118,29 +118,31 @@ def test_a_flow_that_is_put_again_is_told_as_it_is_then(world: World, ear: Ear, 
         ("read_only", False),
     ],
 )
-def test_a_change_of_one_member_is_told_once(world: World, ear: Ear, made: str, name: str, value: Any) -> None:
+def test_changing_one_member_causes_one_event(
+    world: World, recorder: EventRecorder, made: str, name: str, value: Any
+) -> None:
     for change in [value, value] if name == "read_only" else [value, value, None]:
         world.catalog.flows.set_member(CALLER, made, name, change)
-        (told,) = ear.hear()
+        (event,) = recorder.new_events()
         shown = world.catalog.flows.get(CALLER, made)
-        assert (told["event_type"], told["event"]) == ("flows/updated", {"flow": shown})
-        assert told["event_timestamp"] == shown["metadata_updated"]
+        assert (event["event_type"], event["event"]) == ("flows/updated", {"flow": shown})
+        assert event["event_timestamp"] == shown["metadata_updated"]
         assert shown.get(name) == change
 
 
 @pytest.mark.behaviour("EVT-FU-02")
-def test_a_change_of_one_tag_is_told_once(world: World, ear: Ear, made: str) -> None:
+def test_changing_one_tag_causes_one_event(world: World, recorder: EventRecorder, made: str) -> None:
     world.catalog.flows.set_tag(CALLER, made, "new", ["a", "b"])
-    (told,) = ear.hear()
-    assert told["event_type"] == "flows/updated"
-    assert told["event"]["flow"]["tags"] == {"kept": "yes", "new": ["a", "b"]}
+    (event,) = recorder.new_events()
+    assert event["event_type"] == "flows/updated"
+    assert event["event"]["flow"]["tags"] == {"kept": "yes", "new": ["a", "b"]}
     world.catalog.flows.delete_tag(CALLER, made, "kept")
-    (told,) = ear.hear()
-    assert told["event"]["flow"]["tags"] == {"new": ["a", "b"]}
+    (event,) = recorder.new_events()
+    assert event["event"]["flow"]["tags"] == {"new": ["a", "b"]}
 
 
 @pytest.mark.behaviour("EVT-SU-01")
-def test_changes_of_a_source_are_told_of_the_source_alone(world: World, ear: Ear, source: str) -> None:
+def test_changing_a_source_causes_only_a_source_event(world: World, recorder: EventRecorder, source: str) -> None:
     sources = world.catalog.sources
     for change in (
         lambda: sources.set_member(CALLER, source, "label", "a label"),
@@ -150,58 +152,58 @@ def test_changes_of_a_source_are_told_of_the_source_alone(world: World, ear: Ear
         lambda: sources.delete_tag(CALLER, source, "t"),
     ):
         change()
-        (told,) = ear.hear()
+        (event,) = recorder.new_events()
         shown = sources.get(CALLER, source)
-        assert (told["event_type"], told["event"]) == ("sources/updated", {"source": shown})
-        assert told["event_timestamp"] == shown["updated"]
+        assert (event["event_type"], event["event"]) == ("sources/updated", {"source": shown})
+        assert event["event_timestamp"] == shown["updated"]
 
 
 @pytest.mark.behaviour("EVT-SA-01", "EVT-SA-04", "EVT-FU-03")
-def test_new_segments_are_told_once_and_the_flow_is_not(world: World, ear: Ear, made: str) -> None:
+def test_new_segments_cause_one_event_and_no_flow_event(world: World, recorder: EventRecorder, made: str) -> None:
     ids = add(world, made, at(0), at(1))
-    (told,) = ear.hear()
-    assert told["event_type"] == "flows/segments_added"
-    assert set(told["event"]) == {"flow_id", "segments"}
-    assert told["event"]["flow_id"] == made
-    segments = [(each["object_id"], each["timerange"]) for each in told["event"]["segments"]]
+    (event,) = recorder.new_events()
+    assert event["event_type"] == "flows/segments_added"
+    assert set(event["event"]) == {"flow_id", "segments"}
+    assert event["event"]["flow_id"] == made
+    segments = [(each["object_id"], each["timerange"]) for each in event["event"]["segments"]]
     assert segments == [(ids[0], at(0)), (ids[1], at(1))]
 
 
 @pytest.mark.behaviour("EVT-SA-02", "DLV-13")
-def test_of_many_segments_only_those_that_were_stored_are_told(world: World, ear: Ear, made: str) -> None:
+def test_only_registered_segments_are_in_the_event(world: World, recorder: EventRecorder, made: str) -> None:
     add(world, made, at(1))
-    ear.hear()
+    recorder.new_events()
     world.allocate(made, "good", "bad")
     bad = {"object_id": "bad", "timerange": at(1)}
     assert len(world.register(made, {"object_id": "good", "timerange": at(0)}, bad)) == 1
-    (told,) = ear.hear()
-    assert [each["object_id"] for each in told["event"]["segments"]] == ["good"]
+    (event,) = recorder.new_events()
+    assert [each["object_id"] for each in event["event"]["segments"]] == ["good"]
     assert len(world.register(made, bad)) == 1
-    assert ear.hear() == []
+    assert recorder.new_events() == []
 
 
 @pytest.mark.behaviour("EVT-SA-03", "AMB-23")
-def test_very_many_segments_are_told_in_several_messages(world: World, ear: Ear, made: str) -> None:
+def test_very_many_segments_are_reported_in_several_events(world: World, recorder: EventRecorder, made: str) -> None:
     world.allocate(made, "o")
     items = [{"object_id": "o", "timerange": at(n), "ts_offset": f"{n}:0"} for n in range(450)]
     assert world.register(made, *items) == []
-    told = ear.hear()
+    told = recorder.new_events()
     assert {each["event_type"] for each in told} == {"flows/segments_added"}
     assert [len(each["event"]["segments"]) for each in told] == [200, 200, 50]
     assert [s["timerange"] for each in told for s in each["event"]["segments"]] == [at(n) for n in range(450)]
 
 
 @pytest.mark.behaviour("EVT-SA-05")
-def test_storage_uploads_and_instances_are_told_nobody(world: World, ear: Ear, made: str) -> None:
+def test_allocations_uploads_and_instances_cause_no_events(world: World, recorder: EventRecorder, made: str) -> None:
     world.allocate(made, "a")
-    assert ear.hear() == []
+    assert recorder.new_events() == []
     assert world.register(made, {"object_id": "a", "timerange": at(0)}) == []
-    assert ear.types() == ["flows/segments_added"]
+    assert recorder.new_types() == ["flows/segments_added"]
     world.catalog.copies.copy("a", SECOND_BACKEND)
     world.catalog.objects.add_uncontrolled("a", "https://elsewhere.example/a", "elsewhere")
     world.catalog.objects.remove_instance("a", SECOND_BACKEND, None)
     world.run_background_work()
-    assert ear.hear() == []
+    assert recorder.new_events() == []
 
 
 @pytest.mark.behaviour("EVT-SD-01", "EVT-SD-02", "EVT-SD-03", "EVT-SD-04", "AMB-22", "EVT-FU-03")
@@ -222,13 +224,13 @@ def test_storage_uploads_and_instances_are_told_nobody(world: World, ear: Ear, m
     ],
     ids=str,
 )
-def test_deleted_segments_are_told_in_runs_without_gaps(
-    world: World, ear: Ear, made: str, there: list[str], asked: str, told: list[str]
+def test_deleted_segments_are_reported_in_runs_without_gaps(
+    world: World, recorder: EventRecorder, made: str, there: list[str], asked: str, told: list[str]
 ) -> None:
     add(world, made, *there)
-    ear.hear()
+    recorder.new_events()
     assert world.delete_segments(made, asked) is None
-    bodies = ear.hear()
+    bodies = recorder.new_events()
     assert all(body["event_type"] == "flows/segments_deleted" for body in bodies)
     assert all(set(body["event"]) == {"flow_id", "timerange"} for body in bodies)
     assert {body["event"]["flow_id"] for body in bodies} <= {made}
@@ -237,24 +239,24 @@ def test_deleted_segments_are_told_in_runs_without_gaps(
 
 
 @pytest.mark.behaviour("EVT-SD-01", "AMB-22")
-def test_segments_of_other_objects_are_not_told_as_deleted(world: World, ear: Ear, made: str) -> None:
+def test_runs_of_deleted_segments_stop_at_other_objects(world: World, recorder: EventRecorder, made: str) -> None:
     add(world, made, at(1))
     world.allocate(made, "o")
     items = [{"object_id": "o", "timerange": at(n), "ts_offset": f"{n}:0"} for n in (0, 2, 3)]
     assert world.register(made, *items) == []
-    ear.hear()
+    recorder.new_events()
     world.delete_segments(made, object_id="o")
-    assert [body["event"]["timerange"] for body in ear.hear()] == [at(0), "[2:0_4:0)"]
+    assert [body["event"]["timerange"] for body in recorder.new_events()] == [at(0), "[2:0_4:0)"]
 
 
 @pytest.mark.behaviour("EVT-FD-01", "EVT-SX-01", "AMB-18", "EVT-SD-01")
-def test_a_flow_that_is_deleted_at_once_is_told_after_its_segments(
-    world: World, ear: Ear, made: str, source: str
+def test_the_event_of_a_deleted_flow_follows_those_of_its_segments(
+    world: World, recorder: EventRecorder, made: str, source: str
 ) -> None:
     add(world, made, at(0), at(5))
-    ear.hear()
+    recorder.new_events()
     assert world.catalog.deletions.delete_flow(CALLER, made) is None
-    bodies = ear.hear()
+    bodies = recorder.new_events()
     assert [body["event_type"] for body in bodies] == [
         "flows/segments_deleted",
         "flows/segments_deleted",
@@ -266,38 +268,38 @@ def test_a_flow_that_is_deleted_at_once_is_told_after_its_segments(
 
 
 @pytest.mark.behaviour("EVT-SX-01", "EVT-FD-01", "DLV-13")
-def test_a_source_goes_with_its_last_flow_and_not_before(world: World, ear: Ear, made: str, source: str) -> None:
+def test_a_source_is_deleted_with_its_last_flow(world: World, recorder: EventRecorder, made: str, source: str) -> None:
     other = world.make_flow(flow(source_id=source))
-    ear.hear()
+    recorder.new_events()
     world.catalog.deletions.delete_flow(CALLER, made)
-    assert ear.named() == [("flows/deleted", made)]
+    assert recorder.new_types_and_ids() == [("flows/deleted", made)]
     with pytest.raises(NotFound):
         world.catalog.deletions.delete_flow(CALLER, made)
-    assert ear.hear() == []
+    assert recorder.new_events() == []
     world.catalog.deletions.delete_flow(CALLER, other)
-    assert ear.named() == [("flows/deleted", other), ("sources/deleted", source)]
+    assert recorder.new_types_and_ids() == [("flows/deleted", other), ("sources/deleted", source)]
 
 
 @pytest.mark.behaviour("EVT-FD-01", "EVT-SX-02", "AMB-17", "AMB-21", "EVT-SD-01")
-def test_a_long_deletion_is_told_at_once_and_its_segments_as_they_go(
-    world: World, ear: Ear, made: str, source: str
+def test_a_long_deletion_reports_the_flow_at_once_and_segments_as_they_go(
+    world: World, recorder: EventRecorder, made: str, source: str
 ) -> None:
     add(world, made, *(at(n) for n in range(8)))
-    ear.hear()
+    recorder.new_events()
     assert world.catalog.deletions.delete_flow(CALLER, made) is not None
-    assert ear.named() == [("flows/deleted", made), ("sources/deleted", source)]
+    assert recorder.new_types_and_ids() == [("flows/deleted", made), ("sources/deleted", source)]
     (claim,) = world.claim("flow-deletion")
     for told in ("[0:0_3:0)", "[3:0_6:0)", "[6:0_8:0)"):
         world.run_step(claim)
-        (body,) = ear.hear()
+        (body,) = recorder.new_events()
         assert body["event_type"] == "flows/segments_deleted"
         assert body["event"] == {"flow_id": made, "timerange": told}
     world.run_background_work()
-    assert ear.hear() == []
+    assert recorder.new_events() == []
 
 
 @pytest.mark.behaviour("DLV-13")
-def test_a_refused_request_is_told_nobody(world: World, ear: Ear, made: str, source: str) -> None:
+def test_rejected_requests_cause_no_events(world: World, recorder: EventRecorder, made: str, source: str) -> None:
     flows, sources = world.catalog.flows, world.catalog.sources
     document = world.catalog.flows.get(CALLER, made)
     with pytest.raises(Invalid):
@@ -311,25 +313,25 @@ def test_a_refused_request_is_told_nobody(world: World, ear: Ear, made: str, sou
     with pytest.raises(NotFound):
         sources.delete_tag(CALLER, source, "never there")
     flows.set_member(CALLER, made, "read_only", True)
-    assert ear.types() == ["flows/updated"]
-    for refused in (
+    assert recorder.new_types() == ["flows/updated"]
+    for rejected in (
         lambda: flows.put(CALLER, made, document),
         lambda: flows.set_tag(CALLER, made, "t", "v"),
         lambda: world.catalog.deletions.delete_flow(CALLER, made),
         lambda: world.delete_segments(made),
     ):
         with pytest.raises(Forbidden):
-            refused()
-    assert ear.hear() == []
+            rejected()
+    assert recorder.new_events() == []
     assert world.rows("events") == []
 
 
 @pytest.mark.behaviour("DLV-13", "DLV-12")
-def test_a_change_that_fails_at_the_end_is_neither_made_nor_told(
-    world: World, ear: Ear, made: str, monkeypatch: pytest.MonkeyPatch
+def test_a_change_whose_events_cannot_be_written_is_rolled_back(
+    world: World, recorder: EventRecorder, made: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(world, made, at(0))
-    ear.hear()
+    recorder.new_events()
     before = world.catalog.flows.get(CALLER, made)
     write = EventJournal.write
 
@@ -351,7 +353,7 @@ def test_a_change_that_fails_at_the_end_is_neither_made_nor_told(
         ):
             with pytest.raises(Unavailable):
                 change()
-    assert ear.hear() == []
+    assert recorder.new_events() == []
     assert world.rows("events") == []
     assert world.catalog.flows.get(CALLER, made) == before
     assert world.timeranges(made) == [at(0)]
@@ -360,8 +362,8 @@ def test_a_change_that_fails_at_the_end_is_neither_made_nor_told(
 
 
 @pytest.mark.behaviour("DLV-13", "DLV-09")
-def test_a_change_that_had_to_be_made_anew_is_told_once(
-    world: World, ear: Ear, made: str, monkeypatch: pytest.MonkeyPatch
+def test_a_retried_change_causes_its_events_once(
+    world: World, recorder: EventRecorder, made: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, lost = EventJournal.write, 2
 
@@ -374,12 +376,12 @@ def test_a_change_that_had_to_be_made_anew_is_told_once(
 
     monkeypatch.setattr(EventJournal, "write", contended)
     world.catalog.flows.set_member(CALLER, made, "label", "x")
-    assert ear.named() == [("flows/updated", made)]
+    assert recorder.new_types_and_ids() == [("flows/updated", made)]
 
 
 @pytest.mark.behaviour("AMB-40", "HOOK-ST-07")
 @pytest.mark.parametrize("state", ["none", "disabled", "deleted"])
-def test_where_nobody_listens_nothing_is_recorded(world: World, state: str) -> None:
+def test_no_events_are_recorded_without_enabled_webhooks(world: World, state: str) -> None:
     if state == "disabled":
         world.add_webhook(status="disabled")
     elif state == "deleted":
@@ -393,7 +395,7 @@ def test_where_nobody_listens_nothing_is_recorded(world: World, state: str) -> N
     assert world.rows("events") == []
 
 
-def test_an_event_that_nobody_wants_is_not_kept(world: World) -> None:
+def test_an_event_that_matches_no_webhook_is_removed(world: World) -> None:
     webhook = world.add_webhook("flows/deleted")
     world.make_flow()
     assert len(world.rows("events")) == 2
@@ -402,7 +404,7 @@ def test_an_event_that_nobody_wants_is_not_kept(world: World) -> None:
     assert world.deliver_events(webhook) == []
 
 
-def test_an_event_is_kept_until_everybody_has_it(world: World) -> None:
+def test_an_event_is_kept_until_every_webhook_has_it(world: World) -> None:
     first, second = world.add_webhook("flows/created"), world.add_webhook("flows/created")
     world.make_flow()
     assert world.delivered_types(first) == ["flows/created"]
@@ -413,13 +415,13 @@ def test_an_event_is_kept_until_everybody_has_it(world: World) -> None:
 
 
 @pytest.mark.behaviour("DLV-11")
-def test_events_are_told_in_the_order_in_which_things_happened(world: World, ear: Ear) -> None:
-    """However many there are, and whether or not they were passed on together."""
+def test_events_are_in_the_order_of_the_changes(world: World, recorder: EventRecorder) -> None:
+    """However many there are, and whether or not they are dispatched together."""
     flow_id = world.make_flow()
     for n in range(250):
         world.clock.now += 1
         world.catalog.flows.set_member(CALLER, flow_id, "label", str(n))
         if n % 60 == 0:
             world.run_background_pass()
-    bodies = world.deliver_events(ear.webhook_id)
+    bodies = world.deliver_events(recorder.webhook_id)
     assert [body["event"]["flow"].get("label") for body in bodies[1:]] == [None, *(str(n) for n in range(250))]

@@ -1,4 +1,4 @@
-"""Long work: claimed by one of several workers, held by a lease, fenced by a token, put off and taken up again."""
+"""Jobs: claimed by one of several workers, held under a lease, protected by a token, retried and resumed."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -41,12 +41,12 @@ def make_due(world: World, key: str, kind: str = COPY) -> None:
         jobs.make_due(tx, world.clock(), kind, key)
 
 
-def claimed(world: World, worker: str = "a worker") -> Claim:
+def claim_job(world: World, worker: str = "a worker") -> Claim:
     (claim,) = world.claim(*ALL, worker=worker)
     return claim
 
 
-def keep(world: World, claim: Claim) -> None:
+def renew(world: World, claim: Claim) -> None:
     with world.engine.write() as tx:
         world.catalog.jobs.renew_within(tx, claim)
 
@@ -56,12 +56,12 @@ def finish(world: World, claim: Claim) -> None:
         world.catalog.jobs.finish(tx, claim)
 
 
-def check(world: World, claim: Claim) -> None:
+def require_lease(world: World, claim: Claim) -> None:
     with world.engine.read() as tx:
         world.catalog.jobs.require_lease(tx, claim)
 
 
-def job(world: World, key: str = "a") -> dict[str, Any]:
+def shown_job(world: World, key: str = "a") -> dict[str, Any]:
     (found,) = [each for each in world.catalog.jobs.list_jobs() if each["key"] == key]
     return found
 
@@ -71,7 +71,7 @@ def waiting(world: World, kinds: Sequence[str] = ALL, limit: int = 10) -> list[s
         return [each.key for each in world.catalog.jobs.waiting(tx, kinds, limit)]
 
 
-def test_the_jobs_that_are_longest_due_are_claimed_first_and_no_more_than_wanted(world: World, work: Jobs) -> None:
+def test_the_longest_overdue_jobs_are_claimed_first_up_to_the_limit(world: World, work: Jobs) -> None:
     for number, key in enumerate("dcba"):
         enqueue(world, key, kind=REMOVAL if number % 2 else COPY)
         world.clock.forward(1)
@@ -81,7 +81,7 @@ def test_the_jobs_that_are_longest_due_are_claimed_first_and_no_more_than_wanted
     assert [claim.key for claim in work.claim("me", [removals, all_others])] == ["a"]
 
 
-def test_jobs_of_other_kinds_and_those_that_are_not_due_are_left(world: World) -> None:
+def test_only_due_jobs_of_the_given_kinds_are_waiting(world: World) -> None:
     enqueue(world, "a", kind=COPY)
     enqueue(world, "b", kind=REMOVAL)
     assert waiting(world, [REMOVAL]) == ["b"]
@@ -90,63 +90,63 @@ def test_jobs_of_other_kinds_and_those_that_are_not_due_are_left(world: World) -
     assert waiting(world) == []
 
 
-def test_what_waits_already_is_not_made_twice(world: World, work: Jobs) -> None:
+def test_an_existing_job_is_not_enqueued_again(world: World, work: Jobs) -> None:
     enqueue(world, "a")
-    work.fail(claimed(world), "away")
+    work.fail(claim_job(world), "the store is unavailable")
     world.clock.forward(0.1)
     enqueue(world, "a", "b")
     assert [(each["key"], each["attempts"]) for each in work.list_jobs()] == [("a", 1), ("b", 0)]
 
 
-def test_a_lease_ends_when_it_was_not_renewed(world: World) -> None:
+def test_a_lease_expires_unless_it_is_renewed(world: World) -> None:
     enqueue(world, "a")
-    first = claimed(world, "first")
-    check(world, first)
+    first = claim_job(world, "first")
+    require_lease(world, first)
     world.clock.forward(LEASE_S)
     world.clock.now -= 1
-    check(world, first)
+    require_lease(world, first)
     assert world.claim(*ALL) == []
-    assert job(world)["state"] == "running"
+    assert shown_job(world)["state"] == "running"
     world.clock.now += 1
     with pytest.raises(LeaseLost):
-        check(world, first)
-    assert job(world)["state"] == "waiting"
-    second = claimed(world, "second")
+        require_lease(world, first)
+    assert shown_job(world)["state"] == "waiting"
+    second = claim_job(world, "second")
     assert second.token != first.token
-    assert job(world)["worker"] == "second"
+    assert shown_job(world)["worker"] == "second"
 
 
-@pytest.mark.parametrize("renew", ["heartbeat", "renew_within"])
-def test_a_lease_that_is_renewed_goes_on(world: World, work: Jobs, renew: str) -> None:
+@pytest.mark.parametrize("method", ["heartbeat", "renew_within"])
+def test_a_renewed_lease_does_not_expire(world: World, work: Jobs, method: str) -> None:
     enqueue(world, "a")
-    claim = claimed(world)
+    claim = claim_job(world)
     for _ in range(10):
         world.clock.forward(LEASE_S - 1)
-        if renew == "heartbeat":
+        if method == "heartbeat":
             work.heartbeat([claim])
         else:
-            keep(world, claim)
+            renew(world, claim)
         assert world.claim(*ALL) == []
     world.clock.forward(LEASE_S - 1)
-    check(world, claim)
+    require_lease(world, claim)
 
 
-def test_a_worker_that_is_late_may_go_on_while_nobody_else_has_begun(world: World) -> None:
+def test_a_late_worker_can_renew_an_expired_lease_that_nobody_claimed(world: World) -> None:
     enqueue(world, "a")
-    claim = claimed(world)
+    claim = claim_job(world)
     world.clock.forward(10 * LEASE_S)
-    keep(world, claim)
+    renew(world, claim)
     assert world.claim(*ALL) == []
 
 
-def test_a_worker_that_has_lost_its_job_changes_nothing_of_it(world: World, work: Jobs) -> None:
+def test_a_worker_cannot_change_a_job_after_losing_its_lease(world: World, work: Jobs) -> None:
     enqueue(world, "a")
-    stale = claimed(world, "stale")
+    stale = claim_job(world, "stale")
     world.clock.forward(LEASE_S)
-    other = claimed(world, "other")
+    other = claim_job(world, "other")
     before = world.rows("jobs")
     world.clock.forward(1)
-    for late in (keep, finish, check):
+    for late in (renew, finish, require_lease):
         with pytest.raises(LeaseLost):
             late(world, stale)
     work.heartbeat([stale])
@@ -156,55 +156,55 @@ def test_a_worker_that_has_lost_its_job_changes_nothing_of_it(world: World, work
     with pytest.raises(LeaseLost), world.engine.write() as tx:
         work.retry_later(tx, stale, "late")
     assert world.rows("jobs") == before
-    check(world, other)
+    require_lease(world, other)
     finish(world, other)
     assert work.list_jobs() == []
 
 
-def test_a_job_that_was_discarded_stops_its_worker(world: World, work: Jobs) -> None:
+def test_a_discarded_job_stops_its_worker(world: World, work: Jobs) -> None:
     enqueue(world, "a")
-    claim = claimed(world)
+    claim = claim_job(world)
     work.discard(COPY, "a")
     work.heartbeat([claim])
     work.release(claim)
-    for late in (keep, finish, check):
+    for late in (renew, finish, require_lease):
         with pytest.raises(LeaseLost):
             late(world, claim)
     assert work.list_jobs() == []
 
 
-def test_what_fails_within_the_transaction_of_a_step_keeps_the_lease_as_it_was(world: World) -> None:
+def test_a_rolled_back_step_does_not_renew_the_lease(world: World) -> None:
     enqueue(world, "a")
-    claim = claimed(world)
+    claim = claim_job(world)
     world.clock.forward(10)
     with pytest.raises(KeyboardInterrupt), world.engine.write() as tx:
         world.catalog.jobs.finish(tx, claim)
         raise KeyboardInterrupt
-    check(world, claim)
+    require_lease(world, claim)
     world.clock.forward(LEASE_S - 10)
     with pytest.raises(LeaseLost):
-        check(world, claim)
+        require_lease(world, claim)
 
 
-def test_a_job_that_is_given_back_can_be_taken_at_once(world: World, work: Jobs) -> None:
+def test_a_released_job_can_be_claimed_immediately(world: World, work: Jobs) -> None:
     enqueue(world, "a")
-    work.fail(claimed(world), "away")
+    work.fail(claim_job(world), "the store is unavailable")
     world.clock.forward(LONG_S)
-    work.release(claimed(world))
-    shown = job(world)
+    work.release(claim_job(world))
+    shown = shown_job(world)
     assert (shown["state"], shown["worker"], shown["attempts"], shown["error"]) == ("waiting", None, 0, None)
-    assert claimed(world).attempts == 0
+    assert claim_job(world).attempts == 0
 
 
-def test_pauses_grow_and_are_never_the_same(world: World, work: Jobs) -> None:
+def test_pauses_grow_and_are_random(world: World, work: Jobs) -> None:
     for attempts, longest in [(0, 1), (1, 2), (2, 4), (5, 32), (8, 256), (9, 300), (30, 300), (10_000, 300)]:
         pauses = {jobs.JOB_BACKOFF.pause_s(attempts) for _ in range(20)}
         assert all(longest / 2 <= pause <= longest for pause in pauses)
         assert len(pauses) > 1
     enqueue(world, "a")
     for attempts in range(ATTEMPTS - 1):
-        assert work.fail(claimed(world), f"failure {attempts}")
-        shown = job(world)
+        assert work.fail(claim_job(world), f"failure {attempts}")
+        shown = shown_job(world)
         assert (shown["state"], shown["attempts"], shown["error"]) == ("waiting", attempts + 1, f"failure {attempts}")
         (row,) = world.rows("jobs")
         assert 2**attempts / 2 * SECOND <= row["due"] - world.clock() <= 2**attempts * SECOND
@@ -213,37 +213,37 @@ def test_pauses_grow_and_are_never_the_same(world: World, work: Jobs) -> None:
         world.clock.now = row["due"]
 
 
-def failed_for_good(world: World) -> None:
+def fail_permanently(world: World) -> None:
     enqueue(world, "a")
     for n in range(ATTEMPTS):
         world.clock.forward(LONG_S)
-        assert world.catalog.jobs.fail(claimed(world), "away") == (n < ATTEMPTS - 1)
+        assert world.catalog.jobs.fail(claim_job(world), "the store is unavailable") == (n < ATTEMPTS - 1)
 
 
-def test_what_fails_too_often_is_left_for_people_to_see(world: World, work: Jobs) -> None:
-    failed_for_good(world)
+def test_a_job_that_fails_too_often_is_not_retried_automatically(world: World, work: Jobs) -> None:
+    fail_permanently(world)
     world.clock.forward(10**9)
     assert world.claim(*ALL) == []
-    shown = job(world)
-    assert (shown["state"], shown["attempts"], shown["error"]) == ("failed", ATTEMPTS, "away")
+    shown = shown_job(world)
+    assert (shown["state"], shown["attempts"], shown["error"]) == ("failed", ATTEMPTS, "the store is unavailable")
     assert (shown["due"], shown["worker"]) == (None, None)
     assert [each["key"] for each in work.list_jobs("failed")] == ["a"]
     assert work.list_jobs("waiting") == []
 
 
 @pytest.mark.parametrize("way", ["retry", "make_due"])
-def test_what_has_failed_can_be_tried_again(world: World, work: Jobs, way: str) -> None:
-    failed_for_good(world)
+def test_a_failed_job_can_be_retried(world: World, work: Jobs, way: str) -> None:
+    fail_permanently(world)
     if way == "retry":
         work.retry(COPY, "a")
     else:
         make_due(world, "a")
-    shown = job(world)
+    shown = shown_job(world)
     assert (shown["state"], shown["attempts"], shown["error"]) == ("waiting", 0, None)
-    assert claimed(world).attempts == 0
+    assert claim_job(world).attempts == 0
 
 
-def test_a_job_that_is_not_there_can_be_neither_retried_nor_discarded(world: World, work: Jobs) -> None:
+def test_an_unknown_job_cannot_be_retried_or_discarded(world: World, work: Jobs) -> None:
     enqueue(world, "a")
     for kind, key in ((COPY, "b"), (REMOVAL, "a")):
         with pytest.raises(NotFound):
@@ -255,46 +255,46 @@ def test_a_job_that_is_not_there_can_be_neither_retried_nor_discarded(world: Wor
 
 
 @pytest.mark.parametrize("way", ["retry", "make_due"])
-def test_no_job_is_taken_from_the_worker_that_holds_it(world: World, work: Jobs, way: str) -> None:
+def test_a_running_job_is_left_to_its_worker(world: World, work: Jobs, way: str) -> None:
     enqueue(world, "a")
-    claim = claimed(world)
+    claim = claim_job(world)
     before = world.rows("jobs")
     if way == "retry":
         work.retry(COPY, "a")
     else:
         make_due(world, "a")
     assert world.rows("jobs") == before
-    check(world, claim)
+    require_lease(world, claim)
 
 
-def test_waking_makes_a_job_that_is_not_there_and_ends_a_pause(world: World, work: Jobs) -> None:
+def test_make_due_adds_a_missing_job_and_ends_a_pause(world: World, work: Jobs) -> None:
     make_due(world, "a")
-    work.fail(claimed(world), "away")
+    work.fail(claim_job(world), "the store is unavailable")
     assert world.claim(*ALL) == []
     make_due(world, "a")
-    assert claimed(world).attempts == 0
+    assert claim_job(world).attempts == 0
 
 
-def test_a_job_can_be_held_from_the_start_by_who_made_it(world: World, work: Jobs) -> None:
+def test_a_job_can_be_started_under_a_lease(world: World, work: Jobs) -> None:
     with world.engine.write() as tx:
         mine = work.start(tx, "me", REMOVAL, "a", {"object_id": "o"})
     assert world.claim(*ALL) == []
-    assert job(world)["worker"] == "me"
-    check(world, mine)
+    assert shown_job(world)["worker"] == "me"
+    require_lease(world, mine)
     world.clock.forward(LEASE_S)
-    theirs = claimed(world)
+    theirs = claim_job(world)
     assert theirs.doc == {"object_id": "o"}
     with pytest.raises(LeaseLost):
-        keep(world, mine)
+        renew(world, mine)
 
 
 def test_jobs_are_counted_by_kind_and_state(world: World, work: Jobs) -> None:
     assert work.counts() == dict.fromkeys(ALL, Counts())
-    failed_for_good(world)
+    fail_permanently(world)
     world.clock.forward(1)
     now = world.clock()
     enqueue(world, "r", kind=REMOVAL)
-    claimed(world)
+    claim_job(world)
     enqueue(world, "b", "c", kind=COPY)
     assert work.counts() == {
         DELIVERY: Counts(),
@@ -307,7 +307,7 @@ def test_jobs_are_counted_by_kind_and_state(world: World, work: Jobs) -> None:
 
 
 def test_jobs_are_listed_oldest_first_and_by_state(world: World, work: Jobs) -> None:
-    failed_for_good(world)
+    fail_permanently(world)
     for key in ("z", "y"):
         world.clock.forward(1)
         enqueue(world, key)

@@ -1,4 +1,4 @@
-"""Which events a webhook is sent: by type, by flow and source, and by what collects them at that moment."""
+"""Which events a webhook is sent: by type, by flow and source, and by the collections they are in at the time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @dataclass
 class Pair:
-    """A flow that another collects, and that other flow; each has a source of its own."""
+    """A flow, and a flow that collects it, each with a source of its own."""
 
     flow: Json
     collector: Json
 
     @property
     def named(self) -> dict[str, str]:
-        """Ids by the words that filters in these tests use."""
+        """Ids by the names that the filters in these tests use."""
         return {
             "flow": self.flow["id"],
             "source": self.flow["source_id"],
@@ -53,8 +53,8 @@ def filters(pair: Pair, **by_name: list[str]) -> dict[str, Any]:
     return {name: [pair.named[word] for word in words] for name, words in by_name.items()}
 
 
-def happen(world: World, pair: Pair) -> None:
-    """One event of each type but of creation, about the collected flow and its source; then the end of both."""
+def cause_events(world: World, pair: Pair) -> None:
+    """Cause one event of each type but creation, about the collected flow and its source, and then delete both."""
     flow_id = pair.flow["id"]
     world.clock.forward(1)
     world.catalog.sources.set_member(CALLER, pair.flow["source_id"], "label", "x")
@@ -105,29 +105,29 @@ OF_SOURCE = ["sources/updated", "sources/deleted"]
     ],
     ids=str,
 )
-def test_every_filter_that_is_there_has_to_pass(
+def test_an_event_must_pass_every_filter(
     world: World, pair: Pair, wanted: dict[str, list[str]], expected: list[str]
 ) -> None:
-    """The last events are judged by how things were before the flow and its source went."""
+    """Events of deletion are matched by the state before the flow and its source were deleted."""
     webhook = world.add_webhook(**filters(pair, **wanted))
     about = set(pair.named.values()) - {pair.collector["id"], pair.collector["source_id"]}
-    happen(world, pair)
-    told = []
+    cause_events(world, pair)
+    sent = []
     for body in world.deliver_events(webhook):
         event = body["event"]
         named = {event.get("flow_id"), event.get("source_id")}
         named |= {event[name]["id"] for name in ("flow", "source") if name in event}
         if named & about:
-            told.append(body["event_type"])
-    assert told == expected
+            sent.append(body["event_type"])
+    assert sent == expected
 
 
 @pytest.mark.behaviour("FLT-01", "AMB-09")
 @pytest.mark.parametrize("wanted", [[each] for each in ALL] + [[], ["flows/deleted", "sources/updated"]], ids=str)
-def test_only_wanted_types_are_sent(world: World, pair: Pair, wanted: list[str]) -> None:
+def test_only_the_types_asked_for_are_sent(world: World, pair: Pair, wanted: list[str]) -> None:
     body = {"url": "https://receiver.example/hook", "events": wanted, "source_ids": [pair.flow["source_id"]]}
     webhook = world.catalog.webhooks.create(CALLER, body, "https://tams.example")["id"]
-    happen(world, pair)
+    cause_events(world, pair)
     assert world.delivered_types(webhook) == [each for each in ALL if each in wanted]
 
 
@@ -141,16 +141,14 @@ def test_only_wanted_types_are_sent(world: World, pair: Pair, wanted: list[str])
         ("source_ids", []),
     ],
 )
-def test_an_empty_list_asks_for_what_is_in_no_collection_or_for_nothing(
-    world: World, name: str, created: list[str]
-) -> None:
+def test_an_empty_list_matches_nothing_or_what_is_in_no_collection(world: World, name: str, created: list[str]) -> None:
     webhook = world.add_webhook("sources/created", "flows/created", **{name: []})
     world.make_flow()
     assert world.delivered_types(webhook) == created
 
 
 @pytest.mark.behaviour("FLT-08", "FLT-04", "FLT-06")
-def test_membership_is_judged_as_it_is_at_each_event(world: World) -> None:
+def test_collection_filters_apply_to_the_state_at_each_event(world: World) -> None:
     member, collector = flow(), flow(MULTI)
     world.make_flow(member)
     world.make_flow(collector)
@@ -159,33 +157,33 @@ def test_membership_is_judged_as_it_is_at_each_event(world: World) -> None:
     source_inside = world.add_webhook("flows/segments_added", source_collected_by_ids=[collector["source_id"]])
     outside = world.add_webhook("flows/segments_added", flow_collected_by_ids=[], flow_ids=[member["id"]])
 
-    def heard_of_next(n: int) -> list[bool]:
+    def sent_to_each(n: int) -> list[bool]:
         world.add_object(member["id"], f"o{n}", f"[{n}:0_{n + 1}:0)")
         world.clock.forward(1)
         return [world.delivered_types(hook) == ["flows/segments_added"] for hook in (inside, source_inside, outside)]
 
-    assert heard_of_next(0) == [False, False, True]
+    assert sent_to_each(0) == [False, False, True]
     world.set_collection(collector["id"], member["id"])
-    assert heard_of_next(1) == [True, True, False]
+    assert sent_to_each(1) == [True, True, False]
     world.set_collection(collector["id"])
-    assert heard_of_next(2) == [False, False, True]
+    assert sent_to_each(2) == [False, False, True]
 
 
 @pytest.mark.behaviour("FLT-08", "FLT-09")
-def test_what_was_passed_on_late_is_judged_by_its_own_moment(world: World, pair: Pair) -> None:
-    """No worker looked at the events before the flow had left the collection."""
+def test_events_dispatched_late_are_matched_by_their_own_state(world: World, pair: Pair) -> None:
+    """No worker dispatched the events before the flow left the collection."""
     webhook = world.add_webhook("flows/segments_added", flow_collected_by_ids=[pair.collector["id"]])
     world.add_object(pair.flow["id"], "o")
     world.clock.forward(1)
     world.set_collection(pair.collector["id"])
     world.clock.forward(1)
     world.add_object(pair.flow["id"], "p", "[1:0_2:0)")
-    (told,) = world.deliver_events(webhook)
-    assert [each["object_id"] for each in told["event"]["segments"]] == ["o"]
+    (sent,) = world.deliver_events(webhook)
+    assert [each["object_id"] for each in sent["event"]["segments"]] == ["o"]
 
 
 @pytest.mark.behaviour("HOOK-ST-07", "AMB-40")
-def test_who_comes_later_is_not_sent_what_was_before(world: World) -> None:
+def test_a_new_webhook_is_not_sent_earlier_events(world: World) -> None:
     first = world.add_webhook("flows/created")
     world.make_flow()
     world.clock.forward(1)
@@ -196,7 +194,7 @@ def test_who_comes_later_is_not_sent_what_was_before(world: World) -> None:
 
 @pytest.mark.behaviour("HOOK-ST-02", "HOOK-ST-03", "HOOK-ST-07", "AMB-40")
 @pytest.mark.parametrize("passed_on", [True, False], ids=["passed on at once", "passed on late"])
-def test_what_happens_while_a_webhook_is_disabled_is_never_sent(world: World, passed_on: bool) -> None:
+def test_events_while_a_webhook_is_disabled_are_never_sent(world: World, passed_on: bool) -> None:
     other, webhook = world.add_webhook("flows/created"), world.add_webhook("flows/created")
     for status in ("disabled", "created"):
         world.set_webhook(webhook, status)
@@ -205,13 +203,13 @@ def test_what_happens_while_a_webhook_is_disabled_is_never_sent(world: World, pa
         if passed_on:
             world.run_background_work()
         world.clock.forward(1)
-    (told,) = world.deliver_events(webhook)
-    assert told["event"]["flow"]["id"] == flow_id
+    (sent,) = world.deliver_events(webhook)
+    assert sent["event"]["flow"]["id"] == flow_id
     assert len(world.deliver_events(other)) == 2
 
 
 @pytest.mark.behaviour("AMB-16")
-def test_a_put_on_a_webhook_that_works_loses_no_event(world: World) -> None:
+def test_a_put_on_an_enabled_webhook_loses_no_events(world: World) -> None:
     webhook = world.add_webhook("flows/created")
     world.make_flow()
     world.clock.forward(1)
@@ -220,7 +218,7 @@ def test_a_put_on_a_webhook_that_works_loses_no_event(world: World) -> None:
 
 
 @pytest.mark.behaviour("DLV-09")
-def test_webhooks_of_one_receiver_are_each_sent_the_event_with_an_id_of_its_own(world: World) -> None:
+def test_each_webhook_of_one_receiver_gets_its_own_delivery_id(world: World) -> None:
     webhooks = [world.add_webhook("flows/created") for _ in range(3)]
     world.make_flow()
     world.run_background_work()

@@ -1,4 +1,4 @@
-"""What workers that come late, and failures that last, must never do."""
+"""Workers that continue after losing their lease, and failures that last, must do no harm."""
 
 import multiprocessing
 import threading
@@ -32,7 +32,7 @@ def _die_in_a_copy(world: World, object_id: str) -> None:
 
 
 def _filled(world: World) -> str:
-    """A flow of ten segments, of which a deletion makes a request."""
+    """Create a flow with ten segments, enough for its deletion to become a request."""
     flow_id = world.make_flow()
     world.allocate(flow_id, *(f"o{n}" for n in range(10)))
     world.register(flow_id, *({"object_id": f"o{n}", "timerange": f"[{n}:0_{n + 1}:0)"} for n in range(10)))
@@ -40,7 +40,7 @@ def _filled(world: World) -> str:
     return flow_id
 
 
-def test_id_is_not_free_while_a_copy_of_the_object_waits(world: World) -> None:
+def test_an_id_is_not_free_while_a_copy_of_the_object_is_waiting(world: World) -> None:
     flow_id = world.make_flow()
     world.add_object(flow_id, "a")
     _die_in_a_copy(world, "a")
@@ -64,7 +64,7 @@ def test_id_is_not_free_while_a_copy_of_the_object_waits(world: World) -> None:
     assert world.has_bytes("a", SECOND_BACKEND)
 
 
-def test_remover_that_stalled_never_takes_the_bytes_of_an_id_in_use_again(
+def test_a_stalled_removal_never_deletes_the_bytes_of_a_reused_id(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow_id = world.make_flow()
@@ -72,49 +72,49 @@ def test_remover_that_stalled_never_takes_the_bytes_of_an_id_in_use_again(
     world.delete_segments(flow_id)
     world.clock.forward(61)
     store = world.stores[DEFAULT_BACKEND]
-    delete_many, held_up, go_on = store.delete_many, threading.Event(), threading.Event()
+    delete_many, stalled, resume = store.delete_many, threading.Event(), threading.Event()
 
     def slowly(ids: Iterable[str]) -> list[str]:
         if threading.current_thread() is slow:
-            held_up.set()
-            assert go_on.wait(10)
+            stalled.set()
+            assert resume.wait(10)
         return delete_many(ids)
 
     slow = threading.Thread(target=world.run_background_work)
     monkeypatch.setattr(store, "delete_many", slowly)
     slow.start()
-    assert held_up.wait(10)
+    assert stalled.wait(10)
     world.clock.forward(31)
     world.run_background_work()
     world.add_object(flow_id, "a")
-    go_on.set()
+    resume.set()
     slow.join(10)
     assert world.has_bytes("a")
 
 
-def test_worker_that_has_lost_its_lease_fails_nothing(world: World) -> None:
+def test_a_worker_without_lease_records_no_failure(world: World) -> None:
     made = world.delete_segments(_filled(world))
     assert made is not None
     for _ in range(2):
         (claim,) = world.claim(FLOW_DELETION)
-        world.catalog.jobs.fail(claim, "away")
+        world.catalog.jobs.fail(claim, "the store is unavailable")
         world.clock.forward(1000)
     (stale,) = world.claim(FLOW_DELETION)
     world.clock.forward(31)
     world.run_background_work()
     with pytest.raises(LeaseLost):
-        world.catalog.jobs.fail(stale, "away")
+        world.catalog.jobs.fail(stale, "the store is unavailable")
     assert world.catalog.flow_delete_requests.get(made["id"])["status"] == "done"
 
 
-def test_flow_whose_deletion_was_given_up_does_not_come_back_with_old_segments(world: World) -> None:
+def test_a_flow_created_again_after_a_failed_deletion_has_no_old_segments(world: World) -> None:
     flow_id = _filled(world)
     made = world.catalog.deletions.delete_flow(CALLER, flow_id)
     assert made is not None
     for _ in range(3):
         (claim,) = world.claim(FLOW_DELETION)
-        if not world.catalog.jobs.fail(claim, "away"):
-            world.catalog.flow_delete_requests.mark_failed(claim.key, "away")
+        if not world.catalog.jobs.fail(claim, "the store is unavailable"):
+            world.catalog.flow_delete_requests.mark_failed(claim.key, "the store is unavailable")
         world.clock.forward(1000)
     assert world.catalog.flow_delete_requests.get(made["id"])["status"] == "error"
     with pytest.raises(NotFound):
@@ -125,7 +125,7 @@ def test_flow_whose_deletion_was_given_up_does_not_come_back_with_old_segments(w
     assert world.timeranges(flow_id) == []
 
 
-def test_removals_go_on_by_themselves_after_a_long_outage(world: World) -> None:
+def test_removals_resume_after_a_long_outage(world: World) -> None:
     flow_id = world.make_flow()
     world.add_object(flow_id, "a")
     world.delete_segments(flow_id)
@@ -145,7 +145,7 @@ def test_removals_go_on_by_themselves_after_a_long_outage(world: World) -> None:
     assert not world.has_bytes("a")
 
 
-def test_copy_that_failed_for_an_outage_may_be_asked_for_again(world: World) -> None:
+def test_a_copy_that_failed_in_an_outage_can_be_requested_again(world: World) -> None:
     flow_id = world.make_flow()
     world.add_object(flow_id, "a")
     store = world.stores[SECOND_BACKEND]
@@ -160,7 +160,7 @@ def test_copy_that_failed_for_an_outage_may_be_asked_for_again(world: World) -> 
     assert world.backends_of("a") == {DEFAULT_BACKEND, SECOND_BACKEND}
 
 
-def test_pause_is_short_again_after_a_success(world: World) -> None:
+def test_pauses_are_short_again_after_a_success(world: World) -> None:
     webhook = world.add_webhook("flows/created")
     for _ in range(3):
         world.clock.forward(1)

@@ -1,4 +1,4 @@
-"""The rules of webhooks: who sees and changes them, their secret, their states, and what a PUT does to them."""
+"""The rules of webhooks: who may see and change them, their secret, their status, and the effects of a PUT."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,8 +27,8 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield world
 
 
-def listed(world: World, caller: Caller = CALLER, tags: TagFilter | None = None, reverse: bool = False) -> list[str]:
-    """Ids of the webhooks that a caller is shown, over pages of two."""
+def list_ids(world: World, caller: Caller = CALLER, tags: TagFilter | None = None, reverse: bool = False) -> list[str]:
+    """Return the ids of the webhooks that a caller may see, read in pages of two."""
     found: list[str] = []
     key = None
     while True:
@@ -40,8 +40,8 @@ def listed(world: World, caller: Caller = CALLER, tags: TagFilter | None = None,
             return found
 
 
-def fails(world: World, webhook_id: str, *, gone: bool = True) -> None:
-    """Have a receiver fail."""
+def fail_delivery(world: World, webhook_id: str, *, gone: bool = True) -> None:
+    """Make one delivery fail."""
     world.make_flow()
     world.run_background_work()
     claim = world.delivery_job(webhook_id)
@@ -51,7 +51,7 @@ def fails(world: World, webhook_id: str, *, gone: bool = True) -> None:
 
 
 @pytest.mark.behaviour("HOOK-POST-01", "HOOK-POST-02", "HOOK-POST-10", "HOOK-POST-05", "HOOK-POST-13", "A21")
-def test_a_webhook_is_shown_as_it_was_sent(world: World) -> None:
+def test_a_webhook_is_returned_as_it_was_sent(world: World) -> None:
     body = {
         "url": RECEIVER,
         "events": ["flows/created"],
@@ -75,7 +75,7 @@ def test_a_webhook_is_shown_as_it_was_sent(world: World) -> None:
 
 
 @pytest.mark.behaviour("HOOK-LIST-06", "HOOK-POST-01", "HOOK-PUT-01")
-def test_the_secret_is_never_shown(world: World) -> None:
+def test_the_secret_is_never_returned(world: World) -> None:
     made = world.catalog.webhooks.create(CALLER, {"url": RECEIVER, "events": [], **KEY}, BASE)
     changed = world.set_webhook(made["id"], api_key_value="a new secret")
     page = world.catalog.webhooks.page(CALLER, TagFilter(), PageRequest()).items
@@ -93,16 +93,16 @@ def test_the_secret_is_never_shown(world: World) -> None:
         ({"api_key_name": "Host", "api_key_value": "a secret"}, "api_key_name"),
     ],
 )
-def test_a_key_has_a_name_and_a_value_that_can_be_sent(world: World, members: Json, field: str) -> None:
+def test_api_key_name_and_value_must_be_a_valid_header(world: World, members: Json, field: str) -> None:
     webhook = world.add_webhook()
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         world.add_webhook(**members)
-    assert refused.value.field == field
-    assert "a secret" not in refused.value.message
-    with pytest.raises(Invalid) as refused:
+    assert rejected.value.field == field
+    assert "a secret" not in rejected.value.message
+    with pytest.raises(Invalid) as rejected:
         world.set_webhook(webhook, **members)
-    assert refused.value.field == field
-    assert listed(world) == [webhook]
+    assert rejected.value.field == field
+    assert list_ids(world) == [webhook]
     assert "api_key_name" not in world.webhook(webhook)
 
 
@@ -146,17 +146,17 @@ def test_the_secret_after_a_put(world: World, changes: Json, secret: str | None)
     ],
     ids=str,
 )
-def test_the_secret_goes_to_no_other_receiver_and_in_no_other_header(world: World, changes: Json) -> None:
+def test_a_kept_secret_is_limited_to_its_receiver_and_header(world: World, changes: Json) -> None:
     webhook = world.add_webhook(**KEY)
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         world.set_webhook(webhook, **changes, description="x")
-    assert (refused.value.field, refused.value.behaviour) == ("api_key_value", "AMB-12")
+    assert (rejected.value.field, rejected.value.behaviour) == ("api_key_value", "AMB-12")
     assert secret_of(world, webhook) == "a secret"
     assert world.webhook(webhook)["url"] == RECEIVER
 
 
 @pytest.mark.behaviour("AMB-12")
-def test_a_secret_that_was_cleared_does_not_come_back(world: World) -> None:
+def test_a_removed_secret_must_be_sent_again(world: World) -> None:
     webhook = world.add_webhook(**KEY)
     world.set_webhook(webhook, api_key_name=None)
     with pytest.raises(Invalid, match="api_key_value is required"):
@@ -164,20 +164,20 @@ def test_a_secret_that_was_cleared_does_not_come_back(world: World) -> None:
 
 
 @pytest.mark.behaviour("HOOK-POST-08", "HOOK-PUT-10", "HOOK-PUT-07")
-def test_a_url_that_must_not_be_reached_is_refused(world: World) -> None:
+def test_a_forbidden_url_is_rejected(world: World) -> None:
     webhook = world.add_webhook("flows/created")
     with pytest.raises(Invalid, match="must not be reached"):
         world.add_webhook(url="https://forbidden/hook")
     with pytest.raises(Invalid, match="must not be reached"):
         world.set_webhook(webhook, url="https://forbidden/hook", events=[])
-    assert listed(world) == [webhook]
+    assert list_ids(world) == [webhook]
     assert world.webhook(webhook)["url"] == RECEIVER
     world.make_flow()
     assert world.delivered_types(webhook) == ["flows/created"]
 
 
 @pytest.mark.behaviour("HOOK-PUT-06", "HOOK-PUT-01")
-def test_a_put_clears_what_it_leaves_out(world: World) -> None:
+def test_a_put_removes_members_that_it_omits(world: World) -> None:
     webhook = world.add_webhook(
         flow_ids=[fresh()], accept_get_urls=[], presigned=True, tags={"a": "b"}, include_object_timerange=True
     )
@@ -185,16 +185,16 @@ def test_a_put_clears_what_it_leaves_out(world: World) -> None:
     shown = world.catalog.webhooks.replace(CALLER, webhook, body, BASE)
     assert shown == body
     assert world.webhook(webhook) == body
-    assert listed(world, tags=TagFilter(exists={"a": True})) == []
+    assert list_ids(world, tags=TagFilter(exists={"a": True})) == []
 
 
 @pytest.mark.behaviour("HOOK-PUT-04", "HOOK-PUT-05", "HOOK-DEL-02", "HOOK-GET-01", "A33")
-def test_ids_must_be_right(world: World) -> None:
+def test_the_id_must_exist_and_match_the_path(world: World) -> None:
     webhook = world.add_webhook()
     body = {"id": fresh(), "url": RECEIVER, "events": [], "status": "created"}
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         world.catalog.webhooks.replace(CALLER, webhook, body, BASE)
-    assert refused.value.field == "id"
+    assert rejected.value.field == "id"
     for unknown in (body["id"], fresh()):
         with pytest.raises(NotFound):
             world.catalog.webhooks.replace(CALLER, str(unknown), body, BASE)
@@ -211,17 +211,17 @@ def test_ids_must_be_right(world: World) -> None:
 @pytest.mark.parametrize(
     ("caller", "may"), [(CALLER, True), (WRITER, True), (READER, True), (OTHER, False), (DELETER, False)], ids=str
 )
-def test_a_webhook_is_for_its_owner_and_those_who_may_write(world: World, caller: Caller, may: bool) -> None:
+def test_a_webhook_is_visible_to_its_owner_and_to_writers(world: World, caller: Caller, may: bool) -> None:
     webhooks = world.catalog.webhooks
     webhook = world.add_webhook(caller=READER)
     body = {"id": webhook, "url": RECEIVER, "events": [], "status": "disabled"}
-    assert listed(world, caller) == ([webhook] if may else [])
+    assert list_ids(world, caller) == ([webhook] if may else [])
     if may:
         assert webhooks.get(caller, webhook)["id"] == webhook
         webhooks.replace(caller, webhook, body, BASE)
-        assert listed(world, READER) == [webhook], "it stays its owner's"
+        assert list_ids(world, READER) == [webhook], "it stays its owner's"
         webhooks.delete(caller, webhook)
-        assert listed(world) == []
+        assert list_ids(world) == []
         return
     with pytest.raises(NotFound):
         webhooks.get(caller, webhook)
@@ -234,21 +234,21 @@ def test_a_webhook_is_for_its_owner_and_those_who_may_write(world: World, caller
 
 
 @pytest.mark.behaviour("HOOK-LIST-02", "HOOK-LIST-03", "HOOK-LIST-04", "HOOK-POST-09")
-def test_webhooks_are_listed_by_url_and_found_by_tag(world: World) -> None:
+def test_webhooks_are_sorted_by_url_and_filtered_by_tag(world: World) -> None:
     urls = ["https://b.example/", "https://a.example/", "https://b.example/", "https://c.example/"]
     made = [(url, world.add_webhook(url=url, tags={"n": [str(n), "all"]})) for n, url in enumerate(urls)]
-    assert listed(world) == [webhook for _, webhook in sorted(made)]
-    assert listed(world, reverse=True) == [webhook for _, webhook in sorted(made, reverse=True)]
-    assert listed(world, tags=TagFilter(values={"n": ["3"]})) == [made[3][1]]
-    assert len(listed(world, tags=TagFilter(values={"n": ["all"]}))) == 4
+    assert list_ids(world) == [webhook for _, webhook in sorted(made)]
+    assert list_ids(world, reverse=True) == [webhook for _, webhook in sorted(made, reverse=True)]
+    assert list_ids(world, tags=TagFilter(values={"n": ["3"]})) == [made[3][1]]
+    assert len(list_ids(world, tags=TagFilter(values={"n": ["all"]}))) == 4
     world.set_webhook(made[3][1], tags={"m": "3"})
-    assert listed(world, tags=TagFilter(exists={"n": False})) == [made[3][1]]
+    assert list_ids(world, tags=TagFilter(exists={"n": False})) == [made[3][1]]
     world.catalog.webhooks.delete(CALLER, made[3][1])
-    assert listed(world, tags=TagFilter(exists={"m": True})) == []
+    assert list_ids(world, tags=TagFilter(exists={"m": True})) == []
 
 
 @pytest.mark.behaviour("HOOK-ST-01", "HOOK-POST-06")
-def test_a_webhook_is_started_by_the_first_event_that_arrives(world: World) -> None:
+def test_the_first_delivery_sets_the_status_to_started(world: World) -> None:
     webhook = world.add_webhook("flows/created")
     assert world.webhook(webhook)["status"] == "created"
     world.make_flow()
@@ -262,20 +262,20 @@ def test_a_webhook_is_started_by_the_first_event_that_arrives(world: World) -> N
 @pytest.mark.behaviour("HOOK-ST-04", "AMB-15", "HOOK-GET-03")
 def test_a_webhook_in_error_cannot_be_disabled(world: World) -> None:
     webhook = world.add_webhook("flows/created")
-    fails(world, webhook)
+    fail_delivery(world, webhook)
     assert world.webhook(webhook)["status"] == "error"
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as rejected:
         world.set_webhook(webhook, "disabled")
-    assert (refused.value.field, refused.value.behaviour) == ("status", "HOOK-ST-04")
+    assert (rejected.value.field, rejected.value.behaviour) == ("status", "HOOK-ST-04")
     shown = world.webhook(webhook)
     assert shown["status"] == "error"
     assert set(shown["error"]) == {"type", "summary", "time"}
 
 
 @pytest.mark.behaviour("HOOK-ST-03", "HOOK-ST-07", "AMB-40")
-def test_a_webhook_in_error_can_be_set_going_again(world: World) -> None:
+def test_a_webhook_in_error_can_be_enabled_again(world: World) -> None:
     webhook = world.add_webhook("flows/created", api_key_name="X-Key", api_key_value="a secret")
-    fails(world, webhook)
+    fail_delivery(world, webhook)
     world.make_flow()
     world.clock.forward(1)
     shown = world.set_webhook(webhook)
@@ -284,23 +284,23 @@ def test_a_webhook_in_error_can_be_set_going_again(world: World) -> None:
     assert world.webhook(webhook) == shown
     assert secret_of(world, webhook) == "a secret"
     flow_id = world.make_flow()
-    (told,) = world.deliver_events(webhook)
-    assert told["event"]["flow"]["id"] == flow_id
+    (body,) = world.deliver_events(webhook)
+    assert body["event"]["flow"]["id"] == flow_id
 
 
 @pytest.mark.behaviour("HOOK-ST-03", "HOOK-ST-05")
-def test_a_webhook_that_goes_again_has_all_its_time_anew(world: World) -> None:
+def test_enabling_a_webhook_resets_the_time_to_give_up(world: World) -> None:
     webhook = world.add_webhook("flows/created")
-    fails(world, webhook, gone=False)
+    fail_delivery(world, webhook, gone=False)
     world.clock.forward(1000)
     world.set_webhook(webhook, "disabled")
     world.set_webhook(webhook)
-    fails(world, webhook, gone=False)
+    fail_delivery(world, webhook, gone=False)
     assert world.webhook(webhook)["status"] == "started"
 
 
 @pytest.mark.behaviour("HOOK-ST-02", "HOOK-ST-03")
-def test_a_webhook_is_disabled_and_set_going_from_any_state(world: World) -> None:
+def test_a_webhook_can_be_disabled_and_enabled_in_any_other_status(world: World) -> None:
     webhook = world.add_webhook("flows/created", status="disabled")
     assert world.webhook(webhook)["status"] == "disabled"
     assert world.set_webhook(webhook)["status"] == "created"

@@ -1,4 +1,4 @@
-"""One webhook's queue on its way to a real receiver: what is acknowledged when, and what a failure leaves queued."""
+"""Deliveries to a real receiver: when they are acknowledged, and what stays queued after a failure."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,7 @@ def bodies(specification: Specification) -> Mapping[str, Validator]:
 
 
 def queue(world: World, receiver: Receiver, count: int) -> tuple[str, list[str]]:
-    """A webhook that is to be told of so many new flows: its id, and theirs."""
+    """Create a webhook and `count` flows. Returns the id of the webhook and the ids of the flows."""
     webhook = world.add_webhook("flows/created", url=receiver.url)
     made = []
     for _ in range(count):
@@ -44,7 +44,7 @@ def queue(world: World, receiver: Receiver, count: int) -> tuple[str, list[str]]
     return webhook, made
 
 
-def claimed(world: World, webhook_id: str) -> Claim:
+def claim_job(world: World, webhook_id: str) -> Claim:
     claim = world.delivery_job(webhook_id)
     assert claim is not None
     return claim
@@ -58,7 +58,7 @@ def deliver(
     *,
     fail_on_invalid_event: bool = True,
 ) -> None:
-    """Send what is queued for the webhook of `claim`, until that has ended or is given back."""
+    """Send the queued events until the job of `claim` is finished or released."""
 
     async def run() -> None:
         catalog = world.catalog
@@ -82,7 +82,7 @@ def deliver(
     asyncio.run(run())
 
 
-def told(requests: list[Received]) -> list[str]:
+def flow_ids(requests: list[Received]) -> list[str]:
     return [request.json["event"]["flow"]["id"] for request in requests]
 
 
@@ -90,40 +90,38 @@ def told(requests: list[Received]) -> list[str]:
 @pytest.mark.parametrize(
     "count", [1, webhook_courier._BATCH, webhook_courier._BATCH + 1, 2 * webhook_courier._BATCH + 5]
 )
-def test_all_that_is_queued_is_sent(world: World, bodies: Mapping[str, Validator], count: int) -> None:
+def test_all_queued_events_are_sent(world: World, bodies: Mapping[str, Validator], count: int) -> None:
     with Receiver() as receiver:
         webhook, made = queue(world, receiver, count)
-        deliver(world, claimed(world, webhook), bodies)
-        assert told(receiver.received) == made
+        deliver(world, claim_job(world, webhook), bodies)
+        assert flow_ids(receiver.received) == made
     assert world.jobs() == []
     assert world.rows("deliveries") == world.rows("events") == []
 
 
 @pytest.mark.behaviour("DLV-05", "DLV-11")
-def test_what_arrived_before_a_failure_is_not_sent_again(world: World, bodies: Mapping[str, Validator]) -> None:
+def test_events_delivered_before_a_failure_are_not_repeated(world: World, bodies: Mapping[str, Validator]) -> None:
     with Receiver([respond(), respond(204), respond(500), respond()]) as receiver:
         webhook, made = queue(world, receiver, 4)
-        deliver(world, claimed(world, webhook), bodies)
-        assert told(receiver.received) == made[:3]
+        deliver(world, claim_job(world, webhook), bodies)
+        assert flow_ids(receiver.received) == made[:3]
         assert len(world.rows("deliveries")) == 2
         assert world.delivery_job(webhook) is None
         world.clock.forward(1)
-        deliver(world, claimed(world, webhook), bodies)
-        assert told(receiver.received) == [*made[:3], *made[2:]]
+        deliver(world, claim_job(world, webhook), bodies)
+        assert flow_ids(receiver.received) == [*made[:3], *made[2:]]
 
 
 @pytest.mark.behaviour("DLV-05")
 @pytest.mark.parametrize(("status", "asked"), [(429, "120"), (503, "120")])
-def test_a_receiver_that_says_when_to_come_back_is_left_alone_until_then(
-    world: World, bodies: Mapping[str, Validator], status: int, asked: str
-) -> None:
+def test_retry_after_is_respected(world: World, bodies: Mapping[str, Validator], status: int, asked: str) -> None:
     with Receiver([respond(status, {"Retry-After": asked})]) as receiver:
         webhook, _ = queue(world, receiver, 1)
-        deliver(world, claimed(world, webhook), bodies)
+        deliver(world, claim_job(world, webhook), bodies)
     world.clock.forward(119)
     assert world.delivery_job(webhook) is None
     world.clock.forward(1)
-    assert claimed(world, webhook).attempts == 1
+    assert claim_job(world, webhook).attempts == 1
 
 
 @pytest.mark.behaviour("DLV-04", "DLV-05", "DLV-06", "HOOK-ST-05", "HOOK-GET-03", "DLV-08")
@@ -136,15 +134,15 @@ def test_a_receiver_that_says_when_to_come_back_is_left_alone_until_then(
     ],
     ids=["500", "404", "302"],
 )
-def test_the_error_of_a_webhook_tells_the_status_and_not_the_answer(
+def test_the_error_of_a_webhook_has_the_status_but_not_the_body(
     world: World, bodies: Mapping[str, Validator], behaviour: Behaviour, problem: str
 ) -> None:
     with Receiver([behaviour]) as receiver:
         webhook, _ = queue(world, receiver, 1)
-        deliver(world, claimed(world, webhook), bodies)
+        deliver(world, claim_job(world, webhook), bodies)
         assert world.webhook(webhook)["status"] == "started"
         world.clock.forward(24 * 3600)
-        deliver(world, claimed(world, webhook), bodies)
+        deliver(world, claim_job(world, webhook), bodies)
         assert len(receiver.received) == 2
     shown = world.webhook(webhook)
     assert shown["status"] == "error"
@@ -153,22 +151,20 @@ def test_the_error_of_a_webhook_tells_the_status_and_not_the_answer(
 
 
 @pytest.mark.behaviour("HOOK-ST-05")
-def test_a_receiver_that_is_gone_puts_its_webhook_in_error_at_once(
-    world: World, bodies: Mapping[str, Validator]
-) -> None:
+def test_status_410_sets_the_webhook_to_error_at_once(world: World, bodies: Mapping[str, Validator]) -> None:
     with Receiver([respond(410)]) as receiver:
         webhook, _ = queue(world, receiver, 3)
-        deliver(world, claimed(world, webhook), bodies)
+        deliver(world, claim_job(world, webhook), bodies)
         assert world.webhook(webhook)["status"] == "error"
         world.clock.forward(10)
-        deliver(world, claimed(world, webhook), bodies)
+        deliver(world, claim_job(world, webhook), bodies)
         assert len(receiver.received) == 1
     assert world.rows("deliveries") == world.rows("events") == []
     assert world.jobs() == []
 
 
 @pytest.mark.behaviour("DLV-11", "AMB-41")
-def test_a_crash_between_sending_and_acknowledging_sends_again(
+def test_a_crash_before_the_acknowledgement_repeats_deliveries(
     world: World, bodies: Mapping[str, Validator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Receiver() as receiver:
@@ -176,18 +172,18 @@ def test_a_crash_between_sending_and_acknowledging_sends_again(
         with monkeypatch.context() as dying:
             dying.setattr(world.catalog.deliveries, "mark_delivered", die)
             with pytest.raises(Death):
-                deliver(world, claimed(world, webhook), bodies)
-        assert told(receiver.received) == made
+                deliver(world, claim_job(world, webhook), bodies)
+        assert flow_ids(receiver.received) == made
         world.clock.forward(LEASE_S)
-        deliver(world, claimed(world, webhook), bodies)
+        deliver(world, claim_job(world, webhook), bodies)
         requests = receiver.received
-    assert told(requests) == made + made
+    assert flow_ids(requests) == made + made
     ids = [request.headers[DELIVERY_ID.lower()] for request in requests]
     assert ids[:3] == ids[3:]
 
 
 class Death(BaseException):
-    """The end of a process."""
+    """Stands for the death of the process."""
 
 
 def die(*_args: object) -> None:
@@ -195,8 +191,8 @@ def die(*_args: object) -> None:
 
 
 @pytest.mark.behaviour("DLV-11")
-def test_nothing_is_sent_once_the_lease_has_run_out(world: World, bodies: Mapping[str, Validator]) -> None:
-    """The receiver of the second event is so slow that the lease, which nobody renews, ends meanwhile."""
+def test_nothing_is_sent_after_the_lease_expired(world: World, bodies: Mapping[str, Validator]) -> None:
+    """The second request takes so long that the lease, which nobody renews, expires."""
 
     def behave(request: Received) -> Behaviour:
         if request.number == 1:
@@ -206,16 +202,14 @@ def test_nothing_is_sent_once_the_lease_has_run_out(world: World, bodies: Mappin
     with Receiver(behave) as receiver:
         webhook, made = queue(world, receiver, 4)
         with pytest.raises(LeaseLost):
-            deliver(world, claimed(world, webhook), bodies)
-        assert told(receiver.received) == made[:2]
-        deliver(world, claimed(world, webhook), bodies)
-        assert told(receiver.received)[2:] == made
+            deliver(world, claim_job(world, webhook), bodies)
+        assert flow_ids(receiver.received) == made[:2]
+        deliver(world, claim_job(world, webhook), bodies)
+        assert flow_ids(receiver.received)[2:] == made
 
 
 @pytest.mark.behaviour("HOOK-ST-02", "HOOK-DEL-01", "HOOK-DEL-03")
-def test_a_webhook_that_is_disabled_in_the_middle_is_sent_nothing_more(
-    world: World, bodies: Mapping[str, Validator]
-) -> None:
+def test_a_webhook_disabled_during_a_batch_is_sent_nothing_more(world: World, bodies: Mapping[str, Validator]) -> None:
     def behave(request: Received) -> Behaviour:
         if request.number == 1:
             world.set_webhook(webhook, "disabled")
@@ -223,52 +217,52 @@ def test_a_webhook_that_is_disabled_in_the_middle_is_sent_nothing_more(
 
     with Receiver(behave) as receiver:
         webhook, made = queue(world, receiver, 5)
-        deliver(world, claimed(world, webhook), bodies)
-        assert told(receiver.received) == made[:2]
+        deliver(world, claim_job(world, webhook), bodies)
+        assert flow_ids(receiver.received) == made[:2]
     assert world.rows("deliveries") == world.rows("events") == []
     assert world.webhook(webhook)["status"] == "disabled"
 
 
-def test_a_worker_that_stops_acknowledges_what_it_sent_and_gives_the_rest_back(
+def test_a_stopping_worker_acknowledges_deliveries_and_releases_the_job(
     world: World, bodies: Mapping[str, Validator]
 ) -> None:
     with Receiver() as receiver:
         webhook, made = queue(world, receiver, 5)
-        deliver(world, claimed(world, webhook), bodies, lambda: len(receiver.received) >= 2)
-        assert told(receiver.received) == made[:2]
+        deliver(world, claim_job(world, webhook), bodies, lambda: len(receiver.received) >= 2)
+        assert flow_ids(receiver.received) == made[:2]
         assert len(world.rows("deliveries")) == 3
-        deliver(world, claimed(world, webhook), bodies)
-        assert told(receiver.received) == made
+        deliver(world, claim_job(world, webhook), bodies)
+        assert flow_ids(receiver.received) == made
 
 
-def test_a_webhook_with_very_many_events_lets_others_have_their_turn(
+def test_a_webhook_with_very_many_events_is_released_after_its_turn(
     world: World, bodies: Mapping[str, Validator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook_courier, "_TURN_S", -1.0)
     with Receiver() as receiver:
         webhook, made = queue(world, receiver, 3)
         for turn in range(1, 4):
-            deliver(world, claimed(world, webhook), bodies)
-            assert told(receiver.received) == made[:turn]
-        deliver(world, claimed(world, webhook), bodies)
+            deliver(world, claim_job(world, webhook), bodies)
+            assert flow_ids(receiver.received) == made[:turn]
+        deliver(world, claim_job(world, webhook), bodies)
         assert len(receiver.received) == 3
     assert world.jobs() == []
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_an_event_that_breaks_the_specification_is_told_in_the_log(
+def test_an_invalid_event_is_logged(
     world: World, bodies: Mapping[str, Validator], caplog: pytest.LogCaptureFixture, strict: bool
 ) -> None:
-    """Strictly (in tests) it is not sent; else it is, since a receiver had better know."""
+    """In tests it is not sent; in production it is, rather than lost."""
     wrong = {**bodies, "flows/created": bodies["flows/deleted"]}
     with Receiver() as receiver:
         webhook, made = queue(world, receiver, 1)
-        claim = claimed(world, webhook)
+        claim = claim_job(world, webhook)
         if strict:
             with pytest.raises(InvalidEvent, match="event_type"):
                 deliver(world, claim, wrong)
             assert receiver.received == []
         else:
             deliver(world, claim, wrong, fail_on_invalid_event=False)
-            assert told(receiver.received) == made
+            assert flow_ids(receiver.received) == made
     assert "event does not conform to the specification: flows/created" in caplog.text

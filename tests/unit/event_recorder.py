@@ -1,4 +1,4 @@
-"""A webhook that wants everything, and what it is told: each message held against the specification."""
+"""Records the events of a catalogue, and validates each against the specification."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,17 +10,19 @@ from tests.unit.catalogs import World
 
 
 @dataclass
-class Ear:
+class EventRecorder:
+    """A webhook for events of all types."""
+
     world: World
     specification: Specification
     webhook_id: str
 
     @classmethod
-    def listening(cls, world: World, specification: Specification) -> "Ear":
+    def start(cls, world: World, specification: Specification) -> "EventRecorder":
         return cls(world, specification, world.add_webhook())
 
-    def hear(self) -> list[Json]:
-        """What there is to be told since the last time, in order; the clock goes on by a second then."""
+    def new_events(self) -> list[Json]:
+        """Return the events since the last call, in order, and turn the clock forward by a second."""
         bodies = self.world.deliver_events(self.webhook_id)
         for body in bodies:
             assert list(body) == ["event_timestamp", "event_type", "event"]
@@ -30,17 +32,17 @@ class Ear:
         self.world.clock.forward(1)
         return bodies
 
-    def types(self) -> list[str]:
-        """The types of the events since the last time, in order."""
-        return [body["event_type"] for body in self.hear()]
+    def new_types(self) -> list[str]:
+        """Return the types of the events since the last call, in order."""
+        return [body["event_type"] for body in self.new_events()]
 
-    def named(self) -> list[tuple[str, str]]:
-        """Type and id of the flow or source of each event since the last time."""
-        return [(body["event_type"], named(body)) for body in self.hear()]
+    def new_types_and_ids(self) -> list[tuple[str, str]]:
+        """Return the type of each event since the last call, and the id of its flow or source."""
+        return [(body["event_type"], subject_id(body)) for body in self.new_events()]
 
 
-def named(body: Json) -> str:
-    """The id of the flow or source that an event is about."""
+def subject_id(body: Json) -> str:
+    """Return the id of the flow or source that an event is about."""
     event = body["event"]
     for member in ("flow", "source"):
         if member in event:
@@ -49,7 +51,7 @@ def named(body: Json) -> str:
 
 
 def moment(body: Json) -> float:
-    """The event's time in seconds since 1970."""
+    """Return the time of an event in seconds since 1970."""
     stamp = body["event_timestamp"]
     parsed = datetime.fromisoformat(stamp).timestamp()
     assert stamp == rfc3339(round(parsed * SECOND))
