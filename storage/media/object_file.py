@@ -175,7 +175,7 @@ class Upload:
         try:
             os.link(self._temporary, self._target)
         except FileExistsError:
-            raise Conflict(f"object {self._object_id!r} has been uploaded already") from None
+            raise Conflict(f"the bytes of object {self._object_id!r} already exist") from None
         os.unlink(self._temporary)
 
     def _close(self) -> None:

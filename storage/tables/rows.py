@@ -5,6 +5,8 @@ str is a column of type "string", int "int64", bool "bool", Document and Any "js
 (`*_ns`); points in calendar time are microseconds since 1970 (`created`, `updated`, ...). Columns hold what is
 filtered, sorted or joined on; `doc` holds the rest of the document as the client sent it.
 
+A resource without a label has `label` "" and `unlabelled` true, so that listings by label have it last.
+
 A nullable column may be left out of a row that is inserted (NotRequired) and is null then. Rows that are read have all
 columns, or those in the `columns` argument of `select`. Such partial rows have the same type; reading a column that was
 not selected raises KeyError.
@@ -121,6 +123,8 @@ class TagRow(TypedDict):
 
 
 class SegmentRow(TypedDict):
+    """A segment in [start_ns, end_ns). timerange: the same range as the client wrote it, in normal form."""
+
     flow_id: str
     start_ns: int
     end_ns: int
@@ -171,6 +175,8 @@ class ObjectRefRow(TypedDict):
 
 
 class DeletionRequestRow(TypedDict):
+    """A flow delete request. expiry: when it may be forgotten."""
+
     id: str
     flow_id: str
     status: DeletionStatus

@@ -61,9 +61,10 @@ def incoming(root: Path) -> list[Path]:
     return list((root / "incoming").iterdir())
 
 
-def test_the_store_is_an_object_store(store: FileStore) -> None:
-    typed: ObjectStore = store
-    assert typed.backend is BACKEND
+def test_a_forgotten_method_is_an_error_at_construction(tmp_path: Path) -> None:
+    incomplete = type("Incomplete", (FileStore,), {"check": ObjectStore.check})
+    with pytest.raises(TypeError, match="check"):
+        incomplete(tmp_path, BACKEND, SECRET, upload_timeout_s=300, download_timeout_s=600)
 
 
 @pytest.mark.parametrize("object_id", IDS, ids=range(len(IDS)))
