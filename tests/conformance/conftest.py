@@ -16,7 +16,7 @@ from tests.conformance.kit.server import Subject, own_server
 from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.skips import not_implemented
 from tests.conformance.kit.webhooks import LISTING, Hooks
-from tests.servers.plugin import stores_of, thin_out
+from tests.servers.plugin import deselect_cases, running_stores
 
 SELFTEST = Path(__file__).parent / "selftest"
 OWN_SETTINGS = {"TAMS_ASYNC_DELETION_THRESHOLD": "30"}
@@ -40,7 +40,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip behaviours newer than the server's API version, and thin out cases as `--every` asks."""
-    thin_out(config, items)
+    deselect_cases(config, items)
     version = config.getoption("--api-version")
     known = behaviours()
     for item in items:
@@ -61,7 +61,7 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield Subject(url.rstrip("/"), option("--tams-token") or "", basic=basic)
         return
     folder = tmp_path_factory.mktemp("server")
-    with own_server(folder, OWN_SETTINGS | stores_of(request.config).settings(folder)) as subject:
+    with own_server(folder, OWN_SETTINGS | running_stores(request.config).settings(folder)) as subject:
         yield subject
 
 

@@ -76,7 +76,7 @@ def _stored(engine: Engine) -> dict[str, set[int]]:
 
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
-    server = PostgresServer.make(durable=True)
+    server = PostgresServer.create(durable=True)
     yield server
     server.remove()
 

@@ -1,4 +1,4 @@
-"""The emulated VAST cluster, as the SDK itself sees it: what the engine's tests stand on."""
+"""The emulated VAST cluster as seen by the SDK: the foundation of the engine's tests."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def _table(tx: Any, name: str = "plain") -> Any:
 
 @pytest.fixture
 def filled(session: Any) -> Any:
-    """A session whose schema has the same rows in a plain and in a sorted table."""
+    """A session whose schema has the same rows in a plain table and in a sorted one."""
     with session.transaction() as tx:
         schema = tx.bucket("tams").create_schema("s")
         for name, key in (("plain", []), ("ordered", ["name", "number"])):
@@ -57,13 +57,13 @@ def filled(session: Any) -> Any:
         (row.truth == True, {1, None}),  # noqa: E712
     ],
 )
-def test_predicates_choose_rows(filled: Any, table: str, predicate: Any, expected: set[int | None]) -> None:
+def test_predicates_select_rows(filled: Any, table: str, predicate: Any, expected: set[int | None]) -> None:
     with filled.transaction() as tx:
         found = _table(tx, table).select(["number"], predicate).read_all()
     assert sorted(found["number"].to_pylist(), key=str) == sorted(expected, key=str)
 
 
-def test_many_rows_come_in_parts_and_in_no_order(filled: Any) -> None:
+def test_many_rows_are_returned_in_parts_and_unordered(filled: Any) -> None:
     numbers = list(range(10, 30_010))
     batch = pa.record_batch({"name": ["n"] * len(numbers), "number": numbers, "truth": [True] * len(numbers)})
     with filled.transaction() as tx:
@@ -77,7 +77,7 @@ def test_many_rows_come_in_parts_and_in_no_order(filled: Any) -> None:
 
 
 @pytest.mark.parametrize(("table", "id_type"), [("plain", pa.uint64()), ("ordered", pa.decimal128(38, 0))])
-def test_rows_change_by_their_ids(filled: Any, table: str, id_type: pa.DataType) -> None:
+def test_rows_are_updated_and_deleted_by_id(filled: Any, table: str, id_type: pa.DataType) -> None:
     with filled.transaction() as tx:
         found = _table(tx, table).select(["truth"], row.number <= 2, internal_row_id=True).read_all()
         assert found.schema.field("$row_id").type == id_type
@@ -95,14 +95,14 @@ def test_the_sorting_key_cannot_be_updated(filled: Any) -> None:
         _table(tx, "ordered").update(found)
 
 
-def test_a_transaction_sees_its_moment_and_its_own_changes(filled: Any) -> None:
+def test_a_transaction_sees_its_snapshot_and_its_own_changes(filled: Any) -> None:
     with filled.transaction() as one, filled.transaction() as two:
         _table(one).insert(pa.record_batch(ROWS, schema=COLUMNS))
         assert _table(one).select(["name"]).read_all().num_rows == 8
         assert _table(two).select(["name"]).read_all().num_rows == 4
 
 
-def test_of_two_that_change_one_row_one_loses_where_the_mode_says(emulator: Emulator, filled: Any) -> None:
+def test_one_of_two_conflicting_updates_fails_where_the_mode_says(emulator: Emulator, filled: Any) -> None:
     one, two = filled.transaction().__enter__(), filled.transaction().__enter__()
     found = _table(one).select(["truth"], row.number == 1, internal_row_id=True).read_all()
     _table(one).update(found)
@@ -117,17 +117,17 @@ def test_of_two_that_change_one_row_one_loses_where_the_mode_says(emulator: Emul
             two.__exit__(None, None, None)
 
 
-def test_limits_of_size_are_kept(filled: Any) -> None:
+def test_an_oversized_cell_is_rejected(filled: Any) -> None:
     with pytest.raises(errors.BadRequest, match="cell"), filled.transaction() as tx:
         _table(tx).insert(pa.record_batch({"name": ["x" * (200 << 10)], "number": [1], "truth": [True]}))
 
 
-def test_another_access_key_is_not_let_in(emulator: Emulator, filled: Any) -> None:
+def test_an_unknown_access_key_is_rejected(emulator: Emulator, filled: Any) -> None:
     with pytest.raises(errors.Forbidden):
         _connect(emulator, "somebody")
 
 
-def test_faults_and_counters_are_set_from_outside(emulator: Emulator, filled: Any) -> None:
+def test_faults_and_counters_are_controlled_over_http(emulator: Emulator, filled: Any) -> None:
     base = f"http://127.0.0.1:{emulator.port}/-"
     httpx.put(f"{base}/faults", json=[{"kind": "error", "requests": ["begin"], "times": 1}])
     httpx.delete(f"{base}/counters")

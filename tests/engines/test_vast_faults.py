@@ -1,5 +1,4 @@
-"""What goes wrong between the VAST engine and a cluster: nothing is lost, doubled or half done, and nobody waits for
-ever."""
+"""Faults between the VAST engine and a cluster: no row is lost, duplicated or half written, and every call ends."""
 
 import threading
 import time
@@ -39,7 +38,7 @@ def _row(start: int, object_id: str = "o") -> dict[str, Any]:
 
 
 def _put(start: int) -> Callable[[Writer], None]:
-    """Puts a segment there, unless it is there already, as a client does that is not sure of its first attempt."""
+    """Inserts a segment unless it exists, as a client does that got no response to its first attempt."""
 
     def change(tx: Writer) -> None:
         tx.lock("flow:f")
@@ -64,14 +63,14 @@ def _stored(engine: Engine) -> list[int]:
         Fault("slowdown", chance=0.15),
         Fault("drop", chance=0.05),
         Fault("error", chance=0.05),
-        Fault("lose-answer", chance=0.05),
-        Fault("lose-answer", ("commit",), chance=0.5),
+        Fault("lose-response", chance=0.05),
+        Fault("lose-response", ("commit",), chance=0.5),
         Fault("gateway", chance=0.05, status=502),
         Fault("gateway", chance=0.05, status=404),
     ],
-    ids=["latency", "slowdown", "drop", "error", "lost_answers", "lost_commits", "bad_gateway", "no_such_place"],
+    ids=["latency", "slowdown", "drop", "error", "lost_responses", "lost_commits", "bad_gateway", "not_found"],
 )
-def test_rows_are_neither_lost_nor_doubled(emulator: Emulator, engine: Engine, fault: Fault) -> None:
+def test_no_row_is_lost_or_duplicated(emulator: Emulator, engine: Engine, fault: Fault) -> None:
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f", segments_updated=0)])
     emulator.faults.set([fault])
@@ -87,10 +86,8 @@ def test_rows_are_neither_lost_nor_doubled(emulator: Emulator, engine: Engine, f
 
 @pytest.mark.parametrize("status", [301, 400, 403, 404, 429, 500, 502, 504])
 @pytest.mark.parametrize("request_", ["begin", "select", "insert", "commit"])
-def test_an_answer_of_something_before_the_cluster_is_an_outage(
-    emulator: Emulator, engine: Engine, request_: str, status: int
-) -> None:
-    """Whatever it says: it knows nothing of the catalogue."""
+def test_an_error_from_a_gateway_is_an_outage(emulator: Emulator, engine: Engine, request_: str, status: int) -> None:
+    """Whatever its status: a gateway knows nothing about the catalogue."""
     emulator.faults.set([Fault("gateway", (request_,), status=status)])
     with pytest.raises(Unavailable), engine.write() as tx:
         tx.select("events", limit=1)
@@ -107,8 +104,8 @@ def test_an_answer_of_something_before_the_cluster_is_an_outage(
 
 
 @pytest.mark.parametrize("locked", [True, False])
-def test_a_commit_whose_answer_is_lost_counts_as_done(emulator: Emulator, engine: Engine, locked: bool) -> None:
-    emulator.faults.set([Fault("lose-answer", ("commit",), times=1)])
+def test_a_commit_whose_response_is_lost_succeeds(emulator: Emulator, engine: Engine, locked: bool) -> None:
+    emulator.faults.set([Fault("lose-response", ("commit",), times=1)])
     with engine.write() as tx:
         if locked:
             tx.lock("flow:f")
@@ -118,7 +115,7 @@ def test_a_commit_whose_answer_is_lost_counts_as_done(emulator: Emulator, engine
 
 
 @pytest.mark.parametrize("locked", [True, False])
-def test_a_commit_that_never_arrived_may_be_made_again(emulator: Emulator, engine: Engine, locked: bool) -> None:
+def test_a_commit_that_never_arrived_can_be_retried(emulator: Emulator, engine: Engine, locked: bool) -> None:
     emulator.faults.set([Fault("drop", ("commit",), times=1)])
     with pytest.raises(Contended), engine.write() as tx:
         if locked:
@@ -129,13 +126,15 @@ def test_a_commit_that_never_arrived_may_be_made_again(emulator: Emulator, engin
 
 
 @pytest.mark.parametrize("before", [0, 1])
-def test_what_is_inserted_while_another_holds_the_lock_is_kept(emulator: Emulator, engine: Engine, before: int) -> None:
-    """With nothing written before, the insert waits for its lock; else the whole transaction is to be made again."""
+def test_an_insert_succeeds_once_another_writer_releases_the_lock(
+    emulator: Emulator, engine: Engine, before: int
+) -> None:
+    """The insert waits for its lock if nothing was written before; otherwise the whole transaction is retried."""
     other = open_engine(emulator.url("faulty") + "?queue=no")
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with suppress(Contended), other.write() as tx:  # A cluster that tells at the commit may tell this one.
+        with suppress(Contended), other.write() as tx:  # Conflicts at the commit may strike this transaction.
             tx.lock("segments:f/0")
             held.set()
             release.wait(30)
@@ -156,19 +155,19 @@ def test_what_is_inserted_while_another_holds_the_lock_is_kept(emulator: Emulato
         assert len(tx.select("events")) == before
 
 
-def test_a_writer_whose_end_was_not_heard_does_not_keep_others_out(emulator: Emulator, engine: Engine) -> None:
-    """Its rows are free as soon as the cluster hears that it is over, and not when that has waited long enough."""
+def test_a_failed_rollback_is_retried_until_it_frees_the_rows(emulator: Emulator, engine: Engine) -> None:
+    """Other writers need not wait until the cluster ends the idle transaction."""
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f", segments_updated=0)])
     emulator.faults.set([Fault("error", ("rollback",), times=3)])
 
-    class Change(Exception):
+    class Failure(Exception):
         pass
 
-    with pytest.raises(Change), engine.write() as tx:
+    with pytest.raises(Failure), engine.write() as tx:
         tx.lock("flow:f")
-        assert tx.get("segments", flow_id="f", start_ns=0) is None  # From here on the row is changed.
-        raise Change
+        assert tx.get("segments", flow_id="f", start_ns=0) is None  # Any read sends the change of the locked row first.
+        raise Failure
     started = time.monotonic()
     until_done(engine, _put(0))
     assert time.monotonic() - started < 10
@@ -176,14 +175,12 @@ def test_a_writer_whose_end_was_not_heard_does_not_keep_others_out(emulator: Emu
 
 
 @pytest.mark.parametrize("arrived", [True, False])
-def test_the_row_that_is_locked_tells_what_became_of_a_commit(
-    emulator: Emulator, engine: Engine, arrived: bool
-) -> None:
-    """Also once another writer has changed it since, and where nothing new was written by which to tell."""
+def test_the_locked_row_shows_whether_a_commit_succeeded(emulator: Emulator, engine: Engine, arrived: bool) -> None:
+    """Even after another writer has changed it, and where the transaction inserted no row."""
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f", segments_updated=0)])
     other = open_engine(emulator.url("faulty") + "?queue=no")
-    fault = Fault("lose-answer" if arrived else "drop", ("commit",), times=1)
+    fault = Fault("lose-response" if arrived else "drop", ("commit",), times=1)
 
     def change(tx: Writer) -> None:
         tx.lock("flow:f")
@@ -193,15 +190,15 @@ def test_the_row_that_is_locked_tells_what_became_of_a_commit(
     try:
         with engine.write() as tx:
             change(tx)
-        told = True
+        reported = True
     except Contended:
-        told = False
+        reported = False
     with other.write() as tx:
         tx.lock("flow:f")
         flow = tx.get("flows", id="f")
     other.close()
     assert flow is not None
-    assert (told, flow["segments_updated"]) == (arrived, int(arrived))
+    assert (reported, flow["segments_updated"]) == (arrived, int(arrived))
 
 
 def _event() -> dict[str, Any]:
@@ -209,7 +206,9 @@ def _event() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("fault", [Fault("latency", seconds=30), Fault("slowdown"), Fault("error"), Fault("drop")])
-def test_an_outage_is_told_in_time_and_never_an_empty_list(emulator: Emulator, engine: Engine, fault: Fault) -> None:
+def test_an_outage_is_reported_in_time_and_never_as_an_empty_list(
+    emulator: Emulator, engine: Engine, fault: Fault
+) -> None:
     with engine.write() as tx:
         tx.insert("segments", [_row(0)])
     emulator.faults.set([fault])
@@ -223,8 +222,8 @@ def test_an_outage_is_told_in_time_and_never_an_empty_list(emulator: Emulator, e
     assert _stored(engine) == [0]
 
 
-def test_writers_on_different_machines_keep_apart(emulator: Emulator) -> None:
-    """Engines that share no queue, so that their transactions meet on the cluster."""
+def test_writers_on_different_machines_never_overlap(emulator: Emulator) -> None:
+    """Their engines share no local queue, so that their transactions conflict on the cluster."""
     url = emulator.url("apart") + "?queue=no"
     first = open_engine(url)
     first.create()
@@ -255,8 +254,8 @@ def test_writers_on_different_machines_keep_apart(emulator: Emulator) -> None:
     assert emulator.counters["409"] > 0
 
 
-def test_what_was_acknowledged_outlives_the_cluster(tmp_path: Path) -> None:
-    """The emulator is killed while rows are written, and started again from its log."""
+def test_acknowledged_rows_survive_a_kill_of_the_cluster(tmp_path: Path) -> None:
+    """The emulator is killed while rows are written, and restarted from its log."""
     server = VastServer(tmp_path)
     server.start()
     engine = open_engine(server.url("killed") + "?patience=2")

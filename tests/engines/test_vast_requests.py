@@ -1,4 +1,4 @@
-"""How much the VAST engine asks of a cluster, as the emulated one counts it."""
+"""How many requests the VAST engine sends to a cluster, as the emulator counts them."""
 
 import time
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def engine(emulator: Emulator) -> Iterator[Engine]:
 
 
 class Count:
-    """Requests while a `with` block ran, and what came of a transaction's end that nobody waits for."""
+    """The requests of a `with` block, including rollbacks in the background."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
@@ -76,7 +76,7 @@ def _fill(engine: Engine, flow_id: str, count: int) -> None:
 
 
 def _page(engine: Engine, flow_id: str, size: int, *where: Condition, **options: Any) -> list[dict[str, Any]]:
-    """As the catalogue asks for it, which knows where the flow has its `size` segments."""
+    """A page as the catalogue selects it, which knows the timerange of the flow's `size` segments."""
     content = (Compare("start_ns", ">=", 0), Compare("start_ns", "<", size * LENGTH))
     with engine.read() as tx:
         where = (*equals(flow_id=flow_id), *content, *where)
@@ -84,7 +84,7 @@ def _page(engine: Engine, flow_id: str, size: int, *where: Condition, **options:
 
 
 def test_a_page_of_segments_takes_few_requests(emulator: Emulator, engine: Engine) -> None:
-    """As the catalogue reads it: the flow, the segments, and the instances of their objects."""
+    """Reads what the catalogue reads: the flow, the segments, and the instances of their objects."""
     _fill(engine, "f", FEW)
     instances = [{"object_id": f"f{n * LENGTH}", "instance": "i", "storage_id": "i", "created": 0} for n in range(PAGE)]
     with engine.write() as tx:
@@ -102,8 +102,8 @@ def test_a_page_of_segments_takes_few_requests(emulator: Emulator, engine: Engin
     assert count.total <= 4
 
 
-def test_a_flow_is_locked_and_changed_by_two_requests(emulator: Emulator, engine: Engine) -> None:
-    """Its row is the lock, and goes out with what becomes of it before anything else is read."""
+def test_a_flow_is_locked_and_changed_in_two_requests(emulator: Emulator, engine: Engine) -> None:
+    """Its row is the lock, and one update before the next read sends both the mark and the change."""
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f", segments_updated=0)])
     for number in range(3):
@@ -119,7 +119,7 @@ def test_a_flow_is_locked_and_changed_by_two_requests(emulator: Emulator, engine
     assert len(_page(engine, "f", 3)) == 3
 
 
-def test_what_is_read_is_changed_without_a_second_look(emulator: Emulator, engine: Engine) -> None:
+def test_rows_that_were_read_are_changed_without_another_query(emulator: Emulator, engine: Engine) -> None:
     with engine.write() as tx:
         tx.insert("flows", [flow_row(f"{n}", segments_updated=0) for n in range(3)])
     with Count(emulator) as count, engine.write() as tx:
@@ -133,7 +133,7 @@ def test_what_is_read_is_changed_without_a_second_look(emulator: Emulator, engin
     assert count.by_kind == {"begin": 1, "select": 2, "update": 1, "commit": 1}
 
 
-def test_a_row_that_is_replaced_is_changed_in_place(emulator: Emulator, engine: Engine) -> None:
+def test_a_replaced_row_is_updated_in_place(emulator: Emulator, engine: Engine) -> None:
     with engine.write() as tx:
         tx.insert("service", [{"key": "k", "value": 1}])
     with Count(emulator) as count, engine.write() as tx:
@@ -146,7 +146,7 @@ def test_a_row_that_is_replaced_is_changed_in_place(emulator: Emulator, engine: 
         assert tx.select("service") == [{"key": "k", "value": 2}]
 
 
-def test_a_row_that_is_all_key_can_be_replaced(engine: Engine) -> None:
+def test_a_row_without_columns_beside_the_key_can_be_replaced(engine: Engine) -> None:
     tag = {"kind": "flow", "owner_id": "f", "name": "n", "value": "v", "empty": False}
     for _ in range(2):
         with engine.write() as tx:
@@ -157,9 +157,7 @@ def test_a_row_that_is_all_key_can_be_replaced(engine: Engine) -> None:
         assert [row["value"] for row in tx.select("tags", order=("value",))] == ["v", "w"]
 
 
-def test_a_look_for_work_in_vain_is_one_read_and_a_claim_of_many_jobs_one_update(
-    emulator: Emulator, engine: Engine
-) -> None:
+def test_an_idle_poll_sends_two_queries_and_a_claim_of_many_jobs_one_update(emulator: Emulator, engine: Engine) -> None:
     catalog = Catalog(engine, {})
     with Count(emulator) as count:
         assert catalog.pending_work(1000) == (False, [])
@@ -173,7 +171,7 @@ def test_a_look_for_work_in_vain_is_one_read_and_a_claim_of_many_jobs_one_update
 
 @pytest.mark.timeout(300)
 def test_a_page_costs_the_same_in_a_long_flow(emulator: Emulator, engine: Engine) -> None:
-    """At most 1.5 times the requests and rows of a short one; no request but selects inside a transaction."""
+    """At most 1.5 times the requests and rows of a page of a short flow."""
     _fill(engine, "short", FEW)
     _fill(engine, "long", MANY)
     cases: dict[str, Any] = {
@@ -186,13 +184,13 @@ def test_a_page_costs_the_same_in_a_long_flow(emulator: Emulator, engine: Engine
         "from a moment on": lambda n: ((Overlaps(n // 2 * LENGTH + 5, 2**63 - 1),), {}),
         "up to a moment, backwards": lambda n: ((Overlaps(-(2**63), n // 2 * LENGTH),), {"descending": True}),
     }
-    for engine_of, temperature in ((engine, "warm"), (None, "cold")):
+    for shared_engine, temperature in ((engine, "warm"), (None, "cold")):
         print(f"\n{temperature}: requests, rows, rows examined; of {FEW} segments and of {MANY}")
         for name, case in cases.items():
             counts = {}
             for flow_id, size in (("short", FEW), ("long", MANY)):
-                reader = engine_of or open_engine(emulator.url("counted"))
-                if engine_of is None:
+                reader = shared_engine or open_engine(emulator.url("counted"))
+                if shared_engine is None:
                     with reader.read() as tx:
                         tx.get("flows", id="x")
                 where, options = case(size)

@@ -1,7 +1,7 @@
 """The VAST engine's tables, projections, probe and address."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from storage.tables.vast.probe import allow_several_writers, probe
 from storage.tables.vast.projections import disable_projections, enable_projections, projection_states
 from tests.engines.rows import flow_row
 from tests.vast_emulator import Emulator
-from tests.vast_emulator.store import Transaction
+from tests.vast_emulator.store import Table, Transaction
 
 
 @pytest.fixture
@@ -31,7 +31,8 @@ def engine(emulator: Emulator) -> Iterator[VastEngine]:
 
 def test_tables_read_by_ranges_are_sorted_by_their_key(emulator: Emulator, engine: VastEngine) -> None:
     engine.create()
-    created = {path[-1]: table.sort for path, table in emulator.store.catalogue.items() if table is not None}
+    definitions = emulator.store.definitions
+    created = {path[-1]: table.sorting_key for path, table in definitions.items() if table is not None}
     assert created == {name: layout.sorting_key for name, layout in LAYOUTS.items()}
     assert created["segments"] == ("flow_id", "start_ns")
     assert created["flows"] == created["locks"] == ()
@@ -94,7 +95,7 @@ def test_tables_of_the_first_release_are_migrated(emulator: Emulator, engine: Va
             assert tx.select("webhooks", equals(enabled=True), limit=1, columns=["id"]) == [{"id": "w"}]
             found = {row["id"]: (row["segments_updated"], row["content_start"]) for row in tx.select("flows")}
         assert found == {"one": (7, None), "two": (None, None)}
-    assert "flow_state" not in {path[-1] for path in emulator.store.catalogue}
+    assert "flow_state" not in {path[-1] for path in emulator.store.definitions}
 
 
 def test_a_missing_nullable_column_is_added(emulator: Emulator, engine: VastEngine) -> None:
@@ -136,7 +137,25 @@ def test_the_probe_confirms_what_the_engine_needs(emulator: Emulator, engine: Va
     where = "update" if emulator.store.mode == "statement" else "commit"
     assert f"at its {where}" in results[0].fact
     assert f"rejected at the {where}" in results[2].fact
-    assert not any(path[-1].startswith("probe") for path in emulator.store.catalogue)
+    assert not any(path[-1].startswith("probe") for path in emulator.store.definitions)
+
+
+def _tables(emulator: Emulator) -> list[Table]:
+    return [table for table in emulator.store.definitions.values() if table is not None]
+
+
+def _before_each_change(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, call: Callable[[], None]) -> None:
+    """Call `call` before each update and commit on the emulator."""
+
+    def wrapped(operation: Callable[..., None]) -> Callable[..., None]:
+        def perform(*arguments: object) -> None:
+            call()
+            operation(*arguments)
+
+        return perform
+
+    for name in ("update", "commit"):
+        monkeypatch.setattr(emulator.operations, name, wrapped(getattr(emulator.operations, name)))
 
 
 def test_the_probe_disallows_several_writers_where_the_last_one_wins(
@@ -144,14 +163,12 @@ def test_the_probe_disallows_several_writers_where_the_last_one_wins(
 ) -> None:
     """A cluster that lets both transactions commit: the emulator is made to forget who changed a row."""
 
-    def forget(tx: object, request: object) -> None:
-        for _, table in ((p, t) for p, t in emulator.store.catalogue.items() if t is not None):
+    def forget() -> None:
+        for table in _tables(emulator):
             table.rows.changed.clear()
             table.rows.writers.clear()
 
-    commit, update = emulator._commit, emulator._update
-    monkeypatch.setattr(emulator, "_commit", lambda tx, request: (forget(tx, request), commit(tx, request))[1])
-    monkeypatch.setattr(emulator, "_update", lambda tx, request: (forget(tx, request), update(tx, request))[1])
+    _before_each_change(emulator, monkeypatch, forget)
     results = probe(engine)
     assert [result.holds for result in results[:4]] == [False] * 4
     assert "neither" in results[0].fact
@@ -164,12 +181,10 @@ def test_the_probe_disallows_several_writers_where_only_open_transactions_confli
     """A cluster whose row locks end with their transaction, and which does not remember later changes."""
 
     def forget() -> None:
-        for table in [table for table in emulator.store.catalogue.values() if table is not None]:
+        for table in _tables(emulator):
             table.rows.changed.clear()
 
-    commit, update = emulator._commit, emulator._update
-    monkeypatch.setattr(emulator, "_commit", lambda tx, request: (forget(), commit(tx, request))[1])
-    monkeypatch.setattr(emulator, "_update", lambda tx, request: (forget(), update(tx, request))[1])
+    _before_each_change(emulator, monkeypatch, forget)
     results = probe(engine)
     if emulator.store.mode == "statement":
         assert [result.holds for result in results[:2]] == [True, True]
@@ -192,7 +207,7 @@ def _failed_direct_reads(engine: VastEngine) -> list[str]:
 
 
 def test_the_probe_detects_that_reads_need_a_transaction(emulator: Emulator, engine: VastEngine) -> None:
-    emulator.direct = False
+    emulator.direct_reads = False
     plain, sorted_, visibility = _failed_direct_reads(engine)
     assert plain.startswith("rejected, so every read will use a transaction")
     assert sorted_.startswith("rejected, so every read will use a transaction")
@@ -203,14 +218,14 @@ def test_the_probe_detects_late_direct_reads(
     emulator: Emulator, engine: VastEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cluster whose direct reads show commits late, and every other one later still."""
-    current, ids = emulator.store.moment_now, itertools.count()
+    current, numbers = emulator.store.current_view, itertools.count()
 
     def late() -> Transaction:
-        now = current()
-        return replace(now, seen=now.seen - (2 if next(ids) % 2 else 1))
+        view = current()
+        return replace(view, snapshot=view.snapshot - (2 if next(numbers) % 2 else 1))
 
     emulator.store.begin()  # An open transaction keeps old versions of rows.
-    monkeypatch.setattr(emulator.store, "moment_now", late)
+    monkeypatch.setattr(emulator.store, "current_view", late)
     for fact in _failed_direct_reads(engine):
         assert "set ?direct=no" in fact
 
@@ -218,8 +233,8 @@ def test_the_probe_detects_late_direct_reads(
 def test_the_probe_detects_direct_reads_that_see_nothing(
     emulator: Emulator, engine: VastEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    current = emulator.store.moment_now
-    monkeypatch.setattr(emulator.store, "moment_now", lambda: replace(current(), seen=0))
+    current = emulator.store.current_view
+    monkeypatch.setattr(emulator.store, "current_view", lambda: replace(current(), snapshot=0))
     results = [result for result in probe(engine) if result.name.startswith(_DIRECT_READ_CHECKS[:2])]
     assert [result.holds for result in results] == [False, False]
     assert all("None before a commit" in result.fact for result in results)

@@ -49,7 +49,7 @@ class Outage:
 
 
 def _postgresql(stack: ExitStack, folder: Path) -> Outage:
-    server = PostgresServer.make(durable=True)
+    server = PostgresServer.create(durable=True)
     stack.callback(server.remove)
     return Outage(server, Stores(postgres=server.url()).settings(folder))
 
@@ -299,7 +299,7 @@ def test_readiness_and_metrics_do_not_wait_for_a_database_that_hangs(tmp_path: P
         settings = {"TAMS_DATABASE_URL": vast.url("tams"), "TAMS_WORKERS": "1"}
         with ServerProcess(tmp_path / "server", settings) as server, server.client(60) as http:
             http.get("/flows").raise_for_status()
-            vast.freeze()
+            vast.pause()
             with ThreadPoolExecutor(12) as pool:
                 held = [pool.submit(http.get, "/flows") for _ in range(12)]
                 began = time.monotonic()
@@ -308,6 +308,6 @@ def test_readiness_and_metrics_do_not_wait_for_a_database_that_hangs(tmp_path: P
                 assert time.monotonic() - began < 2 * DEADLINE_S + 3
                 assert http.get("/healthz").status_code == 200
                 assert not any(each.done() for each in held)
-                vast.thaw()
+                vast.resume()
                 wait_until(lambda: http.get("/readyz").status_code == 200, "readiness", _TIMEOUT_S)
             assert {each.result().status_code for each in held} <= {200, 503}

@@ -1,6 +1,6 @@
-"""Serve over a database that is started for it, for trying: `python -m tests.servers postgresql` or `vast-emulated`.
+"""Start a database and serve from it, to try it out: `python -m tests.servers postgresql` or `vast-emulated`.
 
-Its data are kept in the data folder (TAMS_DATA_DIR), and are there again at the next start.
+The data are kept in the data folder (TAMS_DATA_DIR) and are available again at the next start.
 """
 
 import argparse
@@ -23,12 +23,12 @@ def main() -> int:
     folder = Path(os.environ.get("TAMS_DATA_DIR") or "tams-data").resolve()
     with ExitStack() as stack:
         if store == "postgresql":
-            postgres = PostgresServer.over(folder / "postgresql")
+            postgres = PostgresServer.open(folder / "postgresql")
             stack.callback(postgres.stop)
             url = postgres.url()
         else:
             url = stack.enter_context(VastServer(folder / "vast-emulated")).url("tams")
-        print(f"For other commands while it runs:\n\n    export TAMS_DATABASE_URL={shlex.quote(url)}\n", flush=True)
+        print(f"For other commands at the same time:\n\n    export TAMS_DATABASE_URL={shlex.quote(url)}\n", flush=True)
         command = [sys.executable, "-m", "tams_server", "serve"]
         process = subprocess.Popen(command, env={**os.environ, "TAMS_DATABASE_URL": url})
         for number in (signal.SIGINT, signal.SIGTERM):

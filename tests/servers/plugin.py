@@ -1,4 +1,4 @@
-"""Starts what `--store` and `--media` name, once for all workers of a run, and ends it with the run."""
+"""A pytest plugin that runs the stores for `--store` and `--media`, once for all workers of a run."""
 
 from collections import Counter
 from contextlib import ExitStack
@@ -10,40 +10,41 @@ import pytest
 from tests.servers.stores import CATALOGUES, MEDIA, Stores, running
 
 _KEY = pytest.StashKey[Stores]()
-_FEW = 3
-"""So many cases of a test are never left out."""
+_MIN_CASES = 3
+"""A test with at most so many cases always runs them all."""
 
 
 def add_options(group: pytest.OptionGroup) -> None:
-    own = "of the project's own server"
-    group.addoption("--store", choices=CATALOGUES, default=CATALOGUES[0], help=f"what the catalogue {own} is kept in")
     group.addoption(
-        "--every", type=int, default=1, metavar="N", help="of a test of the kit with many cases, run one case in N"
+        "--store", choices=CATALOGUES, default=CATALOGUES[0], help="where the project's own server keeps its catalogue"
     )
-    group.addoption("--media", choices=MEDIA, default=MEDIA[0], help=f"what the media {own} are kept in")
+    group.addoption(
+        "--every", type=int, default=1, metavar="N", help="run one case in N of each conformance test with many cases"
+    )
+    group.addoption("--media", choices=MEDIA, default=MEDIA[0], help="where the project's own server keeps its media")
 
 
-def thin_out(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out cases of tests that have many, as `--every` says; the same ones in each process."""
+def deselect_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect cases of tests that have many, as `--every` says; the same ones in each process."""
     every, names = config.getoption("--every"), [item.nodeid.partition("[")[0] for item in items]
-    total, seen, left_out = Counter(names), Counter[str](), []
+    total, seen, deselected = Counter(names), Counter[str](), []
     for item, name in zip(list(items), names, strict=True):
-        if total[name] > _FEW and seen[name] % every:
+        if total[name] > _MIN_CASES and seen[name] % every:
             items.remove(item)
-            left_out.append(item)
+            deselected.append(item)
         seen[name] += 1
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
 
 
-def stores_of(config: pytest.Config) -> Stores:
-    """What runs for the servers under test."""
-    handed: dict[str, str] | None = getattr(config, "workerinput", {}).get("stores")
-    return config.stash.get(_KEY, Stores()) if handed is None else Stores(**handed)
+def running_stores(config: pytest.Config) -> Stores:
+    """The stores that were started for the servers under test."""
+    from_controller: dict[str, str] | None = getattr(config, "workerinput", {}).get("stores")
+    return config.stash.get(_KEY, Stores()) if from_controller is None else Stores(**from_controller)
 
 
 class StoresPlugin:
-    """For the process that leads a run: its workers start and end at different times."""
+    """For the controlling process of a run, as workers start and end at different times."""
 
     def __init__(self, catalogue: str, media: str) -> None:
         self._kinds = catalogue, media
@@ -56,7 +57,7 @@ class StoresPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        node.workerinput["stores"] = asdict(stores_of(node.config))
+        node.workerinput["stores"] = asdict(running_stores(node.config))
 
     def pytest_unconfigure(self) -> None:
         self._running.close()

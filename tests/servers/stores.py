@@ -1,11 +1,11 @@
-"""What the project's own server keeps its data in while it is tested: a catalogue and media of each kind there is.
+"""The stores of the project's own server under test: a catalogue and media of each supported kind.
 
-`running` starts the servers that a kind needs, once for a whole run of tests, and gives them as plain values that other
-processes understand; each server under test gets a database, a schema or a prefix of its own there.
+`running` starts the servers that a kind needs, once for a whole test run, and yields plain values that can be passed to
+other processes. Each server under test gets its own database, schema or prefix there.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,11 @@ from typing import Any
 import yaml
 
 CATALOGUES = ("sqlite", "postgresql", "vast-statement", "vast-commit")
-"""An emulated VAST Database tells of conflicts at the statement or at the commit: nobody knows which a cluster does."""
+"""An emulated VAST Database reports conflicts at the statement or at the commit; which a real one does is unknown."""
 MEDIA = ("files", "s3")
-"""files: one folder of the server. s3: a bucket, which is the default and has tags, and a folder beside it."""
+"""files: one folder of the server. s3: a bucket as the default storage backend, with tags, and a folder as another."""
 
-_CORS = [
+_CORS: list[Mapping[str, Any]] = [
     {
         "AllowedOrigins": ["*"],
         "AllowedMethods": ["GET", "HEAD", "PUT"],
@@ -31,8 +31,11 @@ _CORS = [
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """postgres: URL of a database from which others can be made. vast: URL of a bucket, for schemas. endpoint, bucket,
-    access_key, secret_key: of an S3 store. Empty is what does not run."""
+    """What is running; values of stores that are not are empty.
+
+    postgres: URL of a database from which others can be created. vast: URL of a bucket, for schemas.
+    endpoint, bucket, access_key, secret_key: of an S3 store.
+    """
 
     postgres: str = ""
     vast: str = ""
@@ -42,7 +45,7 @@ class Stores:
     secret_key: str = ""
 
     def settings(self, folder: Path) -> dict[str, str]:
-        """TAMS_* and other variables for one server, whose data are apart from all others'. folder: its own."""
+        """TAMS_* and other variables for one server with data of its own. folder: exists for this server alone."""
         return self._catalogue() | self._media(folder)
 
     def _catalogue(self) -> dict[str, str]:
@@ -79,7 +82,7 @@ class Stores:
 
 @contextmanager
 def running(catalogue: str, media: str) -> Iterator[Stores]:
-    """The servers for one of CATALOGUES and one of MEDIA, until the block ends or this process does."""
+    """Run the servers for one of CATALOGUES and one of MEDIA until the block or this process ends."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tams-stores-")))
         found: dict[str, str] = {}
@@ -92,13 +95,13 @@ def running(catalogue: str, media: str) -> Iterator[Stores]:
         yield Stores(**found)
 
 
-# What runs is imported where it is wanted: most runs of tests start none of it from here.
+# These import what they start, as most test runs start none of it from here.
 
 
 def _postgres(stack: ExitStack) -> str:
     from tests.servers.postgres import PostgresServer
 
-    server = PostgresServer.make()
+    server = PostgresServer.create()
     stack.callback(server.remove)
     return server.url()
 

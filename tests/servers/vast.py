@@ -1,4 +1,4 @@
-"""An emulated VAST Database for tests (tests/vast_emulator), as a process that can be killed and started again."""
+"""An emulated VAST Database for tests (tests/vast_emulator), as a process that can be killed and restarted."""
 
 import signal
 import subprocess
@@ -6,16 +6,16 @@ import sys
 from pathlib import Path
 from typing import Literal, Self
 
-from tests.servers.bound import bound
+from tests.servers.child_process import killed_with_parent
 
 _STOP_S = 20.0
 
 
 class VastServer:
-    """One emulated cluster; what is committed is kept in `folder` and outlives `kill` and the next `start`.
+    """One emulated cluster. `kill` and `start` keep the committed data, which are in `folder`.
 
-    conflicts: where a transaction learns that another has written its row. It ends with the thread that starts it, at
-    the latest.
+    conflicts: when a transaction fails whose row another has changed.
+    The process is killed at the latest when the thread that started it ends.
     """
 
     def __init__(self, folder: Path, conflicts: Literal["statement", "commit"] = "statement") -> None:
@@ -25,7 +25,7 @@ class VastServer:
         self._process: subprocess.Popen[str] | None = None
 
     def url(self, schema: str) -> str:
-        """Of a schema on this cluster, for TAMS_DATABASE_URL; the server makes it."""
+        """The URL of a schema, for TAMS_DATABASE_URL. The server under test creates the schema."""
         return f"{self._origin}/{schema}"
 
     def __enter__(self) -> Self:
@@ -36,10 +36,10 @@ class VastServer:
         self.kill()
 
     def start(self) -> None:
-        """Start, or start again on the same port and data, and return when it answers. Raises RuntimeError."""
+        """Start, or restart on the same port with the same data, and wait until it is ready. Raises RuntimeError."""
         port = self._origin.rpartition(":")[2].partition("/")[0] or "0"
         options = ["--data", str(self.folder), "--port", port, "--conflicts", self._conflicts]
-        command = bound([sys.executable, "-m", "tests.vast_emulator", *options])
+        command = killed_with_parent([sys.executable, "-m", "tests.vast_emulator", *options])
         root = Path(__file__).parents[2]
         self._process = subprocess.Popen(
             command,
@@ -47,26 +47,25 @@ class VastServer:
             stdout=subprocess.PIPE,
             text=True,
             cwd=root,
-            start_new_session=True,  # Ctrl-C is for its user first.
+            start_new_session=True,  # Ctrl-C must reach the process that uses it first.
         )
         assert self._process.stdout is not None
         name, _, url = self._process.stdout.readline().strip().partition("=")
         if name != "TAMS_DATABASE_URL":
-            raise RuntimeError(f"the emulated VAST Database ended with {self._process.wait()}")
+            raise RuntimeError(f"the emulated VAST Database exited with status {self._process.wait()}")
         self._origin = url.rpartition("/")[0]
 
-    def freeze(self) -> None:
-        """Have it answer nothing, and keep its connections."""
+    def pause(self) -> None:
+        """Make it hang: it accepts connections but sends no response until `resume`."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
-    def thaw(self) -> None:
-        """Have it go on."""
+    def resume(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill it, as a crash would."""
         process, self._process = self._process, None
         if process is None:
             return

@@ -1,8 +1,9 @@
-"""An emulator of the VAST Database wire protocol, for tests: the unmodified `vastdb` SDK talks to it.
+"""An emulator of the VAST Database wire protocol for tests: the unmodified `vastdb` SDK talks to it.
 
-store.py keeps rows in versions (snapshot isolation), query.py reads what the SDK asks and frames what it gets,
-answers.py builds the other answers, faults.py goes wrong on purpose, server.py speaks HTTP. It shows that the SDK is
-used rightly; how a real cluster behaves where nothing is documented it cannot show (docs/vast.md).
+store.py holds the tables, whose rows versions.py keeps with snapshot isolation. query.py parses the SDK's queries and
+encodes their results; responses.py encodes the other responses; operations.py carries out each kind of request;
+faults.py injects faults; server.py speaks HTTP. The emulator shows that the SDK is used correctly. It cannot show how a
+real cluster behaves where that is not documented (docs/vast.md).
 """
 
 from tests.vast_emulator.faults import Fault

@@ -9,18 +9,18 @@ from tests.vast_emulator import Emulator
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.vast_emulator", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="where to listen on 127.0.0.1; default: any free port")
-    parser.add_argument("--data", type=Path, help="folder that keeps what is committed; default: memory only")
-    parser.add_argument("--bucket", default="tams", help="the bucket that is there (default %(default)s)")
-    parser.add_argument("--access", default="access", help="the access key that is let in (default %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free port)")
+    parser.add_argument("--data", type=Path, help="folder to store committed data in (default: memory only)")
+    parser.add_argument("--bucket", default="tams", help="name of the only bucket (default %(default)s)")
+    parser.add_argument("--access", default="access", help="the only valid access key (default %(default)s)")
     parser.add_argument(
         "--conflicts",
         choices=("statement", "commit"),
         default="statement",
-        help="where a transaction learns that another wrote its row (default %(default)s)",
+        help="when a transaction fails whose row another has changed (default %(default)s)",
     )
-    parser.add_argument("--ordered", action="store_true", help="give rows in the order in which they were inserted")
-    parser.add_argument("--idle", type=float, default=30, help="seconds after which an idle transaction is given up")
+    parser.add_argument("--ordered", action="store_true", help="return rows in the order of their insertion")
+    parser.add_argument("--idle", type=float, default=30, help="seconds after which an idle transaction is rolled back")
     options = parser.parse_args()
     emulator = Emulator(
         options.conflicts,

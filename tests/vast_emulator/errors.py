@@ -1,8 +1,8 @@
-"""What the emulator refuses, in the form of S3's errors."""
+"""Error responses of the emulator, in the form of S3's errors."""
 
 
-class Refusal(Exception):
-    """An answer other than 200: HTTP status, code of the error, and words for it."""
+class Rejection(Exception):
+    """An error response: its HTTP status, its error code and its message."""
 
     def __init__(self, status: int, code: str, message: str = "") -> None:
         super().__init__(message)

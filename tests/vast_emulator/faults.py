@@ -1,4 +1,4 @@
-"""What goes wrong on purpose."""
+"""Faults that the emulator injects into its responses."""
 
 import random
 import threading
@@ -6,17 +6,17 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tests.vast_emulator.errors import Refusal
+from tests.vast_emulator.errors import Rejection
 
-Kind = Literal["latency", "slowdown", "error", "drop", "lose-answer", "gateway"]
+Kind = Literal["latency", "slowdown", "error", "drop", "lose-response", "gateway"]
 
 
 class Dropped(Exception):
-    """The connection is to be closed without an answer."""
+    """Close the connection without a response."""
 
 
-class Gateway(Exception):
-    """Something before the cluster is to answer with this status, in words of its own."""
+class GatewayError(Exception):
+    """Respond as a gateway in front of the cluster would, with this status and a body of its own."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -25,10 +25,14 @@ class Gateway(Exception):
 
 @dataclass
 class Fault:
-    """kind: "latency" waits `seconds`; "slowdown" answers 503 SlowDown; "error" answers 500; "drop" closes the
-    connection before anything is done, "lose-answer" once it is done; "gateway" answers `status` as a proxy does.
-    requests: of which kinds ("commit", "insert", ...; () for all). times: how often, -1 for ever. chance: for each
-    request."""
+    """A fault that strikes requests of some kinds.
+
+    kind: "latency" waits `seconds`; "slowdown" responds 503 SlowDown; "error" responds 500; "drop" closes the
+        connection before the request is carried out, "lose-response" afterwards; "gateway" responds `status` as a proxy
+        does.
+    requests: the kinds of request ("commit", "insert", ...); () for all.
+    times: how often, -1 for no limit. chance: probability for each request, from 0 to 1.
+    """
 
     kind: Kind
     requests: tuple[str, ...] = ()
@@ -39,7 +43,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, shared by all connections."""
+    """The active faults, shared by all connections."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,7 +58,8 @@ class Faults:
         with self._lock:
             return [asdict(fault) for fault in self._faults]
 
-    def _drawn(self, request: str) -> list[Fault]:
+    def _draw(self, request: str) -> list[Fault]:
+        """The faults that strike this request."""
         drawn = []
         with self._lock:
             for fault in self._faults:
@@ -65,21 +70,21 @@ class Faults:
                     drawn.append(fault)
         return drawn
 
-    def before(self, request: str) -> bool:
-        """Go wrong, or wait, before a request is carried out. True: its answer is to be lost."""
-        lose = False
-        for fault in self._drawn(request):
+    def inject(self, request: str) -> bool:
+        """Wait or fail, before a request is carried out. Returns whether its response must be lost afterwards."""
+        lose_response = False
+        for fault in self._draw(request):
             match fault.kind:
                 case "latency":
                     time.sleep(fault.seconds)
                 case "slowdown":
-                    raise Refusal(503, "SlowDown", "try again later")
+                    raise Rejection(503, "SlowDown", "try again later")
                 case "error":
-                    raise Refusal(500, "InternalError", "a fault on purpose")
+                    raise Rejection(500, "InternalError", "injected fault")
                 case "drop":
                     raise Dropped
                 case "gateway":
-                    raise Gateway(fault.status)
-                case "lose-answer":
-                    lose = True
-        return lose
+                    raise GatewayError(fault.status)
+                case "lose-response":
+                    lose_response = True
+        return lose_response

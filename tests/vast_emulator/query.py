@@ -1,15 +1,14 @@
-"""Selecting rows: what the SDK asks for (a flatbuffer of Arrow's compute IR), and the frames in which it gets it."""
+"""Queries: parse them (a flatbuffer of Arrow's compute IR), select rows, and encode these in frames."""
 
-import itertools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from vastdb import _internal as sdk
 from vastdb.vast_flatbuf.org.apache.arrow.computeir.flatbuf import (
     BinaryLiteral,
     BooleanLiteral,
@@ -34,16 +33,19 @@ from vastdb.vast_flatbuf.org.apache.arrow.computeir.flatbuf import (
     UInt64Literal,
 )
 
-from tests.vast_emulator.errors import Refusal
-from tests.vast_emulator.store import Table, Transaction, widened
+from tests.vast_emulator.errors import Rejection
+from tests.vast_emulator.store import Table, Transaction
+from tests.vast_emulator.versions import Ids, Mask, with_columns
 
-ROW_ID = sdk.INTERNAL_ROW_ID
+ROW_ID = "$row_id"
 END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
-_COMPLETED = struct.pack("<L", sdk.TABULAR_QUERY_DATA_COMPLETED_STREAM_ID)
-_NO_MORE = sdk.TABULAR_INVALID_ROW_ID
+_COMPLETED = struct.pack("<L", 0xFFFFFFFE)
+"""The stream id that ends a response."""
+_NO_MORE = 0xFFFFFFFFFFFF
+"""The next row id of a sub-split that has no more rows."""
 _SHUFFLE = 0x9E3779B97F4A7C15
 _GROUP_BITS = 16
-"""A split deals out groups of 64 Ki rows."""
+"""Splits divide a table into groups of 64 Ki rows."""
 
 _LITERALS = {
     getattr(LiteralImpl.LiteralImpl, module.__name__.rpartition(".")[2]): getattr(
@@ -66,29 +68,38 @@ _COMPARISONS = {
 
 @dataclass(frozen=True)
 class Term:
-    """One column compared with literals, any of which may fit. A range is two comparisons that must both hold."""
+    """One column compared with literals.
+
+    alternatives: at least one must hold. Each is a list of comparisons that must all hold, such as the two of a range.
+    """
 
     column: str
     alternatives: list[list[tuple[str, Any]]]
 
-    def mask(self, column: pa.Array) -> np.ndarray:
-        if len(self.alternatives) > 1 and all(len(a) == 1 and a[0][0] == "equal" for a in self.alternatives):
+    @property
+    def is_equality(self) -> bool:
+        return all(len(each) == 1 and each[0][0] == "equal" for each in self.alternatives)
+
+    def mask(self, column: pa.Array) -> Mask:
+        if len(self.alternatives) > 1 and self.is_equality:
             values = pa.array([a[0][1] for a in self.alternatives], column.type)
             return _bools(pc.is_in(column, value_set=values))
         masks = [
             np.logical_and.reduce([_compare(column, name, value) for name, value in alternative])
             for alternative in self.alternatives
         ]
-        return np.logical_or.reduce(masks)
+        found: Mask = np.logical_or.reduce(masks)
+        return found
 
 
-def _bools(array: pa.Array) -> np.ndarray:
-    return pc.fill_null(array, False).to_numpy(zero_copy_only=False)
+def _bools(array: pa.Array) -> Mask:
+    mask: Mask = pc.fill_null(array, False).to_numpy(zero_copy_only=False)
+    return mask
 
 
-def _compare(column: pa.Array, name: str, value: Any) -> np.ndarray:
+def _compare(column: pa.Array, name: str, value: Any) -> Mask:
     if name in ("is_null", "is_valid"):
-        return getattr(column, name)().to_numpy(zero_copy_only=False)
+        return _bools(getattr(column, name)())
     if name == "match_substring":
         return _bools(pc.match_substring(column, value))
     return _bools(_COMPARISONS[name](column, pa.scalar(value, column.type)))
@@ -96,14 +107,14 @@ def _compare(column: pa.Array, name: str, value: Any) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Query:
-    """fields: what is wanted, of which one may be the row id. terms: all of which must hold."""
+    """fields: the selected columns, which may include the row id. terms: all of them must hold."""
 
     fields: list[pa.Field]
     terms: list[Term]
 
 
 def _at(module: Any, table: Any) -> Any:
-    """The flatbuffer table `table`, read as the class that `module` is named for."""
+    """The flatbuffer `table` as an instance of the class that is named like its `module`."""
     found = getattr(module, module.__name__.rpartition(".")[2])()
     found.Init(table.Bytes, table.Pos)
     return found
@@ -113,7 +124,7 @@ def _literal(expression: Any) -> Any:
     literal = _at(Literal, expression.Impl())
     kind = _LITERALS.get(literal.ImplType())
     if kind is None:
-        raise Refusal(501, "NotImplemented", f"literals of type {literal.ImplType()}")
+        raise Rejection(501, "NotImplemented", f"literals of type {literal.ImplType()}")
     value = kind()
     value.Init(literal.Impl().Bytes, literal.Impl().Pos)
     if kind in (BinaryLiteral.BinaryLiteral, DecimalLiteral.DecimalLiteral):
@@ -143,28 +154,32 @@ def _terms(filter_: Any, columns: dict[int, str]) -> Iterator[Term]:
         _, disjuncts = _arguments(conjunct)
         alternatives = [_comparisons(disjunct, columns) for disjunct in disjuncts]
         if len({column for column, _ in alternatives}) != 1:
-            raise Refusal(501, "NotImplemented", "alternatives on several columns")
+            raise Rejection(501, "NotImplemented", "alternatives on several columns")
         yield Term(alternatives[0][0], [comparisons for _, comparisons in alternatives])
 
 
 def parse(body: bytes, table: Table) -> Query:
-    """What a request for rows asks. Columns are addressed by position in the schema that the request carries."""
+    """Parse the body of a query. It refers to columns by their position in the schema that it carries.
+
+    Raises Rejection for nested columns, whose members have positions of their own.
+    """
     source = _at(Source, Relation.Relation.GetRootAs(body).Impl())
     sent = source.Schema()
     fields = {}
     for i in range(sent.FieldsLength()):
         name = sent.Fields(i).Name().decode()
         fields[name] = pa.field(name, table.id_type) if name == ROW_ID else table.schema.field(name)
-    positions = itertools.count()
-    nodes = [sdk.FieldNode(field, positions) for field in fields.values()]
-    columns = {leaf.index: node.field.name for node in nodes for leaf in node._iter_nodes()}
-    wanted = dict.fromkeys(columns[source.Projection(i).Position()] for i in range(source.ProjectionLength()))
-    return Query([fields[name] for name in wanted], list(_terms(source.Filter(), columns)))
+        if pa.types.is_nested(fields[name].type):
+            raise Rejection(501, "NotImplemented", f"column {name} of type {fields[name].type}")
+    columns = dict(enumerate(fields))
+    selected = dict.fromkeys(columns[source.Projection(i).Position()] for i in range(source.ProjectionLength()))
+    return Query([fields[name] for name in selected], list(_terms(source.Filter(), columns)))
 
 
 @dataclass
-class Selected:
-    """What a query gave. examined: rows that had to be looked at, of a sorted table those in a range of its key."""
+class QueryResult:
+    """body: of the response. returned: number of rows in it. examined: number of rows that a cluster would have to
+    read, which in a sorted table are those in a range of its key."""
 
     body: bytes
     returned: int
@@ -172,7 +187,7 @@ class Selected:
 
 
 class Selection:
-    """The rows of a table that a query chooses, in an order that is shuffled, yet the same when the query goes on."""
+    """The rows that a query selects, in a shuffled order that stays the same from one page to the next."""
 
     def __init__(self, tx: Transaction, table: Table, query: Query, seed: int | None) -> None:
         self._query = query
@@ -182,8 +197,8 @@ class Selection:
         for block, visible in tx.visible(table.rows):
             if not visible.any():
                 continue
-            batch = widened(block.batch, table.schema)
-            mask = visible & self._mask(batch, visible, table.sort)
+            batch = with_columns(block.batch, table.schema)
+            mask = visible & self._mask(batch, visible, table.sorting_key)
             if mask.any():
                 at = np.flatnonzero(mask)
                 batches.append(batch.select(names).take(pa.array(at)))
@@ -197,23 +212,24 @@ class Selection:
         self.places = hashed.astype(np.int64)
         self.groups = self.places if seed is not None else self.ids >> _GROUP_BITS
 
-    def _mask(self, batch: pa.RecordBatch, visible: np.ndarray, sort: tuple[str, ...]) -> np.ndarray:
-        masks: dict[str, np.ndarray] = {}
+    def _mask(self, batch: pa.RecordBatch, visible: Mask, sorting_key: tuple[str, ...]) -> Mask:
+        masks: dict[str, Mask] = {}
         for term in self._query.terms:
             mask = term.mask(batch[term.column])
             masks[term.column] = masks[term.column] & mask if term.column in masks else mask
         in_range = visible.copy()
-        for column in sort:
+        for column in sorting_key:
             if column not in masks:
                 break
             in_range &= masks[column]
-            if not all(a[0][0] == "equal" for t in self._query.terms if t.column == column for a in t.alternatives):
+            if not all(term.is_equality for term in self._query.terms if term.column == column):
                 break
         self.examined += int(in_range.sum())
-        return np.logical_and.reduce([np.ones(len(visible), bool), *masks.values()])
+        found: Mask = np.logical_and.reduce([np.ones(len(visible), bool), *masks.values()])
+        return found
 
-    def frames(self, chosen: np.ndarray, subsplit: int, start: int, limit: int) -> tuple[bytes, int]:
-        """One sub-split's rows from place `start` on, at most `limit` of them, and how many they are."""
+    def frames(self, chosen: Ids, subsplit: int, start: int, limit: int) -> tuple[bytes, int]:
+        """The encoded rows of one sub-split from place `start` on, at most `limit`, and their number."""
         chosen = chosen[self.places[chosen] >= start]
         chosen = chosen[np.argsort(self.places[chosen], kind="stable")]
         following = int(self.places[chosen[limit]]) if len(chosen) > limit else _NO_MORE
@@ -229,23 +245,24 @@ class Selection:
             else:
                 array = pa.concat_arrays(rows[field.name].chunks) if len(chosen) else pa.array([], field.type)
             parts.append(_framed(head, pa.record_batch([array], schema=pa.schema([field]))))
-        if not parts:  # Only the number of rows is wanted.
+        if not parts:  # A query without columns, for the number of rows.
             counted = pa.record_batch([pa.nulls(len(chosen))], names=["n"]).select([])
             parts.append(_framed(head, counted))
         return b"".join(parts), len(chosen)
 
 
 def _framed(head: bytes, batch: pa.RecordBatch) -> bytes:
-    """One column as a complete Arrow stream, each message of it behind a frame's head."""
-    schema, rows = batch.schema.serialize().to_pybytes(), batch.serialize().to_pybytes()
+    """One column as a complete Arrow stream, with the head of a frame before each message."""
+    schema: bytes = batch.schema.serialize().to_pybytes()
+    rows: bytes = batch.serialize().to_pybytes()
     return head + schema + head + rows + head + END_OF_STREAM
 
 
-def select(tx: Transaction, table: Table, body: bytes, headers: Any, seed: int | None) -> Selected:
-    """Response one request for rows. seed: of the shuffle; None for the order of insertion."""
+def select(tx: Transaction, table: Table, body: bytes, headers: Message, seed: int | None) -> QueryResult:
+    """Carry out one query request. seed: of the shuffle; None for the order of insertion."""
     split, splits, _ = map(int, headers["tabular-split"].split(","))
-    if split >= splits:  # The size of a sorted table is asked for, in groups of rows: few.
-        return Selected(_COMPLETED, 0, 0)
+    if split >= splits:  # A request for the size of a sorted table, in groups of rows; it may be empty.
+        return QueryResult(_COMPLETED, 0, 0)
     selection = Selection(tx, table, parse(body, table), seed)
     subsplits = int(headers["tabular-num-of-subsplits"])
     limit = int(headers.get("tabular-limit-rows") or _NO_MORE)
@@ -259,4 +276,4 @@ def select(tx: Transaction, table: Table, body: bytes, headers: Any, seed: int |
         returned += count
     if seed is not None:
         parts.reverse()
-    return Selected(b"".join(parts) + _COMPLETED, returned, selection.examined)
+    return QueryResult(b"".join(parts) + _COMPLETED, returned, selection.examined)

@@ -1,4 +1,4 @@
-"""Answers in flatbuffers: listings and statistics."""
+"""Responses encoded as flatbuffers: listings and statistics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from vastdb.vast_flatbuf.tabular import (
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing in a listing."""
+    """One schema, table or projection in a listing."""
 
     name: str
     handle: int = 0
@@ -68,7 +68,7 @@ def projections(bucket: str, schema: str, table: str, entries: Sequence[Entry]) 
 
 
 def stats(rows: int, *, is_sorted: bool) -> bytes:
-    """Statistics of a table, with the one address at which data is served."""
+    """Statistics of a table, including the only address that serves its data."""
     builder = flatbuffers.Builder(256)
     address, kind = builder.CreateString("127.0.0.1"), builder.CreateString("ipv4")
     VipRange.Start(builder)

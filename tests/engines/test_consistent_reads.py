@@ -1,4 +1,4 @@
-"""What is read is of one moment, or of a moment of its own where that is enough; on VAST without a transaction."""
+"""Reads that show one moment; on VAST without a transaction where possible."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from storage.tables.vast import query
 from tests.engines.rows import flow_row
 from tests.engines.trying import until_done
 from tests.vast_emulator import Emulator, Fault
-from tests.vast_emulator.errors import Refusal
+from tests.vast_emulator.errors import Rejection
 from tests.vast_emulator.store import Transaction
 
 SEGMENTS = 12
@@ -30,7 +30,7 @@ def _segment(number: int, generation: int) -> dict[str, Any]:
 
 
 def _renew(tx: Writer, generation: int, *, flow: bool = False) -> None:
-    """All segments of the flow made anew, and the flow too if asked for; what tells of it says which they are."""
+    """Replace all segments of the flow, an instance and, if `flow`, the flow; all record the generation."""
     tx.lock("flow:f")
     tx.delete("segments", equals(flow_id="f"))
     if flow:
@@ -44,14 +44,14 @@ def _renew(tx: Writer, generation: int, *, flow: bool = False) -> None:
 
 
 def _remove(tx: Writer) -> None:
-    """Delete the flow, of which segments are left for a while."""
+    """Delete the flow and one of its segments; the others are left, as by a deletion in the background."""
     tx.lock("flow:f")
     tx.delete("flows", equals(id="f"))
     tx.delete("segments", [*equals(flow_id="f", start_ns=0)])
 
 
 def _page(tx: Reader, between: Callable[[], None] = lambda: None) -> list[int]:
-    """The generations that are told by the flow, its segments and an instance: none where there is no flow."""
+    """The generations in the flow, its segments and an instance; empty if the flow does not exist."""
     flow = tx.get("flows", id="f")
     if flow is None:
         return []
@@ -65,7 +65,7 @@ def _page(tx: Reader, between: Callable[[], None] = lambda: None) -> list[int]:
 
 @pytest.fixture
 def other(engine_url: str, engine: Engine) -> Iterator[Engine]:
-    """Another process, once there is a flow with segments."""
+    """A second engine on the same database, in which a flow with segments exists."""
     with engine.write() as tx:
         tx.insert("flows", [flow_row("f", segments_updated=0)])
     until_done(engine, lambda tx: _renew(tx, 0))
@@ -75,7 +75,7 @@ def other(engine_url: str, engine: Engine) -> Iterator[Engine]:
 
 
 @pytest.mark.parametrize("flow", [False, True], ids=["segments", "flow"])
-def test_a_page_is_of_one_moment_however_others_write(engine: Engine, other: Engine, flow: bool) -> None:
+def test_a_page_shows_one_moment_while_others_write(engine: Engine, other: Engine, flow: bool) -> None:
     ended = threading.Event()
 
     def write() -> None:
@@ -87,9 +87,9 @@ def test_a_page_is_of_one_moment_however_others_write(engine: Engine, other: Eng
     thread.start()
     seen = set()
     while not ended.is_set():
-        told = set(engine.read_under("flow:f", _page))
-        assert len(told) == 1, told
-        seen |= told
+        generations = set(engine.read_under("flow:f", _page))
+        assert len(generations) == 1, generations
+        seen |= generations
     thread.join()
     assert len(seen) > 2
     assert set(engine.read_under("flow:f", _page)) == {GENERATIONS - 1}
@@ -99,7 +99,7 @@ def test_a_page_is_of_one_moment_however_others_write(engine: Engine, other: Eng
 @pytest.mark.parametrize(
     "change", [lambda tx: _renew(tx, 1), lambda tx: _renew(tx, 1, flow=True), _remove], ids=["new", "remade", "deleted"]
 )
-def test_a_change_in_between_is_seen_whole_or_not_at_all(
+def test_a_change_between_two_reads_is_seen_whole_or_not_at_all(
     engine: Engine, other: Engine, change: Callable[[Writer], None], when: int
 ) -> None:
     turns: list[int] = []
@@ -109,18 +109,20 @@ def test_a_change_in_between_is_seen_whole_or_not_at_all(
         if turns[-1] == when:
             until_done(other, change)
 
-    # An engine that notices afterwards reads again; others see nothing of it.
-    told = engine.read_under("flow:f", lambda tx: _page(tx, between) if not turns or turns[-1] < when else _page(tx))
-    assert told in ([], [0] * (SEGMENTS + 2), [1] * (SEGMENTS + 2))
+    # An engine may notice the change afterwards and read again, or not see it at all.
+    generations = engine.read_under(
+        "flow:f", lambda tx: _page(tx, between) if not turns or turns[-1] < when else _page(tx)
+    )
+    assert generations in ([], [0] * (SEGMENTS + 2), [1] * (SEGMENTS + 2))
 
 
-def test_the_row_that_is_the_lock_is_to_be_asked_for_first(engine: Engine, other: Engine) -> None:
-    tries: list[int] = []
+def test_reading_the_lock_row_last_still_shows_one_moment(engine: Engine, other: Engine) -> None:
+    attempts: list[int] = []
 
     def read(tx: Reader) -> set[int]:
-        tries.append(len(tries))
+        attempts.append(len(attempts))
         segments = tx.select("segments", equals(flow_id="f"))
-        if len(tries) == 1:
+        if len(attempts) == 1:
             until_done(other, lambda tx: _renew(tx, 1))
         flow = tx.get("flows", id="f")
         assert flow is not None
@@ -129,42 +131,42 @@ def test_the_row_that_is_the_lock_is_to_be_asked_for_first(engine: Engine, other
     assert len(engine.read_under("flow:f", read)) == 1
 
 
-def _made(tx: Writer, generation: int) -> None:
-    """A flow that nobody has locked yet, with all that belongs to it."""
+def _create_flow(tx: Writer, generation: int) -> None:
+    """A flow that nobody has locked yet, with its segments and an instance."""
     tx.insert("flows", [flow_row("f", segments_updated=generation)])
     tx.insert("segments", [_segment(number, generation) for number in range(SEGMENTS)])
     tx.insert("instances", [{"object_id": "o0", "instance": "i", "url": "u", "label": None, "created": generation}])
 
 
-def _unmade(tx: Writer) -> None:
+def _delete_flow(tx: Writer) -> None:
     for table, where in (("flows", equals(id="f")), ("segments", equals(flow_id="f")), ("instances", ())):
         tx.delete(table, where)
 
 
-def test_another_flow_of_the_same_id_is_told_from_the_one_that_was_there(engine: Engine, engine_url: str) -> None:
+def test_a_recreated_flow_is_distinguished_from_the_deleted_one(engine: Engine, engine_url: str) -> None:
     other = open_engine(engine_url)
-    until_done(engine, lambda tx: _made(tx, 0))
+    until_done(engine, lambda tx: _create_flow(tx, 0))
     turns: list[int] = []
 
     def between() -> None:
         turns.append(len(turns))
         if len(turns) == 1:
-            until_done(other, _unmade)
-            until_done(other, lambda tx: _made(tx, 1))
+            until_done(other, _delete_flow)
+            until_done(other, lambda tx: _create_flow(tx, 1))
 
-    told = engine.read_under("flow:f", lambda tx: _page(tx, between))
+    generations = engine.read_under("flow:f", lambda tx: _page(tx, between))
     other.close()
-    assert len(set(told)) == 1
+    assert len(set(generations)) == 1
 
 
-def test_a_failure_that_half_a_change_has_caused_is_not_told(engine: Engine, other: Engine) -> None:
-    tries: list[int] = []
+def test_an_error_caused_by_a_partly_seen_change_is_not_raised(engine: Engine, other: Engine) -> None:
+    attempts: list[int] = []
 
     def read(tx: Reader) -> int:
-        tries.append(len(tries))
+        attempts.append(len(attempts))
         flow = tx.get("flows", id="f")
         assert flow is not None
-        if len(tries) == 1:
+        if len(attempts) == 1:
             until_done(other, lambda tx: _renew(tx, 1))
         if any(row["created"] != flow["segments_updated"] for row in tx.select("segments", equals(flow_id="f"))):
             raise LookupError
@@ -172,16 +174,16 @@ def test_a_failure_that_half_a_change_has_caused_is_not_told(engine: Engine, oth
 
     assert engine.read_under("flow:f", read) in (0, 1)
     with pytest.raises(LookupError):
-        engine.read_under("flow:f", _unreadable)
+        engine.read_under("flow:f", _fail)
 
 
-def _unreadable(tx: Reader) -> None:
+def _fail(tx: Reader) -> None:
     tx.get("flows", id="f")
     tx.select("segments", equals(flow_id="f"))
     raise LookupError
 
 
-def test_a_glance_sees_what_is_committed_and_nothing_else(engine: Engine, other: Engine) -> None:
+def test_a_single_read_sees_only_what_is_committed(engine: Engine, other: Engine) -> None:
     with engine.write() as tx:
         tx.insert("service", [{"key": "k", "value": 1}])
         with other.read_once() as read_once:
@@ -190,7 +192,7 @@ def test_a_glance_sees_what_is_committed_and_nothing_else(engine: Engine, other:
         assert read_once.get("service", key="k") == {"key": "k", "value": 1}
 
 
-def test_a_transaction_after_a_glance_sees_one_moment(engine: Engine, other: Engine) -> None:
+def test_a_transaction_after_a_single_read_sees_one_moment(engine: Engine, other: Engine) -> None:
     with engine.read_once() as read_once:
         assert read_once.get("flows", id="f") is not None
     with engine.read() as tx:
@@ -212,13 +214,13 @@ def vast(emulator: Emulator) -> Iterator[Engine]:
 
 
 def _counted(emulator: Emulator, engine: Engine) -> dict[str, int]:
-    """The requests of a page, without the end of a transaction, which nobody waits for."""
+    """The requests of a page, without the rollback in the background."""
     emulator.counters.clear()
     assert set(engine.read_under("flow:f", _page)) == {0}
     return {kind: emulator.counters[kind] for kind in ("begin", "select")}
 
 
-def test_a_page_takes_no_transaction_unless_the_url_says_so(emulator: Emulator, vast: Engine) -> None:
+def test_a_page_uses_no_transaction_unless_the_url_says_so(emulator: Emulator, vast: Engine) -> None:
     assert _counted(emulator, vast) == {"begin": 0, "select": 4}
     other = open_engine(emulator.url("direct") + "?direct=no")
     assert _counted(emulator, other) == {"begin": 1, "select": 3}
@@ -226,30 +228,30 @@ def test_a_page_takes_no_transaction_unless_the_url_says_so(emulator: Emulator, 
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 501])
-def test_a_cluster_that_wants_transactions_is_asked_without_one_only_once(
+def test_direct_reads_are_tried_only_once_if_the_cluster_rejects_them(
     emulator: Emulator, vast: Engine, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    """In whatever way it says so."""
-    emulator.direct = False
+    """Whatever its error status."""
+    emulator.direct_reads = False
     transaction = emulator.store.transaction
 
-    def refuse(id_: int) -> Transaction:
+    def reject(id_: int) -> Transaction:
         if id_ == 0:
-            raise Refusal(status, "TabularNoTransaction", "0 is none")
+            raise Rejection(status, "TabularNoTransaction", "0 is no transaction")
         return transaction(id_)
 
-    monkeypatch.setattr(emulator.store, "transaction", refuse)
+    monkeypatch.setattr(emulator.store, "transaction", reject)
     assert _counted(emulator, vast)["begin"] == 1
     assert _counted(emulator, vast) == {"begin": 1, "select": 3}
 
 
-def test_trouble_that_passes_says_nothing_of_reads_without_a_transaction(emulator: Emulator, vast: Engine) -> None:
+def test_a_temporary_error_does_not_disable_direct_reads(emulator: Emulator, vast: Engine) -> None:
     emulator.faults.set([Fault("error", ("select",), times=1)])
     assert _counted(emulator, vast)["begin"] == 1
     assert _counted(emulator, vast) == {"begin": 0, "select": 4}
 
 
-def test_what_fails_in_a_transaction_too_says_nothing_of_reads_without_one(emulator: Emulator) -> None:
+def test_an_error_that_also_occurs_in_a_transaction_does_not_disable_direct_reads(emulator: Emulator) -> None:
     engine = open_engine(emulator.url("late"))
     with pytest.raises(errors.NotFound), engine.read_once() as read_once:
         read_once.get("flows", id="f")
@@ -261,8 +263,8 @@ def test_what_fails_in_a_transaction_too_says_nothing_of_reads_without_one(emula
     assert emulator.counters["begin"] == 0
 
 
-def test_a_glance_is_given_up_as_soon_as_a_transaction_is(emulator: Emulator, vast: Engine) -> None:
-    """So that the threads of a server are free again to say that its catalogue is away."""
+def test_a_direct_read_fails_as_fast_as_a_transaction_in_an_outage(emulator: Emulator, vast: Engine) -> None:
+    """So that the threads of a server are soon free to report that its catalogue is unavailable."""
     emulator.faults.set([Fault("drop")])
     began = time.monotonic()
     with pytest.raises(Unavailable), vast.read_once() as read_once:
@@ -270,10 +272,10 @@ def test_a_glance_is_given_up_as_soon_as_a_transaction_is(emulator: Emulator, va
     assert time.monotonic() - began < 2
 
 
-def test_an_answer_in_parts_is_asked_for_in_a_transaction(
+def test_a_response_in_parts_is_read_again_in_a_transaction(
     emulator: Emulator, vast: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Since each part would be of a moment of its own."""
+    """Each part could show another moment."""
     monkeypatch.setattr(query, "_PAGE_ROWS", SEGMENTS // 3)
     emulator.counters.clear()
     with vast.read_once() as read_once:
@@ -281,8 +283,8 @@ def test_an_answer_in_parts_is_asked_for_in_a_transaction(
     assert emulator.counters["begin"] == 1
 
 
-@pytest.mark.parametrize("kind", ["slowdown", "drop", "lose-answer"])
-def test_a_read_that_fails_is_tried_again(emulator: Emulator, vast: Engine, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["slowdown", "drop", "lose-response"])
+def test_a_failed_read_is_retried(emulator: Emulator, vast: Engine, kind: str) -> None:
     emulator.faults.set([Fault(kind, ("select",), times=2)])
     with vast.read_once() as read_once:
         row = read_once.get("flows", id="f")
