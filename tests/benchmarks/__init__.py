@@ -1,1 +1,1 @@
-"""Speed, always as a ratio of two things measured in one run; `make bench` prints it."""
+"""Benchmarks: ratios of two costs measured in the same run, printed by `make bench`."""

@@ -1,7 +1,8 @@
-"""What counting costs a request: a request's counting against the whole request, in one process and one run.
+"""The cost of request metrics relative to a whole request, in one process and one run.
 
-The request goes through the ASGI application without a network, so that it costs less here than anywhere; the counts
-are shared between processes, which costs more than keeping them. Run by `python -m tests.benchmarks.metrics`.
+This overstates the ratio: the request goes through the ASGI application without a network, so that it is cheaper than
+in practice, and the counters are shared between processes, which is more expensive than not sharing them. Run by
+`python -m tests.benchmarks.metrics`.
 """
 
 import asyncio
@@ -22,12 +23,12 @@ _TOKEN = b"a-token-of-the-benchmark"
 def main() -> None:
     logging.disable(logging.INFO)
     with tempfile.TemporaryDirectory() as folder, share_counters():
-        whole, counting = asyncio.run(_measured(Path(folder)))
-    print(f"a request {whole * 1e6:.0f} us, counting it {counting * 1e6:.1f} us: {counting / whole:.2%}")
+        whole, metrics = asyncio.run(_measured(Path(folder)))
+    print(f"a request {whole * 1e6:.0f} us, its metrics {metrics * 1e6:.1f} us: {metrics / whole:.2%}")
 
 
 async def _measured(folder: Path) -> tuple[float, float]:
-    """Seconds of CPU for a request, and for what counting takes of that; each the least of several rounds."""
+    """CPU seconds of a request, and of its metrics. Each is the minimum of several rounds."""
     from tams_server.app import create_app
     from tams_server.http.exchange import Exchange
     from tams_server.settings import Settings
@@ -56,16 +57,16 @@ async def _measured(folder: Path) -> tuple[float, float]:
         pass
 
     await request()
-    seconds = [(await _each(request, _REQUESTS), await _counting(count, nothing)) for _ in range(_ROUNDS)]
+    seconds = [(await _cpu_seconds(request, _REQUESTS), await _metrics_cost(count, nothing)) for _ in range(_ROUNDS)]
     app.process.stop()
     return min(whole for whole, _ in seconds), min(counting for _, counting in seconds)
 
 
-async def _counting(count: Callable[[], Awaitable[None]], nothing: Callable[[], Awaitable[None]]) -> float:
-    return await _each(count, _COUNTINGS) - await _each(nothing, _COUNTINGS)
+async def _metrics_cost(count: Callable[[], Awaitable[None]], nothing: Callable[[], Awaitable[None]]) -> float:
+    return await _cpu_seconds(count, _COUNTINGS) - await _cpu_seconds(nothing, _COUNTINGS)
 
 
-async def _each(work: Callable[[], Awaitable[None]], times: int) -> float:
+async def _cpu_seconds(work: Callable[[], Awaitable[None]], times: int) -> float:
     started = time.process_time()
     for _ in range(times):
         await work()

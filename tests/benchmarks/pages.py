@@ -1,4 +1,4 @@
-"""Does a page of segments cost the same in a short flow and in a very long one?"""
+"""The cost of a page of segments in a short flow and in a very long one."""
 
 import statistics
 import time
@@ -17,7 +17,7 @@ PAGE = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """Median milliseconds of one kind of request in the short and in the long flow."""
 
     name: str
@@ -31,10 +31,10 @@ class Measured:
 
 def measure(
     folder: Path, stores: Stores, short: int, long: int, rounds: int, say: Callable[[str], None]
-) -> list[Measured]:
-    """Fill two flows with `short` and `long` segments and ask for pages of 30, turn about, `rounds` times each.
+) -> list[Measurement]:
+    """Fill two flows with `short` and `long` segments, and request pages of 30 alternately, `rounds` times each.
 
-    folder: for the server's data. stores: what it keeps its catalogue and media in.
+    folder: for the server's data. stores: for its catalogue and media. say: called with lines of progress.
     """
     settings = {"TAMS_WORKERS": "1", "TAMS_FAIL_ON_BAD_ANSWER": "false", **stores.settings(folder)}
     url = settings.get("TAMS_DATABASE_URL") or f"sqlite:///{folder / 'data' / 'catalog.db'}"
@@ -46,7 +46,7 @@ def measure(
                 fill(url, flow_id, count, lambda n, of=count: say(f"  {n:,} of {of:,} segments"))  # type: ignore[misc]
             cases = {count: _cases(http, flow_id, count) for count, flow_id in flows.items()}
             return [
-                Measured(name, *(_turn_about(http, [(flows[n], cases[n][name]) for n in (short, long)], rounds)))
+                Measurement(name, *(_median_ms(http, [(flows[n], cases[n][name]) for n in (short, long)], rounds)))
                 for name in cases[short]
             ]
 
@@ -60,7 +60,7 @@ def _make_flow(http: httpx.Client) -> str:
 
 
 def _cases(http: httpx.Client, flow_id: str, count: int) -> dict[str, Mapping[str, str]]:
-    """Query parameters by what they ask for; each answers with a full page of 30."""
+    """Query parameters by name of the case. Each returns a full page of 30."""
     middle = count // 2
     near_end = http.get(
         f"/flows/{flow_id}/segments", params={"timerange": f"[{2 * (count - 2 * PAGE)}:0_", "limit": str(PAGE)}
@@ -74,10 +74,10 @@ def _cases(http: httpx.Client, flow_id: str, count: int) -> dict[str, Mapping[st
     }
 
 
-def _turn_about(http: httpx.Client, asked: list[tuple[str, Mapping[str, str]]], rounds: int) -> list[float]:
-    times: list[list[float]] = [[] for _ in asked]
+def _median_ms(http: httpx.Client, requests: list[tuple[str, Mapping[str, str]]], rounds: int) -> list[float]:
+    times: list[list[float]] = [[] for _ in requests]
     for _ in range(rounds):
-        for taken, (flow_id, params) in zip(times, asked, strict=True):
+        for taken, (flow_id, params) in zip(times, requests, strict=True):
             began = time.perf_counter()
             response = http.get(f"/flows/{flow_id}/segments", params=params)
             taken.append((time.perf_counter() - began) * 1000)

@@ -1,6 +1,6 @@
-"""Does a change cost the same however many webhooks are registered?
+"""The cost of a change, depending on the number of webhooks.
 
-Several servers side by side, alike but for their webhooks, are asked for the same changes turn about.
+Several servers that differ only in their webhooks get the same changes alternately.
 """
 
 import random
@@ -19,15 +19,15 @@ from tests.faults.server_process import ServerProcess
 
 _SETTINGS = {"TAMS_WORKERS": "1", "TAMS_FAIL_ON_BAD_ANSWER": "false", "TAMS_WEBHOOK_TIMEOUT": "5"}
 _WARM_UP = 20
-_ELSEWHERE = "http://127.0.0.1:1/hook"
-"""Where nobody listens."""
+_NO_LISTENER = "http://127.0.0.1:1/hook"
+"""A URL at which nothing listens."""
 IDLE = "3600"
-"""A pause of the background worker that outlasts the measurement: what it costs to pass events on is left out."""
+"""A worker interval longer than the measurement, which excludes the cost of deliveries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """count: webhooks registered; matching: they want what happens. worker_interval: seconds, as a setting."""
+    """A case. count: of registered webhooks. matching: whether they match the events. worker_interval: in seconds."""
 
     name: str
     count: int
@@ -37,8 +37,8 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Milliseconds of one change in the median, and the 95th percentile; cpu_ms: of processor time in the process that
-    answers, on average, which other work on the machine touches least."""
+    """Milliseconds of one change: median and 95th percentile. cpu_ms: mean CPU time of the serving process, which other
+    load on the machine affects least."""
 
     case: Case
     median_ms: float
@@ -47,14 +47,14 @@ class Cost:
 
 
 NONE = Case("no webhook", 0)
-AT_WORK = [Case("1 dead webhook, this flow's", 1), Case("1,000 dead webhooks, this flow's", 1000)]
-"""Those with a background worker that has a thousand deliveries to try for each change, on the same machine."""
+WORKER_ACTIVE = [Case("1 dead webhook, this flow's", 1), Case("1,000 dead webhooks, this flow's", 1000)]
+"""Cases with an active worker on the same machine, which attempts up to a thousand deliveries for each change."""
 ONE = Case("1 webhook, another flow's", 1, matching=False)
 MANY = Case("1,000 webhooks, other flows'", 1000, matching=False)
 
 
 def measure(folder: Path, cases: Sequence[Case], rounds: int) -> list[Cost]:
-    """What setting a flow's label costs in each case, by `rounds` requests of each."""
+    """Measure the cost of setting a flow's label in each case, by `rounds` requests of each."""
     with ExitStack() as stack:
         servers = [
             stack.enter_context(
@@ -79,19 +79,19 @@ def measure(folder: Path, cases: Sequence[Case], rounds: int) -> list[Cost]:
 
 
 def _changes(stack: ExitStack, server: ServerProcess, case: Case) -> Iterator[float]:
-    """Register the webhooks; each step is one change, and the milliseconds it took."""
+    """Register the webhooks, and return an iterator whose steps make a change and yield its milliseconds."""
     http = stack.enter_context(server.client(60))
     document = flow()
     path = f"/flows/{document['id']}"
     http.put(path, json=document).raise_for_status()
     for _ in range(case.count):
-        wanted = document["id"] if case.matching else fresh()
-        body = {"url": _ELSEWHERE, "events": ["flows/updated"], "flow_ids": [wanted]}
+        flow_id = document["id"] if case.matching else fresh()
+        body = {"url": _NO_LISTENER, "events": ["flows/updated"], "flow_ids": [flow_id]}
         http.post("/service/webhooks", json=body).raise_for_status()
-    return _change_for_ever(http, f"{path}/label")
+    return _timed_changes(http, f"{path}/label")
 
 
-def _change_for_ever(http: httpx.Client, path: str) -> Iterator[float]:
+def _timed_changes(http: httpx.Client, path: str) -> Iterator[float]:
     while True:
         label = fresh()
         began = time.perf_counter()

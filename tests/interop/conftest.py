@@ -1,4 +1,4 @@
-"""What the tests of the demo share: one clip for the whole session, its segments, and a server."""
+"""Fixtures for the demo: one clip for the whole session, its segments, and a server."""
 
 import fcntl
 import os
@@ -16,7 +16,7 @@ SECONDS = 30
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> clips.Clip:
-    """The demo's clip in full length. Encoded once, by whichever of the parallel test processes comes first."""
+    """The demo's clip in full length. Encoded once, by the first of the parallel test processes."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -32,19 +32,19 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> clips.Clip:
 
 @pytest.fixture(scope="session")
 def video(clip: clips.Clip) -> segmenting.Essence:
-    """The clip's pictures, cut."""
+    """The clip's video, cut into segments."""
     return segmenting.cut_video(clip)
 
 
 @pytest.fixture(scope="session")
 def audio(clip: clips.Clip) -> segmenting.Essence:
-    """The clip's sound, cut."""
+    """The clip's audio, cut into segments."""
     return segmenting.cut_audio(clip)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
-    """This project's server, ready."""
+    """This project's server, running."""
     folder: Path = tmp_path_factory.mktemp("server")
     with DemoServer(folder) as running:
         yield running

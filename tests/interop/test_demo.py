@@ -1,4 +1,4 @@
-"""The demo against this project's server, and what it says when something is wrong."""
+"""The demo against this project's server, and its output when something is wrong."""
 
 import re
 import shutil
@@ -11,15 +11,15 @@ import pytest
 
 from .demo import clip as clips
 from .demo.__main__ import main
-from .demo.client import Refused, Tams
+from .demo.client import ApiError, Tams
 from .demo.commands import commands
 from .demo.report import Report
 from .demo.server import DemoServer
-from .demo.story import tell
+from .demo.steps import run_demo
 
 
 class ChangesBytes(Tams):
-    """A client behind which one byte of each object changes on the way."""
+    """A client that changes a byte of each downloaded object."""
 
     def download(self, segment: Mapping[str, Any]) -> bytes:
         media = super().download(segment)
@@ -27,7 +27,7 @@ class ChangesBytes(Tams):
 
 
 class LosesSegments(Tams):
-    """A client that never sees the last page."""
+    """A client that loses the last page of segments."""
 
     def pages(self, flow_id: str, timerange: str, limit: int) -> Iterator[list[dict[str, Any]]]:
         yield from list(super().pages(flow_id, timerange, limit))[:-1]
@@ -39,11 +39,11 @@ def failed(report: Report) -> list[str]:
 
 def test_the_demo_reads_back_exactly_what_it_stored(server: DemoServer, clip: clips.Clip) -> None:
     lines: list[str] = []
-    report = Report(say=lines.append)
+    report = Report(print_line=lines.append)
     with Tams(server.base_url, server.token) as service:
-        tell(service, clip, report)
+        run_demo(service, clip, report)
     assert failed(report) == []
-    assert report.good
+    assert report.passed
     assert "  ok      frames are exactly 188 to 329: 142 frames, 188 to 329" in lines
     assert re.search(r"^video uploaded +15 objects +[\d,]+ +[\d.]+ s$", report.tables(), re.MULTILINE)
 
@@ -51,33 +51,33 @@ def test_the_demo_reads_back_exactly_what_it_stored(server: DemoServer, clip: cl
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_commands_shown_at_the_end_work(server: DemoServer, clip: clips.Clip, tmp_path: Path) -> None:
     with Tams(server.base_url, server.token) as service:
-        stored = tell(service, clip, Report(say=lambda line: None))
+        stored = run_demo(service, clip, Report(print_line=lambda line: None))
     lines = commands(server.base_url, server.token, stored)
     script = "\n".join(line.replace("curl -s ", "curl --noproxy '*' -sS --fail ") for line in lines)
     subprocess.run(["sh", "-e", "-c", script], cwd=tmp_path, check=True, timeout=60)
     assert sum(line.startswith("curl") for line in lines) == 7
-    assert (tmp_path / "segment.ts").read_bytes() == stored.video.fetched[0]
+    assert (tmp_path / "segment.ts").read_bytes() == stored.video.downloads[0]
 
 
 def test_a_changed_byte_is_detected(server: DemoServer, clip: clips.Clip) -> None:
-    report = Report(say=lambda line: None)
+    report = Report(print_line=lambda line: None)
     with ChangesBytes(server.base_url, server.token) as service:
-        tell(service, clip, report)
+        run_demo(service, clip, report)
     assert {"video bytes are those sent", "audio bytes are those sent"} <= set(failed(report))
-    assert not report.good
+    assert not report.passed
 
 
 def test_a_lost_segment_is_detected(server: DemoServer, clip: clips.Clip) -> None:
-    report = Report(say=lambda line: None)
+    report = Report(print_line=lambda line: None)
     with LosesSegments(server.base_url, server.token) as service:
-        tell(service, clip, report)
+        run_demo(service, clip, report)
     assert {"video segments are those registered", "frames are exactly 188 to 329"} <= set(failed(report))
 
 
 def test_an_error_states_the_request_and_the_response(server: DemoServer) -> None:
     with (
         Tams(server.base_url, "not-the-token") as service,
-        pytest.raises(Refused, match=r"GET http://.*/flows answered 401 instead of 200"),
+        pytest.raises(ApiError, match=r"GET http://.*/flows returned 401 instead of 200"),
     ):
         service.get("/flows")
 
@@ -87,16 +87,16 @@ def test_an_unreachable_server_ends_the_demo_with_status_1(capsys: pytest.Captur
     assert "The demo failed" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("results", "good"), [([], False), ([True], True), ([True, False, True], False)])
-def test_a_report_is_good_if_there_are_checks_and_all_hold(results: list[bool], good: bool) -> None:
-    report = Report(say=lambda line: None)
+@pytest.mark.parametrize(("results", "passed"), [([], False), ([True], True), ([True, False, True], False)])
+def test_a_report_is_good_if_there_are_checks_and_all_hold(results: list[bool], passed: bool) -> None:
+    report = Report(print_line=lambda line: None)
     for holds in results:
         report.check("something", holds, "")
-    assert report.good is good
+    assert report.passed is passed
 
 
 @pytest.mark.parametrize("arguments", [["--seconds", "13"], ["--seconds", "x"], ["--keep", "--url", "http://a"]])
 def test_invalid_arguments_are_rejected(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as refusal:
+    with pytest.raises(SystemExit) as exit_:
         main(arguments)
-    assert refusal.value.code == 2
+    assert exit_.value.code == 2

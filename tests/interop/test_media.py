@@ -1,4 +1,4 @@
-"""The demo's media without any server: every frame and sample can be told, and every cut is where it is said to be."""
+"""The demo's media, without a server: every frame and sample is identifiable, and every cut is at its stated time."""
 
 import io
 from collections.abc import Callable, Iterable
@@ -12,22 +12,22 @@ from av.video.frame import PictureType
 
 from .demo import clip as clips
 from .demo import decoding, pattern, segmenting, sound
-from .demo.story import WANTED
-from .demo.times import SECOND, BadTime, Span, in_ns, parse_span, parse_timestamp, timestamp
+from .demo.steps import REQUESTED
+from .demo.timeline import SECOND, Span, TimeFormatError, in_ns, parse_span, parse_timestamp, timestamp
 
 EVER = Span(-SECOND, 3600 * SECOND)
-Decode = Callable[[Iterable[decoding.Placed], Span], object]
+Decode = Callable[[Iterable[decoding.DownloadedSegment], Span], object]
 FRAME = SECOND // clips.FRAME_RATE
 CODED_FRAME = Fraction(1024, sound.RATE)
 
 
-def placed(essence: segmenting.Essence, wanted: Span) -> list[decoding.Placed]:
-    touched = [piece for piece in essence.pieces if piece.span.overlaps(wanted)]
-    return [decoding.Placed(piece.media, piece.span, piece.ts_offset) for piece in touched]
+def downloaded(essence: segmenting.Essence, requested: Span) -> list[decoding.DownloadedSegment]:
+    touched = [piece for piece in essence.pieces if piece.span.overlaps(requested)]
+    return [decoding.DownloadedSegment(piece.media, piece.span, piece.ts_offset) for piece in touched]
 
 
 def packet_times(piece: segmenting.Piece) -> list[tuple[int, int]]:
-    """Presentation and decoding time of each coded frame in a file, in ticks."""
+    """The presentation and decoding times of each coded frame in a file, in ticks."""
     with av.open(io.BytesIO(piece.media), "r", format="mpegts") as media:
         return [(packet.pts or 0, packet.dts or 0) for packet in media.demux() if packet.size]
 
@@ -53,7 +53,7 @@ def test_neighbouring_frames_differ_outside_their_numbers() -> None:
 
 
 def test_every_decoded_frame_has_its_number_and_time(video: segmenting.Essence, clip: clips.Clip) -> None:
-    pictures = decoding.decode_video(placed(video, EVER), EVER)
+    pictures = decoding.decode_video(downloaded(video, EVER), EVER)
     assert [picture.number for picture in pictures] == list(range(clip.frames))
     assert [picture.time for picture in pictures] == [number * FRAME for number in range(clip.frames)]
 
@@ -75,7 +75,7 @@ def test_video_is_cut_every_two_seconds_to_the_nanosecond(video: segmenting.Esse
 
 def test_each_video_segment_decodes_by_itself(video: segmenting.Essence) -> None:
     for index, piece in enumerate(video.pieces):
-        alone = decoding.decode_video([decoding.Placed(piece.media, piece.span, piece.ts_offset)], EVER)
+        alone = decoding.decode_video([decoding.DownloadedSegment(piece.media, piece.span, piece.ts_offset)], EVER)
         assert [picture.number for picture in alone] == list(range(index * clips.GOP, (index + 1) * clips.GOP))
 
 
@@ -93,9 +93,9 @@ def test_audio_is_cut_at_the_coded_frame_nearest_to_each_video_cut(audio: segmen
 def test_ts_offset_maps_the_file_to_the_flow(kind: str, request: pytest.FixtureRequest) -> None:
     essence: segmenting.Essence = request.getfixturevalue(kind)
     for piece in essence.pieces:
-        moments = segmenting.moments(piece.media)
-        assert min(moment.start for moment in moments) == piece.object_span.start
-        assert max(moment.end for moment in moments) == piece.object_span.end
+        frame_spans = segmenting.frame_spans(piece.media)
+        assert min(moment.start for moment in frame_spans) == piece.object_span.start
+        assert max(moment.end for moment in frame_spans) == piece.object_span.end
         used = piece.span.shifted(-piece.ts_offset)
         assert used.overlap(piece.object_span) == used
     assert len({piece.ts_offset for piece in essence.pieces}) == len(essence.pieces)
@@ -113,47 +113,47 @@ def test_encoder_priming_and_padding_lie_outside_the_segments(audio: segmenting.
 
 
 def test_the_wanted_timerange_holds_frames_188_to_329(video: segmenting.Essence) -> None:
-    pictures = decoding.decode_video(placed(video, WANTED), WANTED)
+    pictures = decoding.decode_video(downloaded(video, REQUESTED), REQUESTED)
     assert [picture.number for picture in pictures] == list(range(188, 330))
     assert (pictures[0].time, pictures[-1].time) == (7_520_000_000, 13_160_000_000)
 
 
 def test_the_wanted_timerange_holds_its_samples_in_tune_and_in_time(audio: segmenting.Essence) -> None:
-    heard = decoding.decode_audio(placed(audio, WANTED), WANTED)
+    heard = decoding.decode_audio(downloaded(audio, REQUESTED), REQUESTED)
     assert (heard.start, heard.samples.shape) == (360_000, (2, 273_600))
     assert sound.wrong_pitches(heard.samples, heard.start) == []
-    assert sound.misalignment(heard.samples, heard.start) == 0
+    assert sound.lag_in_samples(heard.samples, heard.start) == 0
 
 
 def test_segments_decode_to_the_exact_samples_of_the_clip(audio: segmenting.Essence, clip: clips.Clip) -> None:
     with av.open(str(clip.path)) as media:
         whole = np.concatenate([frame.to_ndarray() for frame in media.decode(audio=0)], axis=1)
-    heard = decoding.decode_audio(placed(audio, EVER), EVER)
+    heard = decoding.decode_audio(downloaded(audio, EVER), EVER)
     assert (heard.start, heard.samples.shape[1]) == (0, clip.samples)
     assert np.array_equal(heard.samples, whole[:, : clip.samples])
 
 
 def test_a_missing_audio_segment_is_detected(audio: segmenting.Essence) -> None:
-    first, _, third, *_ = placed(audio, WANTED)
+    first, _, third, *_ = downloaded(audio, REQUESTED)
     with pytest.raises(decoding.Undecodable):
-        decoding.decode_audio([first, third], WANTED)
+        decoding.decode_audio([first, third], REQUESTED)
 
 
 @pytest.mark.parametrize(("kind", "decode"), [("video", decoding.decode_video), ("audio", decoding.decode_audio)])
 def test_invalid_media_are_detected(kind: str, decode: Decode, request: pytest.FixtureRequest) -> None:
     piece = request.getfixturevalue(kind).pieces[0]
     with pytest.raises(decoding.Undecodable):
-        decode([decoding.Placed(bytes(len(piece.media)), piece.span, piece.ts_offset)], EVER)
+        decode([decoding.DownloadedSegment(bytes(len(piece.media)), piece.span, piece.ts_offset)], EVER)
 
 
 def test_missing_sound_is_detected() -> None:
     with pytest.raises(decoding.Undecodable):
-        decoding.decode_audio([], WANTED)
+        decoding.decode_audio([], REQUESTED)
 
 
 @pytest.mark.parametrize("lag", [-7, -1, 1, 20])
 def test_late_or_early_sound_is_detected(lag: int) -> None:
-    assert sound.misalignment(sound.tone(100_000 - lag, 96_000), 100_000) == lag
+    assert sound.lag_in_samples(sound.tone(100_000 - lag, 96_000), 100_000) == lag
 
 
 def test_sound_of_the_wrong_step_is_detected() -> None:
@@ -171,11 +171,11 @@ def test_timestamps_are_written_and_read_as_tams_does(ns: int, text: str) -> Non
 
 
 def test_timeranges_are_written_and_read_as_tams_does() -> None:
-    assert str(WANTED) == "[7:500000000_13:200000000)"
+    assert str(REQUESTED) == "[7:500000000_13:200000000)"
     assert parse_span("[-1:500000000_2:0)") == Span(-1_500_000_000, 2_000_000_000)
 
 
 @pytest.mark.parametrize("text", ["", "_", "()", "[1:0]", "(1:0_2:0)", "[1_2)"])
 def test_other_timerange_forms_are_rejected(text: str) -> None:
-    with pytest.raises(BadTime):
+    with pytest.raises(TimeFormatError):
         parse_span(text)

@@ -1,4 +1,4 @@
-"""Every command of the README that a user copies is run, as it stands there."""
+"""The README: its commands work as written, and its links, targets and defaults are correct."""
 
 import dataclasses
 import re

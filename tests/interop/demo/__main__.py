@@ -12,21 +12,21 @@ from types import FrameType
 import httpx
 
 from . import sound
-from .client import Refused, Tams
+from .client import ApiError, Tams
 from .commands import commands
 from .report import Report
 from .segmenting import UnsuitableClip
-from .server import DemoServer, ServerFailed
-from .story import WANTED, make_clip, tell
-from .times import SECOND, BadTime
+from .server import DemoServer, ServerStartError
+from .steps import REQUESTED, make_clip, run_demo
+from .timeline import SECOND, TimeFormatError
 
-_SHORTEST = -(-WANTED.end // SECOND)
+_SHORTEST = -(-REQUESTED.end // SECOND)
 _LONGEST = sound.MAX_STEPS * sound.STEP_SECONDS
-_FAILURES = (Refused, httpx.HTTPError, ServerFailed, UnsuitableClip, BadTime)
+_FAILURES = (ApiError, httpx.HTTPError, ServerStartError, UnsuitableClip, TimeFormatError)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the demo. Returns the exit status: 0 when every check holds, else 1."""
+    """Run the demo. Returns the exit status: 0 if every check holds, else 1."""
     options = _options(arguments)
     try:
         with ExitStack() as cleanup:
@@ -41,10 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, folder: Path, cleanup: ExitStack) -> int:
-    report = Report(say=_say)
+    report = Report(print_line=_print_line)
     if options.url:
         with Tams(options.url, options.token) as service:
-            _say(f"{options.url} is TAMS {service.get('/service').get('api_version')}")
+            _print_line(f"{options.url} is TAMS {service.get('/service').get('api_version')}")
     clip = make_clip(folder / "clip.mp4", options.seconds, report)
     server = None
     if not options.url:
@@ -54,35 +54,37 @@ def _run(options: argparse.Namespace, folder: Path, cleanup: ExitStack) -> int:
     base_url, token = (server.base_url, server.token) if server else (options.url, options.token)
     try:
         with Tams(base_url, token) as service:
-            stored = tell(service, clip, report)
+            stored = run_demo(service, clip, report)
     except _FAILURES:
         if server:
-            _say(f"\nThe last lines of the server's log:\n{server.last_words()}")
+            _print_line(f"\nEnd of the server's log:\n{server.log_tail()}")
         raise
-    _say(f"\n{report.tables()}\n")
-    _say("To look at it:" if options.keep or options.url else "To look at it while the server runs (--keep):")
-    _say("\n".join(f"  {line}" for line in commands(base_url, server.token if server else None, stored)))
-    _say(f"\n{'All is as it was sent.' if report.good else 'Not everything is as it was sent: see FAILED above.'}")
+    _print_line(f"\n{report.tables()}\n")
+    condition = "" if options.keep or options.url else " while the server runs (--keep)"
+    _print_line(f"Commands to inspect it{condition}:")
+    _print_line("\n".join(f"  {line}" for line in commands(base_url, server.token if server else None, stored)))
+    result = "Everything came back as it was sent." if report.passed else "Some checks FAILED, see above."
+    _print_line(f"\n{result}")
     if options.keep:
         _wait(base_url)
-    return 0 if report.good else 1
+    return 0 if report.passed else 1
 
 
 def _wait(base_url: str) -> None:
-    _say(f"\nThe server stays at {base_url} until Ctrl-C; then it stops, and its data are deleted.")
+    _print_line(f"\nThe server keeps running at {base_url}. Ctrl-C stops it and deletes its data.")
     try:
         signal.pause()
     except KeyboardInterrupt:
-        _say("\nStopping the server.")
+        _print_line("\nStopping the server.")
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.interop.demo",
-        description=f"Stores a real clip in a TAMS server, asks for {WANTED} of it, and checks that exactly those "
-        "frames and samples come back. Starts a server of its own unless told to use another.",
+        description=f"Store a real clip in a TAMS server, request {REQUESTED} of it, and check that exactly those "
+        "frames and samples come back. Starts its own server unless --url is given.",
     )
-    parser.add_argument("--url", help="base URL of a TAMS API that is already running; what is stored there stays")
+    parser.add_argument("--url", help="base URL of a running TAMS API; the stored data remain there")
     parser.add_argument(
         "--token",
         default=os.environ.get("TAMS_TOKEN"),
@@ -97,13 +99,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true", help="leave the demo's own server running until Ctrl-C")
     options = parser.parse_args(arguments)
     if options.keep and options.url:
-        parser.error("--keep is for the demo's own server; the one at --url is left running anyway")
+        parser.error("--keep applies to the demo's own server and cannot be combined with --url")
     return options
 
 
 def _seconds(text: str) -> int:
     if not text.isdecimal() or not _SHORTEST <= int(text) <= _LONGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {_SHORTEST} to {_LONGEST}")
+        raise argparse.ArgumentTypeError(f"must be an integer from {_SHORTEST} to {_LONGEST}, not {text!r}")
     return int(text)
 
 
@@ -111,7 +113,7 @@ def _finish(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     print(line, flush=True)
 
 

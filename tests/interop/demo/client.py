@@ -1,4 +1,4 @@
-"""A small TAMS client over plain HTTP. It knows the published interface and nothing of any one server."""
+"""A small TAMS client over plain HTTP that relies only on the published interface."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,17 +9,17 @@ from urllib.parse import quote
 import httpx
 
 _TIMEOUT = httpx.Timeout(30)
-# A server on this machine is spoken to directly, whatever proxy the environment names for the rest of the world.
+# Servers on this machine are called directly, whatever proxy the environment sets.
 _NO_PROXY = {"all://127.0.0.1": None, "all://localhost": None}
 
 
-class Refused(Exception):
-    """The server did not answer as it should; the message says to what request, and what it said."""
+class ApiError(Exception):
+    """An unexpected response. The message states the request and the response."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Storage allocated for one object: where its bytes are to be put, and with which headers."""
+    """Storage allocated for one object: the URL and headers of its upload."""
 
     object_id: str
     url: str
@@ -28,10 +28,9 @@ class Slot:
 
 
 class Tams:
-    """One TAMS API, by its base URL, with a bearer token for it. Close it, or use it in a `with`.
+    """A client of a TAMS API, given its base URL and a bearer token. Close it, or use it as a context manager.
 
-    Every method raises Refused when the answer is not the one the interface promises, and httpx.HTTPError when there
-    is none.
+    Every method raises ApiError for an unexpected response, and httpx.HTTPError if there is none.
     """
 
     def __init__(self, base_url: str, token: str | None) -> None:
@@ -49,7 +48,7 @@ class Tams:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the connections."""
+        """Close the connections."""
         self._api.close()
         self._stores.close()
 
@@ -58,38 +57,38 @@ class Tams:
         return _expect(self._api.get(path, params=parameters), 200).json()
 
     def put_flow(self, flow: Mapping[str, Any]) -> None:
-        """Creates a flow, and with it its source, or replaces it."""
+        """Create a flow and its source, or replace the flow."""
         _expect(self._api.put(f"/flows/{flow['id']}", json=flow), 201, 204)
 
     def describe_source(self, source_id: str, **texts: str) -> None:
-        """Sets texts of a source: its label, its description."""
+        """Set the label or description of a source."""
         for name, text in texts.items():
             _expect(self._api.put(f"/sources/{source_id}/{name}", json=text), 204)
 
     def allocate(self, flow_id: str, count: int) -> list[Slot]:
-        """Storage for so many objects of a flow. Asks again when the server hands out fewer at a time."""
+        """Allocate storage for `count` objects of a flow, in several requests if the server limits their number."""
         slots: list[Slot] = []
         while len(slots) < count:
             request = {"limit": count - len(slots), "presigned": True}
             response = _expect(self._api.post(f"/flows/{flow_id}/storage", json=request), 201)
             media_objects = response.json().get("media_objects", [])
             if not media_objects:
-                raise Refused(f"{_line(response)}: no storage was allocated")
+                raise ApiError(f"{_line(response)}: no storage was allocated")
             slots += [_slot(media_object) for media_object in media_objects]
         return slots
 
     def upload(self, slot: Slot, media: bytes) -> None:
-        """Puts an object's bytes where the server said."""
+        """Upload an object's bytes."""
         _expect(self._store(slot.url, slot.presigned).put(slot.url, content=media, headers=slot.headers), 200, 201, 204)
 
     def register(self, flow_id: str, segments: Sequence[Mapping[str, Any]]) -> None:
-        """Registers many segments of a flow in one request."""
+        """Register many segments of a flow in one request."""
         response = _expect(self._api.post(f"/flows/{flow_id}/segments", json=list(segments)), 200, 201)
         if response.status_code == 200:
-            raise Refused(f"{_line(response)}: not all segments were registered: {response.text}")
+            raise ApiError(f"{_line(response)}: not all segments were registered: {response.text}")
 
     def pages(self, flow_id: str, timerange: str, limit: int) -> Iterator[list[dict[str, Any]]]:
-        """The segments of a flow that a timerange touches, page by page as the server links them."""
+        """The segments of a flow that overlap a timerange, page by page, following the server's links."""
         parameters = {
             "timerange": timerange,
             "limit": str(limit),
@@ -105,24 +104,24 @@ class Tams:
             response = self._api.get(response.url.join(following["url"]))
 
     def download(self, segment: Mapping[str, Any]) -> bytes:
-        """The bytes of a segment's object, from the first URL that the server gives."""
+        """Download a segment's object from its first get_url."""
         url = media_url(segment)
         return _expect(self._store(url, segment["get_urls"][0].get("presigned", False)).get(url), 200).content
 
     def _store(self, url: str, presigned: bool) -> httpx.Client:
-        """The client to use for a media URL: credentials go to the API's own origin only, never with a signature."""
+        """The client for a media URL. Credentials go only to the API's own origin, and never with presigned URLs."""
         return self._api if not presigned and _origin(httpx.URL(url)) == _origin(self._api.base_url) else self._stores
 
 
 def media_url(segment: Mapping[str, Any]) -> str:
-    """The URL that the server would rather have a segment's bytes fetched from. Raises Refused when there is none."""
+    """The first get_url of a segment. Raises ApiError if there is none."""
     if not segment.get("get_urls"):
-        raise Refused(f"segment {segment.get('timerange')} of object {segment.get('object_id')} has no presigned URL")
+        raise ApiError(f"segment {segment.get('timerange')} of object {segment.get('object_id')} has no presigned URL")
     return str(segment["get_urls"][0]["url"])
 
 
 def object_path(object_id: str) -> str:
-    """The path of an object; its id may hold any character."""
+    """The path of an object. Its id may contain any character."""
     return f"/objects/{quote(object_id, safe='')}"
 
 
@@ -141,10 +140,10 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 def _expect(response: httpx.Response, *statuses: int) -> httpx.Response:
     if response.status_code not in statuses:
         expected = " or ".join(map(str, statuses))
-        raise Refused(f"{_line(response)} instead of {expected}: {response.text[:2000]}")
+        raise ApiError(f"{_line(response)} instead of {expected}: {response.text[:2000]}")
     return response
 
 
 def _line(response: httpx.Response) -> str:
-    # The query of a media URL holds a signature, which is nothing for a log.
-    return f"{response.request.method} {response.url.copy_with(query=None)} answered {response.status_code}"
+    # The query of a media URL contains a signature, which must not be logged.
+    return f"{response.request.method} {response.url.copy_with(query=None)} returned {response.status_code}"

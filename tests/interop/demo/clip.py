@@ -1,4 +1,4 @@
-"""Makes the clip: the moving pattern as H.264 with B-frames and the climbing tone as AAC, together in one MP4 file."""
+"""Encodes the clip: the moving pattern as H.264 with B-frames and the rising tone as AAC, in one MP4 file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ SEGMENT_SECONDS = 2
 GOP = FRAME_RATE * SEGMENT_SECONDS
 B_FRAMES = 3
 
-# Every picture is meant to lie where it is expected: key frames at every 50th frame and nowhere else, no picture that
-# refers past a key frame, and always three B-frames between two others.
+# A fixed structure: a key frame exactly every 50 frames, closed groups of pictures, and always three B-frames between
+# two other frames.
 _X264 = {
     "preset": "veryfast",
     "crf": "23",
@@ -35,26 +35,26 @@ _SAMPLES_PER_FRAME = sound.RATE // FRAME_RATE
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip on disk: `frames` pictures numbered from 0, and as much sound."""
+    """A clip on disk: `frames` pictures numbered from 0, and sound of the same duration."""
 
     path: Path
     frames: int
 
     @property
     def seconds(self) -> Fraction:
-        """How long it is."""
+        """The duration."""
         return Fraction(self.frames, FRAME_RATE)
 
     @property
     def samples(self) -> int:
-        """How many samples of sound each channel has."""
+        """The number of samples in each channel."""
         return self.frames * _SAMPLES_PER_FRAME
 
 
 def make(path: Path, seconds: int, progress: Callable[[int], None] = lambda frames: None) -> Clip:
-    """Encodes a clip of so many seconds to path; progress is told the number of frames drawn after each second."""
+    """Encode a clip of `seconds` to `path`. progress: called with the number of frames drawn after each second."""
     if not 0 < seconds <= sound.MAX_STEPS * sound.STEP_SECONDS:
-        raise ValueError(f"a clip lasts 1 to {sound.MAX_STEPS * sound.STEP_SECONDS} seconds, not {seconds}")
+        raise ValueError(f"seconds must be from 1 to {sound.MAX_STEPS * sound.STEP_SECONDS}, not {seconds}")
     clip = Clip(path, seconds * FRAME_RATE)
     with av.open(str(path), "w", format="mp4") as output:
         video, audio = _video_stream(output), _audio_stream(output)
@@ -87,7 +87,7 @@ def _picture(number: int) -> av.VideoFrame:
 
 
 def _sound(number: int) -> av.AudioFrame:
-    """The sound that is played while the picture with this number is shown."""
+    """The sound during the picture with this number."""
     start = number * _SAMPLES_PER_FRAME
     frame = av.AudioFrame.from_ndarray(sound.tone(start, _SAMPLES_PER_FRAME), format="fltp", layout="stereo")
     frame.sample_rate, frame.pts, frame.time_base = sound.RATE, start, Fraction(1, sound.RATE)

@@ -1,8 +1,8 @@
-"""Turns downloaded segments back into the pictures and the sound of a timerange.
+"""Decodes the pictures and the sound of a timerange from downloaded segments.
 
-Knows only what a client of a TAMS server knows: the bytes of each media object, and of its segment the timerange and
-ts_offset. A picture or a sample is part of the answer when its time on the flow's timeline lies within its segment's
-timerange and within the wanted one.
+Uses only what a client of a TAMS server knows: the bytes of each media object, and the timerange and ts_offset of its
+segment. A picture or sample is included if its time on the flow's timeline lies both within its segment's timerange
+and within the requested one.
 """
 
 import io
@@ -15,12 +15,12 @@ import av
 import numpy as np
 
 from . import pattern, sound
-from .times import SECOND, Span, first_sample, in_ns
+from .timeline import SECOND, Span, first_sample, in_ns
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A media object's bytes and where its segment lies: timerange and ts_offset, in nanoseconds."""
+class DownloadedSegment:
+    """A media object's bytes, and the timerange and ts_offset (ns) of its segment."""
 
     media: bytes
     span: Span
@@ -29,7 +29,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: its time on the flow's timeline in nanoseconds, and the frame number seen in it."""
+    """A decoded picture: its time on the flow's timeline (ns), and the frame number read from it."""
 
     time: int
     number: int
@@ -37,32 +37,32 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sound:
-    """Decoded sound without a gap: both channels' samples, the first of which is sample `start` of the flow."""
+    """Decoded sound without gaps: the samples of both channels, starting at sample `start` of the flow."""
 
     start: int
     samples: sound.Samples
 
 
 class Undecodable(Exception):
-    """The media is damaged, is not the clip's, or has a gap or an overlap in its sound."""
+    """The media is damaged or not of the clip, or its sound has a gap or an overlap."""
 
 
-def decode_video(placed: Iterable[Placed], wanted: Span) -> list[Picture]:
-    """The pictures of the wanted timerange, in the order of their segments. Raises Undecodable."""
-    with _damage_told():
-        return [picture for piece in placed for picture in _pictures(piece, piece.span.overlap(wanted))]
+def decode_video(downloaded: Iterable[DownloadedSegment], requested: Span) -> list[Picture]:
+    """The pictures of the requested timerange, in segment order. Raises Undecodable."""
+    with _decoding_errors():
+        return [picture for piece in downloaded for picture in _pictures(piece, piece.span.overlap(requested))]
 
 
-def decode_audio(placed: Iterable[Placed], wanted: Span) -> Sound:
-    """The sound of the wanted timerange. Raises Undecodable.
+def decode_audio(downloaded: Iterable[DownloadedSegment], requested: Span) -> Sound:
+    """The sound of the requested timerange. Raises Undecodable.
 
-    One decoder runs through all segments, since each coded frame of AAC overlaps the one before it. For the same reason
-    sound that starts with the very first coded frame of the first segment fades in.
+    One decoder is used for all segments, because each coded frame of AAC overlaps the previous one. For the same
+    reason, the first coded frame of the first segment fades in.
     """
     parts: list[sound.Samples] = []
     begin = end = None
-    with _damage_told():
-        for start, samples in _blocks(placed, wanted):
+    with _decoding_errors():
+        for start, samples in _blocks(downloaded, requested):
             if begin is None:
                 begin = start
             elif start != end:
@@ -70,23 +70,23 @@ def decode_audio(placed: Iterable[Placed], wanted: Span) -> Sound:
             parts.append(samples)
             end = start + samples.shape[1]
     if begin is None:
-        raise Undecodable(f"no sound in {wanted}")
+        raise Undecodable(f"no sound in {requested}")
     return Sound(begin, np.concatenate(parts, axis=1))
 
 
 @contextmanager
-def _damage_told() -> Iterator[None]:
+def _decoding_errors() -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, pattern.UnreadableFrame) as damage:
         raise Undecodable(str(damage)) from damage
 
 
-def _pictures(piece: Placed, wanted: Span) -> Iterator[Picture]:
+def _pictures(piece: DownloadedSegment, requested: Span) -> Iterator[Picture]:
     with av.open(io.BytesIO(piece.media), "r", format="mpegts") as media:
         for frame in media.decode(video=0):
             time = _time(frame, piece)
-            if time in wanted:
+            if time in requested:
                 yield Picture(time, pattern.read_number(_luma(frame)))
 
 
@@ -96,23 +96,23 @@ def _luma(frame: av.VideoFrame) -> pattern.Plane:
     return rows[: frame.height, : frame.width]
 
 
-def _blocks(placed: Iterable[Placed], wanted: Span) -> Iterator[tuple[int, sound.Samples]]:
-    """Each coded frame's samples, as far as they are wanted, with the index of the first on the flow's timeline."""
+def _blocks(downloaded: Iterable[DownloadedSegment], requested: Span) -> Iterator[tuple[int, sound.Samples]]:
+    """The requested samples of each coded frame, with the index of the first on the flow's timeline."""
     decoder = av.AudioCodecContext.create("aac", "r")
-    for piece in placed:
-        part = piece.span.overlap(wanted)
+    for piece in downloaded:
+        part = piece.span.overlap(requested)
         first, last = first_sample(part.start, sound.RATE), first_sample(part.end, sound.RATE)
         with av.open(io.BytesIO(piece.media), "r", format="mpegts") as media:
             for packet in media.demux(audio=0):
-                # The empty packet at the end of each file would end the decoder, which is to go on.
+                # The empty packet at the end of each file would flush the decoder, which must go on.
                 for frame in decoder.decode(packet) if packet.size else ():
                     start = round(Fraction(_time(frame, piece) * sound.RATE, SECOND))
                     yield from _trimmed(start, frame.to_ndarray().astype(np.float32, copy=False), first, last)
 
 
-def _time(frame: av.VideoFrame | av.AudioFrame, piece: Placed) -> int:
+def _time(frame: av.VideoFrame | av.AudioFrame, piece: DownloadedSegment) -> int:
     if frame.pts is None or frame.time_base is None:
-        raise Undecodable(f"a frame in segment {piece.span} does not say when it is presented")
+        raise Undecodable(f"a frame in segment {piece.span} has no presentation time")
     return in_ns(frame.pts, frame.time_base) + piece.ts_offset
 
 

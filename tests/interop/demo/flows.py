@@ -1,4 +1,4 @@
-"""Describes the demo's flows: the documents that are put to the server, taken from what the encoder really made."""
+"""The documents of the demo's flows, derived from the actual output of the encoder."""
 
 import uuid
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from . import clip as clips
 from . import pattern, sound
 from .segmenting import Essence
-from .times import SECOND
+from .timeline import SECOND
 
 CONTAINER = "video/mp2t"
 
@@ -14,19 +14,19 @@ Document = dict[str, Any]
 
 
 def video_flow(essence: Essence) -> Document:
-    """A flow for these pictures. Its ids are new, so that the demo can be repeated on the same server."""
+    """A flow for this video. Its ids are new, so that the demo can be repeated on the same server."""
     parameters = {"essence_parameters": _video_parameters(essence)}
     return {**_common("Demo pictures", "video"), **_coding("video/h264", essence), **parameters}
 
 
 def audio_flow(essence: Essence) -> Document:
-    """A flow for this sound, with new ids."""
+    """A flow for this audio, with new ids."""
     parameters = {"essence_parameters": _audio_parameters(essence)}
     return {**_common("Demo tone", "audio"), **_coding("audio/aac", essence), **parameters}
 
 
 def multi_flow(video: Document, audio: Document) -> Document:
-    """The flow that collects the other two, with new ids. It has no segments, and so no container."""
+    """A flow that collects the other two, with new ids. It has no segments, and therefore no container."""
     members = [{"id": flow["id"], "role": role} for flow, role in ((video, "video"), (audio, "audio"))]
     return {**_common("Demo programme", "multi"), "flow_collection": members}
 
@@ -36,7 +36,7 @@ def _common(label: str, kind: str) -> Document:
         "id": str(uuid.uuid4()),
         "source_id": str(uuid.uuid4()),
         "label": label,
-        "description": "A moving test pattern with numbered frames and a climbing tone",
+        "description": "A moving test pattern with numbered frames and a rising tone",
         "format": f"urn:x-nmos:format:{kind}",
         "generation": 1,
         "tags": {"made_by": "tams-demo"},
@@ -54,8 +54,8 @@ def _coding(codec: str, essence: Essence) -> Document:
 
 
 def _video_parameters(essence: Essence) -> Document:
-    # The second to fourth byte of the decoder's set-up are those of an AVC codec string.
-    profile, flags, level = essence.setup[1:4]
+    # The second to fourth bytes of the decoder configuration are those of an AVC codec string.
+    profile, flags, level = essence.decoder_config[1:4]
     return {
         "frame_rate": {"numerator": clips.FRAME_RATE, "denominator": 1},
         "frame_width": pattern.WIDTH,
@@ -74,8 +74,8 @@ def _video_parameters(essence: Essence) -> Document:
 
 
 def _audio_parameters(essence: Essence) -> Document:
-    # The first five bits of the decoder's set-up are the MPEG-4 audio object type.
-    object_type = essence.setup[0] >> 3
+    # The first five bits of the decoder configuration are the MPEG-4 audio object type.
+    object_type = essence.decoder_config[0] >> 3
     return {
         "sample_rate": sound.RATE,
         "channels": sound.CHANNELS,

@@ -1,8 +1,8 @@
-"""The moving test pattern: every frame carries its number, once for people and once for machines.
+"""The moving test pattern: every frame shows its number, both for people and for machines.
 
-People read six digits at the top. Machines read two rows of sixteen large squares at the bottom: the number's bits,
-bright for one, and below them their complements. The squares are so large and so far apart in brightness that lossy
-coding cannot turn one into the other, and the second row shows when something else is being read as a number.
+People read six digits at the top. Machines read two rows of sixteen large squares at the bottom: the bits of the
+number, bright for one, and below them their complements. The squares are large and differ enough in brightness to
+survive lossy coding; the second row detects pictures that contain no number.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ _BITS = 16
 _SQUARE = 64
 _SQUARES_LEFT, _SQUARES_TOP = (WIDTH - _BITS * _SQUARE) // 2, 528
 
-# Five columns by seven rows for each digit, one text row for each row of dots.
+# Five columns by seven rows for each digit, one string for each row of dots.
 _DIGITS = (
     (".###.", "#...#", "#..##", "#.#.#", "##..#", "#...#", ".###."),
     ("..#..", ".##..", "#.#..", "..#..", "..#..", "..#..", "#####"),
@@ -35,11 +35,11 @@ _DIGITS_TOP = 72
 
 
 class UnreadableFrame(Exception):
-    """The squares of a picture do not hold a frame number."""
+    """The squares of a picture do not contain a frame number."""
 
 
 def _background() -> Plane:
-    """A diagonal ramp in luma, 256 columns wider than the picture and repeating every 256, so that it can scroll."""
+    """A diagonal luma ramp, 256 columns wider than the picture and repeating every 256, so that it can scroll."""
     rows, columns = np.arange(HEIGHT)[:, None], np.arange(WIDTH + 256)[None, :]
     ramp = np.abs((columns + rows // 2) % 256 - 128)
     luma: Plane = (48 + ramp).astype(np.uint8)
@@ -68,10 +68,10 @@ def draw(number: int) -> Plane:
 
 
 def read_number(luma: npt.NDArray[np.uint8]) -> int:
-    """The frame number in a decoded picture's luma plane. Raises UnreadableFrame when there is none to be read."""
+    """Read the frame number from a decoded picture's luma plane. Raises UnreadableFrame if there is none."""
     bits, complements = (_read_row(luma, row) for row in (0, 1))
     if bits ^ complements != (1 << _BITS) - 1:
-        raise UnreadableFrame(f"the rows of squares read {bits:0{_BITS}b} and {complements:0{_BITS}b}: no complements")
+        raise UnreadableFrame(f"the rows of squares read {bits:0{_BITS}b} and {complements:0{_BITS}b}, not complements")
     return bits
 
 

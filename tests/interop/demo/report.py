@@ -1,4 +1,4 @@
-"""What the demo tells: progress while it runs, and at the end a table of what was done and one of what was checked."""
+"""Output of the demo: progress while it runs, and tables of its steps and checks at the end."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Step:
-    """One thing that the demo did, filled in while it is being done. `size` is in bytes, `seconds` is wall-clock."""
+    """A step of the demo, filled in while it runs. size: bytes. seconds: wall-clock time."""
 
     what: str
     count: str = ""
@@ -18,7 +18,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold. `found` says what was seen."""
+    """A condition that must hold. found: what was observed."""
 
     what: str
     holds: bool
@@ -27,31 +27,31 @@ class Check:
 
 @dataclass
 class Report:
-    """Collects steps and checks, and says each of them as it happens."""
+    """Collects steps and checks, and prints each as it happens. print_line: called with each line."""
 
-    say: Callable[[str], None]
+    print_line: Callable[[str], None]
     steps: list[Step] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
 
     @contextmanager
     def step(self, what: str) -> Iterator[Step]:
-        """Times what is done inside, and says so when it is done."""
+        """Time the block, and print the step when it ends."""
         step = Step(what)
         begin = time.perf_counter()
         yield step
         step.seconds = time.perf_counter() - begin
         self.steps.append(step)
         size = None if step.size is None else f"{step.size:,} bytes"
-        self.say(f"  {what}: {', '.join(filter(None, [step.count, size, f'{step.seconds:.2f} s']))}")
+        self.print_line(f"  {what}: {', '.join(filter(None, [step.count, size, f'{step.seconds:.2f} s']))}")
 
     def check(self, what: str, holds: bool, found: str) -> None:
-        """Notes whether something holds that must hold."""
+        """Record whether a condition holds."""
         self.checks.append(Check(what, holds, found))
-        self.say(f"  {'ok    ' if holds else 'FAILED'}  {what}: {found}")
+        self.print_line(f"  {'ok    ' if holds else 'FAILED'}  {what}: {found}")
 
     @property
-    def good(self) -> bool:
-        """Whether anything was checked, and all of it holds."""
+    def passed(self) -> bool:
+        """Whether there was at least one check, and all hold."""
         return bool(self.checks) and all(check.holds for check in self.checks)
 
     def tables(self) -> str:

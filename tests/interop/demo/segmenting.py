@@ -1,10 +1,9 @@
-"""Cuts a clip into segments: an MPEG-TS file each, with where it lies on the flow's timeline, exact to the nanosecond.
+"""Cuts a clip into MPEG-TS segments, with their exact positions (ns) on the flow's timeline.
 
-Video is cut at key frames. Audio is cut at the coded frame nearest to each video cut, a coded frame (1024 samples)
-being the smallest piece of AAC. Each file has a clock of its own that starts anew, late by the delay that the MPEG-TS
-muxer adds; what the clock then really says is read back from the finished file, not assumed. Where a file holds more
-than the recording (the encoder's run-in before the first sample, its padding after the last), the object's timerange
-covers that, and the segment's does not.
+Video is cut at key frames. Audio is cut at the coded frame nearest to each video cut, because a coded frame (1024
+samples) is the smallest unit of AAC. The clock of each file starts anew, plus a delay that the MPEG-TS muxer adds; the
+actual times are read back from the finished file, not assumed. Where a file contains more than the recording (encoder
+priming before the first sample, padding after the last), the object's timerange covers that, the segment's does not.
 """
 
 import io
@@ -17,9 +16,9 @@ from typing import Any, TypeAlias
 import av
 
 from . import clip as clips
-from .times import SECOND, Span, in_ns
+from .timeline import SECOND, Span, in_ns
 
-# Microseconds. The muxer adds twice this to every timestamp, which makes room for the clock reference to run ahead.
+# Microseconds. The muxer adds twice this to every timestamp, so that the clock reference can run ahead.
 _MAX_DELAY = 700_000
 
 
@@ -27,16 +26,16 @@ _Packet: TypeAlias = "av.Packet[Any]"
 
 
 class UnsuitableClip(Exception):
-    """The clip cannot be cut at the places where it should be."""
+    """The clip cannot be cut at the required positions."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One segment and the bytes of its media object.
+    """A segment and the bytes of its media object.
 
-    span: of the segment, on the flow's timeline. object_span: of all that is in the file, on the file's own timeline.
-    ts_offset: nanoseconds to add to a time in the file for the time on the flow's timeline.
-    last_duration: nanoseconds from the last sample to the end; None where it is no whole number.
+    span: of the segment, on the flow's timeline. object_span: of the whole file, on the file's own timeline.
+    ts_offset: ns to add to a time in the file to get the time on the flow's timeline.
+    last_duration: ns from the last sample to the end; None if that is not an integer.
     """
 
     media: bytes
@@ -49,47 +48,47 @@ class Piece:
 
 @dataclass(frozen=True)
 class Essence:
-    """What a flow of this clip's video or audio needs to know: its pieces in order, and the decoder's set-up bytes."""
+    """The clip's video or audio: its pieces in order, and the decoder configuration (extradata)."""
 
     pieces: list[Piece]
-    setup: bytes
+    decoder_config: bytes
 
     @property
     def size(self) -> int:
-        """Bytes in all pieces together."""
+        """The total number of bytes."""
         return sum(len(piece.media) for piece in self.pieces)
 
 
 def cut_video(clip: clips.Clip) -> Essence:
-    """Segments of the clip's pictures, one for each group of pictures. Raises UnsuitableClip."""
+    """Cut the clip's video, one segment for each group of pictures. Raises UnsuitableClip."""
     last_duration = in_ns(1, Fraction(1, clips.FRAME_RATE))
-    with _packets(clip, "video") as (packets, setup):
-        pieces = [_piece(group, _whole(clip), 1, last_duration) for group in _at_key_frames(packets)]
-    return Essence(pieces, setup)
+    with _packets(clip, "video") as (packets, decoder_config):
+        pieces = [_piece(group, _whole(clip), 1, last_duration) for group in _split_at_key_frames(packets)]
+    return Essence(pieces, decoder_config)
 
 
 def cut_audio(clip: clips.Clip) -> Essence:
-    """Segments of the clip's sound, cut at the coded frames nearest to the video's cuts. Raises UnsuitableClip."""
-    with _packets(clip, "audio") as (packets, setup):
-        pieces = [_piece(group, _whole(clip), None, None) for group in _near_cuts(packets, _whole(clip))]
-    return Essence(pieces, setup)
+    """Cut the clip's audio at the coded frames nearest to the video's cuts. Raises UnsuitableClip."""
+    with _packets(clip, "audio") as (packets, decoder_config):
+        pieces = [_piece(group, _whole(clip), None, None) for group in _split_near_cuts(packets, _whole(clip))]
+    return Essence(pieces, decoder_config)
 
 
-def moments(media: bytes) -> list[Span]:
-    """When each coded frame of an MPEG-TS file is presented, on the file's own timeline, in the order of the file."""
+def frame_spans(media: bytes) -> list[Span]:
+    """The presentation span of each coded frame of an MPEG-TS file, on the file's own timeline, in file order."""
     with av.open(io.BytesIO(media), "r", format="mpegts") as source:
-        return [_moment(packet) for packet in source.demux() if packet.pts is not None]
+        return [_frame_span(packet) for packet in source.demux() if packet.pts is not None]
 
 
 def _piece(packets: Sequence[_Packet], whole: Span, key_frames: int | None, last_duration: int | None) -> Piece:
-    planned = [_moment(packet) for packet in packets]
+    planned = [_frame_span(packet) for packet in packets]
     media = _mux(packets, whole_seconds=round(min(moment.start for moment in planned) / SECOND))
-    measured = moments(media)
+    measured = frame_spans(media)
     offsets = {flow.start - file.start for flow, file in zip(planned, measured, strict=True)}
     if len(offsets) != 1:
-        raise UnsuitableClip(f"the muxer moved frames of one segment by different times: {sorted(offsets)} ns")
+        raise UnsuitableClip(f"the muxer shifted frames of one segment by different amounts: {sorted(offsets)} ns")
     ts_offset = offsets.pop()
-    object_span = _cover(measured)
+    object_span = _enclosing_span(measured)
     return Piece(
         media=media,
         span=object_span.shifted(ts_offset).overlap(whole),
@@ -101,9 +100,9 @@ def _piece(packets: Sequence[_Packet], whole: Span, key_frames: int | None, last
 
 
 def _mux(packets: Iterable[_Packet], whole_seconds: int) -> bytes:
-    """An MPEG-TS file of these packets, their times lowered by so many seconds and raised by the muxer's delay."""
+    """Mux the packets into an MPEG-TS file, with times reduced by `whole_seconds` and delayed by the muxer."""
     target = io.BytesIO()
-    # Times may stay negative until the delay is added: the muxer is not to move the first of them to zero.
+    # Times may be negative until the delay is added: the muxer must not shift the first to zero.
     options = {"max_delay": str(_MAX_DELAY), "avoid_negative_ts": "disabled"}
     with av.open(target, "w", format="mpegts", options=options) as output:
         stream = None
@@ -111,7 +110,7 @@ def _mux(packets: Iterable[_Packet], whole_seconds: int) -> bytes:
             stream = stream or output.add_stream_from_template(packet.stream)
             moved = av.Packet(bytes(packet))
             back = int(whole_seconds / packet.time_base)
-            moved.pts, moved.dts = _timed(packet.pts) - back, _timed(packet.dts) - back
+            moved.pts, moved.dts = _require_ticks(packet.pts) - back, _require_ticks(packet.dts) - back
             moved.duration, moved.time_base, moved.is_keyframe = packet.duration, packet.time_base, packet.is_keyframe
             moved.stream = stream
             output.mux(moved)
@@ -120,9 +119,9 @@ def _mux(packets: Iterable[_Packet], whole_seconds: int) -> bytes:
 
 @contextmanager
 def _packets(clip: clips.Clip, kind: str) -> Iterator[tuple[list[_Packet], bytes]]:
-    """All packets of the clip's video or audio, in the order of the file, and the decoder's set-up bytes.
+    """All packets of the clip's video or audio, in file order, and the decoder configuration.
 
-    The packets are of no use once the clip is closed, which happens on leaving.
+    The packets are invalid once the clip is closed, at the end of the block.
     """
     with av.open(str(clip.path)) as media:
         stream = next(stream for stream in media.streams if stream.type == kind)
@@ -132,23 +131,23 @@ def _packets(clip: clips.Clip, kind: str) -> Iterator[tuple[list[_Packet], bytes
         yield packets, bytes(stream.codec_context.extradata or b"")
 
 
-def _at_key_frames(packets: Iterable[_Packet]) -> list[list[_Packet]]:
+def _split_at_key_frames(packets: Iterable[_Packet]) -> list[list[_Packet]]:
     groups: list[list[_Packet]] = []
     for packet in packets:
         if packet.is_keyframe:
             groups.append([])
-        elif not groups or _moment(packet).start < _moment(groups[-1][0]).start:
-            raise UnsuitableClip("a picture refers past the key frame before it: the groups of pictures are not closed")
+        elif not groups or _frame_span(packet).start < _frame_span(groups[-1][0]).start:
+            raise UnsuitableClip("a frame precedes its key frame in time: the groups of pictures are not closed")
         groups[-1].append(packet)
     return groups
 
 
-def _near_cuts(packets: Iterable[_Packet], whole: Span) -> list[list[_Packet]]:
+def _split_near_cuts(packets: Iterable[_Packet], whole: Span) -> list[list[_Packet]]:
     length = clips.SEGMENT_SECONDS * SECOND
     last = -(-whole.end // length) - 1
     groups: list[list[_Packet]] = [[] for _ in range(last + 1)]
     for packet in packets:
-        middle = (_moment(packet).start + _moment(packet).end) // 2
+        middle = (_frame_span(packet).start + _frame_span(packet).end) // 2
         groups[min(max(middle // length, 0), last)].append(packet)
     return groups
 
@@ -157,16 +156,18 @@ def _whole(clip: clips.Clip) -> Span:
     return Span(0, in_ns(clip.frames, Fraction(1, clips.FRAME_RATE)))
 
 
-def _moment(packet: _Packet) -> Span:
-    start = _timed(packet.pts)
-    return Span(in_ns(start, packet.time_base), in_ns(start + _timed(packet.duration or None), packet.time_base))
+def _frame_span(packet: _Packet) -> Span:
+    start = _require_ticks(packet.pts)
+    return Span(
+        in_ns(start, packet.time_base), in_ns(start + _require_ticks(packet.duration or None), packet.time_base)
+    )
 
 
-def _timed(ticks: int | None) -> int:
+def _require_ticks(ticks: int | None) -> int:
     if ticks is None:
-        raise UnsuitableClip("a coded frame does not say when it is presented, or for how long")
+        raise UnsuitableClip("a coded frame has no presentation time or no duration")
     return ticks
 
 
-def _cover(moments: Sequence[Span]) -> Span:
-    return Span(min(moment.start for moment in moments), max(moment.end for moment in moments))
+def _enclosing_span(frame_spans: Sequence[Span]) -> Span:
+    return Span(min(moment.start for moment in frame_spans), max(moment.end for moment in frame_spans))

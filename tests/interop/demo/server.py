@@ -1,4 +1,4 @@
-"""Starts this project's server in a folder of its own on a free port, and stops it again."""
+"""Starts and stops this project's server, on a free port with its own data folder."""
 
 import os
 import secrets
@@ -20,14 +20,14 @@ _STOP_SECONDS = 40
 _LOG_LINES = 60
 
 
-class ServerFailed(Exception):
-    """The server died or did not become ready; the message ends with the last lines of its log."""
+class ServerStartError(Exception):
+    """The server exited or did not become ready. The message ends with the end of its log."""
 
 
 class DemoServer:
-    """A server with a fresh data folder below `folder`. Use it in a `with`: it is ready inside and stopped after.
+    """A server with a new data folder below `folder`, as a context manager: ready inside the block, stopped after it.
 
-    base_url and token are those a client needs. Raises ServerFailed on entering.
+    base_url, token: for clients. Raises ServerStartError on entering.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,7 +64,7 @@ class DemoServer:
         self.stop()
 
     def stop(self) -> None:
-        """Asks the server to finish; ends it with all its processes when it does not."""
+        """Terminate the server, and kill all its processes if it does not stop in time."""
         if self._process is None:
             return
         self._process.terminate()
@@ -75,13 +75,13 @@ class DemoServer:
             self._process.wait()
         self._process = None
 
-    def last_words(self) -> str:
-        """The last lines of the server's log."""
+    def log_tail(self) -> str:
+        """The end of the server's log."""
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join(lines[-_LOG_LINES:]) or "(the server wrote no log)"
 
     def _environment(self) -> dict[str, str]:
-        """This process's environment, without settings that would point the server at anybody's real data."""
+        """This process's environment, without settings that could point the server at real data."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TAMS_")}
         return {**inherited, "TAMS_BOOTSTRAP_TOKEN": self.token, "PYTHONUNBUFFERED": "1"}
 
@@ -89,14 +89,16 @@ class DemoServer:
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise ServerFailed(f"the server ended with status {process.returncode}; its log:\n{self.last_words()}")
+                raise ServerStartError(
+                    f"the server exited with status {process.returncode}; its log:\n{self.log_tail()}"
+                )
             try:
                 if httpx.get(f"{self.base_url}/readyz", timeout=5, trust_env=False).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
             time.sleep(0.1)
-        raise ServerFailed(f"the server was not ready after {_READY_SECONDS} s; its log:\n{self.last_words()}")
+        raise ServerStartError(f"the server was not ready within {_READY_SECONDS} s; its log:\n{self.log_tail()}")
 
 
 def _free_port() -> int:

@@ -1,7 +1,7 @@
-"""The sound: a tone that climbs one step every two seconds, so that any tenth of a second tells when it was played.
+"""The sound: a tone that rises one step every two seconds, so that any tenth of a second identifies its time.
 
-All frequencies are multiples of 10 Hz: a tenth of a second then holds whole periods, and its strongest frequency falls
-exactly on one line of its spectrum. The right channel plays a fifth above the left.
+All frequencies are multiples of 10 Hz, so that a tenth of a second contains whole periods and its strongest frequency
+falls exactly on one line of the spectrum. The right channel plays a fifth above the left.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 RATE = 48_000
 CHANNELS = 2
 STEP_SECONDS = 2
-# The right channel's last step stays below the low-pass of the AAC encoder.
+# Keeps the right channel's last step below the low-pass filter of the AAC encoder.
 MAX_STEPS = 100
 
 Samples = npt.NDArray[np.float32]
@@ -19,29 +19,29 @@ _WINDOW = RATE // 10
 _LEVEL = 0.3
 
 
-# Hz of the first step, and by how much each further step is higher, of the left and the right channel.
+# The frequency of the first step and the increase of each further step, in Hz, of the left and right channels.
 _PITCHES = ((400, 80), (600, 120))
 
 
 def pitches(step: int) -> tuple[int, ...]:
-    """Frequencies in Hz of the left and the right channel in this step."""
+    """The frequencies of the left and right channels in this step, in Hz."""
     return tuple(first + rise * step for first, rise in _PITCHES)
 
 
 def tone(start: int, count: int) -> Samples:
-    """`count` samples of both channels from sample `start` on: an array of 2 rows, values within -1 to 1."""
+    """`count` samples of both channels from sample `start`: an array of 2 rows, values from -1 to 1."""
     index = np.arange(start, start + count)
     step = index // (RATE * STEP_SECONDS)
     hertz = np.stack([first + rise * step for first, rise in _PITCHES])
-    # Whole cycles are taken off as integers, so that the phase stays exact however long the clip is.
+    # Whole cycles are removed as integers, so that the phase is exact however long the clip is.
     cycles = (hertz * index) % RATE / RATE
     return (_LEVEL * np.sin(2 * np.pi * cycles)).astype(np.float32)
 
 
 def wrong_pitches(samples: Samples, start: int) -> list[str]:
-    """What is wrong with the pitch of each tenth of a second of samples that start at sample `start`, one line each.
+    """Check the pitch of each tenth of a second of samples that start at sample `start`.
 
-    A last piece shorter than a tenth of a second is not looked at.
+    Returns a line for each wrong one. A remainder shorter than a tenth of a second is ignored.
     """
     wrong = []
     for offset in range(0, samples.shape[1] - _WINDOW + 1, _WINDOW):
@@ -54,10 +54,10 @@ def wrong_pitches(samples: Samples, start: int) -> list[str]:
     return wrong
 
 
-def misalignment(samples: Samples, start: int, reach: int = 24) -> int:
-    """How many samples late (positive) or early the samples are, against what sample `start` and on should sound like.
+def lag_in_samples(samples: Samples, start: int, reach: int = 24) -> int:
+    """The lag, in samples, of samples that should start at sample `start`: positive if late, negative if early.
 
-    Lags up to `reach` samples to both sides are tried; the one that correlates best is returned.
+    Returns the lag of up to `reach` samples that correlates best.
     """
     count = samples.shape[1]
     ideal = tone(start - reach, count + 2 * reach)
