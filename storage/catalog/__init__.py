@@ -9,8 +9,9 @@ from storage.catalog.credentials import Credentials
 from storage.catalog.environment import Environment, Limits
 from storage.catalog.flows.flows import Flows
 from storage.catalog.job_control import JobControl
+from storage.catalog.job_kinds import KINDS
 from storage.catalog.job_room import Room
-from storage.catalog.jobs import KINDS, Claim, Jobs, WaitingJob
+from storage.catalog.jobs import Claim, Jobs, WaitingJob
 from storage.catalog.objects.allocation import Allocation
 from storage.catalog.objects.byte_removal import ByteRemoval
 from storage.catalog.objects.copies import Copies

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
-from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, Counts, Jobs, JobState
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, JobState
+from storage.catalog.jobs import Claim, Counts, Jobs
 from storage.catalog.objects import byte_removal
 from storage.catalog.objects.copies import Copies
 from storage.catalog.retry import retried

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from storage.catalog.jobs import DELIVERY, KINDS, Claim, Jobs, JobSelection, WaitingJob
+from storage.catalog.job_kinds import DELIVERY, KINDS
+from storage.catalog.jobs import Claim, Jobs, JobSelection, WaitingJob
 from storage.tables.conditions import Compare, Condition, In, equals
 
 _MAX_CLAIMS = 50

@@ -10,39 +10,20 @@ import uuid
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any
 
 from storage.backoff import Backoff
 from storage.catalog.clock import SECOND, rfc3339
 from storage.catalog.environment import Environment
+from storage.catalog.job_kinds import KINDS, KINDS_THAT_GIVE_UP, JobState
 from storage.catalog.retry import retried
 from storage.errors import NotFound
 from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.engine import Reader, Writer
 from storage.tables.rows import JobKind, JobRow
 
-JobState = Literal["waiting", "running", "failed"]
-
-DELIVERY: Final = "delivery"
-"""Send a webhook its events. Key: the webhook id."""
-FLOW_DELETION: Final = "flow-deletion"
-"""Carry out a flow delete request. Key: the request id."""
-REMOVAL: Final = "removal"
-"""Remove the bytes of unreferenced objects. Key: the storage backend id."""
-COPY: Final = "copy"
-"""Copy an object to a storage backend. Key: see `copy_key`."""
-
-KINDS: tuple[JobKind, ...] = (DELIVERY, FLOW_DELETION, REMOVAL, COPY)
-_KINDS_THAT_GIVE_UP: tuple[JobKind, ...] = (FLOW_DELETION, COPY)
-"""Kinds that fail permanently after `Limits.job_attempts` failures, which their users can see. A job of the other kinds
-stands for everything due at one webhook or storage backend, which may recover at any time."""
 JOB_BACKOFF = Backoff(first_s=1.0, longest_s=300.0)
 """Pauses after failures of jobs. Those after failed deliveries are set in storage.catalog.webhooks.deliveries."""
-
-
-def copy_key(storage_id: str, object_id: str) -> str:
-    """Return the key of the job that copies an object to a storage backend."""
-    return f"{storage_id} {object_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +207,7 @@ class Jobs:
         """
         with self._env.engine.write() as tx:
             attempts = self._attempts(tx, claim) + 1
-            gives_up = claim.kind in _KINDS_THAT_GIVE_UP and attempts >= self._env.limits.job_attempts
+            gives_up = claim.kind in KINDS_THAT_GIVE_UP and attempts >= self._env.limits.job_attempts
             if gives_up:
                 self._end_attempt(tx, claim, attempts, error, None)
             else:

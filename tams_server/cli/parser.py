@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from storage.catalog.caller import SCOPES
-from storage.catalog.jobs import KINDS
+from storage.catalog.job_kinds import KINDS
 from tams_server.cli import (
     check_command,
     jobs_command,

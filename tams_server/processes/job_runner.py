@@ -10,8 +10,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from storage.catalog import Catalog
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
 from storage.catalog.job_room import Room
-from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, LeaseLost
+from storage.catalog.jobs import Claim, LeaseLost
 from storage.errors import Invalid, NotFound
 from tams_server.metrics.counters import Metrics
 from tams_server.processes.failures import log_failure

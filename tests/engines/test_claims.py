@@ -7,7 +7,8 @@ from contextlib import closing
 from storage.catalog import Limits
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
-from storage.catalog.jobs import COPY, REMOVAL, Claim, Jobs, JobSelection
+from storage.catalog.job_kinds import COPY, REMOVAL
+from storage.catalog.jobs import Claim, Jobs, JobSelection
 from storage.errors import Contended
 from storage.tables import open_engine
 from storage.tables.conditions import equals

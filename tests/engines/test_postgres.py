@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from storage.catalog.environment import Environment
-from storage.catalog.jobs import REMOVAL, Jobs, JobSelection
+from storage.catalog.job_kinds import REMOVAL
+from storage.catalog.jobs import Jobs, JobSelection
 from storage.errors import Conflict, Contended, Unavailable
 from storage.tables import open_engine, postgresql
 from storage.tables.conditions import In, equals

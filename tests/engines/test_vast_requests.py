@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from storage.catalog import Catalog
-from storage.catalog.jobs import REMOVAL, JobSelection, enqueue
+from storage.catalog.job_kinds import REMOVAL
+from storage.catalog.jobs import JobSelection, enqueue
 from storage.tables import open_engine
 from storage.tables.conditions import Compare, Condition, In, Overlaps, equals
 from storage.tables.engine import Engine

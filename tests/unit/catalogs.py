@@ -9,7 +9,8 @@ from typing import Any
 from storage.catalog import Catalog, Limits
 from storage.catalog.caller import Caller
 from storage.catalog.clock import SECOND
-from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, JobSelection, LeaseLost
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
+from storage.catalog.jobs import Claim, JobSelection, LeaseLost
 from storage.catalog.objects.get_urls import GetUrlFilter
 from storage.catalog.objects.objects import ObjectPage, ObjectQuery
 from storage.catalog.paging import PageRequest

@@ -16,7 +16,7 @@ from storage.catalog.check.findings import (
 from storage.catalog.check.scratch_index import ScratchIndex
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
-from storage.catalog.jobs import COPY
+from storage.catalog.job_kinds import COPY
 from storage.catalog.objects.byte_removal import schedule_removal
 from storage.catalog.retry import retried
 from storage.errors import Unavailable

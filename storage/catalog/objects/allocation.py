@@ -9,7 +9,7 @@ from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
 from storage.catalog.flows import flow_rows
 from storage.catalog.flows.flow_rules import check_container
-from storage.catalog.jobs import COPY, copy_key
+from storage.catalog.job_kinds import COPY, copy_key
 from storage.catalog.retry import retried
 from storage.errors import Invalid
 from storage.media.object_store import ObjectStore

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from storage.catalog import jobs
 from storage.catalog.environment import Environment
-from storage.catalog.jobs import REMOVAL, Claim, Jobs
+from storage.catalog.job_kinds import REMOVAL
+from storage.catalog.jobs import Claim, Jobs
 from storage.catalog.retry import retried
 from storage.errors import Unavailable
 from storage.tables.conditions import In, equals

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from storage.catalog.environment import Environment
-from storage.catalog.jobs import COPY, Claim, Jobs, LeaseLost, copy_key
+from storage.catalog.job_kinds import COPY, copy_key
+from storage.catalog.jobs import Claim, Jobs, LeaseLost
 from storage.catalog.objects.byte_removal import schedule_removal
 from storage.catalog.objects.objects import get_registered
 from storage.catalog.remote_servers import Download

@@ -10,7 +10,8 @@ from storage.catalog.clock import SECOND, rfc3339
 from storage.catalog.environment import Environment
 from storage.catalog.event_journal import EventJournal, Subject, write_with_events
 from storage.catalog.flows.content_range import refresh_content_span
-from storage.catalog.jobs import FLOW_DELETION, Claim, Jobs
+from storage.catalog.job_kinds import FLOW_DELETION
+from storage.catalog.jobs import Claim, Jobs
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
 from storage.catalog.segments import segment_rows

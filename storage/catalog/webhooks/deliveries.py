@@ -14,7 +14,8 @@ from storage.backoff import Backoff
 from storage.catalog import jobs
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
-from storage.catalog.jobs import DELIVERY, Claim, Jobs
+from storage.catalog.job_kinds import DELIVERY
+from storage.catalog.jobs import Claim, Jobs
 from storage.catalog.objects.get_urls import GetUrlFilter, read_get_urls
 from storage.catalog.retry import retried
 from storage.catalog.webhooks import webhooks

@@ -10,7 +10,7 @@ from storage.catalog import tags as tag_rows
 from storage.catalog.caller import Caller
 from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
-from storage.catalog.jobs import DELIVERY
+from storage.catalog.job_kinds import DELIVERY
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter

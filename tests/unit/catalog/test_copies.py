@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage.catalog.jobs import COPY
+from storage.catalog.job_kinds import COPY
 from storage.catalog.objects import copies
 from storage.errors import Invalid, NotFound, Unavailable
 from tests.conformance.kit.documents import init_flow

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from storage.catalog import Limits
-from storage.catalog.jobs import DELIVERY, Claim, LeaseLost
+from storage.catalog.job_kinds import DELIVERY
+from storage.catalog.jobs import Claim, LeaseLost
 from tests.unit.catalogs import CALLER, World, open_world
 
 LEASE_S = 30

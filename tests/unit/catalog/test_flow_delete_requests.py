@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from storage.catalog import Limits
-from storage.catalog.jobs import FLOW_DELETION, LeaseLost
+from storage.catalog.job_kinds import FLOW_DELETION
+from storage.catalog.jobs import LeaseLost
 from storage.catalog.objects import lifetime
 from storage.catalog.paging import PageRequest
 from storage.errors import NotFound, Unavailable

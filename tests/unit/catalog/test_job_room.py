@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from storage.catalog import Limits, jobs
+from storage.catalog.job_kinds import COPY, DELIVERY, REMOVAL
 from storage.catalog.job_room import Room
-from storage.catalog.jobs import COPY, DELIVERY, REMOVAL, JobSelection
+from storage.catalog.jobs import JobSelection
 from storage.tables.conditions import equals
+from storage.tables.rows import JobKind
 from tests.unit.catalogs import World, open_world
 
 AMPLE = 1000
@@ -20,7 +22,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield world
 
 
-def enqueue(world: World, kind: jobs.JobKind, *keys: str) -> None:
+def enqueue(world: World, kind: JobKind, *keys: str) -> None:
     """Add jobs that are due one after the other."""
     for key in keys:
         world.clock.forward(1)
@@ -28,7 +30,7 @@ def enqueue(world: World, kind: jobs.JobKind, *keys: str) -> None:
             jobs.enqueue(tx, world.clock(), kind, [key])
 
 
-def fail_once(world: World, kind: jobs.JobKind, key: str) -> None:
+def fail_once(world: World, kind: JobKind, key: str) -> None:
     """Make a job fail and due again."""
     enqueue(world, kind, key)
     (claim,) = world.catalog.jobs.claim("a worker", [JobSelection(equals(kind=kind, key=key), 1)])

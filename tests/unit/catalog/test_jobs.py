@@ -8,7 +8,8 @@ import pytest
 
 from storage.catalog import Limits, jobs
 from storage.catalog.clock import SECOND
-from storage.catalog.jobs import COPY, DELIVERY, FLOW_DELETION, REMOVAL, Claim, Counts, Jobs, JobSelection, LeaseLost
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
+from storage.catalog.jobs import Claim, Counts, Jobs, JobSelection, LeaseLost
 from storage.errors import NotFound
 from storage.tables.conditions import In, equals
 from tests.unit.catalogs import START, World, open_world

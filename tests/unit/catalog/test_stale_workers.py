@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from storage.catalog import Limits
-from storage.catalog.jobs import FLOW_DELETION, LeaseLost
+from storage.catalog.job_kinds import FLOW_DELETION
+from storage.catalog.jobs import LeaseLost
 from storage.errors import Invalid, NotFound, Unavailable
 from tests.conformance.kit.documents import flow
 from tests.unit.catalog.test_copies import DIED, die_while_copying, fail

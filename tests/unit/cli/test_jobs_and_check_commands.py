@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from storage.catalog.job_control import url_without_secrets
-from storage.catalog.jobs import DELIVERY, LeaseLost, JobSelection
+from storage.catalog.job_kinds import DELIVERY
+from storage.catalog.jobs import JobSelection, LeaseLost
 from storage.catalog.segments.segment_filter import SegmentFilter
 from storage.tables.conditions import equals
 from tams_server.cli.main import main

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from storage.catalog import Catalog, Limits
-from storage.catalog.jobs import DELIVERY, FLOW_DELETION
+from storage.catalog.job_kinds import DELIVERY, FLOW_DELETION
 from storage.errors import Unavailable
 from storage.tables import open_engine
 from tams_server.processes.webhook_courier import DELIVERY_ID
