@@ -140,10 +140,10 @@ def test_every_change_is_delivered_despite_kills(tmp_path: Path) -> None:
         assert delivered.keys() == expected.keys()
         for subject, events in expected.items():
             assert delivered[subject] == events, subject
-    events = sum(map(len, expected.values()))
+    total = sum(map(len, expected.values()))
     for name, receiver in (("unreliable", unreliable), ("reliable", reliable)):
         again = len(receiver.received) - len(distinct(receiver.received))
-        print(f"{name}: {events} events, {len(receiver.received)} requests, {again} of them repeated")
+        print(f"{name}: {total} events, {len(receiver.received)} requests, {again} of them repeated")
     print(
         f"{KILLS} kills in {killed_for:.0f} s, {time.monotonic() - began:.0f} s in all;"
         f" {delivered_before} deliveries during the kills;"

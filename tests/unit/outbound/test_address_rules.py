@@ -59,7 +59,7 @@ def resolver(name: str) -> Sequence[str]:
     return NAMES[name]
 
 
-REFUSED = {
+REJECTED = {
     # loopback, in every spelling that a connection would understand
     "loopback": "http://127.0.0.1/",
     "loopback-with-port": "http://127.0.0.1:8080/hook",
@@ -241,7 +241,7 @@ ACCEPTED = {
 
 
 @pytest.mark.behaviour("HOOK-POST-08", "HOOK-PUT-10")
-@pytest.mark.parametrize("url", REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize("url", REJECTED.values(), ids=REJECTED.keys())
 def test_url_is_rejected(url: str) -> None:
     with pytest.raises(Invalid) as caught:
         AddressRules(resolver=resolver).check_url(url, "url")
@@ -314,8 +314,8 @@ def test_name_whose_lookup_hangs_is_accepted_at_registration(monkeypatch: pytest
 
 
 def test_each_connection_is_checked_again() -> None:
-    answers = iter([["93.184.215.14"], ["127.0.0.1"]])
-    rules = AddressRules(resolver=lambda _: next(answers))
+    lookups = iter([["93.184.215.14"], ["127.0.0.1"]])
+    rules = AddressRules(resolver=lambda _: next(lookups))
     rules.check_url("https://rebinding.example/", "url")
     with pytest.raises(AddressNotAllowed):
         rules.allowed_addresses("rebinding.example", 443, 1)

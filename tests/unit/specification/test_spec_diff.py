@@ -105,9 +105,9 @@ def test_each_difference_is_one_line(copy: Path, file: str, change: Edit, line: 
 
 def test_statuses_and_headers_are_compared(copy: Path) -> None:
     def change(document: dict[str, Any]) -> None:
-        answers = document["paths"]["/flows/{flowId}/segments"]["delete"]["responses"]
-        answers["209"] = answers.pop("204")
-        answers["202"]["headers"] = {}
+        responses = document["paths"]["/flows/{flowId}/segments"]["delete"]["responses"]
+        responses["209"] = responses.pop("204")
+        responses["202"]["headers"] = {}
 
     edit(copy / "TimeAddressableMediaStore.yaml", change)
     place = "DELETE /flows/{flowId}/segments > status"
