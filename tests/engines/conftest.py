@@ -49,6 +49,33 @@ def new_postgres_url(postgres: PostgresServer) -> Iterator[Callable[[], str]]:
         postgres.drop_database(name)
 
 
+@pytest.fixture
+def open_postgres(postgres_url: str) -> Iterator[Callable[[str], Engine]]:
+    """Opens the database of the test with further parameters in its URL."""
+    engines = []
+
+    def open_(parameters: str = "") -> Engine:
+        engines.append(open_engine(f"{postgres_url}?{parameters}"))
+        return engines[-1]
+
+    yield open_
+    for engine in engines:
+        engine.close()
+
+
+@pytest.fixture
+def plain_url(postgres: PostgresServer, new_postgres_url: Callable[[], str]) -> Iterator[str]:
+    """The URL of an empty database for a role that may create tables, but no extensions."""
+    name = new_postgres_url().rpartition("/")[2]
+    role = f"plain_{name}"
+    with postgres.connect(name) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+        connection.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {role}")
+        yield postgres.url(name, role, "secret")
+        connection.execute(f"DROP OWNED BY {role}")
+        connection.execute(f"DROP ROLE {role}")
+
+
 @pytest.fixture(params=["statement", "commit"])
 def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     """A cluster for this test alone, for each way in which it may report conflicts."""
