@@ -1,4 +1,4 @@
-"""The background worker over a catalogue that a test holds, in a thread with an event loop of its own."""
+"""A background worker for the catalogue of a test, in a thread with an event loop of its own."""
 
 import asyncio
 import threading
@@ -15,11 +15,11 @@ from tams_server.processes.worker import Worker
 from tams_server.specification.validators import Validator
 
 LOCAL = AddressRules(["127.0.0.0/8"])
-_PATIENCE_S = 30
+_TIMEOUT_S = 30
 
 
 class RunningWorker:
-    """Works from entering until `stop`, or leaving. bodies: as in WebhookCourier; timeout_s: of each delivery."""
+    """Works from entry into the context until `stop` or exit. bodies: as in WebhookCourier. timeout_s: per delivery."""
 
     def __init__(
         self, catalog: Catalog, bodies: Mapping[str, Validator], *, interval_s: float = 0.02, timeout_s: float = 5.0
@@ -35,21 +35,21 @@ class RunningWorker:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._started.wait(_PATIENCE_S)
+        assert self._started.wait(_TIMEOUT_S)
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.stop()
 
     def stop(self) -> None:
-        """Have it end, and wait until it has."""
+        """Stop the worker, and wait until it has stopped."""
         if self._thread.is_alive():
-            self.tell()
-        self._thread.join(_PATIENCE_S)
-        assert not self._thread.is_alive(), "the worker does not end"
+            self.request_stop()
+        self._thread.join(_TIMEOUT_S)
+        assert not self._thread.is_alive(), "the worker does not stop"
 
-    def tell(self) -> None:
-        """Have it end, without waiting."""
+    def request_stop(self) -> None:
+        """Ask the worker to stop, without waiting."""
         self._loop.call_soon_threadsafe(self._worker.stop)
 
     async def _run(self) -> None:
@@ -69,7 +69,7 @@ class RunningWorker:
 
 @contextmanager
 def working(catalog: Catalog, bodies: Mapping[str, Validator], count: int = 1) -> Iterator[list[RunningWorker]]:
-    """So many workers side by side, until the block ends."""
+    """Run `count` workers side by side until the block ends."""
     workers = [RunningWorker(catalog, bodies) for _ in range(count)]
     try:
         yield [worker.__enter__() for worker in workers]

@@ -1,4 +1,4 @@
-"""What a consistency check finds, what it repairs, and what it leaves alone."""
+"""What a consistency check finds and repairs in the stored bytes, and what it leaves alone."""
 
 import os
 import shutil
@@ -12,23 +12,15 @@ from storage.catalog import Catalog, Limits
 from storage.catalog.check import findings
 from storage.catalog.check.findings import (
     MISSING_BYTES,
-    MISSING_OBJECT,
     UNCHECKED_BACKEND,
     UNKNOWN_BYTES,
-    WRONG_CONTENT,
-    WRONG_COUNT,
-    WRONG_EXPIRY,
     Finding,
 )
 from storage.catalog.clock import SECOND
 from storage.errors import Invalid
-from storage.tables.conditions import equals
 from tests.conformance.kit.documents import init_flow
+from tests.unit.catalog.checks import LIMITS, OLD_S, at, check, corrupt, fill, kinds_and_ids, repair_all
 from tests.unit.catalogs import DEFAULT_BACKEND, SECOND_BACKEND, World, open_world
-
-LIMITS = Limits(min_object_timeout_s=600, object_grace_s=60, async_deletion_threshold=5, deletion_batch=2)
-OLD_S = 661
-"""Seconds after which no upload can be in progress."""
 
 
 @pytest.fixture(autouse=True)
@@ -45,24 +37,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def filled(world: World) -> str:
-    """A flow with five objects, o0 to o4, uploaded long ago."""
-    flow_id = world.make_flow()
-    for n in range(5):
-        world.add_object(flow_id, f"o{n}", at(n))
-    world.clock.forward(OLD_S)
-    return flow_id
-
-
-def at(n: int) -> str:
-    return f"[{n}:0_{n + 1}:0)"
-
-
-def check(world: World, *, repair: bool = False, storage_id: str | None = None) -> list[Finding]:
-    return list(world.catalog.consistency.check(repair=repair, storage_id=storage_id))
-
-
-def kinds_and_ids(findings: list[Finding]) -> list[tuple[str, str | None]]:
-    return sorted((each.kind, each.object_id) for each in findings)
+    return fill(world)
 
 
 def write_unknown(world: World, object_id: str, age_s: float = OLD_S) -> None:
@@ -71,19 +46,6 @@ def write_unknown(world: World, object_id: str, age_s: float = OLD_S) -> None:
     store.write(object_id, "video/mp2t", iter([b"stray"]))
     moment = world.clock.now / SECOND - age_s
     os.utime(store._file_of(object_id), (moment, moment))
-
-
-def repair_all(world: World) -> None:
-    """Repair everything; assert that nothing is left."""
-    assert all(each.repaired for each in check(world, repair=True))
-    assert check(world) == []
-
-
-def corrupt(world: World, table: str, values: dict[str, object] | None, **key: object) -> None:
-    """Set columns of a row to values that the server would never write, or remove the row."""
-    with world.engine.write() as tx:
-        changed = tx.delete(table, equals(**key)) if values is None else tx.update(table, equals(**key), values)
-    assert changed
 
 
 def test_a_consistent_catalogue_has_no_findings(world: World, filled: str) -> None:
@@ -165,99 +127,6 @@ def test_bytes_being_copied_or_removed_are_known(world: World, filled: str) -> N
         tx.insert("garbage", [place])
         tx.insert("jobs", [job])
     assert check(world, repair=True) == []
-
-
-@pytest.mark.parametrize("recorded", [{"segments": 7}, None])
-def test_wrong_counts_are_repaired(world: World, filled: str, recorded: dict[str, object] | None) -> None:
-    corrupt(world, "object_refs", recorded, object_id="o1", flow_id=filled)
-    [finding] = check(world)
-    assert (finding.kind, finding.object_id, finding.flow_id) == (WRONG_COUNT, "o1", filled)
-    repair_all(world)
-    world.delete_segments(filled)
-    world.clock.forward(OLD_S)
-    world.run_background_work()
-    assert not world.has_bytes("o1")
-    assert check(world) == []
-
-
-@pytest.mark.parametrize("recorded", [(0, 3), (1, 5), (2, 3), (0, 0), (9, 12)])
-def test_segments_outside_the_content_range_are_found_after_repair(
-    world: World, filled: str, recorded: tuple[int, int]
-) -> None:
-    empty, wide = world.make_flow(), world.make_flow()
-    everything = [at(n) for n in range(5)]
-    start, end = (second * 10**9 for second in recorded)
-    corrupt(world, "flows", {"content_start": start, "content_end": end}, id=filled)
-    corrupt(world, "flows", {"content_start": -5, "content_end": 5}, id=wide)
-    assert world.timeranges(filled) != everything
-    [finding] = check(world)
-    assert (finding.kind, finding.flow_id) == (WRONG_CONTENT, filled)
-    repair_all(world)
-    assert world.timeranges(filled) == everything
-    assert world.timeranges(empty) == []
-
-
-def test_a_count_without_segments_is_removed(world: World, filled: str) -> None:
-    another = world.make_flow()
-    with world.engine.write() as tx:
-        tx.insert("object_refs", [{"object_id": "o1", "flow_id": another, "segments": 2}])
-    assert kinds_and_ids(check(world)) == [(WRONG_COUNT, "o1")]
-    repair_all(world)
-
-
-def test_counts_of_init_objects_are_compared(world: World) -> None:
-    flow_id = world.make_flow(init_flow())
-    world.allocate(flow_id, "init", content_type="application/octet-stream")
-    for n in range(4):
-        world.add_object(flow_id, f"m{n}", at(n), init_object_id="init")
-    assert check(world) == []
-    corrupt(world, "object_refs", {"segments": 1}, object_id="init", flow_id=flow_id)
-    assert kinds_and_ids(check(world)) == [(WRONG_COUNT, "init")]
-    repair_all(world)
-    assert {row["segments"] for row in world.rows("object_refs") if row["object_id"] == "init"} == {4}
-
-
-def test_an_object_in_use_is_saved_from_garbage_collection(world: World, filled: str) -> None:
-    corrupt(world, "objects", {"expires": world.clock.now + SECOND}, id="o3")
-    assert kinds_and_ids(check(world)) == [(WRONG_EXPIRY, "o3")]
-    repair_all(world)
-    world.clock.forward(OLD_S)
-    world.run_background_work()
-    assert world.has_bytes("o3")
-    assert world.is_registered("o3")
-
-
-def test_an_unreferenced_object_is_removed_after_the_grace_period(world: World, filled: str) -> None:
-    world.delete_segments(filled, at(3))
-    corrupt(world, "objects", {"expires": None}, id="o3")
-    assert kinds_and_ids(check(world)) == [(WRONG_EXPIRY, "o3")]
-    repair_all(world)
-    world.run_background_work()
-    assert world.has_bytes("o3")
-    world.clock.forward(OLD_S)
-    world.run_background_work()
-    assert not world.has_bytes("o3")
-
-
-def test_an_init_object_referenced_only_by_segments_is_kept(world: World) -> None:
-    flow_id = world.make_flow(init_flow())
-    world.allocate(flow_id, "init", content_type="application/octet-stream")
-    world.add_object(flow_id, "m", at(0), init_object_id="init")
-    corrupt(world, "object_refs", None, object_id="init")
-    assert kinds_and_ids(check(world)) == [(WRONG_COUNT, "init")]
-    repair_all(world)
-    world.clock.forward(OLD_S)
-    world.run_background_work()
-    assert world.has_bytes("init")
-
-
-def test_segments_of_a_missing_object_are_reported_and_kept(world: World, filled: str) -> None:
-    corrupt(world, "objects", None, id="o1")
-    found = check(world, repair=True)
-    assert kinds_and_ids(found) == [(MISSING_OBJECT, "o1")]
-    assert not found[0].repaired
-    with world.engine.read() as tx:
-        assert len(tx.select("segments", equals(flow_id=filled))) == 5
 
 
 def test_an_unavailable_backend_is_reported_and_none_of_its_bytes_as_missing(world: World, filled: str) -> None:
