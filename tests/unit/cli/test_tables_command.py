@@ -46,7 +46,7 @@ def test_export_requires_a_catalogue_and_an_empty_folder(
     assert (status, "no catalogue" in errors) == (1, True)
     assert not (tmp_path / "none").exists()
     status, _, errors = run(capsys, "export", "--data-dir", str(filled), str(filled))
-    assert (status, "not empty" in errors) == (1, True)
+    assert (status, "must be empty" in errors) == (1, True)
 
 
 def test_indexes_are_listed_and_cannot_be_changed(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
