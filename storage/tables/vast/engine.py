@@ -109,7 +109,7 @@ class VastEngine(Engine):
         return closing(VastDirectReader(self.cluster, self._densities))
 
     def read_under(self, lock: str, read: Callable[[Reader], T]) -> T:
-        """Read without a transaction first, then in one if the row of `lock` has changed meanwhile."""
+        """Read without a transaction first, and again in one if the row of `lock` changed in between."""
         if self.cluster.direct_reads:
             with self.read_once() as reader:
                 try:

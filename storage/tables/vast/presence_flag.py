@@ -27,7 +27,8 @@ class StoredFlag:
     carrier: str
 
 
-def _stored_flags() -> dict[str, StoredFlag]:
+def stored_flags() -> dict[str, StoredFlag]:
+    """The flags that the schema declares, by carrier. Raises ValueError for one that cannot be stored."""
     flags: dict[str, StoredFlag] = {}
     for table in TABLES.values():
         for flag in table.presence_flags:
@@ -39,8 +40,7 @@ def _stored_flags() -> dict[str, StoredFlag]:
     return flags
 
 
-FLAGS = _stored_flags()
-"""The declared flags by carrier; each table has room for one."""
+FLAGS = stored_flags()
 
 
 @dataclass

@@ -84,7 +84,7 @@ class VastReader(Reader):
 
 
 class VastDirectReader(VastReader):
-    """Reads without a transaction where the cluster allows it: each response is of a moment of its own.
+    """Reads without a transaction where the cluster allows it: each response may show another moment.
 
     It records its queries and the versions of lock rows that it has seen, for `is_consistent`.
     """

@@ -1,23 +1,23 @@
-"""The VAST engine's tables, projections, probe and address."""
+"""The VAST engine's tables, presence flags, projections and address."""
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from storage.errors import Invalid
 from storage.tables import open_engine
-from storage.tables.conditions import equals
-from storage.tables.vast import VastEngine
+from storage.tables import vast as engine_package
+from storage.tables.conditions import Compare, equals
+from storage.tables.schema import PresenceFlag
+from storage.tables.vast import VastEngine, presence_flag
 from storage.tables.vast.address import parse_address
 from storage.tables.vast.layout import CELL_BYTES, LAYOUTS
-from storage.tables.vast.probe import allow_several_writers, probe
 from storage.tables.vast.projections import disable_projections, enable_projections, projection_states
 from tests.engines.rows import flow_row
 from tests.vast_emulator import Emulator
-from tests.vast_emulator.store import Table, Transaction
 
 
 @pytest.fixture
@@ -128,118 +128,6 @@ def test_projections_are_created_and_dropped(engine: VastEngine) -> None:
     assert not any(state.enabled for state in disable_projections(engine))
 
 
-def test_the_probe_confirms_what_the_engine_needs(emulator: Emulator, engine: VastEngine) -> None:
-    results = probe(engine)
-    for result in results:
-        print(f"{'yes' if result.holds else 'NO ':4} {result.name}: {result.fact}")
-    assert all(result.holds for result in results)
-    assert allow_several_writers(results)
-    where = "update" if emulator.store.mode == "statement" else "commit"
-    assert f"at its {where}" in results[0].fact
-    assert f"rejected at the {where}" in results[2].fact
-    assert not any(path[-1].startswith("probe") for path in emulator.store.definitions)
-
-
-def _tables(emulator: Emulator) -> list[Table]:
-    return [table for table in emulator.store.definitions.values() if table is not None]
-
-
-def _before_each_change(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, call: Callable[[], None]) -> None:
-    """Call `call` before each update and commit on the emulator."""
-
-    def wrapped(operation: Callable[..., None]) -> Callable[..., None]:
-        def perform(*arguments: object) -> None:
-            call()
-            operation(*arguments)
-
-        return perform
-
-    for name in ("update", "commit"):
-        monkeypatch.setattr(emulator.operations, name, wrapped(getattr(emulator.operations, name)))
-
-
-def test_the_probe_disallows_several_writers_where_the_last_one_wins(
-    engine: VastEngine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A cluster that lets both transactions commit: the emulator is made to forget who changed a row."""
-
-    def forget() -> None:
-        for table in _tables(emulator):
-            table.rows.changed.clear()
-            table.rows.writers.clear()
-
-    _before_each_change(emulator, monkeypatch, forget)
-    results = probe(engine)
-    assert [result.holds for result in results[:4]] == [False] * 4
-    assert "neither" in results[0].fact
-    assert not allow_several_writers(results)
-
-
-def test_the_probe_disallows_several_writers_where_only_open_transactions_conflict(
-    engine: VastEngine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A cluster whose row locks end with their transaction, and which does not remember later changes."""
-
-    def forget() -> None:
-        for table in _tables(emulator):
-            table.rows.changed.clear()
-
-    _before_each_change(emulator, monkeypatch, forget)
-    results = probe(engine)
-    if emulator.store.mode == "statement":
-        assert [result.holds for result in results[:2]] == [True, True]
-    assert [result.holds for result in results[2:4]] == [False, False]
-    assert "accepted" in results[2].fact
-    assert not allow_several_writers(results)
-
-
-_DIRECT_READ_CHECKS = ("reads of a plain table", "reads of a sorted table", "a commit becomes visible")
-
-
-def _failed_direct_reads(engine: VastEngine) -> list[str]:
-    """The facts of the checks of direct reads, all of which must fail while all other checks succeed."""
-    results = probe(engine)
-    direct = [result for result in results if result.name.startswith(_DIRECT_READ_CHECKS)]
-    assert all(result.holds for result in results if result not in direct)
-    assert allow_several_writers(results)
-    assert not any(result.holds for result in direct)
-    return [result.fact for result in direct]
-
-
-def test_the_probe_detects_that_reads_need_a_transaction(emulator: Emulator, engine: VastEngine) -> None:
-    emulator.direct_reads = False
-    plain, sorted_, visibility = _failed_direct_reads(engine)
-    assert plain.startswith("rejected, so every read will use a transaction")
-    assert sorted_.startswith("rejected, so every read will use a transaction")
-    assert visibility.startswith("not tried")
-
-
-def test_the_probe_detects_late_direct_reads(
-    emulator: Emulator, engine: VastEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A cluster whose direct reads show commits late, and every other one later still."""
-    current, numbers = emulator.store.current_view, itertools.count()
-
-    def late() -> Transaction:
-        view = current()
-        return replace(view, snapshot=view.snapshot - (2 if next(numbers) % 2 else 1))
-
-    emulator.store.begin()  # An open transaction keeps old versions of rows.
-    monkeypatch.setattr(emulator.store, "current_view", late)
-    for fact in _failed_direct_reads(engine):
-        assert "set ?direct=no" in fact
-
-
-def test_the_probe_detects_direct_reads_that_see_nothing(
-    emulator: Emulator, engine: VastEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    current = emulator.store.current_view
-    monkeypatch.setattr(emulator.store, "current_view", lambda: replace(current(), snapshot=0))
-    results = [result for result in probe(engine) if result.name.startswith(_DIRECT_READ_CHECKS[:2])]
-    assert [result.holds for result in results] == [False, False]
-    assert all("None before a commit" in result.fact for result in results)
-
-
 def test_a_document_beyond_the_size_limit_is_rejected(engine: VastEngine) -> None:
     with pytest.raises(Invalid, match=str(CELL_BYTES)), engine.write() as tx:
         tx.insert("service", [{"key": "k", "value": "x" * CELL_BYTES}])
@@ -262,3 +150,20 @@ def test_database_urls_are_parsed_and_never_show_the_secret() -> None:
     for url in ("vast://k@h/b/s", "vast://h/b/s", "vast://k:s@h/b", "vast://k:s@h/b/s?tiemout=3"):
         with pytest.raises(ValueError):
             parse_address(url)
+
+
+def test_the_engine_does_not_mention_webhooks() -> None:
+    """What it does for webhooks follows from the schema's declarations."""
+    modules = Path(engine_package.__file__).parent.glob("*.py")
+    assert [module.name for module in modules if "webhook" in module.read_text().lower()] == []
+
+
+@pytest.mark.parametrize("flags", [("segments",), ("flows", "flows")], ids=["no_lock_row", "second_flag"])
+def test_presence_flags_that_cannot_be_stored_are_rejected(
+    monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
+) -> None:
+    declared = tuple(PresenceFlag(f"flag{n}", Compare("id", "==", "x"), carrier) for n, carrier in enumerate(flags))
+    tables = {"sources": replace(LAYOUTS["sources"].table, presence_flags=declared)}
+    monkeypatch.setattr(presence_flag, "TABLES", tables)
+    with pytest.raises(ValueError, match=f"presence flag flag{len(flags) - 1}"):
+        presence_flag.stored_flags()
