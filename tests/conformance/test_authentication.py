@@ -143,7 +143,7 @@ def test_two_tokens_are_rejected_or_the_first_is_used(anonymous: httpx.Client, t
     assert "of-nothing" not in response.text
 
 
-@pytest.mark.behaviour("AUTH-08", "T26")
+@pytest.mark.behaviour("AUTH-08")
 def test_no_response_contains_the_token(anonymous: httpx.Client, token: str) -> None:
     for path in ("/service", "/flows?limit=many", f"/flows/{fresh()}", "/nothing/here"):
         response = anonymous.get(path, params={**dict(httpx.URL(path).params), "access_token": token})

@@ -41,7 +41,7 @@ def started(tams: TamsClient) -> Started:
     return start
 
 
-@pytest.mark.behaviour("DREQ-01", "DREQ-03", "PAGE-08", "PAGE-10", "PAGE-11", "T03", "PAGE-15")
+@pytest.mark.behaviour("DREQ-01", "DREQ-03", "PAGE-08", "PAGE-10", "PAGE-11", "PAGE-15")
 def test_delete_requests_are_listed_in_pages(tams: TamsClient) -> None:
     get, head = tams.get(LISTING), tams.head(LISTING)
     assert get.status_code == head.status_code == 200
@@ -52,7 +52,7 @@ def test_delete_requests_are_listed_in_pages(tams: TamsClient) -> None:
     assert get.headers["X-Paging-Count"] == str(len(get.json()))
 
 
-@pytest.mark.behaviour("DREQ-04", "T12")
+@pytest.mark.behaviour("DREQ-04")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("request_id", [None, "not-a-uuid", "a%2Fb"], ids=["unknown", "malformed", "slash"])
 def test_an_unknown_delete_request_is_not_found(tams: TamsClient, method: str, request_id: str | None) -> None:

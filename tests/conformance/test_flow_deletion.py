@@ -39,7 +39,7 @@ def test_a_deleted_flow_is_no_longer_listed(tams: TamsClient) -> None:
     assert [item["id"] for item in tams.get("/flows", **{f"tag.{tag}": "1"}).json()] == [kept]
 
 
-@pytest.mark.behaviour("FLOW-DEL-02", "FLOW-DEL-03", "FLOW-DEL-06", "AMB-28", "T11")
+@pytest.mark.behaviour("FLOW-DEL-02", "FLOW-DEL-03", "FLOW-DEL-06", "AMB-28")
 def test_a_flow_with_many_segments_is_deleted_immediately_or_by_a_request(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
     object_id = tams.make_objects(flow_id, 1)[0]

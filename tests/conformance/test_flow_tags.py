@@ -95,7 +95,7 @@ def test_deleting_an_unset_tag_changes_nothing(tams: TamsClient, tagged: Json) -
     assert tams.get(tags_path(tagged)).json() == tagged["tags"]
 
 
-@pytest.mark.behaviour("FLOW-TAG-08", "TAG-04", "T31")
+@pytest.mark.behaviour("FLOW-TAG-08", "TAG-04")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tag_may_have_any_name(tams: TamsClient, tagged: Json, name: str) -> None:
     path = tags_path(tagged, name).replace("..", "%2E%2E")

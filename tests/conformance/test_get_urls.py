@@ -147,7 +147,7 @@ def test_urls_are_filtered_by_presigned(tams: TamsClient, placed: tuple[str, str
 
 
 @by_view
-@pytest.mark.behaviour("SEG-GET-33", "TAGQ-02", "TAGQ-06", "TAGQ-07", "A63", "T02")
+@pytest.mark.behaviour("SEG-GET-33", "TAGQ-02", "TAGQ-06", "TAGQ-07", "A63")
 def test_urls_are_filtered_by_backend_tags(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
     home = default_backend(tams)
     elsewhere = add_uncontrolled_url(tams, placed[1])["label"]

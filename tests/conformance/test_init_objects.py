@@ -23,7 +23,7 @@ def pair(tams: TamsClient, owner: Json) -> tuple[str, str]:
     return init_id, media_id
 
 
-@pytest.mark.behaviour("SEG-POST-45", "SEG-GET-39", "OBJ-11", "INIT-01", "INIT-03", "T14")
+@pytest.mark.behaviour("SEG-POST-45", "SEG-GET-39", "OBJ-11", "INIT-01", "INIT-03")
 def test_segment_and_object_reference_the_init_object(tams: TamsClient, owner: Json, pair: tuple[str, str]) -> None:
     init_id, media_id = pair
     (segment,) = tams.segments(owner["id"])

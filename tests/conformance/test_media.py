@@ -107,7 +107,7 @@ def test_an_upload_with_a_wrong_checksum_is_not_stored(tams: TamsClient, presign
     assert download(tams, get_urls(tams, "segment", flow["id"], item["object_id"])[0]).status_code == 404
 
 
-@pytest.mark.behaviour("STO-04", "OBJ-04", "T31")
+@pytest.mark.behaviour("STO-04", "OBJ-04")
 @pytest.mark.parametrize("suffix", ["/a/b.ts", " %2F", "?x=1#y", "ü☃", "/../up", "+a;b,c"])
 def test_objects_with_any_id_can_be_uploaded_and_downloaded(tams: TamsClient, suffix: str) -> None:
     flow = tams.make_flow()

@@ -48,7 +48,7 @@ def test_an_unknown_object_is_not_found(tams: TamsClient, method: str, object_id
     assert tams.request(method, f"/objects/{object_id}{fresh()}").status_code == 404
 
 
-@pytest.mark.behaviour("OBJ-04", "T31")
+@pytest.mark.behaviour("OBJ-04")
 @pytest.mark.parametrize("suffix", ["/a/b.ts", " b", "%", "%2F", "ü☃", "?a=b", "#c", "/instances", "+&;,", "/../x"])
 def test_objects_with_any_id_can_be_addressed(tams: TamsClient, suffix: str) -> None:
     flow = tams.make_flow()
@@ -85,7 +85,7 @@ def test_a_deleted_flow_is_not_listed(tams: TamsClient, shared: tuple[str, list[
     assert sorted(references(tams, object_id)) == sorted(flow["id"] for flow in flows[1:])
 
 
-@pytest.mark.behaviour("OBJ-15", "OBJ-16", "OBJ-17", "TAGQ-02", "TAGQ-03", "TAGQ-04", "TAGQ-05", "TAG-06", "T02")
+@pytest.mark.behaviour("OBJ-15", "OBJ-16", "OBJ-17", "TAGQ-02", "TAGQ-03", "TAGQ-04", "TAGQ-05", "TAG-06")
 @pytest.mark.parametrize(
     ("params", "expected"),
     [

@@ -13,7 +13,7 @@ def segments_at(tams: TamsClient, flow_id: str, *timeranges: str) -> list[Json]:
     return [{"object_id": id_, "timerange": each} for id_, each in zip(ids, timeranges, strict=True)]
 
 
-@pytest.mark.behaviour("SEG-POST-55", "T18")
+@pytest.mark.behaviour("SEG-POST-55")
 def test_a_list_of_segments_is_registered_in_one_request(tams: TamsClient) -> None:
     flow = tams.make_flow()
     sent = segments_at(tams, flow["id"], "[10:0_20:0)", "[0:0_10:0)", "[20:0_30:0)")

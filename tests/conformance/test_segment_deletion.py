@@ -95,7 +95,7 @@ def test_a_malformed_timerange_deletes_nothing(tams: TamsClient, text: str) -> N
     assert timeranges(tams, flow["id"]) == FOUR
 
 
-@pytest.mark.behaviour("SEG-DEL-10", "A05", "T21")
+@pytest.mark.behaviour("SEG-DEL-10", "A05")
 def test_an_empty_timerange_parameter_never_means_all(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], FOUR)

@@ -20,7 +20,7 @@ from tests.conformance.kit.segments import (
 from tests.conformance.kit.skips import not_implemented
 
 
-@pytest.mark.behaviour("SEG-POST-01", "SEG-POST-13", "T10")
+@pytest.mark.behaviour("SEG-POST-01", "SEG-POST-13")
 @pytest.mark.parametrize("format_", [AUDIO, DATA, IMAGE])
 def test_an_uploaded_object_is_registered_and_listed(tams: TamsClient, format_: str) -> None:
     flow = tams.make_flow(format_=format_)

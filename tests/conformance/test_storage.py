@@ -152,7 +152,7 @@ def test_init_objects_may_have_another_content_type(tams: TamsClient) -> None:
     assert item["put_url"]["content-type"] == flow["container"]
 
 
-@pytest.mark.behaviour("STO-22", "STO-23", "STO-24", "STO-25", "T24")
+@pytest.mark.behaviour("STO-22", "STO-23", "STO-24", "STO-25")
 @pytest.mark.parametrize("wanted", [True, False, None])
 def test_upload_urls_are_presigned_as_requested(tams: TamsClient, wanted: bool | None) -> None:
     flow = tams.make_flow()
@@ -185,7 +185,7 @@ def test_an_object_is_not_found_before_it_is_registered(
     assert tams.request(method, f"/objects/{path_segment(object_id)}{path}", **options).status_code == 404
 
 
-@pytest.mark.behaviour("STO-35", "T13")
+@pytest.mark.behaviour("STO-35")
 def test_unknown_members_are_ignored(tams: TamsClient) -> None:
     flow = tams.make_flow()
     (item,) = tams.allocate(flow["id"], 1, **{"content-type": "video/mp4", "colour": "blue"})

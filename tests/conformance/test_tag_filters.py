@@ -144,7 +144,7 @@ def test_a_malformed_filter_is_rejected(
     assert status == 400 or ((kind not in REJECT_BAD_FILTERS or plain) and status == 200)
 
 
-@pytest.mark.behaviour("TAGQ-10", "TAG-04", "T01")
+@pytest.mark.behaviour("TAGQ-10", "TAG-04")
 @pytest.mark.parametrize("text", SPECIAL)
 def test_names_and_values_with_special_characters_match(tams: TamsClient, special: TaggedResources, text: str) -> None:
     passing = {SPECIAL.index(text)}

@@ -75,7 +75,7 @@ def test_setting_a_tag_leaves_the_others(tams: TamsClient, owner: str) -> None:
     assert tams.get(f"{owner}/tags").json() == {"genre": "sport", "place": ["leeds"]}
 
 
-@pytest.mark.behaviour("SRC-TAG-11", "SRC-TAG-04", "SRC-TAG-12", "TAG-04", "T31")
+@pytest.mark.behaviour("SRC-TAG-11", "SRC-TAG-04", "SRC-TAG-12", "TAG-04")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_with_special_characters_is_percent_encoded_in_the_path(tams: TamsClient, owner: str, name: str) -> None:
     path = f"{owner}/tags/{path_segment(name)}"
