@@ -31,7 +31,7 @@ class Limits:
     async_deletion_threshold: int = 1000
     deletion_batch: int = 100
     removal_batch: int = 200
-    collection_batch: int = 200
+    garbage_batch: int = 200
     job_lease_s: int = 30
     job_attempts: int = 50
     webhook_give_up_s: int = 24 * 3600

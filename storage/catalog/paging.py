@@ -87,7 +87,7 @@ def select_page(
 def slice_page(items: list[dict[str, Any]], listing: str, request: PageRequest, size: int) -> Page:
     """One page of a short listing in memory, whose page keys are the ids of items.
 
-    items: all documents, sorted, and reversed if requested. listing: a name that tells page keys of listings apart.
+    items: all documents, sorted, and reversed if requested. listing: a name that is unique to the listing.
 
     Raises: Invalid for a page key that another listing issued, or none (PAGE-06).
     """

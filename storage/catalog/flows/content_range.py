@@ -33,7 +33,7 @@ def content_timerange(tx: Reader, flow: FlowRow, within: TimeRange) -> TimeRange
 
 
 def in_content_range(flow: FlowRow) -> list[Condition]:
-    """Conditions that every segment of the flow meets; they tell an engine where to look."""
+    """Conditions that every segment of the flow meets; they show an engine where to look."""
     content = recorded_content_span(flow)
     if content is None:
         return []

@@ -19,7 +19,7 @@ class GarbageCollection:
         now = self._env.clock()
         expired = Compare("expires", "<=", now)
         with self._env.engine.read_once() as tx:
-            limit = self._env.limits.collection_batch
+            limit = self._env.limits.garbage_batch
             ids = [row["id"] for row in tx.select("objects", [expired], limit=limit, columns=["id"])]
         if not ids:
             return False

@@ -1,8 +1,8 @@
 """The lifetime of objects: how long they are kept, decided by counting the references of each flow (OBJ-LIFE-*).
 
-A segment refers to its object and, through it, to that object's init object. An object that loses its last reference is
-no longer shown. Its row gets the time at which it expires, a short grace period from then; until garbage collection
-removes it, a new segment can use it again (A41).
+A segment refers to its object and, through it, to that object's init object. When an object loses its last reference,
+it is no longer shown, and its row records when it expires: after a short grace period. Until garbage collection removes
+it, a new segment can use it again (A41).
 """
 
 from collections import Counter

@@ -70,13 +70,15 @@ class ObjectUse:
             return _reuse_media(item, known, used)
         else:
             self._check_allocated_for_flow(known, "object_id")
-        whole = parse_bounded(item["object_timerange"], "object_timerange") if "object_timerange" in item else used
-        _check_inside_object(used, whole)
+        object_timerange = (
+            parse_bounded(item["object_timerange"], "object_timerange") if "object_timerange" in item else used
+        )
+        _check_inside_object(used, object_timerange)
         return UsedObject(
             object_id,
             "media",
             self._flow["id"],
-            whole,
+            object_timerange,
             item.get("key_frame_count"),
             item.get("init_object_id"),
             is_first_use=True,
@@ -145,8 +147,8 @@ def _reuse_media(item: Mapping[str, Any], known: UsedObject, used: TimeRange) ->
     """The object as registered; the item must not change its properties (SEG-POST-30 to -34). Raises: Invalid."""
     given = [(name, item[name], getattr(known, name)) for name in ("key_frame_count", "init_object_id") if name in item]
     if "object_timerange" in item:
-        whole = parse_bounded(item["object_timerange"], "object_timerange")
-        given.append(("object_timerange", whole, known.timerange))
+        object_timerange = parse_bounded(item["object_timerange"], "object_timerange")
+        given.append(("object_timerange", object_timerange, known.timerange))
     for name, value, registered in given:
         if value != registered:
             registered_as = f"without {name}" if registered is None else f"with {name} {registered}"
@@ -160,10 +162,10 @@ def _reuse_media(item: Mapping[str, Any], known: UsedObject, used: TimeRange) ->
     return known
 
 
-def _check_inside_object(used: TimeRange, whole: TimeRange) -> None:
-    if not whole.covers(used):
+def _check_inside_object(used: TimeRange, object_timerange: TimeRange) -> None:
+    if not object_timerange.covers(used):
         raise Invalid(
-            f"timerange minus ts_offset is {used}, which is not inside the object's timerange {whole}",
+            f"timerange less ts_offset is {used}, which is not inside the object's timerange {object_timerange}",
             field="timerange",
             behaviour="SEG-POST-29",
         )

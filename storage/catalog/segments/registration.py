@@ -108,7 +108,7 @@ def _read_instances(tx: Reader, items: Sequence[Mapping[str, Any]]) -> list[Inst
 
 
 def _used_part(item: Mapping[str, Any], timerange: TimeRange) -> TimeRange:
-    """The part of the object that a segment uses: its timerange minus ts_offset. Raises: Invalid."""
+    """The part of the object that a segment uses: its timerange less ts_offset. Raises: Invalid."""
     offset = parse_storable_timestamp(item.get("ts_offset", "0:0"), "ts_offset")
     if "last_duration" in item and parse_storable_timestamp(item["last_duration"], "last_duration") < 0:
         raise Invalid(
@@ -117,7 +117,7 @@ def _used_part(item: Mapping[str, Any], timerange: TimeRange) -> TimeRange:
             behaviour="SEG-POST-37",
         )
     used = timerange.shifted(-offset)
-    parse_bounded(str(used), "timerange minus ts_offset")
+    parse_bounded(str(used), "timerange less ts_offset")
     return used
 
 
