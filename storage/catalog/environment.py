@@ -35,7 +35,7 @@ class Limits:
     job_lease_s: int = 30
     job_attempts: int = 50
     webhook_give_up_s: int = 24 * 3600
-    deletion_request_kept_s: int = 7 * 24 * 3600
+    deletion_request_retention_s: int = 7 * 24 * 3600
     object_id_max_chars: int = 1024
     url_max_chars: int = 8192
     label_max_chars: int = 1024

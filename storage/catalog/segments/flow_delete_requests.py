@@ -142,7 +142,7 @@ class FlowDeleteRequests:
         return is_last
 
     def _expiry(self, now: int) -> int:
-        return now + self._env.limits.deletion_request_kept_s * SECOND
+        return now + self._env.limits.deletion_request_retention_s * SECOND
 
 
 def _document(row: DeletionRequestRow) -> dict[str, Any]:

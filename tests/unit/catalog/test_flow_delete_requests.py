@@ -16,7 +16,7 @@ from storage.timerange import parse_timerange
 from tests.conformance.kit.documents import Json, flow
 from tests.unit.catalogs import CALLER, World, open_world
 
-LIMITS = Limits(async_deletion_threshold=5, deletion_batch=4, job_lease_s=30, deletion_request_kept_s=3600)
+LIMITS = Limits(async_deletion_threshold=5, deletion_batch=4, job_lease_s=30, deletion_request_retention_s=3600)
 
 
 @pytest.fixture
