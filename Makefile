@@ -1,5 +1,5 @@
 # `make help` lists the targets that have a `##` text.
-# make install is quick when nothing has changed: a stamp in the virtual environment remembers what it was made from.
+# A stamp file in the virtual environment makes `make install` skip unchanged requirements.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -19,16 +19,16 @@ $(STAMP): setup.cfg pyproject.toml requirements.lock requirements-test.lock
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# STORE=postgresql or STORE=vast-emulated: to try the server over a PostgreSQL, or an emulated VAST Database, that is
-# started for it and keeps its data in the data folder.
+# STORE=postgresql or STORE=vast-emulated: start a PostgreSQL or an emulated VAST Database for the server, with its data
+# in the data folder.
 run: $(STAMP) ## serve on port 4010 from ./tams-data; STORE=postgresql or vast-emulated starts that store too
 	$(VENV)/bin/$(if $(STORE),python -m tests.servers $(STORE),tams-server serve)
 
-# Then the kit over the other stores, in short. Left out: modules whose requests come to no store; and of the two ways in
-# which an emulated VAST Database tells of conflicts, which matter where two write, what only reads or writes alone has one
-# each. A new module has all of them. The reasons and the times are in docs/testing.md.
+# After all tests, the kit runs with the other stores. HTTP_ALONE: modules whose requests reach no store; omitted.
+# READ_ALONE, WRITE_ALONE: modules without concurrent writers; each runs with only one of the two ways in which an
+# emulated VAST Database reports conflicts. A new module is on no list and runs with all stores. See docs/testing.md.
 HTTP_ALONE  := authentication bodies cors flow_validation http identifiers methods
-READ_ALONE  := event_filters event_transforms flow_listing flow_profiles flow_reading get_urls heads paging paging_elsewhere \
+READ_ALONE  := event_filters event_transforms flow_listing flow_profiles flow_reading get_urls heads paging paging_edge_cases \
   profiles segment_listing service sorting storage_backends tag_filters timeranges webhook_listing
 WRITE_ALONE := flow_collections flow_members flow_metadata flow_put flow_sources flow_tags init_objects objects read_only \
   source_lifecycle sources tags webhook_changes webhooks
@@ -37,19 +37,20 @@ without      = $(patsubst %,--ignore tests/conformance/%,selftest $(patsubst %,t
 
 test: $(STAMP) ## run every test, then the conformance kit over the other stores
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal
-	@echo "The kit over postgresql and s3"
+	@echo "The kit with postgresql and s3"
 	@$(KIT) --store postgresql --media s3 $(call without)
-	@echo "The kit over vast-statement and files"
+	@echo "The kit with vast-statement and files"
 	@$(KIT) --store vast-statement --media files --every 2 $(call without,$(WRITE_ALONE))
-	@echo "The kit over vast-commit and s3"
+	@echo "The kit with vast-commit and s3"
 	@$(KIT) --store vast-commit --media s3 --every 2 $(call without,$(READ_ALONE))
 
-# URL, with TOKEN or USER and PASSWORD: the server to test; without URL this project's own. The shell takes the values
-# from its environment, so that they need no quoting here and no secret is echoed. USER is also set by every login shell.
-# RECEIVER: name or address of this machine as that server sees it, for its events; without it they are not tested.
+# URL, with TOKEN or USER and PASSWORD: the server to test; without URL, this project's own. The shell reads the values from
+# its environment, so that they need no quoting and no secret is echoed. USER counts only if given on the command line,
+# because login shells set it too. RECEIVER: the name or address of this machine as seen by that server, for webhook
+# events; without it, events are not tested.
 API_VERSION ?= 8.2
 REPORT      ?= conformance-report
-# STORE and MEDIA: what this project's own server keeps its catalogue and media in (docs/testing.md).
+# STORE and MEDIA: the catalogue and object store of this project's own server (docs/testing.md).
 conformance: $(STAMP) ## test a TAMS server: URL=... and TOKEN=..., or USER=... PASSWORD=...; without URL this one
 	$(VENV)/bin/python -m pytest tests/conformance --ignore tests/conformance/selftest -n auto --dist worksteal \
 	  --report "$(REPORT)" --junitxml "$(REPORT)/junit.xml" --api-version $(API_VERSION) \
@@ -58,7 +59,7 @@ conformance: $(STAMP) ## test a TAMS server: URL=... and TOKEN=..., or USER=... 
 	  $(if $(filter command,$(origin USER)),--tams-user "$$USER" --tams-password "$$PASSWORD") \
 	  $(if $(RECEIVER),--webhook-receiver "$$RECEIVER")
 
-# Over 20,000 random cases, others each time; FUZZ_SEED repeats a run.
+# Over 20,000 random cases, different ones each time. FUZZ_SEED repeats a run.
 FUZZ_EXAMPLES ?= 200
 fuzz: $(STAMP) ## send random requests to every operation; FUZZ_EXAMPLES=200, FUZZ_SEED=... repeats a run
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} \
@@ -69,7 +70,7 @@ SPELT := README.md Makefile setup.cfg api docs handlers storage tams_server test
 lint: $(STAMP) ## check style, types and terms: ruff, mypy, codespell
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy storage handlers tams_server
+	$(VENV)/bin/mypy storage handlers tams_server tests
 	$(VENV)/bin/codespell -D - -D docs/terms.txt $(SPELT)
 
 demo: $(STAMP) ## ingest a clip and read exact frames back

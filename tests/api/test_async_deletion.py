@@ -9,7 +9,7 @@ from tests.conformance.kit.client import TamsClient
 from tests.conformance.kit.deletions import await_deletion, delete_flow, delete_segments
 from tests.conformance.kit.server import Subject, own_server
 from tests.conformance.test_delete_requests import *  # noqa: F403
-from tests.conformance.test_object_life import *  # noqa: F403
+from tests.conformance.test_object_lifetime import *  # noqa: F403
 from tests.conformance.test_segment_deletion import *  # noqa: F403
 
 

@@ -163,10 +163,10 @@ def test_the_id_of_a_deleted_flow_can_be_used_again(tams: TamsClient) -> None:
     document = tams.make_flow(flow(label="first", tags={"a": "b"}))
     tams.make_segments(document["id"], ["[0:0_1:0)"])
     delete_flow(tams, document["id"])
-    anew = flow(AUDIO) | {"id": document["id"]}
-    assert put_flow(tams, anew).status_code == 201
+    recreated = flow(AUDIO) | {"id": document["id"]}
+    assert put_flow(tams, recreated).status_code == 201
     read = read_flow(tams, document["id"], include_timerange=True)
-    assert anew.items() <= read.items()
+    assert recreated.items() <= read.items()
     assert not {name for name in ("label", "tags", "segments_updated") if read.get(name)}
     assert read["timerange"] == "()"
 

@@ -1,7 +1,7 @@
 """Cuts a clip into MPEG-TS segments, with their exact positions (ns) on the flow's timeline.
 
 Video is cut at key frames. Audio is cut at the coded frame nearest to each video cut, because a coded frame (1024
-samples) is the smallest unit of AAC. The clock of each file starts anew, plus a delay that the MPEG-TS muxer adds; the
+samples) is the smallest unit of AAC. The clock of each file restarts, plus a delay that the MPEG-TS muxer adds; the
 actual times are read back from the finished file, not assumed. Where a file contains more than the recording (encoder
 priming before the first sample, padding after the last), the object's timerange covers that, the segment's does not.
 """

@@ -42,7 +42,7 @@ OF_PAGES = (
     fault(
         "a-page-with-an-empty-timerange",
         "PAGE-13",
-        "test_paging_elsewhere.py::test_the_timerange_of_a_page_covers_its_segments[2-None]",
+        "test_paging_edge_cases.py::test_the_timerange_of_a_page_covers_its_segments[2-None]",
         after=m.replace_header(READ, SEGMENTS, "X-Paging-Timerange", "()"),
     ),
     fault(
