@@ -16,7 +16,7 @@ import httpx
 
 from tests.conformance.kit.documents import Json, flow
 from tests.conformance.kit.ids import fresh
-from tests.faults.receivers import Received
+from tests.faults.behaviours import Received
 
 EVENTS = [
     *("flows/created", "flows/updated", "flows/deleted", "flows/segments_added", "flows/segments_deleted"),

@@ -9,183 +9,15 @@ serves each connection in a thread, and reads bodies with a Content-Length.
 """
 
 import contextlib
-import json
 import socket
 import ssl
-import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-HOST = "127.0.0.1"
-
-
-@dataclass
-class Received:
-    """One complete request.
-
-    number, connection: position of the request and of its connection at this receiver, from 0. headers: by lower-case
-    name. started_at, received_at, responded_at: time.monotonic() at its first byte, its last byte and the end of the
-    response (None until then). overlaps: numbers of the requests still in progress when this one was complete.
-    """
-
-    number: int
-    connection: int
-    method: str
-    target: str
-    headers: dict[str, str]
-    raw_headers: list[tuple[str, str]]
-    body: bytes
-    started_at: float
-    received_at: float
-    overlaps: frozenset[int]
-    responded_at: float | None = None
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass
-class Exchange:
-    """What a behaviour works with. closing: set once the receiver closes."""
-
-    request: Received
-    socket: socket.socket
-    closing: threading.Event
-
-    def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
-
-
-Behaviour = Callable[[Exchange], bool]
-"""Responds to a request. Returns whether the connection stays open for another."""
-
-
-def respond(
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    body: bytes = b"",
-    *,
-    after_s: float = 0.0,
-    close: bool = False,
-) -> Behaviour:
-    """Send a complete response `after_s` seconds after the request. close: then close the connection."""
-
-    def behaviour(exchange: Exchange) -> bool:
-        if after_s and exchange.closing.wait(after_s):
-            return False
-        exchange.send(_head(status, {"Content-Length": str(len(body)), **(headers or {})}, status != 204) + body)
-        return not close
-
-    return behaviour
-
-
-def redirect(location: str, status: int = 302) -> Behaviour:
-    return respond(status, {"Location": location})
-
-
-def hang() -> Behaviour:
-    """Send nothing until the receiver or the client closes the connection."""
-
-    def behaviour(exchange: Exchange) -> bool:
-        exchange.socket.settimeout(0.05)
-        while not exchange.closing.is_set():
-            with contextlib.suppress(TimeoutError):
-                if not exchange.socket.recv(65536):
-                    return False
-        return False
-
-    return behaviour
-
-
-def send_and_close(data: bytes) -> Behaviour:
-    """Send these bytes and close the connection: invalid HTTP, an incomplete response, a wrong length."""
-
-    def behaviour(exchange: Exchange) -> bool:
-        exchange.send(data)
-        return False
-
-    return behaviour
-
-
-def incomplete_head() -> Behaviour:
-    return send_and_close(b"HTTP/1.1 200 OK\r\nContent-Le")
-
-
-def incomplete_body(size: int = 1000, sent: int = 500) -> Behaviour:
-    return send_and_close(_head(200, {"Content-Length": str(size)}) + b"x" * sent)
-
-
-def reset() -> Behaviour:
-    """Reset the connection without a response."""
-
-    def behaviour(exchange: Exchange) -> bool:
-        exchange.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return False
-
-    return behaviour
-
-
-def drip(data: bytes, *, every_s: float = 0.1) -> Behaviour:
-    """Send the bytes one at a time, then close the connection."""
-
-    def behaviour(exchange: Exchange) -> bool:
-        for byte in data:
-            exchange.send(bytes([byte]))
-            if exchange.closing.wait(every_s):
-                break
-        return False
-
-    return behaviour
-
-
-def drip_head(*, every_s: float = 0.1) -> Behaviour:
-    """Send the head of a response one byte at a time, without ever completing it."""
-    return drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000, every_s=every_s)
-
-
-def drip_body(status: int = 200, *, every_s: float = 0.1, size: int = 10_000) -> Behaviour:
-    """Send the head at once, then a body of `size` bytes one byte at a time."""
-
-    def behaviour(exchange: Exchange) -> bool:
-        exchange.send(_head(status, {"Content-Length": str(size)}))
-        return drip(b"x" * size, every_s=every_s)(exchange)
-
-    return behaviour
-
-
-def large_body(size: int, status: int = 200, *, part: int = 65536) -> Behaviour:
-    """Send a body of `size` bytes as fast as the client reads it."""
-
-    def behaviour(exchange: Exchange) -> bool:
-        exchange.send(_head(status, {"Content-Length": str(size)}))
-        for start in range(0, size, part):
-            exchange.send(b"x" * min(part, size - start))
-        return True
-
-    return behaviour
-
-
-def chunked(*parts: bytes, complete: bool = True) -> Behaviour:
-    """Send a chunked body. If not complete, close the connection before the last chunk."""
-
-    def behaviour(exchange: Exchange) -> bool:
-        exchange.send(_head(200, {"Transfer-Encoding": "chunked"}))
-        for part in parts:
-            exchange.send(f"{len(part):x}\r\n".encode() + part + b"\r\n")
-        if complete:
-            exchange.send(b"0\r\n\r\n")
-        return complete
-
-    return behaviour
-
-
-def _head(status: int, headers: Mapping[str, str], length: bool = True) -> bytes:
-    lines = [f"{name}: {value}" for name, value in headers.items() if length or name != "Content-Length"]
-    return "\r\n".join([f"HTTP/1.1 {status} Private reason", *lines, "", ""]).encode("latin-1")
+from tests.faults.behaviours import Behaviour, Exchange, Received, respond
+from tests.faults.unreachable import HOST, bound_socket
 
 
 @dataclass
@@ -215,7 +47,7 @@ class Receiver:
         self._in_progress: set[int] = set()
         self._closing = threading.Event()
         self._sockets: set[socket.socket] = set()
-        self._listener = _bound(0)
+        self._listener = bound_socket(0)
         self.port: int = self._listener.getsockname()[1]
         self._accepting = self._accept_from_request(self._listener)
 
@@ -257,7 +89,7 @@ class Receiver:
     def refuse(self) -> None:
         """Close all connections and refuse new ones until `accept`."""
         self._stop_listening()
-        self._listener = _bound(self.port)  # bound but not listening, to reserve the port
+        self._listener = bound_socket(self.port)  # bound but not listening, to reserve the port
 
     def accept(self) -> None:
         """Accept connections again after `refuse`."""
@@ -353,13 +185,6 @@ def _from_request(first: int, behaviours: Sequence[Behaviour]) -> Callable[[Rece
     return lambda request: behaviours[min(request.number - first, len(behaviours) - 1)]
 
 
-def _bound(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((HOST, port))
-    return listener
-
-
 def _read_request(
     connection: socket.socket, data: bytes
 ) -> tuple[str, str, dict[str, str], list[tuple[str, str]], bytes] | None:
@@ -385,59 +210,3 @@ def _read_request(
             body += more
         return method, target, headers, raw, body
     return None
-
-
-@contextlib.contextmanager
-def refusing_url() -> Iterator[str]:
-    """A URL at which connections are refused."""
-    with contextlib.closing(_bound(0)) as held:
-        yield f"http://{HOST}:{held.getsockname()[1]}/hook"
-
-
-@contextlib.contextmanager
-def unaccepting_url() -> Iterator[str]:
-    """A URL whose connections are established by the system but never accepted or read."""
-    with contextlib.closing(_bound(0)) as listener:
-        listener.listen(16)
-        yield f"http://{HOST}:{listener.getsockname()[1]}/hook"
-
-
-@contextlib.contextmanager
-def silent_url() -> Iterator[str]:
-    """A URL whose connections are never established: the backlog is full."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(contextlib.closing(_bound(0)))
-        listener.listen(0)
-        for _ in range(64):
-            waiting = stack.enter_context(contextlib.closing(socket.socket()))
-            waiting.settimeout(0.2)
-            try:
-                waiting.connect(listener.getsockname())
-            except TimeoutError:
-                break
-        yield f"http://{HOST}:{listener.getsockname()[1]}/hook"
-
-
-class Listener:
-    """A listening socket that counts connections, to prove that there are none."""
-
-    def __init__(self) -> None:
-        self._socket = _bound(0)
-        self._socket.listen(16)
-        self._socket.setblocking(False)
-        self.port: int = self._socket.getsockname()[1]
-
-    def connections(self) -> int:
-        """Return the number of connections since the last call, including those that nobody accepted yet."""
-        found = 0
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._socket.accept()[0].close()
-                found += 1
-        return found
-
-    def __enter__(self) -> "Listener":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()

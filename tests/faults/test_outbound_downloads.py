@@ -10,10 +10,8 @@ import pytest
 from storage.errors import Invalid, Unavailable
 from tams_server.outbound.address_rules import AddressRules
 from tams_server.outbound.fetcher import Fetcher
-from tests.faults.receivers import (
+from tests.faults.behaviours import (
     Behaviour,
-    Listener,
-    Receiver,
     chunked,
     drip_body,
     drip_head,
@@ -22,13 +20,12 @@ from tests.faults.receivers import (
     incomplete_head,
     large_body,
     redirect,
-    refusing_url,
     reset,
     respond,
     send_and_close,
-    silent_url,
-    unaccepting_url,
 )
+from tests.faults.receivers import Receiver
+from tests.faults.unreachable import Listener, refusing_url, silent_url, unaccepting_url
 
 
 def loopback_rules() -> AddressRules:

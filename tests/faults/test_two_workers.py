@@ -16,8 +16,9 @@ from storage.tables import open_engine
 from storage.tables.conditions import equals
 from tests.conformance.kit.documents import flow
 from tests.conformance.kit.polling import wait_until
+from tests.faults.behaviours import Behaviour, Exchange, Received, respond
 from tests.faults.history import DELIVERY_ID, distinct
-from tests.faults.receivers import Behaviour, Exchange, Received, Receiver, respond
+from tests.faults.receivers import Receiver
 from tests.faults.server_process import ServerProcess, extra_worker
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")

@@ -12,12 +12,9 @@ import pytest
 from tests.conformance.kit.documents import Json, flow
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.polling import wait_until
-from tests.faults.history import DELIVERY_ID, distinct
-from tests.faults.receivers import (
+from tests.faults.behaviours import (
     Behaviour,
-    Listener,
     Received,
-    Receiver,
     chunked,
     drip_body,
     drip_head,
@@ -26,13 +23,14 @@ from tests.faults.receivers import (
     incomplete_head,
     large_body,
     redirect,
-    refusing_url,
     reset,
     respond,
     send_and_close,
-    unaccepting_url,
 )
+from tests.faults.history import DELIVERY_ID, distinct
+from tests.faults.receivers import Receiver
 from tests.faults.server_process import ServerProcess
+from tests.faults.unreachable import Listener, refusing_url, unaccepting_url
 
 LABELS = [f"change {n}" for n in range(4)]
 FAST = {"TAMS_WEBHOOK_TIMEOUT": "0.5", "TAMS_JOB_LEASE": "2", "TAMS_WORKER_INTERVAL": "0.05"}

@@ -18,11 +18,9 @@ import pytest
 
 from tests.conformance.kit.documents import flow
 from tests.conformance.kit.polling import wait_until
-from tests.faults.history import EVENTS, Author, History, delivered_events, distinct
-from tests.faults.receivers import (
+from tests.faults.behaviours import (
     Behaviour,
     Received,
-    Receiver,
     drip_body,
     drip_head,
     hang,
@@ -34,6 +32,8 @@ from tests.faults.receivers import (
     respond,
     send_and_close,
 )
+from tests.faults.history import EVENTS, Author, History, delivered_events, distinct
+from tests.faults.receivers import Receiver
 from tests.faults.server_process import ServerProcess
 
 KILLS = int(os.environ.get("TAMS_TEST_KILLS", "6"))

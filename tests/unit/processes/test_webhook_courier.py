@@ -15,7 +15,8 @@ from tams_server.processes import webhook_courier
 from tams_server.processes.webhook_courier import DELIVERY_ID, InvalidEvent, WebhookCourier
 from tams_server.specification.load import Specification
 from tams_server.specification.validators import Validator
-from tests.faults.receivers import Behaviour, Received, Receiver, respond
+from tests.faults.behaviours import Behaviour, Received, respond
+from tests.faults.receivers import Receiver
 from tests.unit.catalogs import World, open_world
 from tests.unit.workers import LOCAL
 

@@ -18,7 +18,9 @@ from tams_server.processes.webhook_courier import DELIVERY_ID
 from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import flow
 from tests.conformance.kit.polling import wait_until
-from tests.faults.receivers import Exchange, Received, Receiver, hang, refusing_url, respond
+from tests.faults.behaviours import Exchange, Received, hang, respond
+from tests.faults.receivers import Receiver
+from tests.faults.unreachable import refusing_url
 from tests.unit.catalogs import OtherServers, World, open_world
 from tests.unit.workers import RunningWorker, working
 
