@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TERMS = (ROOT / "docs" / "terms.txt").read_text().splitlines()
+UNWANTED = TERMS[0].partition("->")[0]
 
 
 def test_terms_are_sorted_and_have_replacements() -> None:
@@ -17,7 +18,7 @@ def test_terms_are_sorted_and_have_replacements() -> None:
     assert all(re.fullmatch(r"[a-z-]+->[a-z ,]+", line) for line in TERMS)
 
 
-@pytest.mark.parametrize(("text", "status"), [("This is a refusal.", 65), ("This is an error.", 0)])
+@pytest.mark.parametrize(("text", "status"), [(f"A {UNWANTED} is found.", 65), ("An error is fine.", 0)])
 def test_codespell_finds_an_unwanted_term(tmp_path: Path, text: str, status: int) -> None:
     page = tmp_path / "page.md"
     page.write_text(text)
