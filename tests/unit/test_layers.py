@@ -14,7 +14,7 @@ STORAGE_PARTS = ("storage.tables", "storage.media", "storage.timerange")
 
 APPLICATION_ROOMS = {
     "cli": {"app", "logs", "metrics", "processes", "settings", "specification", "wiring"},
-    "processes": {"app", "metrics", "outbound", "settings", "specification", "wiring"},
+    "processes": {"app", "errors", "http", "metrics", "outbound", "settings", "specification", "wiring"},
     "http": {"errors", "logs", "metrics", "settings", "specification", "version", "wiring"},
     "media": {"errors", "http"},
     "pages": {"deadline", "errors", "http", "metrics", "specification"},
