@@ -38,8 +38,8 @@ def named(response: httpx.Response, header: str) -> set[str]:
     return {name.strip().lower() for name in response.headers.get(header, "").split(",")}
 
 
-def preflight(browser: httpx.Client, method: str, url: str, asked: str) -> httpx.Response:
-    headers = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": asked}
+def preflight(browser: httpx.Client, method: str, url: str, requested: str) -> httpx.Response:
+    headers = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": requested}
     response = browser.options(url, headers=headers)
     assert response.is_success
     assert response.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)

@@ -43,7 +43,7 @@ SUBJECTS = {
     "new": (FLOW_CREATED,),
     "source of new": (SOURCE_CREATED,),
 }
-"""Events of two flows, of which "member" is in a collection, of a flow that is created, and of their sources."""
+"""The events of two flows ("member" is in a collection), of a flow that is created, and of their sources."""
 SOURCES = ("source of member", "source of single", "source of new")
 
 

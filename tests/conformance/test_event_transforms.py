@@ -173,8 +173,8 @@ def test_init_object_urls_are_selected_in_the_same_way(scene: Scene, name: str) 
 @named_cases(dict.fromkeys(["presigned", "not presigned", "nothing chosen"], "TRF-04"))
 def test_urls_state_whether_they_are_presigned(scene: Scene, name: str) -> None:
     shown = {url.get("presigned", False) for url in scene.urls(name)}
-    asked = CHOICES[name].options.get("presigned")
-    assert shown == ({True, False} if asked is None else {asked})
+    requested = CHOICES[name].options.get("presigned")
+    assert shown == ({True, False} if requested is None else {requested})
 
 
 @named_cases(dict.fromkeys(["nothing chosen", "terse"], "TRF-05"))
@@ -204,8 +204,8 @@ def test_verbose_urls_describe_their_backend(tams: TamsClient, scene: Scene) -> 
     )
 )
 def test_the_object_timerange_is_sent_when_requested(scene: Scene, name: str) -> None:
-    asked = CHOICES[name].options.get("include_object_timerange", False)
-    assert ["object_timerange" in each for each in scene.segments(name)] == [asked, asked]
+    requested = CHOICES[name].options.get("include_object_timerange", False)
+    assert ["object_timerange" in each for each in scene.segments(name)] == [requested, requested]
 
 
 @named_cases(dict.fromkeys(CHOICES, "TRF-11"))

@@ -41,7 +41,7 @@ DELETED: dict[str | None, Sequence[str]] = {
     "()": (),
 }
 """Timeranges to delete, and the segments of SPREAD that are deleted."""
-TO_DELETE = [(each, gone) for each, gone in DELETED.items() if gone]
+TO_DELETE = [(each, removed) for each, removed in DELETED.items() if removed]
 
 
 @pytest.fixture
@@ -171,25 +171,25 @@ def deletions(
         }
 
 
-def assert_covers(sent: Sequence[TimeRange], gone: Sequence[str]) -> None:
+def assert_covers(sent: Sequence[TimeRange], removed: Sequence[str]) -> None:
     """Check that the timeranges start and end on deleted segments, and cover all of them."""
-    segments = [normalised(each) for each in gone]
+    segments = [normalised(each) for each in removed]
     assert {each.start for each in sent} <= {each.start for each in segments}
     assert {each.end for each in sent} <= {each.end for each in segments}
     assert all(any(each.covers(segment) for each in sent) for segment in segments)
 
 
 @pytest.mark.behaviour("EVT-SD-01", "EVT-SD-02", "EVT-SD-04", "AMB-22")
-@pytest.mark.parametrize(("timerange", "gone"), TO_DELETE, ids=[str(timerange) for timerange, _ in TO_DELETE])
+@pytest.mark.parametrize(("timerange", "removed"), TO_DELETE, ids=[str(timerange) for timerange, _ in TO_DELETE])
 def test_deletion_events_cover_exactly_the_deleted_segments(
-    deletions: dict[str | None, Deletion], timerange: str | None, gone: Sequence[str]
+    deletions: dict[str | None, Deletion], timerange: str | None, removed: Sequence[str]
 ) -> None:
-    assert_covers(deletions[timerange].sent, gone)
-    assert deletions[timerange].left == len(SPREAD) - len(gone)
+    assert_covers(deletions[timerange].sent, removed)
+    assert deletions[timerange].left == len(SPREAD) - len(removed)
 
 
 @pytest.mark.behaviour("EVT-SD-03")
-@pytest.mark.parametrize("timerange", [each for each, gone in DELETED.items() if not gone])
+@pytest.mark.parametrize("timerange", [each for each, removed in DELETED.items() if not removed])
 def test_nothing_is_sent_if_nothing_was_deleted(deletions: dict[str | None, Deletion], timerange: str) -> None:
     assert deletions[timerange] == Deletion([], len(SPREAD))
 

@@ -36,14 +36,14 @@ def test_concurrent_first_flows_agree_on_the_format_of_their_source(tams: TamsCl
 @pytest.mark.behaviour("FLOW-TAG-03", "FLOW-TAG-06", "FLOW-META-15")
 def test_tags_set_concurrently_are_all_kept(tams: TamsClient) -> None:
     flow_id = tams.make_flow()["id"]
-    wanted = {f"tag-{n}": str(n) for n in range(CLIENTS)}
+    expected_tags = {f"tag-{n}": str(n) for n in range(CLIENTS)}
     responses = run_concurrently(
-        [partial(tams.put, f"/flows/{flow_id}/tags/{name}", value) for name, value in wanted.items()]
+        [partial(tams.put, f"/flows/{flow_id}/tags/{name}", value) for name, value in expected_tags.items()]
         + [partial(tams.put, f"/flows/{flow_id}/label", "L"), partial(tams.put, f"/flows/{flow_id}/max_bit_rate", 5)]
     )
     assert {response.status_code for response in responses} == {204}
     read = read_flow(tams, flow_id)
-    assert (read["tags"], read["label"], read["max_bit_rate"]) == (wanted, "L", 5)
+    assert (read["tags"], read["label"], read["max_bit_rate"]) == (expected_tags, "L", 5)
 
 
 @pytest.mark.behaviour("FLOW-COLL-06", "FLOW-COLL-07")

@@ -34,8 +34,8 @@ def test_a_deleted_flow_is_gone(tams: TamsClient) -> None:
 @pytest.mark.behaviour("FLOW-DEL-01")
 def test_a_deleted_flow_is_no_longer_listed(tams: TamsClient) -> None:
     tag = fresh_name()
-    kept, gone = (tams.make_flow(flow(tags={tag: "1"}))["id"] for _ in range(2))
-    delete_flow(tams, gone)
+    kept, deleted = (tams.make_flow(flow(tags={tag: "1"}))["id"] for _ in range(2))
+    delete_flow(tams, deleted)
     assert [item["id"] for item in tams.get("/flows", **{f"tag.{tag}": "1"}).json()] == [kept]
 
 
@@ -145,17 +145,17 @@ def test_a_source_is_deleted_with_its_last_flow(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("FLOW-DEL-11", "A28")
 def test_a_collected_flow_is_deleted_and_unlisted_or_kept_and_listed(tams: TamsClient) -> None:
-    kept, doomed = tams.make_flow(), tams.make_flow(flow(AUDIO))
-    items = [{"id": doomed["id"], "role": "audio"}, {"id": kept["id"], "role": "video"}]
+    kept, collected = tams.make_flow(), tams.make_flow(flow(AUDIO))
+    items = [{"id": collected["id"], "role": "audio"}, {"id": kept["id"], "role": "video"}]
     parent = tams.make_flow(flow(MULTI, flow_collection=items))["id"]
-    response = tams.delete(f"/flows/{doomed['id']}")
+    response = tams.delete(f"/flows/{collected['id']}")
     assert response.status_code in (202, 204, 400, 403, 409)
     if response.status_code < 300:
         wait_until(lambda: read_flow(tams, parent)["flow_collection"] == items[1:], "the member to be unlisted")
-        assert not flow_exists(tams, doomed["id"])
+        assert not flow_exists(tams, collected["id"])
     else:
         assert read_flow(tams, parent)["flow_collection"] == items
-        assert read_flow(tams, doomed["id"])["collected_by"] == [parent]
+        assert read_flow(tams, collected["id"])["collected_by"] == [parent]
 
 
 @pytest.mark.behaviour("FLOW-DEL-12")

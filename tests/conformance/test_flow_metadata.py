@@ -177,13 +177,13 @@ def test_a_timerange_from_the_client_is_ignored(tams: TamsClient) -> None:
 
 @pytest.mark.behaviour("FLOW-META-06")
 def test_a_collector_from_the_client_is_ignored(tams: TamsClient) -> None:
-    stranger, member = tams.make_flow(), flow()
-    assert put_flow(tams, {**member, "collected_by": [stranger["id"]]}).status_code == 201
+    other, member = tams.make_flow(), flow()
+    assert put_flow(tams, {**member, "collected_by": [other["id"]]}).status_code == 201
     assert not read_flow(tams, member["id"]).get("collected_by")
     collector = tams.make_flow(flow(MULTI, flow_collection=[{"id": member["id"]}]))
     assert put_flow(tams, {**member, "collected_by": []}).status_code == 204
     assert read_flow(tams, member["id"])["collected_by"] == [collector["id"]]
-    assert not read_flow(tams, stranger["id"]).get("flow_collection")
+    assert not read_flow(tams, other["id"]).get("flow_collection")
 
 
 @pytest.mark.behaviour("FLOW-META-07", "FLOW-META-08")

@@ -158,10 +158,10 @@ def test_a_change_of_source_updates_both_sources(tams: TamsClient) -> None:
     document, other = tams.make_flow(), fresh()
     response = put_flow(tams, {**document, "source_id": other})
     assert response.status_code in (204, 400)
-    there, gone = (other, document["source_id"]) if response.status_code == 204 else (document["source_id"], other)
+    there, removed = (other, document["source_id"]) if response.status_code == 204 else (document["source_id"], other)
     assert read_flow(tams, document["id"])["source_id"] == there
     assert tams.get(f"/sources/{there}").status_code == 200
-    assert tams.get(f"/sources/{gone}").status_code == 404
+    assert tams.get(f"/sources/{removed}").status_code == 404
 
 
 @pytest.mark.behaviour("FLOW-SRC-09")

@@ -15,7 +15,7 @@ PLAIN = {"url", "presigned", "label"}
 
 
 @pytest.fixture
-def placed(tams: TamsClient) -> tuple[str, str]:
+def stored_ids(tams: TamsClient) -> tuple[str, str]:
     """The ids of a flow and of the object of its only segment."""
     flow = tams.make_flow()
     return flow["id"], register_segment(tams, flow["id"])
@@ -27,9 +27,9 @@ def labels(urls: list[Json]) -> set[str | None]:
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-19", "SEG-GET-21", "SB-USE-03", "SEG-GET-24")
-def test_a_stored_object_has_urls_of_its_backend(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
+def test_a_stored_object_has_urls_of_its_backend(tams: TamsClient, stored_ids: tuple[str, str], view: str) -> None:
     home = default_backend(tams)
-    urls = get_urls(tams, view, *placed, verbose_storage=True)
+    urls = get_urls(tams, view, *stored_ids, verbose_storage=True)
     assert urls
     for each in urls:
         assert each.get("storage_id", home["id"]) == home["id"]
@@ -39,10 +39,12 @@ def test_a_stored_object_has_urls_of_its_backend(tams: TamsClient, placed: tuple
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-22", "AMB-34")
-@pytest.mark.parametrize("asked", [None, False])
-def test_urls_are_terse_by_default(tams: TamsClient, placed: tuple[str, str], view: str, asked: bool | None) -> None:
-    add_uncontrolled_url(tams, placed[1])
-    urls = get_urls(tams, view, *placed, verbose_storage=asked)
+@pytest.mark.parametrize("requested", [None, False])
+def test_urls_are_terse_by_default(
+    tams: TamsClient, stored_ids: tuple[str, str], view: str, requested: bool | None
+) -> None:
+    add_uncontrolled_url(tams, stored_ids[1])
+    urls = get_urls(tams, view, *stored_ids, verbose_storage=requested)
     assert len(urls) >= 2
     assert all("url" in each and set(each) <= PLAIN for each in urls)
 
@@ -50,10 +52,10 @@ def test_urls_are_terse_by_default(tams: TamsClient, placed: tuple[str, str], vi
 @by_view
 @pytest.mark.behaviour("SEG-GET-23", "OBJ-13")
 def test_verbose_urls_describe_their_backend_as_the_service_does(
-    tams: TamsClient, placed: tuple[str, str], view: str
+    tams: TamsClient, stored_ids: tuple[str, str], view: str
 ) -> None:
     known = {each["id"]: each for each in backends(tams)}
-    for each in get_urls(tams, view, *placed, verbose_storage=True):
+    for each in get_urls(tams, view, *stored_ids, verbose_storage=True):
         backend = known[each["storage_id"]]
         for name in ("store_type", "provider", "store_product", "region", "availability_zone"):
             assert each.get(name) == backend.get(name), name
@@ -62,10 +64,10 @@ def test_verbose_urls_describe_their_backend_as_the_service_does(
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-24", "OBJ-INST-POST-07", "SEG-GET-21")
-def test_verbose_uncontrolled_urls_are_marked(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
-    sent = add_uncontrolled_url(tams, placed[1])
+def test_verbose_uncontrolled_urls_are_marked(tams: TamsClient, stored_ids: tuple[str, str], view: str) -> None:
+    sent = add_uncontrolled_url(tams, stored_ids[1])
     (found,) = [
-        each for each in get_urls(tams, view, *placed, verbose_storage=True) if each.get("label") == sent["label"]
+        each for each in get_urls(tams, view, *stored_ids, verbose_storage=True) if each.get("label") == sent["label"]
     ]
     assert found["url"] == sent["url"]
     assert found["controlled"] is False
@@ -73,72 +75,74 @@ def test_verbose_uncontrolled_urls_are_marked(tams: TamsClient, placed: tuple[st
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-25", "SEG-GET-27", "OBJ-13")
-@pytest.mark.parametrize("wanted", [["a"], ["b"], ["a", "b"], ["a", "home"], ["nobody"], None], ids=str)
+@pytest.mark.parametrize("selected", [["a"], ["b"], ["a", "b"], ["a", "home"], ["nobody"], None], ids=str)
 def test_urls_are_filtered_by_label(
-    tams: TamsClient, placed: tuple[str, str], view: str, wanted: list[str] | None
+    tams: TamsClient, stored_ids: tuple[str, str], view: str, selected: list[str] | None
 ) -> None:
     home = default_backend(tams).get("label")
     named = {
-        "a": add_uncontrolled_url(tams, placed[1])["label"],
-        "b": add_uncontrolled_url(tams, placed[1])["label"],
+        "a": add_uncontrolled_url(tams, stored_ids[1])["label"],
+        "b": add_uncontrolled_url(tams, stored_ids[1])["label"],
         "home": home,
     }
-    asked = None if wanted is None else [named.get(each) or fresh() for each in wanted]
-    found = labels(get_urls(tams, view, *placed, accept_get_urls=asked))
-    expected = set(named.values()) if wanted is None else {named[each] for each in wanted if each in named}
+    requested = None if selected is None else [named.get(each) or fresh() for each in selected]
+    found = labels(get_urls(tams, view, *stored_ids, accept_get_urls=requested))
+    expected = set(named.values()) if selected is None else {named[each] for each in selected if each in named}
     if home is None:
-        expected -= {None} if wanted is not None else set()
+        expected -= {None} if selected is not None else set()
     assert found == expected
 
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-27", "SEG-GET-05")
-def test_labels_with_special_characters_can_be_filtered(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
-    sent = add_uncontrolled_url(tams, placed[1], label=f"left, right & Ünten/{fresh()}")
-    add_uncontrolled_url(tams, placed[1])
-    assert labels(get_urls(tams, view, *placed, accept_get_urls=[sent["label"]])) == {sent["label"]}
+def test_labels_with_special_characters_can_be_filtered(
+    tams: TamsClient, stored_ids: tuple[str, str], view: str
+) -> None:
+    sent = add_uncontrolled_url(tams, stored_ids[1], label=f"left, right & Ünten/{fresh()}")
+    add_uncontrolled_url(tams, stored_ids[1])
+    assert labels(get_urls(tams, view, *stored_ids, accept_get_urls=[sent["label"]])) == {sent["label"]}
 
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-26", "AMB-35")
-def test_an_empty_label_filter_returns_no_urls(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
-    assert get_urls(tams, view, *placed, accept_get_urls="") == []
+def test_an_empty_label_filter_returns_no_urls(tams: TamsClient, stored_ids: tuple[str, str], view: str) -> None:
+    assert get_urls(tams, view, *stored_ids, accept_get_urls="") == []
 
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-29", "SEG-GET-37", "OBJ-13")
 @pytest.mark.parametrize("verbose", [False, True], ids=["terse", "verbose"])
 def test_a_storage_id_filter_drops_urls_without_a_storage_id(
-    tams: TamsClient, placed: tuple[str, str], view: str, verbose: bool
+    tams: TamsClient, stored_ids: tuple[str, str], view: str, verbose: bool
 ) -> None:
     home = default_backend(tams)
-    elsewhere = add_uncontrolled_url(tams, placed[1])["label"]
-    found = get_urls(tams, view, *placed, accept_storage_ids=[fresh(), home["id"]], verbose_storage=verbose)
+    elsewhere = add_uncontrolled_url(tams, stored_ids[1])["label"]
+    found = get_urls(tams, view, *stored_ids, accept_storage_ids=[fresh(), home["id"]], verbose_storage=verbose)
     assert labels(found) == {home.get("label")}
-    assert get_urls(tams, view, *placed, accept_storage_ids=[fresh()], verbose_storage=verbose) == []
-    assert elsewhere in labels(get_urls(tams, view, *placed))
+    assert get_urls(tams, view, *stored_ids, accept_storage_ids=[fresh()], verbose_storage=verbose) == []
+    assert elsewhere in labels(get_urls(tams, view, *stored_ids))
 
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-30", "A35")
 def test_an_empty_storage_id_filter_is_ignored_or_rejected(
-    tams: TamsClient, placed: tuple[str, str], view: str
+    tams: TamsClient, stored_ids: tuple[str, str], view: str
 ) -> None:
-    path = f"/flows/{placed[0]}/segments" if view == "segment" else f"/objects/{placed[1]}"
+    path = f"/flows/{stored_ids[0]}/segments" if view == "segment" else f"/objects/{stored_ids[1]}"
     response = tams.request("GET", f"{path}?accept_storage_ids=")
     assert response.status_code in (200, 400)
     if response.status_code == 200:
         document = response.json()[0] if view == "segment" else response.json()
-        assert len(document["get_urls"]) == len(get_urls(tams, view, *placed))
+        assert len(document["get_urls"]) == len(get_urls(tams, view, *stored_ids))
 
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-32", "OBJ-13", "A62")
-def test_urls_are_filtered_by_presigned(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
-    elsewhere = add_uncontrolled_url(tams, placed[1])["label"]
-    every = get_urls(tams, view, *placed)
-    signed = get_urls(tams, view, *placed, presigned=True)
-    plain = get_urls(tams, view, *placed, presigned=False)
+def test_urls_are_filtered_by_presigned(tams: TamsClient, stored_ids: tuple[str, str], view: str) -> None:
+    elsewhere = add_uncontrolled_url(tams, stored_ids[1])["label"]
+    every = get_urls(tams, view, *stored_ids)
+    signed = get_urls(tams, view, *stored_ids, presigned=True)
+    plain = get_urls(tams, view, *stored_ids, presigned=False)
     assert all(each["presigned"] is True for each in signed)
     assert all(each.get("presigned", False) is False for each in plain)
     assert len(signed) + len(plain) == len(every)
@@ -148,35 +152,39 @@ def test_urls_are_filtered_by_presigned(tams: TamsClient, placed: tuple[str, str
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-33", "TAGQ-02", "TAGQ-06", "TAGQ-07", "A63")
-def test_urls_are_filtered_by_backend_tags(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
+def test_urls_are_filtered_by_backend_tags(tams: TamsClient, stored_ids: tuple[str, str], view: str) -> None:
     home = default_backend(tams)
-    elsewhere = add_uncontrolled_url(tams, placed[1])["label"]
+    elsewhere = add_uncontrolled_url(tams, stored_ids[1])["label"]
     for name, value in home.get("tags", {}).items():
         one = value if isinstance(value, str) else value[0]
-        assert labels(get_urls(tams, view, *placed, **{f"storage_backend_tag.{name}": ["no", one]})) == {home["label"]}
-        assert get_urls(tams, view, *placed, **{f"storage_backend_tag.{name}": [one[:-1]]}) == []
-        assert labels(get_urls(tams, view, *placed, **{f"storage_backend_tag_exists.{name}": True})) == {home["label"]}
+        assert labels(get_urls(tams, view, *stored_ids, **{f"storage_backend_tag.{name}": ["no", one]})) == {
+            home["label"]
+        }
+        assert get_urls(tams, view, *stored_ids, **{f"storage_backend_tag.{name}": [one[:-1]]}) == []
+        assert labels(get_urls(tams, view, *stored_ids, **{f"storage_backend_tag_exists.{name}": True})) == {
+            home["label"]
+        }
         assert home["label"] not in labels(
-            get_urls(tams, view, *placed, **{f"storage_backend_tag_exists.{name}": False})
+            get_urls(tams, view, *stored_ids, **{f"storage_backend_tag_exists.{name}": False})
         )
     unknown = fresh()
-    assert get_urls(tams, view, *placed, **{f"storage_backend_tag.{unknown}": ["x"]}) == []
-    assert get_urls(tams, view, *placed, **{f"storage_backend_tag_exists.{unknown}": True}) == []
+    assert get_urls(tams, view, *stored_ids, **{f"storage_backend_tag.{unknown}": ["x"]}) == []
+    assert get_urls(tams, view, *stored_ids, **{f"storage_backend_tag_exists.{unknown}": True}) == []
     assert (
         {home.get("label")}
-        <= labels(get_urls(tams, view, *placed, **{f"storage_backend_tag_exists.{unknown}": False}))
+        <= labels(get_urls(tams, view, *stored_ids, **{f"storage_backend_tag_exists.{unknown}": False}))
         <= {home.get("label"), elsewhere}
     )
 
 
 @by_view
 @pytest.mark.behaviour("SEG-GET-34", "SEG-GET-35")
-def test_a_url_must_match_every_filter(tams: TamsClient, placed: tuple[str, str], view: str) -> None:
+def test_a_url_must_match_every_filter(tams: TamsClient, stored_ids: tuple[str, str], view: str) -> None:
     home = default_backend(tams)
-    elsewhere = add_uncontrolled_url(tams, placed[1])["label"]
-    assert get_urls(tams, view, *placed, accept_storage_ids=[home["id"]], accept_get_urls=[elsewhere]) == []
-    assert get_urls(tams, view, *placed, presigned=True, accept_get_urls=[elsewhere]) == []
-    assert labels(get_urls(tams, view, *placed, presigned=False, accept_get_urls=[elsewhere])) == {elsewhere}
+    elsewhere = add_uncontrolled_url(tams, stored_ids[1])["label"]
+    assert get_urls(tams, view, *stored_ids, accept_storage_ids=[home["id"]], accept_get_urls=[elsewhere]) == []
+    assert get_urls(tams, view, *stored_ids, presigned=True, accept_get_urls=[elsewhere]) == []
+    assert labels(get_urls(tams, view, *stored_ids, presigned=False, accept_get_urls=[elsewhere])) == {elsewhere}
 
 
 @by_view
@@ -187,8 +195,8 @@ def test_filters_apply_to_the_init_object(tams: TamsClient, view: str, filters: 
     init_id, object_id = tams.make_objects(flow["id"], 2)
     register_segment(tams, flow["id"], object_id=object_id, init_object_id=init_id)
     assert read_view(tams, view, flow["id"], object_id)["init_object"]["get_urls"]
-    asked = {name: [fresh()] if value == ["fresh"] else "" for name, value in filters.items()}
-    document = read_view(tams, view, flow["id"], object_id, **asked)
+    requested = {name: [fresh()] if value == ["fresh"] else "" for name, value in filters.items()}
+    document = read_view(tams, view, flow["id"], object_id, **requested)
     assert document.get("get_urls", []) == []
     assert document["init_object"].get("get_urls", []) == []
 
@@ -207,15 +215,15 @@ def test_filters_apply_to_the_init_object(tams: TamsClient, view: str, filters: 
     ],
 )
 def test_an_invalid_filter_is_rejected(
-    tams: TamsClient, placed: tuple[str, str], view: str, method: str, query: str
+    tams: TamsClient, stored_ids: tuple[str, str], view: str, method: str, query: str
 ) -> None:
-    path = f"/flows/{placed[0]}/segments" if view == "segment" else f"/objects/{placed[1]}"
+    path = f"/flows/{stored_ids[0]}/segments" if view == "segment" else f"/objects/{stored_ids[1]}"
     assert tams.request(method, f"{path}?{query}").status_code == 400
 
 
 @pytest.mark.behaviour("SEG-GET-20", "OBJ-INST-DEL-02")
-def test_every_flow_that_uses_an_object_shows_its_urls(tams: TamsClient, placed: tuple[str, str]) -> None:
-    flow_id, object_id = placed
+def test_every_flow_that_uses_an_object_shows_its_urls(tams: TamsClient, stored_ids: tuple[str, str]) -> None:
+    flow_id, object_id = stored_ids
     other = tams.make_flow()
     register_segment(tams, other["id"], object_id=object_id)
     register_segment(tams, flow_id, "[10:0_20:0)", object_id=object_id, ts_offset="10:0")
@@ -232,8 +240,10 @@ def test_every_flow_that_uses_an_object_shows_its_urls(tams: TamsClient, placed:
 def test_url_filters_apply_to_every_page(tams: TamsClient) -> None:
     flow = tams.make_flow()
     segments = tams.make_segments(flow["id"], [f"[{n}:0_{n + 1}:0)" for n in range(4)])
-    wanted = [add_uncontrolled_url(tams, each["object_id"], label=f"copy, {fresh()}")["label"] for each in segments]
-    path = with_query(f"/flows/{flow['id']}/segments", {"limit": 2, "verbose_storage": True, "accept_get_urls": wanted})
+    selected = [add_uncontrolled_url(tams, each["object_id"], label=f"copy, {fresh()}")["label"] for each in segments]
+    path = with_query(
+        f"/flows/{flow['id']}/segments", {"limit": 2, "verbose_storage": True, "accept_get_urls": selected}
+    )
     found = [each for page in tams.pages(path) for item in page.json() for each in item["get_urls"]]
-    assert [each["label"] for each in found] == wanted
+    assert [each["label"] for each in found] == selected
     assert all(each["controlled"] is False for each in found)

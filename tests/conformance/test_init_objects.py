@@ -189,10 +189,12 @@ def test_media_and_init_objects_have_separate_instances(tams: TamsClient, owner:
 
 
 @pytest.mark.behaviour("INIT-07", "A17")
-@pytest.mark.parametrize("wanted", [True, False])
-def test_flows_are_found_by_whether_they_need_init_objects(tams: TamsClient, wanted: bool) -> None:
+@pytest.mark.parametrize("init_segments", [True, False])
+def test_flows_are_found_by_whether_they_need_init_objects(tams: TamsClient, init_segments: bool) -> None:
     source = tams.make_flow(init_flow())["source_id"]
     plain = tams.make_flow(source_id=source)
-    found = [item for page in tams.pages("/flows", source_id=source, init_segments=wanted) for item in page.json()]
-    assert (plain["id"] in {each["id"] for each in found}) is not wanted
+    found = [
+        item for page in tams.pages("/flows", source_id=source, init_segments=init_segments) for item in page.json()
+    ]
+    assert (plain["id"] in {each["id"] for each in found}) is not init_segments
     assert len(found) == 1

@@ -49,9 +49,9 @@ def test_a_copy_on_another_backend_has_the_same_bytes(tams: TamsClient, stored: 
 def test_deleting_a_copy_leaves_the_other(tams: TamsClient, stored: tuple[str, str], which: str) -> None:
     home, target = default_backend(tams), second_backend(tams)
     copied(tams, stored, target)
-    gone, kept = (target, home) if which == "copy" else (home, target)
-    urls = get_urls(tams, "object", *stored, accept_storage_ids=[gone["id"]])
-    assert tams.delete(instances(stored[1]), storage_id=gone["id"]).status_code == 204
+    removed, kept = (target, home) if which == "copy" else (home, target)
+    urls = get_urls(tams, "object", *stored, accept_storage_ids=[removed["id"]])
+    assert tams.delete(instances(stored[1]), storage_id=removed["id"]).status_code == 204
     for view in ("segment", "object"):
         assert {each["storage_id"] for each in get_urls(tams, view, *stored, verbose_storage=True)} == {kept["id"]}
     for url in get_urls(tams, "segment", *stored):

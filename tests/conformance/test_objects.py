@@ -116,11 +116,11 @@ def test_referencing_flows_are_paged_and_the_rest_repeated(
     tams: TamsClient, shared: tuple[str, list[Json]], filters: dict[str, Value]
 ) -> None:
     object_id, flows = shared
-    wanted = flows[:4] if filters else flows
+    expected = flows[:4] if filters else flows
     pages = list(tams.pages(with_query(f"/objects/{object_id}", {**filters, "limit": 2})))
     found = [flow_id for page in pages for flow_id in page.json()["referenced_by_flows"]]
-    assert sorted(found) == sorted(flow["id"] for flow in wanted)
-    assert len(pages) == (len(wanted) + 1) // 2
+    assert sorted(found) == sorted(flow["id"] for flow in expected)
+    assert len(pages) == (len(expected) + 1) // 2
     for page in pages:
         assert page.headers["X-Paging-Limit"] == "2"
         assert page.json()["id"] == object_id

@@ -70,13 +70,13 @@ def test_every_page_has_the_paging_headers(tams: TamsClient, kind: str, listing:
 
 
 @pytest.mark.behaviour("PAGE-11")
-@pytest.mark.parametrize(("asked", "shown"), [(None, "false"), (False, "false"), (True, "true")])
+@pytest.mark.parametrize(("requested", "shown"), [(None, "false"), (False, "false"), (True, "true")])
 def test_every_page_states_its_order(
-    tams: TamsClient, kind: str, listing: Listing, asked: bool | None, shown: str
+    tams: TamsClient, kind: str, listing: Listing, requested: bool | None, shown: str
 ) -> None:
     if kind not in COUNTED:
         pytest.skip("this listing has only one order")
-    walked = pages(tams, listing, limit=2, reverse_order=asked)
+    walked = pages(tams, listing, limit=2, reverse_order=requested)
     assert [page.headers["X-Paging-Reverse-Order"] for page in walked] == [shown] * 3
 
 
@@ -144,9 +144,9 @@ def test_the_next_link_keeps_all_parameters(tams: TamsClient, kind: str, listing
     order = True if kind in COUNTED else None
     url = listing.url(limit=2, reverse_order=order)
     link = tams.request("GET", url).links["next"]["url"]
-    asked, kept = parse_qs(urlsplit(url).query, keep_blank_values=True), parse_qs(urlsplit(link).query, True)
-    assert {name: kept.get(name) for name in asked} == asked
-    assert kept.keys() - asked.keys() == {"page"}
+    requested, kept = parse_qs(urlsplit(url).query, keep_blank_values=True), parse_qs(urlsplit(link).query, True)
+    assert {name: kept.get(name) for name in requested} == requested
+    assert kept.keys() - requested.keys() == {"page"}
 
 
 @pytest.mark.behaviour("SVC-PAGE-07")
@@ -165,7 +165,7 @@ def test_an_unknown_page_key_is_rejected(tams: TamsClient, kind: str, listing: L
     assert status == 400 or (kind not in REJECT_BAD_QUERIES and status == 200)
 
 
-# -- Walks while items come and go
+# -- Walks while items are added and removed
 
 
 @pytest.mark.behaviour("PAGE-17", "SVC-PAGE-05")
@@ -192,11 +192,11 @@ def test_items_removed_between_pages_hide_or_repeat_no_others(tams: TamsClient, 
     assert listing.remove is not None
     response = tams.request("GET", listing.url(limit=limit))
     seen = listing.ids(response)
-    gone = {seen[-1]}
+    removed = {seen[-1]}
     listing.remove(seen[-1])
     wait_until(lambda: seen[-1] not in listing.read(tams), "the removed item to be unlisted")
     while "next" in response.links:
         response = tams.request("GET", response.links["next"]["url"])
         seen += listing.ids(response)
     assert len(seen) == len(set(seen))
-    assert everything - gone <= set(seen)
+    assert everything - removed <= set(seen)

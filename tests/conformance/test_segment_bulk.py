@@ -132,8 +132,8 @@ def test_hundreds_of_segments_are_registered_in_one_request(tams: TamsClient) ->
     ids: list[str] = []
     while len(ids) < 300:
         ids += tams.make_objects(flow["id"], 300 - len(ids))
-    placed = [f"[{n}:0_{n + 1}:0)" for n in range(300)]
-    sent = [{"object_id": id_, "timerange": each} for id_, each in zip(ids, placed, strict=True)]
+    registered = [f"[{n}:0_{n + 1}:0)" for n in range(300)]
+    sent = [{"object_id": id_, "timerange": each} for id_, each in zip(ids, registered, strict=True)]
     response = tams.post(f"/flows/{flow['id']}/segments", sent[::-1])
     assert response.status_code == 201, response.text
-    assert timeranges(tams, flow["id"]) == placed
+    assert timeranges(tams, flow["id"]) == registered

@@ -25,10 +25,10 @@ def test_without_a_timerange_all_segments_are_deleted_and_the_flow_remains(
 
 
 @pytest.mark.parametrize(
-    ("segments", "asked", "left"),
+    ("segments", "requested", "left"),
     [
-        pytest.param(segments, asked, left, marks=pytest.mark.behaviour(*behaviours))
-        for segments, asked, left, behaviours in [
+        pytest.param(segments, requested, left, marks=pytest.mark.behaviour(*behaviours))
+        for segments, requested, left, behaviours in [
             (FOUR, "[10:0_30:0)", ["[0:0_10:0)", "[30:0_40:0)"], ["SEG-DEL-02", "DEL-06"]),
             (FOUR, "[5:0_35:0)", ["[0:0_10:0)", "[30:0_40:0)"], ["SEG-DEL-03", "DEL-06"]),
             (FOUR, "[12:0_18:0)", FOUR, ["SEG-DEL-03", "DEL-06"]),
@@ -55,26 +55,26 @@ def test_without_a_timerange_all_segments_are_deleted_and_the_flow_remains(
     ],
 )
 def test_segments_wholly_inside_the_timerange_are_deleted(
-    tams: TamsClient, segments: list[str], asked: str, left: list[str]
+    tams: TamsClient, segments: list[str], requested: str, left: list[str]
 ) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], segments)
-    delete_segments(tams, flow["id"], timerange=asked)
+    delete_segments(tams, flow["id"], timerange=requested)
     assert timeranges(tams, flow["id"]) == left
 
 
 @pytest.mark.behaviour("SEG-DEL-07", "SEG-DEL-08", "SEG-DEL-14", "DEL-04")
 @pytest.mark.parametrize(
-    ("asked", "left"),
+    ("requested", "left"),
     [(None, ["[10:0_20:0)"]), ("[20:0_40:0)", ["[0:0_10:0)", "[10:0_20:0)"]), ("[10:0_20:0)", FOUR[:3])],
 )
-def test_deleting_by_object_affects_one_flow_only(tams: TamsClient, asked: str | None, left: list[str]) -> None:
+def test_deleting_by_object_affects_one_flow_only(tams: TamsClient, requested: str | None, left: list[str]) -> None:
     flow, other = tams.make_flow(), tams.make_flow()
     tams.make_segments(flow["id"], ["[10:0_20:0)"])
     object_id = register_segment(tams, flow["id"], "[0:0_10:0)")
     register_segment(tams, flow["id"], "[20:0_30:0)", object_id=object_id, ts_offset="20:0")
     register_segment(tams, other["id"], object_id=object_id)
-    delete_segments(tams, flow["id"], object_id=object_id, timerange=asked)
+    delete_segments(tams, flow["id"], object_id=object_id, timerange=requested)
     assert timeranges(tams, flow["id"]) == left
     assert timeranges(tams, other["id"]) == ["[0:0_10:0)"]
 
@@ -142,11 +142,11 @@ def test_a_deleted_timerange_can_be_registered_again(tams: TamsClient) -> None:
 @pytest.mark.behaviour("SEG-DEL-20")
 def test_one_deletion_covers_more_than_a_page(tams: TamsClient) -> None:
     flow = tams.make_flow()
-    placed = [f"[{n}:0_{n + 1}:0)" for n in range(250)]
+    registered = [f"[{n}:0_{n + 1}:0)" for n in range(250)]
     for start in range(0, 250, 50):
-        tams.make_segments(flow["id"], placed[start : start + 50])
+        tams.make_segments(flow["id"], registered[start : start + 50])
     delete_segments(tams, flow["id"], timerange="[1:0_249:0)")
-    assert timeranges(tams, flow["id"]) == [placed[0], placed[-1]]
+    assert timeranges(tams, flow["id"]) == [registered[0], registered[-1]]
 
 
 @pytest.mark.behaviour("SEG-DEL-19", "FLOW-GET-03")

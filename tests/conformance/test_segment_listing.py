@@ -34,10 +34,10 @@ def test_a_malformed_flow_id_is_not_found(tams: TamsClient, method: str, flow_id
 
 
 @pytest.mark.parametrize(
-    ("segment", "asked", "hit"),
+    ("segment", "requested", "hit"),
     [
-        pytest.param(segment, asked, hit, marks=pytest.mark.behaviour(*behaviours, "SEG-GET-07"))
-        for segment, asked, hit, behaviours in [
+        pytest.param(segment, requested, hit, marks=pytest.mark.behaviour(*behaviours, "SEG-GET-07"))
+        for segment, requested, hit, behaviours in [
             ("[0:0_10:0)", "[9:0_10:0)", True, ["SEG-GET-08"]),
             ("[0:0_10:0)", "9:999999999", True, ["SEG-GET-08", "TR-07"]),
             ("[0:0_10:0)", "[10:0]", False, ["SEG-GET-08"]),
@@ -76,16 +76,16 @@ def test_a_malformed_flow_id_is_not_found(tams: TamsClient, method: str, flow_id
     ],
 )
 def test_a_segment_is_found_whole_by_every_overlapping_timerange(
-    tams: TamsClient, segment: str, asked: str, hit: bool
+    tams: TamsClient, segment: str, requested: str, hit: bool
 ) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], [segment])
-    assert timeranges(tams, flow["id"], timerange=asked) == ([segment] if hit else [])
+    assert timeranges(tams, flow["id"], timerange=requested) == ([segment] if hit else [])
 
 
 @pytest.mark.behaviour("SEG-GET-07", "SEG-GET-14")
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("requested", "found"),
     [
         ("[5:0_25:0)", ["[0:0_10:0)", "[20:0_30:0)"]),
         ("[10:0_20:0)", []),
@@ -94,11 +94,11 @@ def test_a_segment_is_found_whole_by_every_overlapping_timerange(
     ],
 )
 def test_a_timerange_finds_all_overlapping_segments_and_nothing_in_gaps(
-    tams: TamsClient, asked: str, found: list[str]
+    tams: TamsClient, requested: str, found: list[str]
 ) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[0:0_10:0)", "[20:0_30:0)", "[30:0_40:0)"])
-    assert timeranges(tams, flow["id"], timerange=asked) == found
+    assert timeranges(tams, flow["id"], timerange=requested) == found
 
 
 @pytest.mark.behaviour("SEG-GET-15", "TR-01", "TR-16")
@@ -166,13 +166,13 @@ def test_inclusivity_of_bounds_affects_the_order(tams: TamsClient) -> None:
 @pytest.mark.parametrize("reverse", [False, True], ids=["forwards", "backwards"])
 def test_pages_cover_the_query_once_and_state_their_timerange(tams: TamsClient, reverse: bool) -> None:
     flow = tams.make_flow()
-    placed = [f"[{n}:0_{n + 1}:0)" for n in range(9)]
-    tams.make_segments(flow["id"], placed)
-    wanted = placed[1:8]
+    registered = [f"[{n}:0_{n + 1}:0)" for n in range(9)]
+    tams.make_segments(flow["id"], registered)
+    expected = registered[1:8]
     query = {"timerange": "[1:0_8:0)", "limit": 3, "reverse_order": reverse}
     pages = list(tams.pages(f"/flows/{flow['id']}/segments", **query))
     found = [item["timerange"] for page in pages for item in page.json()]
-    assert found == (wanted[::-1] if reverse else wanted)
+    assert found == (expected[::-1] if reverse else expected)
     assert [page.headers["X-Paging-Count"] for page in pages] == ["3", "3", "1"]
     assert [("next" in page.links, "X-Paging-NextKey" in page.headers) for page in pages] == [
         (True, True),
@@ -210,13 +210,13 @@ def test_pages_lose_and_repeat_nothing_while_segments_change(tams: TamsClient) -
 
 
 @pytest.mark.behaviour("SEG-GET-38", "A36")
-@pytest.mark.parametrize("asked", [None, False, True])
-def test_the_object_timerange_is_shown_on_request(tams: TamsClient, asked: bool | None) -> None:
+@pytest.mark.parametrize("requested", [None, False, True])
+def test_the_object_timerange_is_shown_on_request(tams: TamsClient, requested: bool | None) -> None:
     flow = tams.make_flow()
     register_segment(tams, flow["id"], "[10:0_12:0)", ts_offset="10:0", object_timerange="[0:0_5:0)")
     register_segment(tams, flow["id"], "[20:0_22:0)")
-    found = tams.segments(flow["id"], include_object_timerange=asked)
-    if asked:
+    found = tams.segments(flow["id"], include_object_timerange=requested)
+    if requested:
         assert [item["object_timerange"] for item in found] == ["[0:0_5:0)", "[20:0_22:0)"]
     else:
         assert all("object_timerange" not in item for item in found)

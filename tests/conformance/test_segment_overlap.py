@@ -33,7 +33,7 @@ def test_adjacent_segments_are_both_accepted(tams: TamsClient, first: str, secon
 @pytest.mark.behaviour("SEG-POST-22", "SEG-POST-24", "A39", "A40", "SEG-POST-59")
 @pytest.mark.parametrize("bulk", [False, True], ids=["single", "bulk"])
 @pytest.mark.parametrize(
-    "wanted",
+    "overlapping",
     [
         "[15:0_25:0)",
         "[5:0_15:0)",
@@ -48,17 +48,17 @@ def test_adjacent_segments_are_both_accepted(tams: TamsClient, first: str, secon
         "[10:0_30:0)",
     ],
 )
-def test_a_rejected_overlap_leaves_no_trace(tams: TamsClient, wanted: str, bulk: bool) -> None:
+def test_a_rejected_overlap_leaves_no_trace(tams: TamsClient, overlapping: str, bulk: bool) -> None:
     """A server may reject overlaps. One that does not must list both segments."""
     flow = tams.make_flow()
-    tams.make_segments(flow["id"], ["[0:0_5:0)", TAKEN, "[30:0_40:0)"] if wanted != "[0:0_30:0)" else [TAKEN])
+    tams.make_segments(flow["id"], ["[0:0_5:0)", TAKEN, "[30:0_40:0)"] if overlapping != "[0:0_30:0)" else [TAKEN])
     before = timeranges(tams, flow["id"])
     (object_id,) = tams.make_objects(flow["id"], 1)
-    segment = {"object_id": object_id, "timerange": wanted}
+    segment = {"object_id": object_id, "timerange": overlapping}
     response = tams.post(f"/flows/{flow['id']}/segments", [segment] if bulk else segment)
     after = timeranges(tams, flow["id"])
     if response.status_code == 201:
-        assert sorted(after) == sorted([*before, wanted])
+        assert sorted(after) == sorted([*before, overlapping])
     else:
         assert response.status_code in ((200, 400) if bulk else (400,))
         assert after == before

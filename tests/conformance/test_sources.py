@@ -19,7 +19,7 @@ MEMBERS = pytest.mark.parametrize("member", ["label", "description"])
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Sources with a common label: "one" collects "a", "two" collects "a" and "b", and nothing collects "lone"."""
+    """Sources with a common label: "one" collects "a", "two" collects "a" and "b", and nothing collects "uncollected"."""
 
     label: str
     ids: dict[str, str]
@@ -37,7 +37,7 @@ def family(http: httpx.Client) -> Iterator[Family]:
     with shared_client(http) as tams:
         label = fresh_name("label")
         made: dict[str, Json] = {}
-        for name, members in {"a": "", "b": "", "lone": "", "one": "a", "two": "ab"}.items():
+        for name, members in {"a": "", "b": "", "uncollected": "", "one": "a", "two": "ab"}.items():
             collected = [{"id": made[member]["id"]} for member in members]
             document = flow(MULTI, flow_collection=collected) if members else flow(VIDEO)
             made[name] = tams.make_flow(document)
@@ -56,7 +56,7 @@ def source(tams: TamsClient) -> str:
 
 @pytest.mark.behaviour("SRC-LIST-01", "SRC-LIST-03", "SRC-LIST-07")
 def test_sources_are_found_by_their_whole_label(tams: TamsClient, family: Family) -> None:
-    assert family.found(tams) == {"a", "b", "lone", "one", "two"}
+    assert family.found(tams) == {"a", "b", "uncollected", "one", "two"}
     for other in (family.label[:-1], family.label.upper(), f"{family.label} ", f"%{family.label}"):
         assert tams.request("GET", with_query("/sources", {"label": other})).json() == []
 
@@ -92,7 +92,7 @@ def test_an_unknown_format_is_rejected(tams: TamsClient, format_: str) -> None:
         (["a"], set()),
         (["unknown"], set()),
         (["unknown", "one"], {"a"}),
-        ([], {"lone", "one", "two"}),
+        ([], {"uncollected", "one", "two"}),
     ],
 )
 def test_sources_are_found_by_their_collectors(
@@ -113,8 +113,8 @@ def test_a_malformed_list_of_collectors_is_rejected(tams: TamsClient, ids: str) 
 @pytest.mark.parametrize(
     ("params", "members"),
     [
-        ({"format": VIDEO}, {"a", "b", "lone"}),
-        ({"format": VIDEO, "collected_by_ids": []}, {"lone"}),
+        ({"format": VIDEO}, {"a", "b", "uncollected"}),
+        ({"format": VIDEO, "collected_by_ids": []}, {"uncollected"}),
         ({"format": MULTI, "collected_by_ids": []}, {"one", "two"}),
         ({"format": AUDIO}, set()),
     ],

@@ -48,8 +48,8 @@ def test_a_limit_beyond_the_maximum_is_lowered(tams: TamsClient) -> None:
 @pytest.mark.behaviour("STO-04")
 def test_the_client_can_choose_the_ids(tams: TamsClient) -> None:
     flow = tams.make_flow()
-    wanted = [fresh_name("b"), fresh_name("a/with/slashes"), fresh_name("ü & ☃")]
-    assert [each["object_id"] for each in tams.allocate(flow["id"], object_ids=wanted)] == wanted
+    requested = [fresh_name("b"), fresh_name("a/with/slashes"), fresh_name("ü & ☃")]
+    assert [each["object_id"] for each in tams.allocate(flow["id"], object_ids=requested)] == requested
 
 
 @pytest.mark.behaviour("STO-05", "STO-06")
@@ -153,17 +153,17 @@ def test_init_objects_may_have_another_content_type(tams: TamsClient) -> None:
 
 
 @pytest.mark.behaviour("STO-22", "STO-23", "STO-24", "STO-25")
-@pytest.mark.parametrize("wanted", [True, False, None])
-def test_upload_urls_are_presigned_as_requested(tams: TamsClient, wanted: bool | None) -> None:
+@pytest.mark.parametrize("requested", [True, False, None])
+def test_upload_urls_are_presigned_as_requested(tams: TamsClient, requested: bool | None) -> None:
     flow = tams.make_flow()
-    body = {"limit": 2} if wanted is None else {"limit": 2, "presigned": wanted}
+    body = {"limit": 2} if requested is None else {"limit": 2, "presigned": requested}
     response = tams.post(f"/flows/{flow['id']}/storage", body)
-    if response.status_code == 400 and wanted is not None:
-        not_implemented(f"upload URLs with presigned={wanted}")
+    if response.status_code == 400 and requested is not None:
+        not_implemented(f"upload URLs with presigned={requested}")
     items = response.json()["media_objects"]
     assert all("presigned" not in each["put_url"] for each in items)
-    if wanted is not None:
-        assert [each.get("presigned", False) for each in items] == [wanted] * 2
+    if requested is not None:
+        assert [each.get("presigned", False) for each in items] == [requested] * 2
 
 
 @pytest.mark.behaviour("STO-30", "OBJ-03", "TMO-03", "OBJ-INST-POST-12", "OBJ-INST-DEL-08", "OBJ-LIFE-01")

@@ -53,7 +53,7 @@ def test_without_a_filter_everything_is_listed(tams: TamsClient, tagged: TaggedR
 
 @pytest.mark.behaviour("TAGQ-01", "TAGQ-02", "TAGQ-03", "TAG-02", "TAG-06", "SRC-LIST-09", "FLOW-LIST-20")
 @pytest.mark.parametrize(
-    ("wanted", "passing"),
+    ("values", "passing"),
     [
         (["news"], {1, 3, 5}),
         (["sport"], {2}),
@@ -66,9 +66,9 @@ def test_without_a_filter_everything_is_listed(tams: TamsClient, tagged: TaggedR
     ],
 )
 def test_a_tag_value_matches_alone_and_in_a_list(
-    tams: TamsClient, tagged: TaggedResources, wanted: list[str], passing: set[int]
+    tams: TamsClient, tagged: TaggedResources, values: list[str], passing: set[int]
 ) -> None:
-    assert tagged.matching(tams, {"tag.genre": wanted}) == passing
+    assert tagged.matching(tams, {"tag.genre": values}) == passing
 
 
 @pytest.mark.behaviour("TAGQ-04", "TAG-02")

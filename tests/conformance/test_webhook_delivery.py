@@ -175,13 +175,13 @@ def test_rejected_requests_send_no_events(tams: TamsClient, hooks: Hooks, flow: 
 
 @pytest.mark.behaviour("HOOK-DEL-01")
 def test_a_deleted_webhook_sends_nothing_more(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
-    gone, other = (hooks.make(source_ids=[flow["source_id"]]) for _ in range(2))
-    wait_for_marker(tams, flow["source_id"], gone, other)
-    assert tams.delete(path_of(gone.document)).status_code == 204
+    deleted, other = (hooks.make(source_ids=[flow["source_id"]]) for _ in range(2))
+    wait_for_marker(tams, flow["source_id"], deleted, other)
+    assert tams.delete(path_of(deleted.document)).status_code == 204
     label = relabel(tams, flow)
     wait_for_marker(tams, flow["source_id"], other)
     assert label in labels(other, flow)
-    assert label not in labels(gone, flow)
+    assert label not in labels(deleted, flow)
 
 
 # -- Receivers that fail
@@ -252,13 +252,13 @@ def test_an_unresponsive_receiver_does_not_delay_others(
 
 @pytest.mark.behaviour("HOOK-DEL-03")
 def test_pending_events_of_a_deleted_webhook_are_dropped(tams: TamsClient, hooks: Hooks, flow: Json) -> None:
-    gone, other = (hooks.make(FLOW_UPDATED, source_ids=[flow["source_id"]]) for _ in range(2))
-    for hook in (gone, other):
+    deleted, other = (hooks.make(FLOW_UPDATED, source_ids=[flow["source_id"]]) for _ in range(2))
+    for hook in (deleted, other):
         hook.inbox.reply(*[Reply(503)] * 20)
     relabel(tams, flow)
-    assert gone.wait_until(lambda: gone.inbox.deliveries()), gone.summary()
-    assert tams.delete(path_of(gone.document)).status_code == 204
-    tried = len(gone.inbox.deliveries())
+    assert deleted.wait_until(lambda: deleted.inbox.deliveries()), deleted.summary()
+    assert tams.delete(path_of(deleted.document)).status_code == 204
+    tried = len(deleted.inbox.deliveries())
     if not other.wait_until(lambda: len(other.inbox.deliveries()) >= tried + 2):
         pytest.skip(f"no third attempt within {hooks.timeout_s:g} s")
-    assert len(gone.inbox.deliveries()) <= tried + 1
+    assert len(deleted.inbox.deliveries()) <= tried + 1

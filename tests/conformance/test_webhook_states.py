@@ -137,7 +137,7 @@ def failed(http: httpx.Client, receiver: Receiver, event_timeout: float, events_
         hook.inbox.reply(*[Reply(410, {"Content-Type": "text/plain"}, BODY)] * ENDLESS)
         relabel(tams, source_id)
         if not given_up(tams, hook, event_timeout):
-            pytest.skip(f"no webhook comes to fail within {event_timeout:g} s, although its receiver returns 410")
+            pytest.skip(f"no webhook fails within {event_timeout:g} s, although its receiver returns 410")
         shown = read_webhook(tams, hook.document)
         listed = next(
             item for item in tams.get(LISTING, **{"tag.kit": tag}).json() if item["id"] == hook.document["id"]

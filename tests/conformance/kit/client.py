@@ -22,7 +22,7 @@ def path_segment(text: str) -> str:
 
 
 class TamsClient:
-    """A client of one server with one credential. Keeps track of the flows it made, to delete them in `clean`."""
+    """A client of one server with one credential. Keeps track of the flows it made, to delete them in `clean_up`."""
 
     def __init__(self, http: httpx.Client, checker: Checker) -> None:
         self.http = http

@@ -1,1 +1,1 @@
-"""The kit put to the test: a server with deliberate faults, each of which the kit must find."""
+"""Self-test of the kit: a server with deliberate faults, each of which the kit must detect."""

@@ -11,13 +11,13 @@ from tests.conformance.selftest.subject import FaultySubject, faulty_server
 
 
 @pytest.fixture(scope="module", autouse=True)
-def not_elsewhere(request: pytest.FixtureRequest) -> None:
+def own_server_only(request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--tams-url"):
         pytest.skip("tests the kit itself, on its own faulty server")
 
 
 @pytest.fixture(scope="module")
-def faulty(not_elsewhere: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultySubject]:
+def faulty(own_server_only: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultySubject]:
     with faulty_server(tmp_path_factory.mktemp("faulty")) as subject:
         yield subject
 

@@ -25,13 +25,13 @@ OF_FLOWS = (
     fault(
         "a-tag-filter-ignored",
         "TAGQ-01 TAG-02",
-        f"{TAGS}test_a_tag_value_matches_alone_and_in_a_list[flows-wanted1-passing1]",
+        f"{TAGS}test_a_tag_value_matches_alone_and_in_a_list[flows-values1-passing1]",
         before=m.ignore_parameters("GET", FLOWS, "tag.genre"),
     ),
     fault(
         "a-list-of-tag-values-read-as-one",
         "TAGQ-02",
-        f"{TAGS}test_a_tag_value_matches_alone_and_in_a_list[flows-wanted4-passing4]",
+        f"{TAGS}test_a_tag_value_matches_alone_and_in_a_list[flows-values4-passing4]",
         before=m.change_parameter("GET", FLOWS, "tag.genre", m.encode_commas),
     ),
     fault(
