@@ -9,7 +9,7 @@ from typing import Any
 from storage.catalog import Catalog, Limits
 from storage.catalog.caller import Caller
 from storage.catalog.clock import SECOND
-from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, JobState
 from storage.catalog.jobs import Claim, JobSelection, LeaseLost
 from storage.catalog.objects.get_urls import GetUrlFilter
 from storage.catalog.objects.objects import ObjectPage, ObjectQuery
@@ -150,7 +150,7 @@ class World:
         except (Invalid, NotFound):
             self.catalog.copies.abandon(claim)
 
-    def jobs(self, state: str | None = None) -> list[tuple[str, str]]:
+    def jobs(self, state: JobState | None = None) -> list[tuple[str, str]]:
         """Kind and state of every job, or of those in one state."""
         return [(job["kind"], job["state"]) for job in self.catalog.jobs.list_jobs(state)]
 
