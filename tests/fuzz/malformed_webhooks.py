@@ -1,0 +1,178 @@
+"""Malformed and unusual members of webhooks: hosts, ports, URLs, and names and values of the key."""
+
+from typing import Any
+
+SECRET = "Kx7-not-to-be-shown"
+BAD_HOSTS = (
+    *("", ".", "..", "-", "a..localhost", "-a.localhost", "a-.localhost", "a_b c.localhost", "a" * 64 + ".localhost"),
+    *(
+        "a." * 200 + "localhost",
+        "a." * 5000 + "localhost",
+        "127.0.0.1:80:80",
+        "[::1",
+        "::1",
+        "[::1%25lo]",
+    ),
+    *("[127.0.0.1]", "[::1]x", "[v1.a]", "127.0.0.1@127.0.0.1", "user:word@127.0.0.1", "127.0.0.1\\@127.0.0.1"),
+    *("127.0.0.1%00", "127.0.0.1%2F", "127.0.0.1%0d%0a", "127.0.0.1\t", "127.0.0.1\n", "127.0.0.1\r\nX: y", "\x7f"),
+    *(
+        "127.0.0.1\u2028",
+        "127.0.0.1\u00a0",
+        "127.0.0.1\u202e",
+        "\u00ad.localhost",
+        "\ufffd.localhost",
+        "\u200d",
+        "xn--",
+    ),
+    *("xn--\U0001f642.localhost", "\U0001f642.localhost", "\u0338.localhost", "\u0660", "1.2.3.4.5"),
+    *("0x", "0x100000000", "4294967296", "08.0.0.1", "256.0.0.1", "999.1", "0.0.0.0", "[::]"),
+    *(
+        "10.0.0.1",
+        "0xa.1",
+        "012.1",
+        "167772161",
+        "192.168.1.1",
+        "169.254.169.254",
+        "[fe80::1]",
+        "[fd00::1]",
+        "224.0.0.1",
+    ),
+    *(
+        "[::ffff:10.0.0.1]",
+        "[64:ff9b::a00:1]",
+        "[2002:a00:1::]",
+        "255.255.255.255",
+        "\uff11\uff10.\uff10.\uff10.\uff11",
+    ),
+)
+LOOPBACK_HOSTS = (
+    *(
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "a.localhost",
+        "127.0.0.1",
+        "127.1",
+        "0x7f.1",
+        "0177.0.0.1",
+        "2130706433",
+    ),
+    *(
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "b\u00fccher.localhost",
+        "\u2460.localhost",
+    ),
+    *(
+        "xn--bcher-kva.localhost",
+        "\u0130.localhost",
+        "fa\u00df.localhost",
+        "\uff11\uff12\uff17.1",
+        "127\u30020\u30020\u30021",
+    ),
+    *("\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54", "\u65e5\u672c.localhost"),
+)
+BAD_PORTS = (
+    "0",
+    "65536",
+    "99999",
+    "100000",
+    "-1",
+    "+80",
+    "8e1",
+    "0x50",
+    " 80",
+    "80 ",
+    "\u0668\u0660",
+    "9" * 5000,
+    "80a",
+)
+BAD_URLS = (
+    *(
+        "",
+        " ",
+        "/",
+        "//127.0.0.1/",
+        "http:",
+        "http:/127.0.0.1/",
+        "http:127.0.0.1",
+        "http:///a",
+        "127.0.0.1",
+        "localhost/",
+    ),
+    *(
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1/",
+        "data:,x",
+        "javascript:1",
+        "unix:///a",
+        "ws://a/",
+    ),
+    *(
+        " http://127.0.0.1/",
+        "http://127.0.0.1/ ",
+        "http://127.0.0.1/\n",
+        "http://127.0.0.1/\r\nX: y",
+        "\ufeffhttp://a/",
+    ),
+    *("http://127.0.0.1/\u0085", "http://127.0.0.1/\ud7ff\ue000", "http://127.0.0.1/\u0007", "http:\\\\127.0.0.1\\"),
+    *("http://127.0.0.1/" + "a" * 10**4, "http://127.0.0.1/?" + "\u00e9" * 10**6, "h" * 10**6),
+)
+MEMBERS = (
+    *("url", "api_key_name", "api_key_value", "events", "flow_ids", "source_ids", "flow_collected_by_ids"),
+    *("source_collected_by_ids", "accept_get_urls", "accept_storage_ids", "presigned", "verbose_storage"),
+    *("include_object_timerange", "tags", "status", "id", "error"),
+)
+WRONG_VALUES: tuple[Any, ...] = (
+    *(
+        None,
+        5,
+        -1.5,
+        True,
+        "",
+        "text",
+        "\u2028\n",
+        [],
+        [None],
+        [[]],
+        [5],
+        [{}],
+        {},
+        {"": None},
+        {"a": {"b": [{}]}},
+        2**63 - 1,
+    ),
+    *(["x"] * 10**4, {str(number): ["x"] for number in range(10**4)}, "x" * 10**5),
+)
+BAD_NAMES = (
+    *(
+        "",
+        " ",
+        "a b",
+        "a:",
+        "a\r\nb",
+        "\u00e9",
+        "Host",
+        "hOST",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Connection",
+        "TE",
+    ),
+    *("Proxy-Authorization", "Content-Type", "x" * 129, "x" * 10**5, "a\t", "(", "\U0001f642", "Expect", "Upgrade"),
+)
+BAD_VALUES = (
+    *(
+        f"{SECRET}\r\nX: y",
+        f"{SECRET}\n",
+        f" {SECRET}",
+        f"{SECRET} ",
+        f"{SECRET}\x7f",
+        f"\u0661{SECRET}",
+        f"\x1b{SECRET}",
+    ),
+    *(f"{SECRET}\u2028", SECRET * 1000, f"\ufeff{SECRET}", f"{SECRET}\U0001f642"),
+)
