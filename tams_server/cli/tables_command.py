@@ -71,7 +71,7 @@ def projections(loaded: Loaded, options: argparse.Namespace) -> int:
         from storage.tables.vast.projections import disable_projections, enable_projections, projection_states
 
         change = {"enable": enable_projections, "disable": disable_projections, "status": projection_states}
-        for state in change[options.action](_vast(engine)):
+        for state in change[options.action](_vast(engine).cluster):
             print(f"{state.table:20}{'enabled' if state.enabled else 'disabled':10}{', '.join(state.sorted_by)}")
     return 0
 

@@ -119,13 +119,13 @@ def test_a_missing_bucket_is_reported(emulator: Emulator) -> None:
 
 
 def test_projections_are_created_and_dropped(engine: VastEngine) -> None:
-    states = projection_states(engine)
+    states = projection_states(engine.cluster)
     assert states
     assert not any(state.enabled for state in states)
     assert not any(LAYOUTS[state.table].sorting_key for state in states)
-    assert all(state.enabled for state in enable_projections(engine))
-    assert all(state.enabled for state in enable_projections(engine))
-    assert not any(state.enabled for state in disable_projections(engine))
+    assert all(state.enabled for state in enable_projections(engine.cluster))
+    assert all(state.enabled for state in enable_projections(engine.cluster))
+    assert not any(state.enabled for state in disable_projections(engine.cluster))
 
 
 def test_a_document_beyond_the_size_limit_is_rejected(engine: VastEngine) -> None:

@@ -16,6 +16,7 @@ from storage.tables.vast.cluster import CONTENTION_BACKOFF, Cluster
 from storage.tables.vast.density import DensityCache
 from storage.tables.vast.layout import LAYOUTS, LOCK_SLOTS, LOCKS, TableLayout
 from storage.tables.vast.locks import LockQueues
+from storage.tables.vast.projections import enable_projections
 from storage.tables.vast.reader import VastDirectReader, VastReader
 from storage.tables.vast.upgrade import create_flags, migrate_flow_state
 from storage.tables.vast.writer import VastWriter
@@ -55,9 +56,7 @@ class VastEngine(Engine):
             time.sleep(CONTENTION_BACKOFF.pause_s(attempt))
 
     def enable_projections(self) -> None:
-        from storage.tables.vast.projections import enable_projections
-
-        enable_projections(self)
+        enable_projections(self.cluster)
 
     def _create(self) -> None:
         with self.cluster.schema_transaction() as schema:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.cluster_errors import translate_errors
-from storage.tables.vast.engine import VastEngine
 from storage.tables.vast.layout import LAYOUTS, TableLayout
 
 
@@ -26,9 +26,9 @@ def _definitions() -> Iterator[tuple[TableLayout, str, tuple[str, ...]]]:
             yield layout, f"{layout.name}_by_{'_'.join(columns)}", columns
 
 
-def projection_states(engine: VastEngine) -> list[ProjectionState]:
+def projection_states(cluster: Cluster) -> list[ProjectionState]:
     """All projections that the engine can use, existing or not."""
-    with engine.cluster.schema_transaction() as schema:
+    with cluster.schema_transaction() as schema:
         return _states(schema)
 
 
@@ -43,21 +43,21 @@ def _states(schema: Any) -> list[ProjectionState]:
     return states
 
 
-def enable_projections(engine: VastEngine) -> list[ProjectionState]:
+def enable_projections(cluster: Cluster) -> list[ProjectionState]:
     """Create the projections that are missing and return the new state. The cluster fills and maintains them itself."""
-    with engine.cluster.schema_transaction() as schema:
+    with cluster.schema_transaction() as schema:
         for state in _states(schema):
             if not state.enabled:
                 rest = [name for name in LAYOUTS[state.table].columns if name not in state.sorted_by]
                 with translate_errors():
                     schema.table(state.table).create_projection(state.name, list(state.sorted_by), rest)
-    return projection_states(engine)
+    return projection_states(cluster)
 
 
-def disable_projections(engine: VastEngine) -> list[ProjectionState]:
+def disable_projections(cluster: Cluster) -> list[ProjectionState]:
     """Drop the projections that exist and return the new state."""
-    with engine.cluster.schema_transaction() as schema:
+    with cluster.schema_transaction() as schema:
         for state in _states(schema):
             if state.enabled:
                 schema.table(state.table).projection(state.name).drop()
-    return projection_states(engine)
+    return projection_states(cluster)
