@@ -1,31 +1,17 @@
 """Events when a flow collection changes: updates of the flow, its members, and their sources (AMB-19)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from storage.catalog.event_journal import EventJournal
 from storage.errors import Unavailable
-from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import MULTI, Json, flow
-from tests.unit.catalogs import CALLER, World, open_world
+from tests.unit.catalogs import CALLER, World
 from tests.unit.event_recorder import EventRecorder, subject_id
 
 Events = set[tuple[str, str]]
 """Type and flow or source id of each event."""
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path) as world:
-        yield world
-
-
-@pytest.fixture
-def recorder(world: World, specification: Specification) -> EventRecorder:
-    return EventRecorder.start(world, specification)
 
 
 @dataclass

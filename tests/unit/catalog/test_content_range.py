@@ -1,22 +1,16 @@
 """The content range that a flow's row records, on which every query for segments relies."""
 
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from storage.catalog import Limits
 from storage.tables.conditions import equals
-from tests.unit.catalogs import World, open_world
+from tests.unit.catalogs import World
+
+LIMITS = Limits(async_deletion_threshold=5, deletion_batch=2)
 
 SECOND = 10**9
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, Limits(async_deletion_threshold=5, deletion_batch=2)) as world:
-        yield world
 
 
 def _recorded_content(world: World, flow_id: str) -> tuple[float, float]:

@@ -1,60 +1,22 @@
 """Deliveries to a webhook: in order, at least once, retried later while the receiver fails, and dropped when they are
 no longer wanted."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from storage.catalog import Limits
 from storage.catalog.jobs import Claim, LeaseLost
-from tests.unit.catalogs import CALLER, World, open_world
+from tests.unit.catalog.delivery_steps import claim_job, create_flows, mark_delivered, queued_flows
+from tests.unit.catalogs import CALLER, World
 
 LEASE_S = 30
 GIVE_UP_S = 3600
+LIMITS = Limits(job_lease_s=LEASE_S, webhook_give_up_s=GIVE_UP_S)
 LONG_S = 400
 """Longer than any pause after a failure."""
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, Limits(job_lease_s=LEASE_S, webhook_give_up_s=GIVE_UP_S)) as world:
-        yield world
-
-
-@pytest.fixture
-def webhook(world: World) -> str:
-    return world.add_webhook("flows/created")
-
-
-def create_flows(world: World, count: int = 1) -> list[str]:
-    """Create `count` flows and dispatch their events. Returns the ids of the flows."""
-    made = []
-    for _ in range(count):
-        world.clock.forward(0.001)
-        made.append(world.make_flow())
-    world.run_background_work()
-    return made
-
-
-def claim_job(world: World, webhook_id: str, worker: str = "a worker") -> Claim:
-    claim = world.delivery_job(webhook_id, worker)
-    assert claim is not None
-    return claim
-
-
-def queued_flows(world: World, claim: Claim) -> list[str]:
-    """Return the ids of the flows in the queued events."""
-    return [message.body["event"]["flow"]["id"] for _, message in world.messages(claim) if message is not None]
-
-
 def fail(world: World, claim: Claim, pause: float | None = None, *, gone: bool = False) -> None:
     world.catalog.deliveries.record_failure(claim, "timeout", "The receiver did not respond.", pause, gone=gone)
-
-
-def mark_delivered(world: World, claim: Claim, count: int) -> None:
-    """Mark the next `count` deliveries as delivered."""
-    world.catalog.deliveries.mark_delivered(claim, world.catalog.deliveries.next_batch(claim.key, count))
 
 
 def status_of(world: World, webhook_id: str) -> str:

@@ -1,52 +1,12 @@
 """Dispatching: new events are queued for the webhooks that they match, once and in order."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from storage.catalog import Limits
 from storage.catalog.job_kinds import DELIVERY
-from storage.catalog.jobs import Claim
-from tests.unit.catalogs import CALLER, World, open_world
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, Limits()) as world:
-        yield world
-
-
-@pytest.fixture
-def webhook(world: World) -> str:
-    return world.add_webhook("flows/created")
-
-
-def create_flows(world: World, count: int = 1) -> list[str]:
-    """Create `count` flows and dispatch their events. Returns the ids of the flows."""
-    made = []
-    for _ in range(count):
-        world.clock.forward(0.001)
-        made.append(world.make_flow())
-    world.run_background_work()
-    return made
-
-
-def claim_job(world: World, webhook_id: str, worker: str = "a worker") -> Claim:
-    claim = world.delivery_job(webhook_id, worker)
-    assert claim is not None
-    return claim
-
-
-def queued_flows(world: World, claim: Claim) -> list[str]:
-    """Return the ids of the flows in the queued events."""
-    return [message.body["event"]["flow"]["id"] for _, message in world.messages(claim) if message is not None]
-
-
-def mark_delivered(world: World, claim: Claim, count: int) -> None:
-    """Mark the next `count` deliveries as delivered."""
-    world.catalog.deliveries.mark_delivered(claim, world.catalog.deliveries.next_batch(claim.key, count))
+from tests.unit.catalog.delivery_steps import claim_job, create_flows, mark_delivered, queued_flows
+from tests.unit.catalogs import CALLER, World
 
 
 def test_events_are_queued_once_by_concurrent_workers(world: World) -> None:

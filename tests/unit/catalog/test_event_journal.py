@@ -1,59 +1,17 @@
 """When events are recorded: in the transaction of their change, once, in order, and only if a webhook wants them."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from storage.catalog import Limits
 from storage.catalog.event_journal import EventJournal
 from storage.errors import Contended, Forbidden, Invalid, NotFound, Unavailable
-from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import flow, init_flow
 from tests.conformance.kit.ids import fresh
-from tests.unit.catalogs import CALLER, World, open_world
+from tests.unit.catalog.seconds import add, at
+from tests.unit.catalogs import CALLER, World
 from tests.unit.event_recorder import EventRecorder
 
 LIMITS = Limits(async_deletion_threshold=5, deletion_batch=3)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, LIMITS) as world:
-        yield world
-
-
-@pytest.fixture
-def recorder(world: World, specification: Specification) -> EventRecorder:
-    return EventRecorder.start(world, specification)
-
-
-@pytest.fixture
-def made(world: World, recorder: EventRecorder) -> str:
-    """A flow whose creation has been reported already."""
-    flow_id = world.make_flow(flow(tags={"kept": "yes"}))
-    recorder.new_events()
-    return flow_id
-
-
-@pytest.fixture
-def source(world: World, made: str) -> str:
-    """The id of the source of `made`."""
-    source_id: str = world.catalog.flows.get(CALLER, made)["source_id"]
-    return source_id
-
-
-def at(n: int) -> str:
-    return f"[{n}:0_{n + 1}:0)"
-
-
-def add(world: World, flow_id: str, *timeranges: str) -> list[str]:
-    """Register segments with one object each, and return the ids of the objects."""
-    ids = [fresh() for _ in timeranges]
-    world.allocate(flow_id, *ids)
-    items = [{"object_id": id_, "timerange": timerange} for id_, timerange in zip(ids, timeranges, strict=True)]
-    assert world.register(flow_id, *items) == []
-    return ids
 
 
 @pytest.mark.behaviour("DLV-13")

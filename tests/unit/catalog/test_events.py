@@ -1,7 +1,5 @@
 """The events about flows, segments and sources: when they are recorded, and what they contain."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,67 +7,29 @@ import pytest
 from storage.catalog import Limits
 from storage.errors import NotFound
 from storage.timerange import parse_timerange
-from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import Json, flow
-from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.profiles import linked_flow, profile
-from tests.unit.catalogs import CALLER, SECOND_BACKEND, World, open_world
+from tests.unit.catalog.seconds import add, at
+from tests.unit.catalogs import CALLER, SECOND_BACKEND, World
 from tests.unit.event_recorder import EventRecorder
 
 LIMITS = Limits(async_deletion_threshold=5, deletion_batch=3)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, LIMITS) as world:
-        yield world
-
-
-@pytest.fixture
-def recorder(world: World, specification: Specification) -> EventRecorder:
-    return EventRecorder.start(world, specification)
-
-
-@pytest.fixture
-def made(world: World, recorder: EventRecorder) -> str:
-    """A flow whose creation has been reported already."""
-    flow_id = world.make_flow(flow(tags={"kept": "yes"}))
-    recorder.new_events()
-    return flow_id
-
-
-@pytest.fixture
-def source(world: World, made: str) -> str:
-    """The id of the source of `made`."""
-    source_id: str = world.catalog.flows.get(CALLER, made)["source_id"]
-    return source_id
-
-
-def at(n: int) -> str:
-    return f"[{n}:0_{n + 1}:0)"
-
-
-def add(world: World, flow_id: str, *timeranges: str) -> list[str]:
-    """Register segments with one object each, and return the ids of the objects."""
-    ids = [fresh() for _ in timeranges]
-    world.allocate(flow_id, *ids)
-    items = [{"object_id": id_, "timerange": timerange} for id_, timerange in zip(ids, timeranges, strict=True)]
-    assert world.register(flow_id, *items) == []
-    return ids
-
-
 @pytest.mark.behaviour("EVT-FC-01", "EVT-SC-01", "DLV-01", "DLV-12")
 def test_a_flow_with_a_new_source_causes_an_event_for_each(world: World, recorder: EventRecorder) -> None:
-    flow_id = world.make_flow()
+    described = {"label": "News", "description": "A bulletin", "tags": {"genre": ["news"]}}
+    flow_id = world.make_flow(flow(**described))
     source_event, flow_event = recorder.new_events()
     assert source_event["event_type"] == "sources/created"
     assert flow_event["event_type"] == "flows/created"
     shown = world.catalog.flows.get(CALLER, flow_id)
     assert flow_event["event"] == {"flow": shown}
-    assert flow_event["event_timestamp"] == shown["created"]
+    assert flow_event["event_timestamp"] == shown["metadata_updated"]
     shown = world.catalog.sources.get(CALLER, shown["source_id"])
     assert source_event["event"] == {"source": shown}
-    assert source_event["event_timestamp"] == shown["created"]
+    assert source_event["event_timestamp"] == shown["updated"]
+    assert {name: shown[name] for name in described} == described
 
 
 @pytest.mark.behaviour("EVT-SC-02")

@@ -1,59 +1,31 @@
 """Failures of jobs: the pauses after them, giving up, and retrying or discarding a job by hand."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from storage.catalog import Limits, jobs
+from storage.catalog import jobs
 from storage.catalog.clock import SECOND
-from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
-from storage.catalog.jobs import Claim, Jobs
+from storage.catalog.job_kinds import COPY, REMOVAL
+from storage.catalog.jobs import Jobs
 from storage.errors import NotFound
-from tests.unit.catalogs import World, open_world
+from tests.unit.catalog.job_steps import (
+    ALL,
+    ATTEMPTS,
+    JOB_LIMITS,
+    LONG_S,
+    claim_job,
+    enqueue,
+    make_due,
+    require_lease,
+    shown_job,
+)
+from tests.unit.catalogs import World
 
-LEASE_S = 30
-ATTEMPTS = 4
-LONG_S = 1000
-"""Longer than any pause."""
-ALL = [DELIVERY, FLOW_DELETION, REMOVAL, COPY]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, Limits(job_lease_s=LEASE_S, job_attempts=ATTEMPTS)) as world:
-        yield world
+LIMITS = JOB_LIMITS
 
 
 @pytest.fixture
 def work(world: World) -> Jobs:
     return world.catalog.jobs
-
-
-def enqueue(world: World, *keys: str, kind: str = COPY) -> None:
-    with world.engine.write() as tx:
-        jobs.enqueue(tx, world.clock(), kind, keys)
-
-
-def make_due(world: World, key: str, kind: str = COPY) -> None:
-    with world.engine.write() as tx:
-        jobs.make_due(tx, world.clock(), kind, key)
-
-
-def claim_job(world: World, worker: str = "a worker") -> Claim:
-    (claim,) = world.claim(*ALL, worker=worker)
-    return claim
-
-
-def require_lease(world: World, claim: Claim) -> None:
-    with world.engine.read() as tx:
-        world.catalog.jobs.require_lease(tx, claim)
-
-
-def shown_job(world: World, key: str = "a") -> dict[str, Any]:
-    (found,) = [each for each in world.catalog.jobs.list_jobs() if each["key"] == key]
-    return found
 
 
 def test_pauses_grow_and_are_random(world: World, work: Jobs) -> None:

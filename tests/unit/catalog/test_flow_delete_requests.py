@@ -1,8 +1,6 @@
 """Flow delete requests: workers delete many segments in batches, one request at a time or several at once."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -14,15 +12,10 @@ from storage.catalog.paging import PageRequest
 from storage.errors import NotFound, Unavailable
 from storage.timerange import parse_timerange
 from tests.conformance.kit.documents import Json, flow
-from tests.unit.catalogs import CALLER, World, open_world
+from tests.unit.catalog.seconds import at
+from tests.unit.catalogs import CALLER, World
 
 LIMITS = Limits(async_deletion_threshold=5, deletion_batch=4, job_lease_s=30, deletion_request_retention_s=3600)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, LIMITS) as world:
-        yield world
 
 
 @pytest.fixture
@@ -38,10 +31,6 @@ def fill(world: World, flow_id: str, start: int, end: int, prefix: str = "o") ->
     world.allocate(flow_id, *(f"{prefix}{n}" for n in range(start, end)))
     segments = [{"object_id": f"{prefix}{n}", "timerange": at(n)} for n in range(start, end)]
     assert world.register(flow_id, *segments) == []
-
-
-def at(n: int) -> str:
-    return f"[{n}:0_{n + 1}:0)"
 
 
 def current(world: World, made: Json | None) -> Json:

@@ -1,25 +1,17 @@
 """Garbage collection: unreferenced objects are removed with their bytes once they have expired, and not before."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from storage.catalog import Limits
 from storage.errors import Invalid, Unavailable
 from tests.conformance.kit.documents import init_flow
-from tests.unit.catalogs import DEFAULT_BACKEND, SECOND_BACKEND, World, open_world
+from tests.unit.catalogs import DEFAULT_BACKEND, SECOND_BACKEND, World
 
 LIMITS = Limits(min_object_timeout_s=600, object_grace_s=60)
 EXPIRY_S = 660
 """An allocated object expires after min_object_timeout and the grace period."""
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, LIMITS) as world:
-        yield world
 
 
 @pytest.mark.behaviour("SEG-POST-11", "TMO-01", "STO-31", "OBJ-LIFE-03")

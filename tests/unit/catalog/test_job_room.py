@@ -1,25 +1,14 @@
 """Claiming jobs by the room that a worker has for each category."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from storage.catalog import Limits, jobs
+from storage.catalog import jobs
 from storage.catalog.job_kinds import COPY, DELIVERY, REMOVAL
 from storage.catalog.job_room import Room
 from storage.catalog.jobs import JobSelection
 from storage.tables.conditions import equals
 from storage.tables.rows import JobKind
-from tests.unit.catalogs import World, open_world
+from tests.unit.catalogs import World
 
 AMPLE = 1000
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, Limits()) as world:
-        yield world
 
 
 def enqueue(world: World, kind: JobKind, *keys: str) -> None:

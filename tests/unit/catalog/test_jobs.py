@@ -1,48 +1,31 @@
 """Jobs: claimed by one of several workers, held under a lease, protected by a token, retried and resumed."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
-from storage.catalog import Limits, jobs
 from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
 from storage.catalog.jobs import Claim, Counts, Jobs, JobSelection, LeaseLost
 from storage.tables.conditions import In, equals
-from tests.unit.catalogs import START, World, open_world
+from tests.unit.catalog.job_steps import (
+    ALL,
+    ATTEMPTS,
+    JOB_LIMITS,
+    LEASE_S,
+    LONG_S,
+    claim_job,
+    enqueue,
+    require_lease,
+    shown_job,
+)
+from tests.unit.catalogs import START, World
 
-LEASE_S = 30
-ATTEMPTS = 4
-LONG_S = 1000
-"""Longer than any pause."""
-ALL = [DELIVERY, FLOW_DELETION, REMOVAL, COPY]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, Limits(job_lease_s=LEASE_S, job_attempts=ATTEMPTS)) as world:
-        yield world
+LIMITS = JOB_LIMITS
 
 
 @pytest.fixture
 def work(world: World) -> Jobs:
     return world.catalog.jobs
-
-
-def enqueue(world: World, *keys: str, kind: str = COPY) -> None:
-    with world.engine.write() as tx:
-        jobs.enqueue(tx, world.clock(), kind, keys)
-
-
-def make_due(world: World, key: str, kind: str = COPY) -> None:
-    with world.engine.write() as tx:
-        jobs.make_due(tx, world.clock(), kind, key)
-
-
-def claim_job(world: World, worker: str = "a worker") -> Claim:
-    (claim,) = world.claim(*ALL, worker=worker)
-    return claim
 
 
 def renew(world: World, claim: Claim) -> None:
@@ -53,16 +36,6 @@ def renew(world: World, claim: Claim) -> None:
 def finish(world: World, claim: Claim) -> None:
     with world.engine.write() as tx:
         world.catalog.jobs.finish(tx, claim)
-
-
-def require_lease(world: World, claim: Claim) -> None:
-    with world.engine.read() as tx:
-        world.catalog.jobs.require_lease(tx, claim)
-
-
-def shown_job(world: World, key: str = "a") -> dict[str, Any]:
-    (found,) = [each for each in world.catalog.jobs.list_jobs() if each["key"] == key]
-    return found
 
 
 def waiting(world: World, kinds: Sequence[str] = ALL, limit: int = 10) -> list[str]:

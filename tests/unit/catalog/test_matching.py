@@ -1,23 +1,15 @@
 """Which events a webhook is sent: by type, by flow and source, and by the collections they are in at the time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conformance.kit.documents import MULTI, Json, flow
 from tests.conformance.kit.ids import fresh
-from tests.unit.catalogs import CALLER, EVENT_TYPES, World, open_world
+from tests.unit.catalogs import CALLER, EVENT_TYPES, World
 
 FLOW_EVENTS = [name for name in EVENT_TYPES if name.startswith("flows/")]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path) as world:
-        yield world
 
 
 @dataclass

@@ -2,8 +2,7 @@
 
 import multiprocessing
 import threading
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
 import pytest
 
@@ -13,14 +12,9 @@ from storage.catalog.jobs import LeaseLost
 from storage.errors import Invalid, NotFound, Unavailable
 from tests.conformance.kit.documents import flow
 from tests.unit.catalog.test_copies import DIED, die_while_copying, fail
-from tests.unit.catalogs import CALLER, DEFAULT_BACKEND, SECOND_BACKEND, World, open_world
+from tests.unit.catalogs import CALLER, DEFAULT_BACKEND, SECOND_BACKEND, World
 
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    limits = Limits(object_grace_s=60, async_deletion_threshold=5, deletion_batch=4, job_attempts=3)
-    with open_world(tmp_path, limits) as world:
-        yield world
+LIMITS = Limits(object_grace_s=60, async_deletion_threshold=5, deletion_batch=4, job_attempts=3)
 
 
 def _die_in_a_copy(world: World, object_id: str) -> None:

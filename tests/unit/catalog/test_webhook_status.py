@@ -1,19 +1,12 @@
 """The status of a webhook: started by a delivery, set to error by failures, disabled and enabled by its client."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from storage.catalog import Limits
 from storage.errors import Invalid
-from tests.unit.catalogs import World, open_world
+from tests.unit.catalogs import World
 
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, Limits(webhook_give_up_s=100)) as world:
-        yield world
+LIMITS = Limits(webhook_give_up_s=100)
 
 
 def fail_delivery(world: World, webhook_id: str, *, gone: bool = True) -> None:

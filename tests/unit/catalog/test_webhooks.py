@@ -1,8 +1,5 @@
 """The rules of webhooks: who may see and change them, their secret, their status, and the effects of a PUT."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from storage.catalog import Limits
@@ -12,19 +9,15 @@ from storage.catalog.tags import TagFilter
 from storage.errors import Invalid, NotFound
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.ids import fresh
-from tests.unit.catalogs import BASE, CALLER, RECEIVER, World, open_world
+from tests.unit.catalogs import BASE, CALLER, RECEIVER, World
+
+LIMITS = Limits(webhook_give_up_s=100)
 
 KEY = {"api_key_name": "X-Key", "api_key_value": "a secret"}
 WRITER = Caller("writer", frozenset({"write"}))
 READER = Caller("reader", frozenset({"read"}))
 OTHER = Caller("another reader", frozenset({"read"}))
 DELETER = Caller("deleter", frozenset({"delete"}))
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, Limits(webhook_give_up_s=100)) as world:
-        yield world
 
 
 def list_ids(world: World, caller: Caller = CALLER, tags: TagFilter | None = None, reverse: bool = False) -> list[str]:

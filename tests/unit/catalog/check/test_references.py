@@ -1,11 +1,7 @@
 """What a consistency check finds and repairs in the references to objects, their expiry and content ranges."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from storage.catalog.check import findings
 from storage.catalog.check.findings import (
     MISSING_OBJECT,
     WRONG_CONTENT,
@@ -15,25 +11,11 @@ from storage.catalog.check.findings import (
 from storage.catalog.clock import SECOND
 from storage.tables.conditions import equals
 from tests.conformance.kit.documents import init_flow
-from tests.unit.catalog.checks import LIMITS, OLD_S, at, check, corrupt, fill, kinds_and_ids, repair_all
-from tests.unit.catalogs import World, open_world
+from tests.unit.catalog.check.checks import CHECK_LIMITS, OLD_S, check, corrupt, kinds_and_ids, repair_all
+from tests.unit.catalog.seconds import at
+from tests.unit.catalogs import World
 
-
-@pytest.fixture(autouse=True)
-def _many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(findings, "_PAGE", 3)
-    monkeypatch.setattr(findings, "_BATCH", 2)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path, LIMITS) as world:
-        yield world
-
-
-@pytest.fixture
-def filled(world: World) -> str:
-    return fill(world)
+LIMITS = CHECK_LIMITS
 
 
 @pytest.mark.parametrize("recorded", [{"segments": 7}, None])

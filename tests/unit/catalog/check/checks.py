@@ -3,9 +3,10 @@
 from storage.catalog import Limits
 from storage.catalog.check.findings import Finding
 from storage.tables.conditions import equals
+from tests.unit.catalog.seconds import at
 from tests.unit.catalogs import World
 
-LIMITS = Limits(min_object_timeout_s=600, object_grace_s=60, async_deletion_threshold=5, deletion_batch=2)
+CHECK_LIMITS = Limits(min_object_timeout_s=600, object_grace_s=60, async_deletion_threshold=5, deletion_batch=2)
 OLD_S = 661
 """Seconds after which no upload can be in progress."""
 
@@ -17,10 +18,6 @@ def fill(world: World) -> str:
         world.add_object(flow_id, f"o{n}", at(n))
     world.clock.forward(OLD_S)
     return flow_id
-
-
-def at(n: int) -> str:
-    return f"[{n}:0_{n + 1}:0)"
 
 
 def check(world: World, *, repair: bool = False, storage_id: str | None = None) -> list[Finding]:
