@@ -64,7 +64,20 @@ def _open(entry: Entry, timeouts: UrlTimeouts, secret: bytes) -> ObjectStore:
         return FileStore(
             folder, backend, secret, upload_timeout_s=upload_s, download_timeout_s=download_s, may_be_missing=True
         )
-    bucket = Bucket(
+    if entry["kind"] == "s3":
+        return S3Store(
+            backend,
+            _bucket(entry),
+            _credential_source(entry["credentials"]),
+            upload_timeout_s=upload_s,
+            download_timeout_s=download_s,
+            unsigned=entry.get("unsigned", False),
+        )
+    raise LookupError(f"no object store is known for the kind {entry['kind']!r}")
+
+
+def _bucket(entry: Entry) -> Bucket:
+    return Bucket(
         entry["bucket"],
         entry["endpoint"].rstrip("/"),
         entry["region"],
@@ -72,14 +85,6 @@ def _open(entry: Entry, timeouts: UrlTimeouts, secret: bytes) -> ObjectStore:
         prefix=entry.get("prefix", ""),
         virtual_host=entry.get("addressing_style") == "virtual",
         ca_file=entry.get("ca_file"),
-    )
-    return S3Store(
-        backend,
-        bucket,
-        _credential_source(entry["credentials"]),
-        upload_timeout_s=upload_s,
-        download_timeout_s=download_s,
-        unsigned=entry.get("unsigned", False),
     )
 
 

@@ -114,8 +114,10 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]
     if request.param.startswith("vast-"):
         make_schema: Callable[[str], str] = request.getfixturevalue("new_vast_url")
         return lambda: make_schema(request.param)
-    number = itertools.count()
-    return lambda: f"sqlite:///{tmp_path / f'new-{next(number)}.sqlite'}"
+    if request.param == "sqlite":
+        number = itertools.count()
+        return lambda: f"sqlite:///{tmp_path / f'new-{next(number)}.sqlite'}"
+    raise _unknown(request.param)
 
 
 @pytest.fixture(params=ENGINES)
@@ -127,7 +129,13 @@ def engine_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param.startswith("vast-"):
         make_schema: Callable[[str], str] = request.getfixturevalue("new_vast_url")
         return make_schema(request.param)
-    return f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
+    raise _unknown(request.param)
+
+
+def _unknown(kind: str) -> LookupError:
+    return LookupError(f"{kind!r} is in ENGINES, but new_url or engine_url has no branch for it")
 
 
 @pytest.fixture

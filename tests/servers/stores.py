@@ -82,16 +82,23 @@ class Stores:
 
 @contextmanager
 def running(catalogue: str, media: str) -> Iterator[Stores]:
-    """Run the servers for one of CATALOGUES and one of MEDIA until the block or this process ends."""
+    """Run the servers for one of CATALOGUES and one of MEDIA until the block or this process ends.
+
+    Raises LookupError for other names.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tams-stores-")))
         found: dict[str, str] = {}
         if catalogue == "postgresql":
             found["postgres"] = _postgres(stack)
-        elif catalogue != "sqlite":
+        elif catalogue in ("vast-statement", "vast-commit"):
             found["vast"] = _vast(stack, folder, catalogue.removeprefix("vast-"))
+        elif catalogue != "sqlite":
+            raise LookupError(f"no server is known for the catalogue {catalogue!r}")
         if media == "s3":
             found |= _s3(stack, folder)
+        elif media != "files":
+            raise LookupError(f"no server is known for the media {media!r}")
         yield Stores(**found)
 
 
