@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 from storage.tables.conditions import Condition, equals
+from storage.tables.limits import check_row
 from storage.tables.rows import (
     CollectionRow,
     CredentialRow,
@@ -216,16 +217,28 @@ class Writer(Reader):
     def insert(self, table: Literal["jobs"], rows: Sequence[JobRow], *, fresh: bool = False) -> None: ...
     @overload
     def insert(self, table: Literal["garbage"], rows: Sequence[GarbageRow], *, fresh: bool = False) -> None: ...
-    @abstractmethod
     def insert(self, table: str, rows: Sequence[Any], *, fresh: bool = False) -> None:
-        """Add rows; columns left out are null. Raises storage.errors.Conflict where a key exists already.
+        """Add rows; columns left out are null.
 
-        fresh: the caller knows that none does, and the engine need not check.
+        fresh: the caller knows that no key exists, and the engine need not check.
+        Raises storage.errors.Conflict where a key exists already, and Invalid for a value that exceeds its limit.
         """
+        for row in rows:
+            check_row(table, row)
+        self._insert(table, rows, fresh=fresh)
+
+    def update(self, table: str, where: Where, values: Mapping[str, Any]) -> int:
+        """Set columns in all rows that meet `where`, and return their number. Raises Invalid as `insert` does."""
+        check_row(table, values)
+        return self._update(table, where, values)
 
     @abstractmethod
-    def update(self, table: str, where: Where, values: Mapping[str, Any]) -> int:
-        """Set columns in all rows that meet `where`, and return their number."""
+    def _insert(self, table: str, rows: Sequence[Any], *, fresh: bool) -> None:
+        """`insert` of rows within their limits."""
+
+    @abstractmethod
+    def _update(self, table: str, where: Where, values: Mapping[str, Any]) -> int:
+        """`update` with values within their limits."""
 
     @abstractmethod
     def delete(self, table: str, where: Where) -> int:

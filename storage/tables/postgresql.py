@@ -23,7 +23,7 @@ from storage.errors import Conflict, Contended, TamsError, Unavailable
 from storage.tables import migrations
 from storage.tables.engine import Engine, Reader, Writer
 from storage.tables.schema import TABLES, Table
-from storage.tables.sql import JSON_OPTIONS, SQL_TABLES, SqlTransaction, call_after_fork, dump_json
+from storage.tables.sql import JSON_OPTIONS, SQL_TABLES, SqlTransaction, call_after_fork, dump_json, hash_of
 
 _log = logging.getLogger(__name__)
 
@@ -87,10 +87,10 @@ class _Transaction(SqlTransaction):
         elif slots:
             self._connection.execute(_LOCK_SLOTS, {"slots": [_ALL_SLOTS, *slots]})
 
-    def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> None:
+    def _insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool) -> None:
         """Add rows; many at once as one array for each column, which is much faster than a statement for each."""
         if len(rows) < 2:
-            super().insert(table, rows)
+            super()._insert(table, rows, fresh=fresh)
             return
         arrays: dict[str, list[Any]] = {c.name: [row.get(c.name) for row in rows] for c in TABLES[table].columns}
         for column in TABLES[table].columns:
@@ -101,6 +101,11 @@ class _Transaction(SqlTransaction):
     def _is_in(self, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
         """`column` is in `values`, as a single parameter."""
         return column == sa.any_(sa.literal(list(values), ARRAY(_plain(column.type))))
+
+    def _is_hashed_text(self, column: sa.ColumnElement[Any], texts: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Compare hashes, which are indexed, and then texts. Each text is a parameter, so that the planner knows it."""
+        hashes = hash_of(column).in_([hash_of(sa.literal(text, sa.Text())) for text in texts])
+        return sa.and_(hashes, self._is_in(column, texts))
 
     def _lock_rows(self, query: sa.Select[Any]) -> sa.Select[Any]:
         return query.with_for_update(skip_locked=True)

@@ -156,7 +156,10 @@ class ObjectRow(TypedDict):
 
 class InstanceRow(TypedDict):
     """A place where an object's bytes are. instance: the storage backend's id, or "label:" and the label of an
-    uncontrolled URL."""
+    uncontrolled URL.
+
+    size, etag, checksum: of the bytes (storage.media.object_store.StoredObject), if they were verified.
+    """
 
     object_id: str
     instance: str
@@ -164,6 +167,9 @@ class InstanceRow(TypedDict):
     label: NotRequired[str | None]
     url: NotRequired[str | None]
     created: int
+    size: NotRequired[int | None]
+    etag: NotRequired[str | None]
+    checksum: NotRequired[str | None]
 
 
 class ObjectRefRow(TypedDict):

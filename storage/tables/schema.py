@@ -42,6 +42,8 @@ class Table:
     span: the columns (owner, start, end) of half-open spans that never overlap within one owner.
     clustered: rows are read in ranges of the key and are best stored in its order.
     presence_flags: questions about the whole table that an engine may answer without a query.
+    hashed: columns of the key and of indexes whose text may be too long for an index. An engine with such a limit
+    indexes a hash of it, and the order of the key is not that of an index.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Table:
     span: tuple[str, str, str] | None = None
     clustered: bool = False
     presence_flags: tuple[PresenceFlag, ...] = ()
+    hashed: tuple[str, ...] = ()
 
 
 _TYPES: dict[Any, Type] = {str: "string", int: "int64", bool: "bool", Any: "json"}
@@ -121,6 +124,7 @@ _TABLES = (
         key=("kind", "owner_id", "name", "value", "empty"),
         indexes=(("kind", "name", "value", "owner_id"),),
         clustered=True,
+        hashed=("value",),
     ),
     Table(
         "segments",

@@ -35,6 +35,11 @@ JSON_OPTIONS: dict[str, Any] = {"json_serializer": dump_json, "json_deserializer
 """Arguments of sqlalchemy.create_engine."""
 
 
+def hash_of(text: Any, seed: int = 0) -> sa.ColumnElement[int]:
+    """PostgreSQL's 64-bit hash of a text: different texts may have the same."""
+    return sa.func.hashtextextended(text, sa.literal_column(str(seed)), type_=sa.BigInteger())
+
+
 def _build_tables() -> dict[str, sa.Table]:
     metadata = sa.MetaData()
     built = {}
@@ -43,10 +48,33 @@ def _build_tables() -> dict[str, sa.Table]:
             sa.Column(c.name, _TYPES[c.type], nullable=c.nullable, primary_key=c.name in table.key, autoincrement=False)
             for c in table.columns
         ]
-        indexes = [sa.Index(f"{table.name}_{'_'.join(names)}", *names) for names in table.indexes]
         # SQLAlchemy orders key columns as they are declared, so storage.tables.rows declares them in key order.
-        built[table.name] = sa.Table(table.name, metadata, *columns, *indexes, sqlite_with_rowid=not table.clustered)
+        made = sa.Table(table.name, metadata, *columns, sqlite_with_rowid=not table.clustered)
+        for names in table.indexes:
+            _add_index(made, names, table.hashed)
+        if table.hashed:
+            made.primary_key.ddl_if(dialect="sqlite")
+            _add_hashed_index(made, table.key, table.hashed, unique=True)
+        built[table.name] = made
     return built
+
+
+def _add_index(table: sa.Table, names: Sequence[str], hashed: Sequence[str]) -> None:
+    index = sa.Index(f"{table.name}_{'_'.join(names)}", *(table.c[name] for name in names))
+    if not set(names).isdisjoint(hashed):
+        index.ddl_if(dialect="sqlite")
+        _add_hashed_index(table, names, hashed)
+
+
+def _add_hashed_index(table: sa.Table, names: Sequence[str], hashed: Sequence[str], *, unique: bool = False) -> None:
+    """Add an index for PostgreSQL. A unique one has two hashes of a text: one that equals another's can be made up."""
+    seeds = (0, 1) if unique else (0,)
+    parts = [
+        part
+        for name in names
+        for part in ([hash_of(table.c[name], seed) for seed in seeds] if name in hashed else [table.c[name]])
+    ]
+    sa.Index(f"{table.name}_{'_'.join(names)}_hashed", *parts, unique=unique).ddl_if(dialect="postgresql")
 
 
 SQL_TABLES = _build_tables()
@@ -126,14 +154,14 @@ class SqlTransaction(Writer):
         names = tuple(result.keys())
         return [dict(zip(names, row, strict=True)) for row in result]
 
-    def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool = False) -> None:
+    def _insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, fresh: bool) -> None:
         """Add rows. `fresh` makes no difference: the database checks the key in any case."""
         if rows:
             names = [column.name for column in TABLES[table].columns]
             complete = [{name: row.get(name) for name in names} for row in rows]
             self._connection.execute(sa.insert(SQL_TABLES[table]), complete)
 
-    def update(self, table: str, where: Sequence[Condition], values: Mapping[str, Any]) -> int:
+    def _update(self, table: str, where: Sequence[Condition], values: Mapping[str, Any]) -> int:
         statement = sa.update(SQL_TABLES[table]).where(*self._where(table, where)).values(values)
         return self._connection.execute(statement).rowcount
 
@@ -149,8 +177,12 @@ class SqlTransaction(Writer):
     def _clause(self, table: sa.FromClause, name: str, condition: Condition, owner: Any) -> sa.ColumnElement[bool]:
         """`condition` as a clause on `table`, which is the table called `name` or an alias of it."""
         match condition:
+            case Compare(column, "==", value) if column in TABLES[name].hashed:
+                return self._is_hashed_text(table.c[column], [value])
             case Compare(column, sign, value):
                 return _OPERATORS[sign](table.c[column], value)
+            case In(column, values) if column in TABLES[name].hashed:
+                return self._is_hashed_text(table.c[column], values)
             case In(column, values):
                 return self._is_in(table.c[column], values)
             case Overlaps(start, end):
@@ -166,6 +198,10 @@ class SqlTransaction(Writer):
 
     def _is_in(self, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
         return column.in_(values)
+
+    def _is_hashed_text(self, column: sa.ColumnElement[Any], texts: Sequence[str]) -> sa.ColumnElement[bool]:
+        """`column`, which is declared as hashed, is one of these texts."""
+        return self._is_in(column, texts)
 
     def _lock_rows(self, query: sa.Select[Any]) -> sa.Select[Any]:
         """`query`, extended to lock its rows until the end of the transaction and to skip rows that others hold."""

@@ -12,11 +12,13 @@ from typing import Any, cast
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.errors import Invalid
 from storage.tables import import_marker
 from storage.tables.engine import Engine, Reader, Row
+from storage.tables.limits import LIMITS, STORED_DOCUMENT, clip
 from storage.tables.schema import TABLES, Table
 
 MANIFEST = "manifest.json"
@@ -49,15 +51,17 @@ def export_tables(engine: Engine, folder: Path, progress: Progress) -> dict[str,
 def import_tables(engine: Engine, folder: Path, progress: Progress) -> dict[str, int]:
     """Fill the empty tables of `engine` from the export in `folder`, and return the number of rows in each.
 
-    Raises Invalid if the export is incomplete or has another format, or if the tables are not empty; and
-    storage.errors.Unavailable. An interrupted import leaves a marker (storage.tables.import_marker).
+    Raises Invalid if the export is incomplete, has another format or a value that is too long, or if the tables are not
+    empty; and storage.errors.Unavailable. An interrupted import leaves a marker (storage.tables.import_marker).
     """
     expected = _manifest(folder)
     with engine.read() as tx:
         filled = [table for table in TABLES if tx.select(table, limit=1, columns=[TABLES[table].key[0]])]
     if filled:
         raise Invalid(f"the catalogue must be empty, but these tables have rows: {', '.join(filled)}")
-    import_marker.add_marker(engine, str(folder))
+    for table in TABLES.values():
+        _check_limits(table, folder / f"{table.name}.parquet")
+    import_marker.add_marker(engine, clip(str(folder), STORED_DOCUMENT // 8))
     counts = {}
     for table in TABLES.values():
         counts[table.name] = _import_table(engine, table, folder / f"{table.name}.parquet", progress)
@@ -106,6 +110,22 @@ def _import_table(engine: Engine, table: Table, file: Path, progress: Progress) 
             done += batch.num_rows
             progress(table.name, done)
     return done
+
+
+def _check_limits(table: Table, file: Path) -> None:
+    """Reject values that exceed a limit (storage.tables.limits), which releases without limits took. Raises Invalid."""
+    limits = LIMITS[table.name]
+    with pq.ParquetFile(file) as source:
+        for batch in source.iter_batches(batch_size=_BATCH):
+            for name in limits.keys() & set(batch.schema.names):
+                longest = pc.max(pc.binary_length(batch.column(name))).as_py() or 0
+                if longest > limits[name]:
+                    at = pc.index(pc.binary_length(batch.column(name)), longest).as_py()
+                    key = ", ".join(f"{part} {clip(repr(batch.column(part)[at].as_py()), 80)}" for part in table.key)
+                    raise Invalid(
+                        f"{file.name}: in the row with {key}, {name} has {longest} bytes, and at most {limits[name]}"
+                        " are possible: shorten it in the catalogue that it came from, and repeat the export"
+                    )
 
 
 def _verify(engine: Engine, counts: dict[str, int]) -> None:

@@ -14,7 +14,7 @@ from storage.tables import migrations, open_engine
 from storage.tables.migrations import NEWEST, run_steps
 from tests.engines.rows import flow_row
 
-_RELEASES = ("0001", "0002", "0003")
+_RELEASES = ("0001", "0002", "0003", "0004", "0005")
 """The first release did not record a version."""
 
 _IN_POSTGRES = {

@@ -11,10 +11,11 @@ from storage.errors import Invalid
 from storage.tables import open_engine
 from storage.tables import vast as engine_package
 from storage.tables.conditions import Compare, equals
+from storage.tables.limits import STORED_DOCUMENT
 from storage.tables.schema import PresenceFlag
 from storage.tables.vast import VastEngine, presence_flag
 from storage.tables.vast.address import parse_address
-from storage.tables.vast.layout import CELL_BYTES, LAYOUTS
+from storage.tables.vast.layout import LAYOUTS
 from storage.tables.vast.projections import disable_projections, enable_projections, projection_states
 from tests.engines.rows import flow_row
 from tests.vast_emulator import Emulator
@@ -129,8 +130,8 @@ def test_projections_are_created_and_dropped(engine: VastEngine) -> None:
 
 
 def test_a_document_beyond_the_size_limit_is_rejected(engine: VastEngine) -> None:
-    with pytest.raises(Invalid, match=str(CELL_BYTES)), engine.write() as tx:
-        tx.insert("service", [{"key": "k", "value": "x" * CELL_BYTES}])
+    with pytest.raises(Invalid, match=str(STORED_DOCUMENT)), engine.write() as tx:
+        tx.insert("service", [{"key": "k", "value": "x" * STORED_DOCUMENT}])
     with engine.read() as tx:
         assert tx.select("service") == []
 

@@ -17,7 +17,7 @@ from storage.tables.schema import TABLES, Column, Table
 ROW_ID = "$row_id"
 LOCKS = "locks"
 LOCK_SLOTS = 1024
-CELL_BYTES = 64_000
+CELL_BYTES = 128_000
 """The longest text in one cell. The SDK states 128 KiB as the limit of a cluster."""
 
 _BATCH_BYTES = 3 << 20

@@ -172,7 +172,7 @@ class VastWriter(VastReader, Writer):
 
     # Writing.
 
-    def insert(self, table: str, rows: Sequence[Any], *, fresh: bool = False) -> None:
+    def _insert(self, table: str, rows: Sequence[Any], *, fresh: bool) -> None:
         buffer = self._buffers[table]
         layout = buffer.layout
         by_key = {layout.key_of(row): layout.complete(row) for row in rows}
@@ -200,7 +200,7 @@ class VastWriter(VastReader, Writer):
         if taken is not None:
             raise Conflict(f"another request has just created the same thing: {layout.name} {taken}")
 
-    def update(self, table: str, where: Sequence[Condition], values: Mapping[str, Any]) -> int:
+    def _update(self, table: str, where: Sequence[Condition], values: Mapping[str, Any]) -> int:
         buffer = self._buffers[table]
         key_changes = any(name in values for name in buffer.layout.table.key)
         keys = self._find(buffer, where, whole=key_changes)

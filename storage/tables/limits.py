@@ -1,0 +1,174 @@
+"""The longest text and the largest document of every column, in bytes of UTF-8: one table for all engines.
+
+The limits leave room for what the values become part of. A row of a B-tree index of PostgreSQL holds 2,704 bytes, so
+that the columns of an index have at most that together; the values of tags may be longer and are indexed by a hash
+(storage.tables.schema.Table.hashed). An object id is a part of URLs in which each of its bytes may need three
+characters, and URLs of more than 2,048 characters are rejected by some clients. A cell of VAST Database holds 128 KiB.
+docs/limits.md lists the limits for users.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from storage.errors import Invalid
+from storage.tables.schema import TABLES
+
+ID = 64
+"""A UUID, or another id that this server makes."""
+OBJECT_ID = 400
+LABEL = 2_048
+TAG_NAME = 512
+TAG_VALUE = 4_096
+NAME = 256
+"""The name of a credential, a header, a codec, a media type."""
+ROLE = 1_024
+SECRET = 4_096
+WEBHOOK_URL = 2_048
+MEDIA_URL = 8_192
+"""An uncontrolled URL, which is in no index."""
+TIMERANGE = 128
+MESSAGE = 2_048
+"""An error message that is stored."""
+DOCUMENT = 60_000
+"""A document of a client as JSON: a flow, a source, a profile, a webhook, the description of the service."""
+STORED_DOCUMENT = 64_000
+"""The same document with the members that the server adds."""
+EVENT = 128_000
+"""An event, which contains a document or segments, and the collections that webhooks filter by."""
+
+_WORD = 64
+_RESOURCE = {"id": ID, "format": NAME, "label": LABEL, "doc": STORED_DOCUMENT}
+_COLLECTION = {"collector_id": ID, "member_id": ID, "role": ROLE}
+
+LIMITS: Mapping[str, Mapping[str, int]] = {
+    "service": {"key": _WORD, "value": STORED_DOCUMENT},
+    "credentials": {"id": 2 * NAME, "kind": _WORD, "name": NAME, "secret": 2 * NAME, "scopes": NAME},
+    "profiles": {**_RESOURCE, "codec": NAME},
+    "sources": _RESOURCE,
+    "source_collections": _COLLECTION,
+    "flows": {**_RESOURCE, "source_id": ID, "profile_id": ID, "codec": NAME, "container": NAME, "status": _WORD},
+    "collections": _COLLECTION,
+    "tags": {"kind": _WORD, "owner_id": ID, "name": TAG_NAME, "value": TAG_VALUE},
+    "segments": {
+        "flow_id": ID,
+        "object_id": OBJECT_ID,
+        "init_object_id": OBJECT_ID,
+        "timerange": TIMERANGE,
+        "doc": STORED_DOCUMENT,
+    },
+    "objects": {
+        "id": OBJECT_ID,
+        "state": _WORD,
+        "flow_id": ID,
+        "content_type": NAME,
+        "timerange": TIMERANGE,
+        "init_object_id": OBJECT_ID,
+    },
+    # "label:" precedes the label of an uncontrolled URL.
+    "instances": {
+        "object_id": OBJECT_ID,
+        "instance": LABEL + len("label:"),
+        "storage_id": ID,
+        "label": LABEL,
+        "url": MEDIA_URL,
+        "etag": NAME,
+        "checksum": NAME,
+    },
+    "object_refs": {"object_id": OBJECT_ID, "flow_id": ID},
+    "deletion_requests": {"id": ID, "flow_id": ID, "status": _WORD, "doc": STORED_DOCUMENT},
+    "webhooks": {
+        "id": ID,
+        "url": WEBHOOK_URL,
+        "status": _WORD,
+        "owner": NAME,
+        "secret": SECRET,
+        "base_url": WEBHOOK_URL,
+        "doc": STORED_DOCUMENT,
+    },
+    "events": {"id": ID, "doc": EVENT},
+    "deliveries": {"webhook_id": ID, "event_id": ID},
+    # The key of a copy is a storage backend id, a space and an object id.
+    "jobs": {
+        "kind": _WORD,
+        "key": ID + 1 + OBJECT_ID,
+        "token": _WORD,
+        "worker": 2 * NAME,
+        "error": MESSAGE,
+        "doc": STORED_DOCUMENT,
+    },
+    "garbage": {"storage_id": ID, "object_id": OBJECT_ID},
+}
+"""By table and column. The columns that are missing hold numbers and booleans."""
+
+
+_JSON = {name: frozenset(c.name for c in table.columns if c.type == "json") for name, table in TABLES.items()}
+
+
+def check_text(text: str, most: int, field: str, what: str = "") -> None:
+    """Reject a text of more than `most` bytes of UTF-8. Raises: Invalid.
+
+    field: dotted name of the member. what: a better name for the message.
+    """
+    size = _text_size(text, most)
+    if size > most:
+        name = clip(field, 200)
+        raise Invalid(f"{what or name} must have at most {most} bytes of UTF-8, not {size}", field=name)
+
+
+def check_list(items: Sequence[Any], most: int, field: str) -> None:
+    """Reject a list of more than `most` items. Raises: Invalid."""
+    if len(items) > most:
+        raise Invalid(f"{field} must have at most {most} items, not {len(items)}", field=field)
+
+
+def check_document(document: Any, what: str, most: int = DOCUMENT) -> None:
+    """Reject a document of more than `most` bytes as JSON. what: its kind, such as "flow".
+
+    Raises: Invalid, naming the largest member.
+    """
+    size = _document_size(document)
+    if size > most:
+        members = document if isinstance(document, dict) else {}
+        largest = max(members, key=lambda name: _document_size(members[name]), default=None)
+        field = None if largest is None else clip(largest, 200)
+        named = "" if field is None else f"; its largest member is {field}"
+        raise Invalid(f"the {what} must have at most {most} bytes as JSON, not {size}{named}", field=field)
+
+
+def check_row(table: str, row: Mapping[str, Any]) -> None:
+    """Reject a row, or new values of some of its columns, that exceed a limit: the last check before a write.
+
+    Raises: Invalid, naming the column.
+    """
+    for name, _, most in oversized(table, row):
+        if name in _JSON[table]:
+            check_document(row[name], table.removesuffix("s").replace("_", " "), most)
+        else:
+            check_text(row[name], most, name)
+
+
+def oversized(table: str, row: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
+    """Yield (column, size, limit) of every value that exceeds its limit, in bytes. row: columns may be missing."""
+    for name, most in LIMITS[table].items():
+        value = row.get(name)
+        if value is not None:
+            size = _document_size(value) if name in _JSON[table] else _text_size(value, most)
+            if size > most:
+                yield name, size, most
+
+
+def clip(text: str, most: int) -> str:
+    """The text, cut to `most` bytes of UTF-8 and ending in "..." if it is longer."""
+    encoded = text.encode("utf-8", "replace")
+    return text if len(encoded) <= most else encoded[: most - 3].decode("utf-8", "ignore") + "..."
+
+
+def _text_size(text: str, most: int) -> int:
+    # A character has at most four bytes, so that a short text need not be encoded.
+    return len(text) if len(text) * 4 <= most else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _document_size(document: Any) -> int:
+    return len(orjson.dumps(document))
