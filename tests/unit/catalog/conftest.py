@@ -8,6 +8,7 @@ import pytest
 from storage.catalog import Limits
 from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import flow
+from tests.unit.catalog.copy_steps import URL
 from tests.unit.catalogs import CALLER, World, open_world
 from tests.unit.event_recorder import EventRecorder
 
@@ -43,3 +44,18 @@ def source(world: World, made: str) -> str:
 def webhook(world: World) -> str:
     """A webhook for the events of new flows."""
     return world.add_webhook("flows/created")
+
+
+@pytest.fixture
+def placed(world: World) -> str:
+    """The id of a registered object on the default backend."""
+    world.add_object(world.make_flow(), "a")
+    return "a"
+
+
+@pytest.fixture
+def outside(world: World) -> str:
+    """The id of an object whose only instance is a URL on another server."""
+    segment = {"object_id": "x", "timerange": "[0:0_1:0)", "get_urls": [{"url": URL, "label": "elsewhere"}]}
+    assert world.register(world.make_flow(), segment) == []
+    return "x"

@@ -5,6 +5,7 @@ from typing import Any
 from storage.catalog import Limits, jobs
 from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
 from storage.catalog.jobs import Claim
+from storage.tables.rows import JobKind
 from tests.unit.catalogs import World
 
 LEASE_S = 30
@@ -15,12 +16,12 @@ LONG_S = 1000
 ALL = [DELIVERY, FLOW_DELETION, REMOVAL, COPY]
 
 
-def enqueue(world: World, *keys: str, kind: str = COPY) -> None:
+def enqueue(world: World, *keys: str, kind: JobKind = COPY) -> None:
     with world.engine.write() as tx:
         jobs.enqueue(tx, world.clock(), kind, keys)
 
 
-def make_due(world: World, key: str, kind: str = COPY) -> None:
+def make_due(world: World, key: str, kind: JobKind = COPY) -> None:
     with world.engine.write() as tx:
         jobs.make_due(tx, world.clock(), kind, key)
 

@@ -1,6 +1,5 @@
 """Workers that continue after losing their lease, and failures that last, must do no harm."""
 
-import multiprocessing
 import threading
 from collections.abc import Iterable
 
@@ -11,19 +10,10 @@ from storage.catalog.job_kinds import FLOW_DELETION
 from storage.catalog.jobs import LeaseLost
 from storage.errors import Invalid, NotFound, Unavailable
 from tests.conformance.kit.documents import flow
-from tests.unit.catalog.test_copies import DIED, die_while_copying, fail
+from tests.unit.catalog.copy_steps import die_in_a_copy, fail
 from tests.unit.catalogs import CALLER, DEFAULT_BACKEND, SECOND_BACKEND, World
 
 LIMITS = Limits(object_grace_s=60, async_deletion_threshold=5, deletion_batch=4, job_attempts=3)
-
-
-def _die_in_a_copy(world: World, object_id: str) -> None:
-    victim = multiprocessing.get_context("spawn").Process(
-        target=die_while_copying, args=(world.folder, object_id, False)
-    )
-    victim.start()
-    victim.join(60)
-    assert victim.exitcode == DIED
 
 
 def _filled(world: World) -> str:
@@ -38,7 +28,7 @@ def _filled(world: World) -> str:
 def test_an_id_is_not_free_while_a_copy_of_the_object_is_waiting(world: World) -> None:
     flow_id = world.make_flow()
     world.add_object(flow_id, "a")
-    _die_in_a_copy(world, "a")
+    die_in_a_copy(world, "a")
     world.clock.forward(31)
     store = world.stores[SECOND_BACKEND]
     write, store.write = store.write, fail
