@@ -2,10 +2,16 @@
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
-from handlers.shared.call import Call, Result
+from handlers.shared.call import ABSENT, Call, Result
 from storage.catalog.paging import Page, PageRequest
+
+_SAFE = "%?/:@!$&'()*+=~"
+"""The characters that stay as the client sent them, besides letters, digits, ".", "_" and "-"."""
+_LONG_URL = 2000
+_LONGEST = 2**31
+"""A limit that every service lowers to the one it allows."""
 
 
 def page_request(call: Call) -> PageRequest:
@@ -34,20 +40,36 @@ def next_headers(call: Call, limit: int, next_key: str | None) -> dict[str, str]
 def _next_url(call: Call, next_key: str) -> str:
     """Return the URL of the same request for the next page, without the access token (PAGE-05, AUTH-08).
 
-    It is built from the parsed parameters, with one parameter for each item of a list, so that it contains neither
-    comma nor semicolon: some clients split the Link header at these.
+    It contains neither comma nor semicolon, since some clients split the Link header at these: a list becomes one
+    parameter for each of its items. That repeats the name, so a long query stays as the client sent it.
     """
-    pairs = [*_pairs({name: value for name, value in call.query.items() if name != "page"}), ("page", next_key)]
-    query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
-    path = call.target.partition("?")[0].replace(",", "%2C").replace(";", "%3B")
-    return f"{call.base_url}{path}?{query}"
+    path, _, query = call.target.partition("?")
+    pairs = [(pair, _parsed(call, pair)) for pair in query.split("&")]
+    kept = [(pair, value) for pair, value in pairs if value is not ABSENT]
+    start, end = f"{call.base_url}{quote(path, safe=_SAFE)}?", f"page={quote(next_key, safe='')}"
+    url = start + "".join(f"{each}&" for pair, value in kept for each in _without_commas(pair, value)) + end
+    if len(url) > _LONG_URL:
+        return start + "".join(f"{quote(pair, safe=_SAFE + ',', encoding='latin-1')}&" for pair, _ in kept) + end
+    return url
 
 
-def _pairs(query: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in query.items():
-        if isinstance(value, dict):
-            yield from _pairs(value, f"{name}.")
-        elif isinstance(value, list):
-            yield from ((prefix + name, text) for text in value or [""])
-        else:
-            yield prefix + name, str(value).lower() if isinstance(value, bool) else str(value)
+def _parsed(call: Call, pair: str) -> Any:
+    """Return the value of a parameter that the operation takes; ABSENT for others, and for `page`.
+
+    pair: name and value as the client sent them.
+    """
+    raw_name = pair.partition("=")[0].replace("+", " ").encode("latin-1")
+    name = unquote_to_bytes(raw_name).decode("utf-8", "replace")
+    if name == "page":
+        return ABSENT
+    if name in call.query:
+        return call.query[name]
+    prefix, _, key = name.partition(".")
+    templated = call.query.get(prefix)
+    return templated.get(key, ABSENT) if isinstance(templated, dict) else ABSENT
+
+
+def _without_commas(pair: str, parsed: Any) -> Iterator[str]:
+    name, equals, value = pair.partition("=")
+    for item in value.split(",") if isinstance(parsed, list) else [value]:
+        yield quote(f"{name}{equals}{item}", safe=_SAFE, encoding="latin-1")

@@ -1,5 +1,10 @@
 """Pages of a listing. Page keys hold the last item's sort values, so that changes between two requests neither skip nor
-repeat other items (PAGE-17)."""
+repeat other items (PAGE-17).
+
+A page key has at most KEY_BYTES bytes, whatever is stored, since it becomes part of headers and URLs. Of a text that is
+too long it holds only the beginning, and a digest of all sort values by which the last item is recognised. Should that
+item be gone or changed, the next page starts at the beginning of the text: items may be repeated, but not skipped.
+"""
 
 import base64
 import binascii
@@ -12,12 +17,17 @@ import orjson
 
 from storage.catalog.environment import Limits
 from storage.errors import Invalid
-from storage.tables.conditions import Condition
+from storage.tables.conditions import Compare, Condition, equals
 from storage.tables.engine import Reader
 from storage.tables.schema import TABLES
 
 _TYPES: dict[str, type] = {"string": str, "int64": int, "bool": bool}
 _CHECK_BYTES = 6
+KEY_BYTES = 199
+"""The maximum length of a page key."""
+_MAX_TEXT = KEY_BYTES * 3 // 4 - _CHECK_BYTES
+_INT64 = range(-(2**63), 2**63)
+_LAST_CHARACTER = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +84,42 @@ def select_page(
     """
     descending = order.descending != request.reverse
     listing = f"{table} {' '.join(order.columns)} {descending}"
-    after = None if request.key is None else _decode_columns(request.key, listing, table, order.columns)
+    fixed = {each.column: each.value for each in where if isinstance(each, Compare) and each.operator == "=="}
+    varying = [column for column in order.columns if column not in fixed]
+    after = None
+    if request.key is not None:
+        position = _decode_position(request.key, listing, table, varying)
+        values = dict(zip(varying, _sort_values(tx, table, varying, position, descending=descending), strict=True))
+        after = [fixed[column] if column in fixed else values[column] for column in order.columns]
     rows = tx.select(
         table, where, order=order.columns, descending=descending, after=after, limit=size + 1, columns=columns
     )
     if len(rows) <= size:
         return rows, None
     rows.pop()
-    return rows, _encode([rows[-1][column] for column in order.columns], listing)
+    return rows, _encode_position([rows[-1][column] for column in varying], listing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """values: the sort values of the last item. digest: of all of them, if the texts in `values` have been cut."""
+
+    values: list[Any]
+    digest: str | None = None
+
+
+def _sort_values(tx: Reader, table: str, columns: Sequence[str], position: _Position, *, descending: bool) -> list[Any]:
+    """The sort values after which the page begins. columns: the last is the primary key if texts have been cut."""
+    if position.digest is None:
+        return position.values
+    *others, id_ = position.values
+    for row in tx.select(table, equals(**{columns[-1]: id_}), columns=list(columns), limit=1):
+        values = [row[column] for column in columns]
+        if _digest(values) == position.digest:
+            return values
+    if descending:
+        others = [value + _LAST_CHARACTER if isinstance(value, str) else value for value in others]
+    return [*others, id_]
 
 
 def slice_page(items: list[dict[str, Any]], listing: str, request: PageRequest, size: int) -> Page:
@@ -95,41 +133,74 @@ def slice_page(items: list[dict[str, Any]], listing: str, request: PageRequest, 
     if request.key is not None:
         last = _decode(request.key, listing)
         ids = [item["id"] for item in items]
-        if len(last) != 1 or last[0] not in ids:
+        if last not in ids:
             raise _unknown_key()
-        start = ids.index(last[0]) + 1
+        start = ids.index(last) + 1
     chosen = items[start : start + size]
     more = start + size < len(items)
-    return Page(chosen, size, request.reverse, _encode([chosen[-1]["id"]], listing) if more else None)
+    return Page(chosen, size, request.reverse, _encode(chosen[-1]["id"], listing) if more else None)
 
 
 def _checksum(text: bytes, listing: str) -> bytes:
     return hashlib.blake2b(text, digest_size=_CHECK_BYTES, key=listing.encode()[:64]).digest()
 
 
-def _encode(values: list[Any], listing: str) -> str:
-    text = orjson.dumps(values)
+def _encode(content: Any, listing: str) -> str:
+    text = orjson.dumps(content)
     return base64.urlsafe_b64encode(_checksum(text, listing) + text).decode().rstrip("=")
 
 
-def _decode(key: str, listing: str) -> list[Any]:
+def _decode(key: str, listing: str) -> Any:
+    if len(key) > KEY_BYTES:
+        raise _unknown_key()
     try:
         raw = base64.b64decode(key.encode("ascii") + b"=" * (-len(key) % 4), altchars=b"-_", validate=True)
-    except (UnicodeEncodeError, binascii.Error):
+        checksum, text = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
+        if checksum != _checksum(text, listing):
+            raise _unknown_key()
+        return orjson.loads(text)
+    except (UnicodeEncodeError, binascii.Error, orjson.JSONDecodeError):
         raise _unknown_key() from None
-    checksum, text = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
-    if checksum != _checksum(text, listing):
-        raise _unknown_key()
-    values: list[Any] = orjson.loads(text)
-    return values
 
 
-def _decode_columns(key: str, listing: str, table: str, columns: tuple[str, ...]) -> list[Any]:
-    values = _decode(key, listing)
+def _encode_position(values: list[Any], listing: str) -> str:
+    """The page key after an item with these sort values, with texts cut if it would be too long."""
+    if len(orjson.dumps(values)) <= _MAX_TEXT:
+        return _encode(values, listing)
+    digest, *others, id_ = _digest(values), *values
+    texts = [value for value in others if isinstance(value, str)]
+    empty = ["" if isinstance(value, str) else value for value in others]
+    most = (_MAX_TEXT - len(orjson.dumps([[*empty, id_], digest]))) // len(texts)
+    cut = [_beginning(value, most) if isinstance(value, str) else value for value in others]
+    return _encode([[*cut, id_], digest], listing)
+
+
+def _decode_position(key: str, listing: str, table: str, columns: Sequence[str]) -> _Position:
+    content = _decode(key, listing)
+    position = _Position(content)
+    if isinstance(content, list) and content and isinstance(content[0], list):
+        if len(content) != 2 or not isinstance(content[1], str):
+            raise _unknown_key()
+        position = _Position(*content)
     types = {column.name: _TYPES[column.type] for column in TABLES[table].columns if column.name in columns}
-    if [type(value) for value in values] != [types[name] for name in columns]:
+    values = position.values
+    if not isinstance(values, list) or [type(value) for value in values] != [types[name] for name in columns]:
         raise _unknown_key()
-    return values
+    if any("\0" in value if isinstance(value, str) else value not in _INT64 for value in values):
+        raise _unknown_key()
+    return position
+
+
+def _digest(values: list[Any]) -> str:
+    return base64.b64encode(hashlib.blake2b(orjson.dumps(values), digest_size=9).digest()).decode()
+
+
+def _beginning(text: str, most: int) -> str:
+    """The longest beginning of `text` that takes at most `most` bytes in a JSON string."""
+    end = min(len(text), most)
+    while len(orjson.dumps(text[:end])) - len('""') > most:
+        end -= 1
+    return text[:end]
 
 
 def _unknown_key() -> Invalid:
