@@ -54,8 +54,35 @@ class TooLarge(HttpError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class BadRequest(HttpError):
+    """The request is not valid HTTP."""
+
+    code = "bad_request"
+
+
+class TargetTooLong(HttpError):
+    """The path and query exceed the maximum length. The connection is closed, as after all errors of the head."""
+
+    code = "uri_too_long"
+    status = HTTPStatus.REQUEST_URI_TOO_LONG
+
+
+class HeadersTooLarge(HttpError):
+    """The headers exceed the maximum size or number."""
+
+    code = "headers_too_large"
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
+class UnsupportedTransferCoding(HttpError):
+    """The body has a transfer coding other than chunked (RFC 9112, section 6.1)."""
+
+    code = "unsupported_transfer_coding"
+    status = HTTPStatus.NOT_IMPLEMENTED
+
+
 class TooSlow(HttpError):
-    """The client stopped sending the body. The connection is closed, because the rest may still arrive."""
+    """The client stopped sending the head or the body. The connection is closed: the rest may still arrive."""
 
     code = "too_slow"
     status = HTTPStatus.REQUEST_TIMEOUT

@@ -9,19 +9,55 @@ import ipaddress
 import math
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+from tams_server.addresses import plain_host
 
 PREFIX = "TAMS_"
-_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_PATH = "/%:@!$&'()*+=~"
+"""The characters of a path that stay as they are, besides letters, digits, ".", "_" and "-"."""
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
-def _setting(default: Any, help_: str, *, secret: bool = False, minimum: float | None = None) -> Any:
-    return field(default=default, metadata={"help": help_, "secret": secret, "minimum": minimum})
+def _setting(
+    default: Any,
+    help_: str,
+    *,
+    secret: bool = False,
+    minimum: float | None = None,
+    parse: Callable[[str], str] | None = None,
+) -> Any:
+    """parse: normalises and checks a text, and raises ValueError with the rule that it violates."""
+    return field(default=default, metadata={"help": help_, "secret": secret, "minimum": minimum, "parse": parse})
+
+
+def _parse_public_url(text: str) -> str:
+    """Return the URL with its scheme in lower case, and without a slash at its end."""
+    try:
+        url = urlsplit(text.strip())
+        plain_host(url.hostname or "")
+        valid = url.scheme in ("http", "https") and url.port != 0 and not (url.query or url.fragment)
+    except ValueError:
+        valid = False
+    if not valid or "@" in url.netloc:
+        raise ValueError("must be http(s)://host, optionally with a path")
+    return f"{url.scheme}://{url.netloc}{quote(url.path.rstrip('/'), safe=_PATH)}"
+
+
+def _parse_networks(text: str) -> str:
+    """Return networks separated by spaces. Bits of an address beyond its prefix are dropped."""
+    networks = []
+    for network in text.replace(",", " ").split():
+        try:
+            networks.append(str(ipaddress.ip_network(network, strict=False)))
+        except ValueError as error:
+            raise ValueError(f"must be a list of networks such as 10.1.0.0/16: {error}") from None
+    return " ".join(networks)
 
 
 class SettingsError(Exception):
@@ -42,12 +78,14 @@ class Settings:
     )
     vast_secret: str | None = _setting(None, "secret key for the VAST cluster of the catalogue", secret=True)
     enable_table_projections: bool = _setting(False, "create the projections of VAST tables at start")
-    host: str = _setting("0.0.0.0", "address to listen on")
+    host: str = _setting("0.0.0.0", "address to listen on", parse=plain_host)
     port: int = _setting(4010, "port to listen on", minimum=0)
     workers: int = _setting(2, "number of processes that serve requests", minimum=1)
     threads: int = _setting(8, "number of requests that each process handles concurrently", minimum=1)
-    public_url: str | None = _setting(None, "URL of this server as clients see it; unset: derived from each request")
-    trust_proxy: bool = _setting(False, "trust X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix")
+    public_url: str | None = _setting(
+        None, "URL of this server as clients see it; unset: derived from each request", parse=_parse_public_url
+    )
+    trust_proxy: bool = _setting(False, "trust X-Forwarded-Proto, -Host, -Port and -Prefix, or else Forwarded")
     api_dir: Path | None = _setting(None, "folder with another copy of the API specification to serve")
     bootstrap_token: str | None = _setting(None, "token with full access, created at start", secret=True)
     bootstrap_basic: str | None = _setting(None, "user:password with full access, created at start", secret=True)
@@ -56,6 +94,7 @@ class Settings:
         None, "file that describes the storage backends; unset: one backend in the data folder"
     )
     backend_label: str = _setting("default", "label of the embedded storage backend")
+    request_head_timeout: float = _setting(30, "time within which the head of a request must be complete", minimum=0.1)
     max_body_bytes: int = _setting(16 * 2**20, "maximum size of a JSON body", minimum=1)
     max_upload_bytes: int | None = _setting(None, "maximum size of a media upload; unset: unlimited", minimum=1)
     upload_url_timeout: int = _setting(600, "lifetime of presigned upload URLs", minimum=1)
@@ -81,7 +120,9 @@ class Settings:
         86_400, "time for which deliveries may fail before the webhook gets the status error", minimum=1
     )
     webhook_allow: str = _setting(
-        "", "networks (CIDR) that webhooks and copies may reach in addition to public addresses"
+        "",
+        "networks (CIDR) that webhooks and copies may reach in addition to public addresses",
+        parse=_parse_networks,
     )
     metrics: bool = _setting(True, "serve Prometheus metrics at /metrics, without authentication")
     log_level: str = _setting("INFO", f"one of {', '.join(_LEVELS)}")
@@ -129,7 +170,8 @@ def load_settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | Non
         origins[name] = origin
         if text is not None:
             try:
-                values[name] = _convert(text, hints[name], described.metadata["minimum"])
+                parse = described.metadata["parse"]
+                values[name] = parse(text) if parse else _convert(text, hints[name], described.metadata["minimum"])
             except ValueError as error:
                 shown = "the value" if described.metadata["secret"] else repr(text)
                 errors.append(f"{variable}: {shown} {error}")
@@ -178,9 +220,9 @@ def _convert(text: str, hint: Any, minimum: float | None) -> Any:
     kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType] or [hint]
     kind = kinds[0]
     if kind is bool:
-        if text.lower() not in _BOOLEANS:
+        if text.strip().lower() not in _BOOLEANS:
             raise ValueError("must be true or false")
-        return _BOOLEANS[text.lower()]
+        return _BOOLEANS[text.strip().lower()]
     if kind is int:
         if not text.strip().lstrip("-").isdecimal():
             raise ValueError("must be an integer")
@@ -224,18 +266,9 @@ def _conflicts(s: Settings) -> Iterator[str]:
         yield f"TAMS_LOG_LEVEL: {s.log_level!r} must be one of {', '.join(_LEVELS)}"
     if s.bootstrap_basic is not None and not all(s.bootstrap_basic.partition(":")[::2]):
         yield "TAMS_BOOTSTRAP_BASIC: must be user:password"
-    if s.public_url is not None:
-        url = urlsplit(s.public_url)
-        if url.scheme not in ("http", "https") or not url.netloc or url.query or url.fragment:
-            yield f"TAMS_PUBLIC_URL: {s.public_url!r} must be http(s)://host, optionally with a path"
 
 
 def _worker_conflicts(s: Settings) -> Iterator[str]:
     """Check the settings of background workers."""
-    for network in s.webhook_networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            yield f"TAMS_WEBHOOK_ALLOW: {error}"
     if s.job_lease < 2 * s.webhook_timeout:
         yield "TAMS_JOB_LEASE: must be at least twice TAMS_WEBHOOK_TIMEOUT, or a delivery could outlive its lease"

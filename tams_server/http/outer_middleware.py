@@ -6,15 +6,16 @@ import secrets
 import time
 from collections.abc import Callable, MutableMapping
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storage.errors import TamsError
 from tams_server.errors import PROBLEM_TYPE, ClientDisconnected, InvalidResponse, problem
 from tams_server.http.authentication import strip_access_token
+from tams_server.http.base_url import BaseUrl
 from tams_server.http.exchange import Exchange, start_exchange
-from tams_server.http.headers import header
+from tams_server.http.headers import allowed_headers, header
+from tams_server.http.rejection import raise_rejection
 from tams_server.logs import request_id_var
 from tams_server.metrics.counters import Metrics
 from tams_server.settings import Settings
@@ -23,11 +24,10 @@ _log = logging.getLogger(__name__)
 _access_log = logging.getLogger("tams_server.access")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
-_HOST = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
-_PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _EXPOSED_HEADERS = (
-    "Allow, Content-Range, ETag, Accept-Ranges, Last-Modified, Link, Location, Retry-After, WWW-Authenticate, "
-    "X-Paging-Count, X-Paging-Limit, X-Paging-NextKey, X-Paging-Reverse-Order, X-Paging-Timerange, X-Request-Id"
+    "Accept-Encoding, Allow, Content-Range, ETag, Accept-Ranges, Last-Modified, Link, Location, Retry-After, "
+    "WWW-Authenticate, X-Paging-Count, X-Paging-Limit, X-Paging-NextKey, X-Paging-Reverse-Order, X-Paging-Timerange, "
+    "X-Request-Id"
 )
 _METHODS = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
 _CORS_HEADERS = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", _EXPOSED_HEADERS.encode()))
@@ -45,11 +45,9 @@ class OuterMiddleware:
         self, app: ASGIApp, settings: Settings, allowed: Callable[[str], str | None], metrics: Metrics
     ) -> None:
         self._app = app
-        self._settings = settings
         self._allowed = allowed
         self._metrics = metrics
-        self._public_url = settings.public_url.rstrip("/") if settings.public_url else None
-        self._base_path = urlsplit(self._public_url).path if self._public_url else ""
+        self._base_url = BaseUrl(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -59,6 +57,7 @@ class OuterMiddleware:
         sender = _ResponseSender(send, scope["method"], exchange)
         self._metrics.start_request()
         try:
+            raise_rejection(scope)
             if scope["method"] == "OPTIONS" and await self._respond_to_options(scope, exchange, sender):
                 return
             await self._app(scope, receive, sender)
@@ -81,31 +80,12 @@ class OuterMiddleware:
             request_id_var.reset(token)
 
     def _exchange(self, scope: Scope) -> Exchange:
-        raw: bytes | None = scope.get("raw_path")
-        raw_path = raw.decode("latin-1").partition("?")[0] if raw else quote(scope["path"])
-        root_path = quote(scope.get("root_path", ""))
-        for prefix in (root_path, self._base_path):
-            if prefix and (raw_path == prefix or raw_path.startswith(prefix + "/")):
-                raw_path = raw_path[len(prefix) :] or "/"
-                scope["root_path"] = unquote(prefix)
-                break
+        root_path = scope.get("root_path", "")
+        raw_path = self._base_url.strip_base_path(scope)
         given = header(scope, b"x-request-id")
         request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         query = scope["query_string"].decode("latin-1")
-        return Exchange(request_id, raw_path, query, self._base_url(scope, root_path))
-
-    def _base_url(self, scope: Scope, root_path: str) -> str:
-        if self._public_url is not None:
-            return self._public_url
-        scheme, host = scope.get("scheme", "http"), header(scope, b"host")
-        if self._settings.trust_proxy:
-            scheme = _first(header(scope, b"x-forwarded-proto"), re.compile("https?")) or scheme
-            host = _first(header(scope, b"x-forwarded-host"), _HOST) or host
-            root_path = _first(header(scope, b"x-forwarded-prefix"), _PATH_PREFIX) or root_path
-        if host is None or not _HOST.fullmatch(host):
-            name, port = scope.get("server") or ("localhost", None)
-            host = f"{name}:{port}" if port else name
-        return f"{scheme}://{host}{root_path.rstrip('/')}"
+        return Exchange(request_id, raw_path, query, self._base_url.of(scope, root_path))
 
     async def _respond_to_options(self, scope: Scope, exchange: Exchange, sender: "_ResponseSender") -> bool:
         """Respond to a CORS preflight for any path, or to OPTIONS for a path of the API. Return whether it was one."""
@@ -117,8 +97,7 @@ class OuterMiddleware:
         if preflight:
             headers |= {
                 "Access-Control-Allow-Methods": allowed or _METHODS,
-                "Access-Control-Allow-Headers": header(scope, b"access-control-request-headers")
-                or "Authorization, Content-Type, X-Request-Id",
+                "Access-Control-Allow-Headers": allowed_headers(header(scope, b"access-control-request-headers")),
                 "Access-Control-Max-Age": str(_PREFLIGHT_AGE_S),
                 "Vary": "Access-Control-Request-Headers",
             }
@@ -162,15 +141,11 @@ class _ResponseSender:
         present = {name for name, _ in headers}
         headers += [pair for pair in _CORS_HEADERS if pair[0] not in present]
         headers.append((b"x-request-id", self._exchange.request_id.encode()))
-        if self._has_token_in_url and b"cache-control" not in present:
-            headers.append((b"cache-control", b"no-store"))
+        if b"cache-control" not in present:
+            # With an entity tag a cache may keep the response, if it asks again before each use.
+            reusable = b"etag" in present and not self._has_token_in_url
+            headers.append((b"cache-control", b"no-cache" if reusable else b"no-store"))
         return headers
-
-
-def _first(value: str | None, pattern: re.Pattern[str]) -> str | None:
-    """Return the first item of a comma-separated list, set by the outermost proxy, if it matches `pattern`."""
-    first = value.partition(",")[0].strip() if value else None
-    return first if first and pattern.fullmatch(first) else None
 
 
 def _encode_value(value: str) -> bytes:

@@ -49,7 +49,7 @@ class PathTable:
     def find(self, raw_path: str) -> tuple[_Node, dict[str, str]] | None:
         """Return the node of a percent-encoded path and its path parameters, still encoded; None if there is none."""
         node, parameters = self._root, {}
-        for raw in raw_path.split("/")[1:]:
+        for raw in without_final_slash(raw_path).split("/")[1:]:
             fixed = node.parts.get(raw) or node.parts.get(percent_decode(raw) or raw)
             if fixed is not None:
                 node = fixed
@@ -73,8 +73,16 @@ class PathTable:
         return MethodNotAllowed(f"method {method} is not allowed here, only {allowed}", headers={"Allow": allowed})
 
 
+def without_final_slash(raw_path: str) -> str:
+    """Return the path to serve: NMOS clients ask for `/flows/`. An encoded slash (%2F) belongs to an id or name."""
+    return raw_path[:-1] if len(raw_path) > 1 and raw_path.endswith("/") else raw_path
+
+
 class OperationRouting:
-    """Middleware that sets the operation of the exchange, or leaves it None if path and method match none."""
+    """Middleware that sets the operation of the exchange, or leaves it None if path and method match none.
+
+    It removes a slash at the end of a path that exists, so that links and errors do not repeat it.
+    """
 
     def __init__(self, app: ASGIApp, *, table: PathTable) -> None:
         self._app = app
@@ -85,6 +93,7 @@ class OperationRouting:
         found = self._table.find(exchange.raw_path)
         if found is not None:
             node, exchange.raw_parameters = found
+            exchange.raw_path = without_final_slash(exchange.raw_path)
             exchange.operation = node.operations.get("GET" if scope["method"] == "HEAD" else scope["method"])
             if exchange.operation is not None:
                 exchange.label = exchange.operation.id

@@ -13,6 +13,7 @@ from storage.media.filesystem import FileStore
 from storage.media.object_file import ObjectFile
 from tams_server.errors import PROBLEM_TYPE, HttpError, problem
 from tams_server.http.exchange import Exchange, exchange_of
+from tams_server.http.headers import allowed_headers
 
 METHODS: Final = "GET, HEAD, PUT, OPTIONS"
 
@@ -78,11 +79,9 @@ def preflight_response(headers: Mapping[str, str]) -> MediaResponse:
         "allow": METHODS,
         "access-control-allow-methods": METHODS,
         "access-control-max-age": str(_PREFLIGHT_AGE_S),
+        "access-control-allow-headers": allowed_headers(headers.get("access-control-request-headers")),
         "vary": "Access-Control-Request-Headers",
     }
-    requested = headers.get("access-control-request-headers")
-    if requested:
-        allowed["access-control-allow-headers"] = requested
     return MediaResponse(204, allowed)
 
 

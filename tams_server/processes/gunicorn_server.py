@@ -2,7 +2,7 @@
 
 The master loads the application before it forks, so that workers start quickly and share its memory.
 
-Undocumented members of gunicorn and uvicorn are used in this module only, and checked by
+Undocumented members of gunicorn and uvicorn are used in this module and in connection.py only, and checked by
 tests/unit/processes/test_gunicorn_contract.py.
 """
 
@@ -10,6 +10,7 @@ import ctypes
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -20,12 +21,12 @@ from typing import Any, NoReturn
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
 
 from storage.catalog.service import Identity
 from tams_server.app import Application, create_app
 from tams_server.metrics.counters import forget_process
+from tams_server.processes.connection import Connection, connection_class
 from tams_server.processes.worker import run_worker
 from tams_server.settings import Settings
 from tams_server.wiring import open_parts
@@ -38,37 +39,37 @@ WATCHDOG_S = 120
 """Time after which gunicorn kills a worker whose event loop is blocked."""
 KEEPALIVE_S = 75
 """Time for which an idle connection is kept open."""
-_LAST_REQUEST_S = 1.0
-"""Time for which idle connections stay open when the server stops, for requests that are already on their way."""
 _RESTART_INTERVAL_S = 1.0
 """Minimum time between two starts of the background worker."""
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
-def serve(settings: Settings, identity: Identity) -> None:
+def serve(settings: Settings, identity: Identity, bound: socket.socket) -> None:
     """Serve until a signal stops the server, then exit the process.
 
     identity: of the prepared data (tams_server.wiring.prepare). With it, processes can be replaced even while the
-    database is unavailable.
+    database is unavailable. bound: the socket to listen on, which this closes.
     """
-    _Gunicorn(settings, identity, create_app(settings, parts=partial(open_parts, settings, identity))).run()
+    app = create_app(settings, parts=partial(open_parts, settings, identity))
+    _Gunicorn(settings, identity, app, bound.detach()).run()
 
 
 class _Gunicorn(BaseApplication):
     """The gunicorn application, configured by our settings only."""
 
-    def __init__(self, settings: Settings, identity: Identity, app: Application) -> None:
+    def __init__(self, settings: Settings, identity: Identity, app: Application, descriptor: int) -> None:
         self.settings = settings
         self.identity = identity
+        self.descriptor = descriptor
         self.app_served = app
         super().__init__()
 
     def load_config(self) -> None:
         settings = self.settings
         options = {
-            "bind": f"{settings.host}:{settings.port}",
+            "bind": f"fd://{self.descriptor}",
             "workers": settings.workers,
-            "worker_class": _Worker,
+            "worker_class": _worker_class(settings),
             "preload_app": True,
             "logger_class": _Logger,
             "loglevel": settings.log_level.lower(),
@@ -90,32 +91,10 @@ class _Gunicorn(BaseApplication):
         _Arbiter(self).run()
 
 
-class _Connection(HttpToolsProtocol):
-    """A connection that, when the server stops, still serves a request that is on its way.
-
-    If it were closed at once, a proxy could not know whether the request had been processed.
-    """
-
-    _stopping = False
-
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        if self._stopping and self.cycle is not None:
-            self.cycle.keep_alive = False
-
-    def shutdown(self) -> None:
-        """Finish the request in progress, or serve one more, then close. The last response has Connection: close."""
-        if self.cycle is None or self.cycle.response_complete:
-            self._stopping = True
-            self.loop.call_later(_LAST_REQUEST_S, super().shutdown)
-        else:
-            super().shutdown()
-
-
 class _Worker(UvicornWorker):
     CONFIG_KWARGS = {  # noqa: RUF012 - as its parent declares it
         "loop": "uvloop",
-        "http": _Connection,
+        "http": Connection,
         "ws": "none",
         "lifespan": "on",
         "access_log": False,
@@ -132,6 +111,12 @@ class _Worker(UvicornWorker):
     def init_signals(self) -> None:
         super().init_signals()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+
+
+def _worker_class(settings: Settings) -> type[_Worker]:
+    """Return the class of the serving processes. gunicorn creates them without arguments of ours."""
+    options = {**_Worker.CONFIG_KWARGS, "http": connection_class(settings.request_head_timeout)}
+    return type("_Worker", (_Worker,), {"CONFIG_KWARGS": options})
 
 
 class _Logger(Logger):

@@ -13,6 +13,7 @@ import uvicorn
 
 from storage.catalog import Catalog
 from tams_server.app import create_app
+from tams_server.processes.connection import Connection
 from tams_server.settings import Settings
 from tams_server.specification.load import Specification
 from tams_server.wiring import Parts, prepare
@@ -59,6 +60,7 @@ def serving(folder: Path, parts: Callable[[Settings], Parts] | None = None, **se
         app,
         "127.0.0.1",
         port,
+        http=Connection,
         lifespan="on",
         access_log=False,
         proxy_headers=False,

@@ -102,8 +102,6 @@ def test_media_are_served_below_the_base_path(below: Running) -> None:
         (True, {"X-Forwarded-Prefix": "//evil.example"}, ""),
         (False, {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "a.example"}, ""),
         (False, {"Host": "a.example"}, "http://a.example"),
-        (False, {"Host": "evil.example/path?"}, ""),
-        (False, {"Host": 'a"b'}, ""),
     ],
 )
 def test_links_follow_the_headers_of_a_trusted_proxy(

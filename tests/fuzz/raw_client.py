@@ -20,16 +20,11 @@ class Response:
     body: bytes
 
     def check(self) -> None:
-        """Fail on a 5xx, and on an error of the application without a problem document."""
-        assert self.status < 500, self
-        if self.status >= 400 and not self.is_from_parser:
+        """Fail on a 5xx other than 501, and on an error without a problem document."""
+        assert self.status < 500 or self.status == 501, self
+        if self.status >= 400:
             assert self.headers["content-type"] == PROBLEM, self
             assert json.loads(self.body)["status"] == self.status
-
-    @property
-    def is_from_parser(self) -> bool:
-        """Whether the HTTP server rejected the request before it reached the application."""
-        return self.status == 400 and self.body == b"Invalid HTTP request received."
 
 
 class RawClient:

@@ -13,9 +13,9 @@ LAYERS = ("tams_server", "handlers", "storage")
 STORAGE_PARTS = ("storage.tables", "storage.media", "storage.timerange")
 
 APPLICATION_ROOMS = {
-    "cli": {"app", "logs", "metrics", "processes", "settings", "specification", "wiring"},
+    "cli": {"addresses", "app", "logs", "metrics", "processes", "settings", "specification", "wiring"},
     "processes": {"app", "errors", "http", "metrics", "outbound", "settings", "specification", "wiring"},
-    "http": {"errors", "logs", "metrics", "settings", "specification", "version", "wiring"},
+    "http": {"addresses", "errors", "logs", "metrics", "settings", "specification", "version", "wiring"},
     "media": {"errors", "http"},
     "pages": {"deadline", "errors", "http", "metrics", "specification"},
     "metrics": {"deadline"},

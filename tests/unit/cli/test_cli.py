@@ -113,7 +113,7 @@ def test_first_start_prints_a_token_that_lasts(tmp_path: Path) -> None:
         found = re.search(r"^    (\S{43,})$", printed, re.M)
         assert found
         token = found[1]
-        assert f'curl -H "Authorization: Bearer {token}" http://localhost:0/service' in printed
+        assert f'curl -H "Authorization: Bearer {token}" http://127.0.0.1:{port}/service' in printed
         assert get(port, "/service", token).status_code == 200
         assert get(port, "/service").status_code == 401
         backends = get(port, "/service/storage-backends", token).json()

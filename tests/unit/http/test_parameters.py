@@ -161,6 +161,8 @@ def test_invalid_ids_are_not_found(client: Client, id_: str) -> None:
     assert response.json()["field"] == "flowId"
 
 
-@pytest.mark.parametrize("path", ["/flows/", "//flows", "/objects/", "/objects/a/b", "/nothing", "/flows//segments"])
+@pytest.mark.parametrize(
+    "path", ["/flows//", "//flows", "/objects/", "/objects//", "/objects/a/b", "/nothing", "/flows//segments"]
+)
 def test_unknown_paths_are_not_found(client: Client, path: str) -> None:
     assert client.raw(path.encode())[0] == 404

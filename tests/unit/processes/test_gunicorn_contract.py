@@ -1,12 +1,15 @@
-"""The undocumented members of gunicorn and uvicorn that tams_server.processes.gunicorn_server relies on."""
+"""The undocumented members of gunicorn and uvicorn that gunicorn_server and connection rely on."""
 
 import inspect
+import re
 from importlib.metadata import version
 
 import pytest
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
-from uvicorn.protocols.http import httptools_impl
+from gunicorn.sock import BaseSocket
+from gunicorn.util import parse_address
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn_worker import UvicornWorker
 
 TESTED = {"gunicorn": "27.", "uvicorn": "0.", "uvicorn-worker": "0."}
@@ -47,11 +50,30 @@ def test_uvicorn_worker_has_the_members_that_are_overridden() -> None:
     assert list(inspect.signature(UvicornWorker.init_signals).parameters) == ["self"]
 
 
+def test_gunicorn_listens_on_a_socket_that_is_bound_already() -> None:
+    assert parse_address("fd://7") == 7
+    assert "sock.listen(" in inspect.getsource(BaseSocket.set_options)
+
+
 def test_uvicorn_connection_has_the_members_that_are_used() -> None:
-    connection = httptools_impl.HttpToolsProtocol
+    connection = HttpToolsProtocol
+    for name in ("connection_made", "connection_lost", "data_received", "on_message_begin", "on_url", "on_header"):
+        assert callable(getattr(connection, name))
     assert list(inspect.signature(connection.on_headers_complete).parameters) == ["self"]
+    assert list(inspect.signature(connection._start_asgi_task).parameters) == ["self", "cycle", "app"]
     assert "self.cycle is None or self.cycle.response_complete" in inspect.getsource(connection.shutdown)
-    cycle = inspect.getsource(httptools_impl.RequestResponseCycle.__init__)
-    assert "self.keep_alive = " in cycle
-    assert "self.response_complete = " in cycle
-    assert "self.loop = " in inspect.getsource(connection.__init__)
+    created = inspect.getsource(connection.__init__)
+    for name in ("loop", "parser", "pipeline", "cycle", "flow", "headers", "logger", "access_logger", "asgi_version"):
+        assert f"self.{name}" in created
+    assert "self.pipeline.appendleft((self.cycle, app))" in inspect.getsource(connection.on_headers_complete)
+    assert "self.pipeline.pop()" in inspect.getsource(connection.on_response_complete)
+
+
+def test_uvicorn_cycle_has_the_members_that_are_used() -> None:
+    created = inspect.getsource(RequestResponseCycle.__init__)
+    for name in ("transport", "keep_alive", "disconnected", "message_event", "more_body"):
+        assert f"self.{name} = " in created
+    for name in ("response_started", "response_complete"):
+        assert f"self.{name} = False" in created
+    used = inspect.getsource(RequestResponseCycle)
+    assert set(re.findall(r"self\.transport\.(\w+)", used)) == {"write", "close", "is_closing"}
