@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handlers.shared.call import ABSENT, Call
 from tams_server.http.authentication import check_scopes, read_credential, strip_access_token
+from tams_server.http.content_codings import content_coding, inflate
 from tams_server.http.exchange import Exchange, exchange_of
 from tams_server.http.headers import header
 from tams_server.http.parameters import read_path, read_query
@@ -50,6 +51,7 @@ class RequestValidation:
     def __init__(self, app: ASGIApp, *, process: ServingProcess, api_version: str) -> None:
         self._app = app
         self._process = process
+        self._max_body_bytes = process.settings.max_body_bytes
         self._api_version = api_version
         self._software_version = software_version()
 
@@ -62,15 +64,22 @@ class RequestValidation:
         if operation.body is None:
             exchange.call = self._call(exchange, read_query(operation, exchange.query_string))
         else:
-            raw = await read_body(scope, receive, self._process.settings.max_body_bytes)
+            coding = content_coding(scope)
+            raw = await read_body(scope, receive, self._max_body_bytes)
             content_type = header(scope, b"content-type") if raw else None
-            # Bodies may be large: they are parsed and validated in a thread.
-            exchange.call = await self._process.in_thread(self._call_with_body, exchange, operation, raw, content_type)
+            # Bodies may be large: they are decoded, parsed and validated in a thread.
+            exchange.call = await self._process.in_thread(
+                self._call_with_body, exchange, operation, raw, coding, content_type
+            )
         await self._app(scope, receive, send)
 
-    def _call_with_body(self, exchange: Exchange, operation: Operation, raw: bytes, content_type: str | None) -> Call:
+    def _call_with_body(
+        self, exchange: Exchange, operation: Operation, raw: bytes, coding: str | None, content_type: str | None
+    ) -> Call:
         query = read_query(operation, exchange.query_string)
         check_media_type(content_type)
+        if coding is not None:
+            raw = inflate(raw, coding, self._max_body_bytes)
         body = parse_body(operation, raw)
         validate_body(operation, body)
         return self._call(exchange, query, body)

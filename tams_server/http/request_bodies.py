@@ -1,6 +1,7 @@
 """Request bodies: read up to a maximum size, parsed as JSON that can be stored and returned unchanged, validated."""
 
 import asyncio
+import codecs
 import re
 from typing import Any
 
@@ -65,10 +66,11 @@ def check_media_type(content_type: str | None) -> None:
 def parse_body(operation: Operation, raw: bytes) -> Any:
     """Return the JSON document in `raw`, or ABSENT if it is empty and the body is optional.
 
-    A float without a fraction (5.0) becomes an int, which is what JSON Schema takes it for.
+    A byte order mark is skipped. A float without a fraction (5.0) becomes an int, as JSON Schema takes it for one.
     Raises Invalid (GEN-03, GEN-04).
     """
     body = operation.body
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     if body is None or (not raw and not body.required):
         return ABSENT
     if not raw:

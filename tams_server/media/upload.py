@@ -136,7 +136,11 @@ def _check_headers(headers: Mapping[str, str], content_type: str) -> None:
     if _without_parameters(given) != _without_parameters(content_type):
         raise Invalid(f"Content-Type must be {content_type!r} for this object, not {given!r}", field="Content-Type")
     if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
-        raise UnsupportedMediaType("Content-Encoding is not supported: send the bytes as they are to be stored")
+        raise UnsupportedMediaType(
+            "Content-Encoding is not supported: send the bytes as they are to be stored",
+            headers={"Accept-Encoding": "identity"},
+            field="Content-Encoding",
+        )
     if "content-range" in headers:
         raise Invalid("Content-Range is not supported in an upload: send the whole object", field="Content-Range")
     length = headers.get("content-length", "0")
