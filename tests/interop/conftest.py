@@ -1,4 +1,4 @@
-"""Fixtures for the demo: one clip for the whole session, its segments, and a server."""
+"""Fixtures: one clip for the whole session, its segments, and servers."""
 
 import fcntl
 import os
@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.kit.server import own_server
+from tests.servers.stores import MEDIA, running
+
 from .demo import clip as clips
 from .demo import segmenting
+from .demo.client import Tams
 from .demo.server import DemoServer
 
 SECONDS = 30
@@ -48,3 +52,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
     folder: Path = tmp_path_factory.mktemp("server")
     with DemoServer(folder) as running:
         yield running
+
+
+@pytest.fixture(scope="session", params=MEDIA)
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tams]:
+    """A client of this project's server, running with its media in a folder, then on S3."""
+    folder: Path = tmp_path_factory.mktemp("service")
+    with (
+        running("sqlite", request.param) as stores,
+        own_server(folder, stores.settings(folder)) as subject,
+        Tams(subject.url, subject.token) as client,
+    ):
+        yield client

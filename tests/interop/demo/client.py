@@ -34,9 +34,9 @@ class Tams:
     """
 
     def __init__(self, base_url: str, token: str | None) -> None:
-        credentials = {"Authorization": f"Bearer {token}"} if token else {}
+        self._credentials = {"Authorization": f"Bearer {token}"} if token else {}
         self.base_url = base_url.rstrip("/")
-        self._api = httpx.Client(base_url=self.base_url, headers=credentials, timeout=_TIMEOUT, mounts=_NO_PROXY)
+        self.api = self.new_api()
         self._stores = httpx.Client(timeout=_TIMEOUT, mounts=_NO_PROXY)
 
     def __enter__(self) -> "Tams":
@@ -47,30 +47,38 @@ class Tams:
     ) -> None:
         self.close()
 
+    def new_api(self) -> httpx.Client:
+        """Another client of the API alone, with the same credentials and connections of its own."""
+        return httpx.Client(base_url=self.base_url, headers=self._credentials, timeout=_TIMEOUT, mounts=_NO_PROXY)
+
     def close(self) -> None:
         """Close the connections."""
-        self._api.close()
+        self.api.close()
         self._stores.close()
 
     def get(self, path: str, **parameters: str) -> Any:
         """The document at a path of the API."""
-        return _expect(self._api.get(path, params=parameters), 200).json()
+        return _expect(self.api.get(path, params=parameters), 200).json()
 
     def put_flow(self, flow: Mapping[str, Any]) -> None:
         """Create a flow and its source, or replace the flow."""
-        _expect(self._api.put(f"/flows/{flow['id']}", json=flow), 201, 204)
+        _expect(self.api.put(f"/flows/{flow['id']}", json=flow), 201, 204)
 
     def describe_source(self, source_id: str, **texts: str) -> None:
         """Set the label or description of a source."""
         for name, text in texts.items():
-            _expect(self._api.put(f"/sources/{source_id}/{name}", json=text), 204)
+            _expect(self.api.put(f"/sources/{source_id}/{name}", json=text), 204)
 
-    def allocate(self, flow_id: str, count: int) -> list[Slot]:
-        """Allocate storage for `count` objects of a flow, in several requests if the server limits their number."""
+    def allocate(self, flow_id: str, count: int, content_type: str | None = None) -> list[Slot]:
+        """Allocate storage for `count` objects of a flow, in several requests if the server limits their number.
+
+        content_type: of init objects, if it is not that of the flow.
+        """
         slots: list[Slot] = []
         while len(slots) < count:
-            request = {"limit": count - len(slots), "presigned": True}
-            response = _expect(self._api.post(f"/flows/{flow_id}/storage", json=request), 201)
+            request: dict[str, Any] = {"limit": count - len(slots), "presigned": True}
+            request |= {"content_type": content_type} if content_type else {}
+            response = _expect(self.api.post(f"/flows/{flow_id}/storage", json=request), 201)
             media_objects = response.json().get("media_objects", [])
             if not media_objects:
                 raise ApiError(f"{_line(response)}: no storage was allocated")
@@ -83,7 +91,7 @@ class Tams:
 
     def register(self, flow_id: str, segments: Sequence[Mapping[str, Any]]) -> None:
         """Register many segments of a flow in one request."""
-        response = _expect(self._api.post(f"/flows/{flow_id}/segments", json=list(segments)), 200, 201)
+        response = _expect(self.api.post(f"/flows/{flow_id}/segments", json=list(segments)), 200, 201)
         if response.status_code == 200:
             raise ApiError(f"{_line(response)}: not all segments were registered: {response.text}")
 
@@ -95,22 +103,26 @@ class Tams:
             "presigned": "true",
             "include_object_timerange": "true",
         }
-        response = self._api.get(f"/flows/{flow_id}/segments", params=parameters)
+        response = self.api.get(f"/flows/{flow_id}/segments", params=parameters)
         while True:
             yield _expect(response, 200).json()
             following = response.links.get("next")
             if not following:
                 return
-            response = self._api.get(response.url.join(following["url"]))
+            response = self.api.get(response.url.join(following["url"]))
 
     def download(self, segment: Mapping[str, Any]) -> bytes:
         """Download a segment's object from its first get_url."""
         url = media_url(segment)
         return _expect(self._store(url, segment["get_urls"][0].get("presigned", False)).get(url), 200).content
 
+    def headers(self, url: str) -> Mapping[str, str]:
+        """The headers of the response to a presigned get_url."""
+        return _expect(self._stores.get(url), 200).headers
+
     def _store(self, url: str, presigned: bool) -> httpx.Client:
         """The client for a media URL. Credentials go only to the API's own origin, and never with presigned URLs."""
-        return self._api if not presigned and _origin(httpx.URL(url)) == _origin(self._api.base_url) else self._stores
+        return self.api if not presigned and _origin(httpx.URL(url)) == _origin(self.api.base_url) else self._stores
 
 
 def media_url(segment: Mapping[str, Any]) -> str:
