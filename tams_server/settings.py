@@ -98,6 +98,9 @@ class Settings:
     max_body_bytes: int = _setting(16 * 2**20, "maximum size of a JSON body", minimum=1)
     max_upload_bytes: int | None = _setting(None, "maximum size of a media upload; unset: unlimited", minimum=1)
     upload_url_timeout: int = _setting(600, "lifetime of presigned upload URLs", minimum=1)
+    verify_uploads: bool = _setting(
+        False, "register a segment only if the bytes of its objects have arrived in their storage backend"
+    )
     download_url_timeout: int = _setting(3600, "lifetime of presigned download URLs", minimum=1)
     min_presigned_url_timeout: int = _setting(
         300, "minimum lifetime of presigned URLs, as advertised by GET /service", minimum=30

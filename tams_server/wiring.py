@@ -70,7 +70,8 @@ def open_parts(settings: Settings, identity: Identity | None = None) -> Parts:
     else:
         stores = _embedded_store(settings, identity.default_backend_id, secret)
     gateway = Gateway(address_rules(settings), max_bytes=settings.max_upload_bytes)
-    return Parts(settings, identity, engine, Catalog(engine, stores, _limits(settings), outbound=gateway), stores)
+    catalog = Catalog(engine, stores, _limits(settings), outbound=gateway, verify_uploads=settings.verify_uploads)
+    return Parts(settings, identity, engine, catalog, stores)
 
 
 def _embedded_store(settings: Settings, id_: str, secret: bytes) -> dict[str, ObjectStore]:

@@ -38,6 +38,7 @@ class Catalog:
     stores: by storage backend id, the default backend first.
     clock: returns microseconds since 1970; the system clock by default.
     outbound: access to other servers; none by default.
+    verify_uploads: whether segments are registered only if the bytes of their objects have arrived.
     """
 
     def __init__(
@@ -47,8 +48,9 @@ class Catalog:
         limits: Limits | None = None,
         clock: Callable[[], int] = system_clock,
         outbound: Outbound | None = None,
+        verify_uploads: bool = False,
     ) -> None:
-        env = Environment(engine, stores, limits or Limits(), clock, outbound or NoOutbound())
+        env = Environment(engine, stores, limits or Limits(), clock, outbound or NoOutbound(), verify_uploads)
         self._engine = engine
         self._stores = stores
         self.service = Service(env)

@@ -44,13 +44,14 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Environment:
     """stores: by backend id, the default backend first. clock: returns microseconds since 1970. outbound: access to
-    other servers."""
+    other servers. verify_uploads: whether segments are registered only if the bytes of their objects have arrived."""
 
     engine: Engine
     stores: Mapping[str, ObjectStore]
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], int] = clock
     outbound: Outbound = NoOutbound()
+    verify_uploads: bool = False
 
     def store(self, storage_id: str, behaviour: str) -> ObjectStore:
         """Return the store of a storage backend.

@@ -145,12 +145,13 @@ class Upload:
         self._md5.update(data)
         self.size += len(data)
 
-    def commit(self, *, replace: bool = True) -> StoredObject:
+    def commit(self, *, replace: bool = True, checksum: str | None = None) -> StoredObject:
         """Make the object visible. It survives a crash of the machine once this returns.
 
+        checksum: of the bytes, to be kept with them (StoredObject).
         Raises storage.errors.Conflict if `replace` is False and the object exists already.
         """
-        stored = StoredObject(self.size, self._content_type, self.etag)
+        stored = StoredObject(self.size, self._content_type, self.etag, checksum=checksum)
         with os_errors_as_unavailable(self._name):
             _write_all(self._fd, _description(self._object_id, stored))
             os.fsync(self._fd)
@@ -226,6 +227,8 @@ def _write_all(fd: int, data: bytes) -> None:
 
 def _description(object_id: str, stored: StoredObject) -> bytes:
     members = {"id": object_id, "size": stored.size, "content_type": stored.content_type, "etag": stored.etag}
+    if stored.checksum is not None:
+        members["checksum"] = stored.checksum
     text = json.dumps(members).encode("ascii")
     return text + _FOOTER.pack(len(text), _MAGIC)
 
@@ -244,7 +247,9 @@ def _describe(fd: int, file_size: int) -> tuple[str, StoredObject]:
     try:
         members = json.loads(tail[-_FOOTER.size - length : -_FOOTER.size])
         modified = os.fstat(fd).st_mtime_ns // 1000
-        stored = StoredObject(members["size"], members["content_type"], members["etag"], modified)
+        stored = StoredObject(
+            members["size"], members["content_type"], members["etag"], modified, members.get("checksum")
+        )
         object_id: str = members["id"]
     except (ValueError, KeyError, TypeError):
         raise damaged from None

@@ -61,12 +61,15 @@ class StoredObject:
     """What a store knows about the bytes of an object. size: in bytes. etag: without quotes.
 
     modified: when they were stored, in microseconds since 1970; None where the store does not know.
+    checksum: one that the store verified when it received the bytes and has kept, with its algorithm, in the form of
+    RFC 9530 (`sha-256=:...:`); None without.
     """
 
     size: int
     content_type: str
     etag: str
     modified: int | None = field(default=None, compare=False)
+    checksum: str | None = field(default=None, compare=False)
 
 
 class DamagedObject(Unavailable):

@@ -24,6 +24,15 @@ SHARED_S = 60
 LONGEST_TIMEOUT_S = LONGEST_S - GRACE_S - SHARED_S
 """The longest lifetime that can be configured, in seconds."""
 
+_CHECKSUMS = {
+    "ChecksumSHA256": "sha-256",
+    "ChecksumSHA1": "sha",
+    "ChecksumCRC64NVME": "crc64nvme",
+    "ChecksumCRC32C": "crc32c",
+    "ChecksumCRC32": "crc32",
+}
+"""Members of the response to HeadObject, with the names that RFC 9530 or S3 gives the algorithms; the best first."""
+
 _BUFFER_BYTES = 256 * 1024
 _DELETE_BATCH = 1000
 _ABANDONED = timedelta(days=1)
@@ -86,7 +95,7 @@ class S3Store(ObjectStore):
     def stat(self, object_id: str) -> StoredObject | None:
         """What is stored for `object_id`; None if no upload has finished."""
         try:
-            described = self._connection.call("head_object", Key=self._key(object_id))
+            described = self._connection.call("head_object", Key=self._key(object_id), ChecksumMode="ENABLED")
         except NotFound:
             return None
         return StoredObject(
@@ -94,6 +103,7 @@ class S3Store(ObjectStore):
             described.get("ContentType", ""),
             described["ETag"].strip('"'),
             int(described["LastModified"].timestamp() * 1_000_000),
+            _checksum(described),
         )
 
     def open(self, object_id: str) -> BinaryIO:
@@ -214,3 +224,12 @@ class S3Store(ObjectStore):
 
     def _missing(self, object_id: str) -> NotFound:
         return NotFound(f"object {object_id!r} has no bytes in {self._name}")
+
+
+def _checksum(described: Mapping[str, Any]) -> str | None:
+    """The checksum of a whole object. That of one uploaded in parts may be one of their checksums, which is no use."""
+    for member, algorithm in _CHECKSUMS.items():
+        value = described.get(member, "")
+        if value and "-" not in value:
+            return f"{algorithm}=:{value}:"
+    return None

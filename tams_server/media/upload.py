@@ -119,12 +119,12 @@ def _add(upload: Upload, checksums: Checksums, pieces: list[bytes]) -> None:
 
 def _finish(upload: Upload, checksums: Checksums, pieces: list[bytes], headers: Mapping[str, str]) -> str:
     _add(upload, checksums, pieces)
-    checksums.verify(upload.etag)
+    checksum = checksums.verify(upload.etag)
     # The other conditions are checked when the upload begins; this one again when it ends, so that only one of several
     # concurrent uploads creates the object.
     only_new = headers.get("if-none-match", "").strip() == "*"
     try:
-        return upload.commit(replace=not only_new).etag
+        return upload.commit(replace=not only_new, checksum=checksum).etag
     except Conflict as error:
         raise PreconditionFailed(error.message) from None
 

@@ -31,6 +31,17 @@ def test_an_uploaded_object_is_registered_and_listed(tams: TamsClient, format_: 
     assert (found["object_id"], found["timerange"]) == (object_id, "[0:0_10:0)")
 
 
+@pytest.mark.behaviour("SEG-POST-65", "OBJ-03")
+def test_a_segment_whose_bytes_have_not_arrived_is_registered_or_rejected(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    (object_id,) = tams.make_objects(flow["id"], 1)
+    status = post_segment(tams, flow["id"], object_id, "[0:0_10:0)").status_code
+    assert status in (201, 400)
+    registered = status == 201
+    assert [segment["object_id"] for segment in tams.segments(flow["id"])] == [object_id] * registered
+    assert object_status(tams, object_id) == (200 if registered else 404)
+
+
 @pytest.mark.behaviour("SEG-POST-02", "GEN-03", "SEG-POST-39")
 @pytest.mark.parametrize(
     "changed",

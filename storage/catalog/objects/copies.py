@@ -20,7 +20,7 @@ from storage.catalog.objects.objects import get_registered
 from storage.catalog.remote_servers import Download
 from storage.catalog.retry import retried
 from storage.errors import Invalid, NotFound, TamsError, Unavailable
-from storage.media.object_store import ObjectStore
+from storage.media.object_store import ObjectStore, StoredObject
 from storage.tables.conditions import equals
 from storage.tables.engine import Writer
 from storage.tables.rows import InstanceRow
@@ -72,7 +72,10 @@ class Copies:
             flow = tx.get("flows", id=row["flow_id"])
         content_type = row["content_type"] or (flow["container"] if flow else None)
         self._copy_from_any(claim, object_id, instances, content_type, target)
-        self._add_instance(claim, object_id, storage_id)
+        stored = target.stat(object_id)
+        if stored is None:
+            raise Unavailable(f"the copy of object {object_id!r} has disappeared from storage backend {storage_id}")
+        self._add_instance(claim, object_id, storage_id, stored)
         return False
 
     @retried
@@ -184,13 +187,16 @@ class Copies:
             yield chunk
 
     @retried
-    def _add_instance(self, claim: Claim, object_id: str, storage_id: str) -> None:
-        """Finish the job, and add the copy as an instance."""
+    def _add_instance(self, claim: Claim, object_id: str, storage_id: str, stored: StoredObject) -> None:
+        """Finish the job, and add the copy as an instance. stored: what the store has of it."""
         instance: InstanceRow = {
             "object_id": object_id,
             "instance": storage_id,
             "storage_id": storage_id,
             "created": self._env.clock(),
+            "size": stored.size,
+            "etag": stored.etag,
+            "checksum": stored.checksum,
         }
         with self._env.engine.write() as tx:
             tx.lock(f"object:{object_id}")

@@ -11,6 +11,7 @@ from storage.catalog.objects import lifetime
 from storage.catalog.segments.new_instances import NewInstances
 from storage.catalog.segments.object_use import ObjectUse, UsedObject
 from storage.catalog.segments.overlap import OccupiedTime
+from storage.catalog.segments.uploads import Uploads
 from storage.errors import Contended, Invalid
 from storage.tables.conditions import In
 from storage.tables.engine import Reader, Writer
@@ -26,10 +27,17 @@ class Registration:
 
     flow: its row. items: all items of the request that will be added (flow-segment-post.json).
     stored_end: no stored segment of the flow ends after this, in ns.
+    uploads: what the stores have of the objects; None if that does not matter.
     """
 
     def __init__(
-        self, tx: Reader, env: Environment, flow: FlowRow, items: Sequence[Mapping[str, Any]], stored_end: int
+        self,
+        tx: Reader,
+        env: Environment,
+        flow: FlowRow,
+        items: Sequence[Mapping[str, Any]],
+        stored_end: int,
+        uploads: Uploads | None = None,
     ) -> None:
         self._env = env
         self._flow = flow
@@ -37,6 +45,7 @@ class Registration:
         self._objects = ObjectUse(env.limits, flow, self._stored)
         self._occupied = OccupiedTime(tx, flow["id"], stored_end)
         self._new_instances = NewInstances(env, _read_instances(tx, items))
+        self._uploads = uploads
         self._registered: dict[str, UsedObject] = {}
         self._instances: list[InstanceRow] = []
         self.segments: list[SegmentRow] = []
@@ -50,6 +59,7 @@ class Registration:
         used = _used_part(item, timerange)
         media = self._objects.use_media(item, used)
         init = self._objects.use_init(media)
+        self._check_uploaded(media, init)
         self._occupied.check_no_overlap(timerange)
         instances = self._new_instances.from_item(item)
 
@@ -73,8 +83,19 @@ class Registration:
         references = [(segment["object_id"], segment["init_object_id"]) for segment in self.segments]
         referenced = {object_id for pair in references for object_id in pair if object_id is not None}
         lifetime.cancel_expiry(tx, sorted(referenced - self._registered.keys()))
+        if self._uploads is not None:
+            self._uploads.record(tx, replaced)
         tx.insert("instances", self._instances)
         lifetime.add_references(tx, self._flow["id"], references, unreferenced=replaced)
+
+    def _check_uploaded(self, media: UsedObject, init: UsedObject | None) -> None:
+        """Check that the objects have been uploaded that this service allocated and that are used for the first time.
+
+        Raises: Invalid, Contended.
+        """
+        for name, used in (("object_id", media), ("init_object_id", init)):
+            if self._uploads is not None and used is not None and used.is_first_use and used.id in self._stored:
+                self._uploads.check(used.id, name)
 
     def _segment_row(self, item: Mapping[str, Any], timerange: TimeRange, media: UsedObject) -> SegmentRow:
         doc = {name: item[name] for name in _DOC_MEMBERS if name in item}

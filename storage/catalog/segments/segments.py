@@ -17,6 +17,7 @@ from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
 from storage.catalog.segments.registration import Registration
 from storage.catalog.segments.segment_filter import SegmentFilter
+from storage.catalog.segments.uploads import UploadVerification
 from storage.catalog.spans import Span, covering_span, covering_timerange
 from storage.errors import Invalid, TamsError
 from storage.tables.conditions import equals
@@ -45,6 +46,7 @@ class Segments:
 
     def __init__(self, env: Environment) -> None:
         self._env = env
+        self._verification = UploadVerification(env)
 
     def page(
         self,
@@ -85,17 +87,20 @@ class Segments:
 
         items: segments to register, valid by flow-segment-post.json.
 
-        Raises: NotFound, Forbidden or Invalid if the flow can take no segments at all; then nothing is stored.
+        Raises: NotFound, Forbidden or Invalid if the flow can take no segments at all, and Unavailable if uploads are
+        to be verified and a store does not respond; then nothing is stored.
         """
         if len(items) > self._env.limits.bulk_max:
             raise Invalid(f"one request may register at most {self._env.limits.bulk_max} segments, not {len(items)}")
         locks = {f"object:{item['object_id']}" for item in items if item.get("get_urls")}
         timeranges, errors = _parse_timeranges(items)
+        valid = [items[number] for number in timeranges]
+        uploads = self._verification.verify(flow_id, valid) if self._env.verify_uploads else None
         with suppress(_AllRejectedError), write_with_events(self._env) as (tx, journal):
             flow = flow_rows.lock_writable(tx, caller, flow_id, *locks)
             check_container(flow)
             content = self._extend_content(tx, flow, [timerange.bounds for timerange in timeranges.values()])
-            registration = Registration(tx, self._env, flow, [items[number] for number in timeranges], content[1])
+            registration = Registration(tx, self._env, flow, valid, content[1], uploads)
             for number, timerange in timeranges.items():
                 try:
                     registration.add(items[number], timerange)
