@@ -49,6 +49,12 @@ def _parse_public_url(text: str) -> str:
     return f"{url.scheme}://{url.netloc}{quote(url.path.rstrip('/'), safe=_PATH)}"
 
 
+def _parse_new_source_metadata(text: str) -> str:
+    if text.lower() not in ("flow", "none"):
+        raise ValueError("must be flow or none")
+    return text.lower()
+
+
 def _parse_networks(text: str) -> str:
     """Return networks separated by spaces. Bits of an address beyond its prefix are dropped."""
     networks = []
@@ -93,6 +99,11 @@ class Settings:
     storage_backends: Path | None = _setting(
         None, "file that describes the storage backends; unset: one backend in the data folder"
     )
+    new_source_metadata: str = _setting(
+        "flow",
+        "where a new source takes label, description and tags from: its first flow (flow), or nowhere (none)",
+        parse=_parse_new_source_metadata,
+    )
     backend_label: str = _setting("default", "label of the embedded storage backend")
     request_head_timeout: float = _setting(30, "time within which the head of a request must be complete", minimum=0.1)
     max_body_bytes: int = _setting(16 * 2**20, "maximum size of a JSON body", minimum=1)
@@ -122,6 +133,12 @@ class Settings:
     webhook_give_up: int = _setting(
         86_400, "time for which deliveries may fail before the webhook gets the status error", minimum=1
     )
+    webhook_max_bytes: int = _setting(
+        256 * 2**10, "size of a delivery above which an event is sent in parts", minimum=1024
+    )
+    webhook_set_aside: int = _setting(
+        3600, "time for which a receiver may reject one event before the next ones are sent", minimum=1
+    )
     webhook_allow: str = _setting(
         "",
         "networks (CIDR) that webhooks and copies may reach in addition to public addresses",
@@ -140,9 +157,9 @@ class Settings:
         return tuple(self.webhook_allow.replace(",", " ").split())
 
     @property
-    def catalog_url(self) -> str:
-        """The URL of the database in use."""
-        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'catalog.db'}"
+    def catalog_database(self) -> str | Path:
+        """The URL of the database in use, or the file of the embedded one: a path is never made part of a URL."""
+        return self.database_url or self.data_dir.resolve() / "catalog.db"
 
 
 @dataclass(frozen=True, slots=True)

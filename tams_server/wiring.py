@@ -51,7 +51,7 @@ class Parts:
 
 def open_tables(settings: Settings) -> Engine:
     """Return the engine for the database in the settings. Does not contact the database yet."""
-    return open_engine(settings.catalog_url, vast_secret=settings.vast_secret)
+    return open_engine(settings.catalog_database, vast_secret=settings.vast_secret)
 
 
 def open_parts(settings: Settings, identity: Identity | None = None) -> Parts:
@@ -70,7 +70,14 @@ def open_parts(settings: Settings, identity: Identity | None = None) -> Parts:
     else:
         stores = _embedded_store(settings, identity.default_backend_id, secret)
     gateway = Gateway(address_rules(settings), max_bytes=settings.max_upload_bytes)
-    catalog = Catalog(engine, stores, _limits(settings), outbound=gateway, verify_uploads=settings.verify_uploads)
+    catalog = Catalog(
+        engine,
+        stores,
+        _limits(settings),
+        outbound=gateway,
+        verify_uploads=settings.verify_uploads,
+        describe_sources=settings.new_source_metadata == "flow",
+    )
     return Parts(settings, identity, engine, catalog, stores)
 
 
@@ -164,4 +171,5 @@ def _limits(settings: Settings) -> Limits:
         async_deletion_threshold=settings.async_deletion_threshold,
         job_lease_s=settings.job_lease,
         webhook_give_up_s=settings.webhook_give_up,
+        webhook_set_aside_s=settings.webhook_set_aside,
     )

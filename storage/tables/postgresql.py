@@ -19,10 +19,12 @@ from psycopg import IsolationLevel
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from storage.errors import Conflict, Contended, TamsError, Unavailable
+from storage.errors import Conflict, Contended, Invalid, TamsError, Unavailable
 from storage.tables import migrations
+from storage.tables.database_url import parse_postgresql_url
 from storage.tables.engine import Engine, Reader, Writer
-from storage.tables.schema import TABLES, Table
+from storage.tables.overlap_constraint import add_overlap_constraint, tables_without_constraint
+from storage.tables.schema import TABLES
 from storage.tables.sql import JSON_OPTIONS, SQL_TABLES, SqlTransaction, call_after_fork, dump_json, hash_of
 
 _log = logging.getLogger(__name__)
@@ -74,6 +76,8 @@ _CONTENTION = frozenset({"40001", "40P01", "55P03", _EXCLUSION_VIOLATION})
 _SERVER_ERRORS = ("08", "53", "57", "58", "XX")
 """Classes of errors of the server: connection, resources, operator intervention, system, internal."""
 _READ_ONLY = "25006"
+_TOO_LARGE = "54000"
+"""For example of an index row, if a catalogue of an earlier release has other indexes."""
 _SESSION_ENDED = frozenset({"25P03", "25P04", "40003", _READ_ONLY})
 """Session idle or too long in a transaction; unknown outcome of a commit; server read-only."""
 
@@ -139,11 +143,11 @@ class PostgresEngine(Engine):
     """
 
     def __init__(self, url: str) -> None:
+        parsed = parse_postgresql_url(url)
         try:
-            parsed = sa.make_url(url)
             given = {name: value if isinstance(value, str) else value[-1] for name, value in parsed.query.items()}
             numbers = {name: float(given.get(name, default)) for name, default in (_POOL | _TIMEOUTS).items()}
-        except (sa.exc.ArgumentError, ValueError) as error:
+        except ValueError as error:
             raise ValueError(f"the database URL is invalid: {error}") from None
         timeouts = {name: f"{int(numbers[name] * 1000)}ms" for name in _TIMEOUTS}
         session = [f"-c {name}={value}" for name, value in (_SESSION | timeouts).items()]
@@ -157,6 +161,7 @@ class PostgresEngine(Engine):
             pool_timeout=numbers["pool_timeout"],
             pool_recycle=1800,
             pool_use_lifo=True,
+            hide_parameters=True,
             **JSON_OPTIONS,
         )
         sa.event.listen(self._engine, "handle_error", _disconnect_from_read_only)
@@ -177,9 +182,7 @@ class PostgresEngine(Engine):
 
     def create(self) -> None:
         with self._transaction(IsolationLevel.READ_COMMITTED) as connection:
-            if migrations.stored_version(connection) == migrations.NEWEST and not _tables_without_constraint(
-                connection
-            ):
+            if migrations.stored_version(connection) == migrations.NEWEST and not tables_without_constraint(connection):
                 return
         with self._transaction(IsolationLevel.READ_COMMITTED) as connection:
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
@@ -187,8 +190,8 @@ class PostgresEngine(Engine):
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCKS, _MIGRATION)))
             _check_server(connection)
             migrations.upgrade(connection)
-            for table in _tables_without_constraint(connection):
-                _add_overlap_constraint(connection, table)
+            for table in tables_without_constraint(connection):
+                add_overlap_constraint(connection, table)
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -249,6 +252,8 @@ def _translate(error: sa.exc.DBAPIError) -> TamsError | None:
     if state in _CONTENTION:
         _log.debug("catalogue: %s", error.orig)
         return Contended("another request was changing the same rows; try again")
+    if state == _TOO_LARGE:
+        return Invalid("a value is too long for the database")
     if state is None or state in _SESSION_ENDED or state.startswith(_SERVER_ERRORS):
         _log.error("catalogue: %s", error.orig)
         return Unavailable("the catalogue cannot be reached or written at the moment")
@@ -273,27 +278,3 @@ def _check_server(connection: sa.Connection) -> None:
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):
         if connection.exec_driver_sql(f"SHOW {setting}").scalar() == "off":
             _log.warning("PostgreSQL has %s off: acknowledged writes may be lost in a crash", setting)
-
-
-def _tables_without_constraint(connection: sa.Connection) -> list[Table]:
-    """Tables with spans, but without the constraint that rejects overlaps."""
-    query = sa.text(
-        "SELECT conname FROM pg_constraint WHERE contype = 'x' AND connamespace = current_schema::regnamespace"
-    )
-    existing = set(connection.execute(query).scalars())
-    return [table for table in TABLES.values() if table.span and f"{table.name}_apart" not in existing]
-
-
-def _add_overlap_constraint(connection: sa.Connection, table: Table) -> None:
-    """Make the database reject overlapping spans of one owner, if btree_gist is available."""
-    assert table.span is not None
-    owner, start, end = table.span
-    rule = f"EXCLUDE USING gist ({owner} WITH =, int8range({start}, {end}) WITH &&)"
-    try:
-        with connection.begin_nested():
-            connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS btree_gist")
-            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD CONSTRAINT {table.name}_apart {rule}")
-    except sa.exc.DBAPIError as error:
-        if error.connection_invalidated:
-            raise
-        _log.warning("overlaps of %s are prevented by locks alone, without a constraint: %s", table.name, error.orig)

@@ -90,6 +90,10 @@ _OPERATORS: dict[str, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
 }
 
 
+_MAX_JOINS = 4
+"""Subqueries of which the database may make joins; it tries all orders of joins, which takes long for many."""
+
+
 def call_after_fork(method: Callable[[], None]) -> None:
     """Call the bound method `method` in every process forked from this one, while its object lives."""
     reference = weakref.WeakMethod(method)
@@ -172,10 +176,19 @@ class SqlTransaction(Writer):
         span = TABLES[name].span
         spans = any(isinstance(condition, Overlaps) for condition in where)
         owner = _owner(span[0], where) if span and spans else None
-        return [self._clause(SQL_TABLES[name], name, condition, owner) for condition in where]
+        clauses, joins = [], 0
+        for condition in where:
+            joins += isinstance(condition, Exists)
+            clauses.append(self._clause(SQL_TABLES[name], name, condition, owner, may_join=joins <= _MAX_JOINS))
+        return clauses
 
-    def _clause(self, table: sa.FromClause, name: str, condition: Condition, owner: Any) -> sa.ColumnElement[bool]:
-        """`condition` as a clause on `table`, which is the table called `name` or an alias of it."""
+    def _clause(
+        self, table: sa.FromClause, name: str, condition: Condition, owner: Any, *, may_join: bool = True
+    ) -> sa.ColumnElement[bool]:
+        """`condition` as a clause on `table`, which is the table called `name` or an alias of it.
+
+        may_join: whether the database may make a join of a subquery.
+        """
         match condition:
             case Compare(column, "==", value) if column in TABLES[name].hashed:
                 return self._is_hashed_text(table.c[column], [value])
@@ -192,7 +205,7 @@ class SqlTransaction(Writer):
                 link = table.c[outer]
                 clauses = [self._clause(inner, inner_name, c, link) for c in where]
                 rows: sa.Select[Any] = sa.select(sa.literal_column("1")).where(inner.c[column] == link, *clauses)
-                if any(isinstance(c, Overlaps) for c in where):
+                if not may_join or any(isinstance(c, Overlaps) for c in where):
                     rows = self._keep_correlated(rows)
                 return sa.exists(rows) if present else ~sa.exists(rows)
 

@@ -32,14 +32,15 @@ class SqliteEngine(Engine):
     is synced to disk, so that an acknowledged write survives a crash.
     """
 
-    def __init__(self, url: str) -> None:
-        self._path = Path(url.removeprefix("sqlite:///"))
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
         self._threads = threading.Lock()
         self._engine = sa.create_engine(
-            url,
+            sa.URL.create("sqlite", database=str(self._path)),
             connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 60},
             pool_size=32,
             max_overflow=-1,
+            hide_parameters=True,
             **JSON_OPTIONS,
         )
         sa.event.listen(self._engine, "connect", _prepare_connection)

@@ -65,7 +65,7 @@ def probe(loaded: Loaded, _options: argparse.Namespace) -> int:
 def projections(loaded: Loaded, options: argparse.Namespace) -> int:
     """Create, drop or list the projections of VAST tables. Other engines list their indexes, which cannot change."""
     with open_engine(loaded.settings) as engine:
-        if not loaded.settings.catalog_url.startswith("vast"):
+        if not str(loaded.settings.database_url).startswith("vast"):
             _show_indexes(options)
             return 0
         from storage.tables.vast.projections import disable_projections, enable_projections, projection_states

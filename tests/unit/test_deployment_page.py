@@ -59,7 +59,7 @@ def test_settings_of_the_page_exist(name: str) -> None:
 def test_environment_for_vast_is_valid(tmp_path: Path) -> None:
     loaded = load_settings(_environment(tmp_path, "vast", "own"))
     assert loaded.unknown == ()
-    assert loaded.settings.catalog_url.startswith("vast://")
+    assert str(loaded.settings.database_url).startswith("vast://")
     assert loaded.settings.vast_secret == "secret"
 
 
@@ -68,7 +68,7 @@ def test_environment_for_postgresql_is_valid(tmp_path: Path) -> None:
     del shared["TAMS_DATABASE_URL"], shared["TAMS_VAST_SECRET_FILE"]
     loaded = load_settings({**shared, **_environment(tmp_path, "postgresql")})
     assert loaded.unknown == ()
-    assert loaded.settings.catalog_url.startswith("postgresql+psycopg://")
+    assert str(loaded.settings.database_url).startswith("postgresql+psycopg://")
 
 
 def test_backends_file_is_valid(tmp_path: Path) -> None:

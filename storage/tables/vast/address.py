@@ -42,10 +42,15 @@ def parse_address(url: str, secret: str | None = None) -> Address:
     Options in the query: `ca=FILE` (CA certificate), `timeout=SECONDS`, `patience=SECONDS`, `queue=no`, `direct=no`.
     Raises ValueError, whose message never contains the secret.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        named_port = parts.port
+    except ValueError:
+        # The message could contain a part of the secret.
+        raise _wrong_form() from None
     path = [unquote(part) for part in parts.path.split("/") if part]
-    if parts.scheme not in _SCHEMES or not parts.hostname or not parts.username or len(path) != 2:
-        raise ValueError("a VAST database URL must have the form vast://ACCESS-KEY@HOST:PORT/BUCKET/SCHEMA")
+    if parts.scheme not in _SCHEMES or not parts.hostname or not parts.username or len(path) != 2 or parts.fragment:
+        raise _wrong_form()
     secret = unquote(parts.password) if parts.password else secret
     if not secret:
         raise ValueError("the VAST database has no secret key: set TAMS_VAST_SECRET")
@@ -54,7 +59,7 @@ def parse_address(url: str, secret: str | None = None) -> Address:
     if unknown:
         raise ValueError(f"the VAST database URL has an unknown option: {min(unknown)}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = f":{parts.port}" if parts.port else ""
+    port = f":{named_port}" if named_port else ""
     return Address(
         endpoint=f"{_SCHEMES[parts.scheme]}://{host}{port}",
         bucket=path[0],
@@ -66,6 +71,13 @@ def parse_address(url: str, secret: str | None = None) -> Address:
         retry_s=_seconds(options, "patience", 10),
         queue_locally=_yes_or_no(options, "queue"),
         direct_reads=_yes_or_no(options, "direct"),
+    )
+
+
+def _wrong_form() -> ValueError:
+    return ValueError(
+        "a VAST database URL must have the form vast://ACCESS-KEY@HOST:PORT/BUCKET/SCHEMA, with /, @, #, ? and % in a"
+        " key written as %2F, %40, %23, %3F and %25"
     )
 
 
