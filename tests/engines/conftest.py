@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from storage.media.s3 import S3Store
 from storage.tables import open_engine
 from storage.tables.engine import Engine
+from tests.engines.object_stores import s3_store
 from tests.servers.postgres import PostgresServer, shared_postgres
+from tests.servers.seaweed import SeaweedServer, shared_server
 from tests.vast_emulator import Emulator
 
 _TEMPLATE = "tams_template"
@@ -145,3 +148,15 @@ def engine(engine_url: str) -> Iterator[Engine]:
     engine.create()
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> SeaweedServer:
+    """The S3 server that all tests of a run share."""
+    return shared_server()
+
+
+@pytest.fixture
+def store(server: SeaweedServer) -> S3Store:
+    """An empty S3 store. Modules that run on every kind of store have a fixture of their own."""
+    return s3_store(server)

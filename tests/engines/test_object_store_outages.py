@@ -29,19 +29,9 @@ from tests.engines.object_stores import (
     same_store,
     write,
 )
-from tests.servers.seaweed import SeaweedServer, shared_server
+from tests.servers.seaweed import SeaweedServer
 
 SHORT = RequestLimits(connect_s=1, read_s=1, attempts=1)
-
-
-@pytest.fixture(scope="module")
-def server() -> SeaweedServer:
-    return shared_server()
-
-
-@pytest.fixture
-def store(server: SeaweedServer) -> S3Store:
-    return s3_store(server)
 
 
 def calls_of(store: ObjectStore) -> dict[str, Callable[[], object]]:

@@ -27,7 +27,7 @@ from tests.engines.object_stores import (
     write,
 )
 from tests.engines.test_object_store import IDS
-from tests.servers.seaweed import DOMAIN, SeaweedServer, shared_server
+from tests.servers.seaweed import DOMAIN, SeaweedServer
 
 ORIGIN = "https://player.example"
 CORS = [
@@ -39,16 +39,6 @@ CORS = [
         "MaxAgeSeconds": 600,
     }
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> SeaweedServer:
-    return shared_server()
-
-
-@pytest.fixture
-def store(server: SeaweedServer) -> S3Store:
-    return s3_store(server)
 
 
 @pytest.fixture(scope="module")

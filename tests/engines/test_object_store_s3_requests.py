@@ -15,20 +15,9 @@ from tests.engines.object_stores import (
     get_url,
     new_backend,
     read,
-    s3_store,
     write,
 )
-from tests.servers.seaweed import SeaweedServer, shared_server
-
-
-@pytest.fixture(scope="module")
-def server() -> SeaweedServer:
-    return shared_server()
-
-
-@pytest.fixture
-def store(server: SeaweedServer) -> S3Store:
-    return s3_store(server)
+from tests.servers.seaweed import SeaweedServer
 
 
 def test_replaced_credentials_are_used_immediately(server: SeaweedServer, store: S3Store, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The command line, and a server run as separate processes."""
 
-import logging
 import os
 import re
 import signal
@@ -15,15 +14,6 @@ import httpx
 import pytest
 
 from tams_server.cli.main import main
-
-
-@pytest.fixture(autouse=True)
-def _restore_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["config"], ["spec"], ["spec", "diff"], ["token", "create"]])

@@ -1,7 +1,6 @@
 """tams-server jobs and tams-server check, from the command line."""
 
 import json
-import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,15 +20,6 @@ from tests.conformance.kit.documents import flow
 from tests.unit.catalogs import BASE, CALLER, EVENT_TYPES
 
 SECRET = "secret-of-the-receiver"
-
-
-@pytest.fixture(autouse=True)
-def _restore_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture

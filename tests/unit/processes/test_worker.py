@@ -21,19 +21,9 @@ from tests.conformance.kit.polling import wait_until
 from tests.faults.behaviours import Exchange, Received, hang, respond
 from tests.faults.receivers import Receiver
 from tests.faults.unreachable import refusing_url
-from tests.unit.catalogs import OtherServers, World, open_world
+from tests.unit.catalogs import OtherServers, World
+from tests.unit.processes.worker_steps import LIMITS, TIMEOUT_S, wait_until_idle
 from tests.unit.workers import RunningWorker, working
-
-TIMEOUT_S = 30
-LIMITS = Limits(job_lease_s=20, async_deletion_threshold=5, deletion_batch=5, object_grace_s=0)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """A world that uses the system clock."""
-    with open_world(tmp_path, LIMITS) as world:
-        world.catalog = Catalog(world.engine, world.stores, LIMITS, outbound=OtherServers())
-        yield world
 
 
 @pytest.fixture
@@ -50,11 +40,6 @@ def add_webhook(world: World, receiver: Receiver | str, *event_types: str, **mem
 def flow_ids(requests: list[Received]) -> list[str]:
     """Return the ids of the flows in delivered events."""
     return [request.json["event"]["flow"]["id"] for request in requests]
-
-
-def wait_until_idle(world: World) -> None:
-    """Wait until no work is left."""
-    wait_until(lambda: not world.rows("jobs") and not world.rows("events"), "the end of all work", TIMEOUT_S)
 
 
 @pytest.mark.behaviour("DLV-01", "DLV-02", "DLV-04", "DLV-11", "AMB-41", "HOOK-ST-01")

@@ -1,8 +1,6 @@
 """The worker and jobs that are not deliveries: run, stopped and failed."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,24 +9,9 @@ from storage.catalog.job_kinds import FLOW_DELETION
 from storage.errors import Unavailable
 from tams_server.specification.load import Specification
 from tests.conformance.kit.polling import wait_until
-from tests.unit.catalogs import OtherServers, World, open_world
+from tests.unit.catalogs import OtherServers, World
+from tests.unit.processes.worker_steps import TIMEOUT_S, wait_until_idle
 from tests.unit.workers import RunningWorker, working
-
-TIMEOUT_S = 30
-LIMITS = Limits(job_lease_s=20, async_deletion_threshold=5, deletion_batch=5, object_grace_s=0)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """A world that uses the system clock."""
-    with open_world(tmp_path, LIMITS) as world:
-        world.catalog = Catalog(world.engine, world.stores, LIMITS, outbound=OtherServers())
-        yield world
-
-
-def wait_until_idle(world: World) -> None:
-    """Wait until no work is left."""
-    wait_until(lambda: not world.rows("jobs") and not world.rows("events"), "the end of all work", TIMEOUT_S)
 
 
 @pytest.mark.behaviour("DREQ-13")
