@@ -1,4 +1,4 @@
-"""How the catalogue reaches other servers (storage.catalog.outbound.Outbound)."""
+"""How the catalogue reaches other servers (storage.catalog.remote_servers.Outbound)."""
 
 import threading
 from collections.abc import Iterator
