@@ -49,7 +49,7 @@ def _next_url(call: Call, next_key: str) -> str:
     start, end = f"{call.base_url}{quote(path, safe=_SAFE)}?", f"page={quote(next_key, safe='')}"
     url = start + "".join(f"{each}&" for pair, value in kept for each in _without_commas(pair, value)) + end
     if len(url) > _LONG_URL:
-        return start + "".join(f"{quote(pair, safe=_SAFE + ',', encoding='latin-1')}&" for pair, _ in kept) + end
+        return start + "".join(f"{quote(pair, safe=_SAFE + ',;', encoding='latin-1')}&" for pair, _ in kept) + end
     return url
 
 

@@ -96,7 +96,7 @@ def test_media_are_served_below_the_base_path(below: Running) -> None:
     [
         (True, {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "a.example:8443"}, "https://a.example:8443"),
         (True, {"X-Forwarded-Prefix": "/tams", "X-Forwarded-Host": "a.example, b.example"}, "http://a.example/tams"),
-        (True, {"X-Forwarded-Host": "[2001:db8::1]:80"}, "http://[2001:db8::1]:80"),
+        (True, {"X-Forwarded-Host": "[2001:db8::1]:81"}, "http://[2001:db8::1]:81"),
         (True, {"X-Forwarded-Host": "evil.example/path?"}, ""),
         (True, {"X-Forwarded-Proto": "javascript"}, ""),
         (True, {"X-Forwarded-Prefix": "//evil.example"}, ""),

@@ -122,11 +122,6 @@ def test_responses_to_a_url_with_a_token_must_not_be_cached(
     assert response.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.behaviour("AUTH-08")
-def test_other_responses_may_be_cached(running: Running) -> None:
-    assert "Cache-Control" not in running.client.get("/service").headers
-
-
 @pytest.mark.behaviour("AMB-27")
 def test_links_never_contain_the_token(running: Running) -> None:
     for _ in range(2):

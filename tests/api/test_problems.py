@@ -63,7 +63,7 @@ MISSING = [
     (f"/service/webhooks/{ID}", "webhookId", f"there is no webhook {ID}"),
     ("/nothing", None, "the API has no path /nothing"),
     ("//service", None, "the API has no path //service"),
-    ("/flows/", None, "the API has no path /flows/"),
+    ("/flows//", None, "the API has no path /flows//"),
 ]
 UNSUPPORTED_METHODS = [
     ("DELETE", "/service", "GET, POST, HEAD, OPTIONS"),

@@ -81,3 +81,55 @@ def test_settings_that_conflict_are_rejected(environ: dict[str, str], named: str
 def test_unknown_variables_are_reported_without_an_error() -> None:
     loaded = load_settings({"TAMS_SERVICE_HOST": "10.0.0.1", "TAMS_DATA_DIR": "/x", "OTHER": "y"})
     assert loaded.unknown == ("TAMS_SERVICE_HOST",)
+
+
+@pytest.mark.parametrize("text", ["TRUE", " true ", "On", "1", "YES"])
+def test_truth_values_are_read_in_any_spelling(text: str) -> None:
+    assert load_settings({"TAMS_TRUST_PROXY": text}).settings.trust_proxy
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("HTTPS://Tams.example/", "https://Tams.example"),
+        (" http://tams.example:8443/a/b// ", "http://tams.example:8443/a/b"),
+        ("http://[::1]:80", "http://[::1]:80"),
+        ("https://a.example/t ms", "https://a.example/t%20ms"),
+    ],
+)
+def test_public_url_is_normalised(text: str, url: str) -> None:
+    assert load_settings({"TAMS_PUBLIC_URL": text}).settings.public_url == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a.example",
+        "ftp://a",
+        "http://",
+        "http://a?b",
+        "http://a#b",
+        "http://[::1",
+        "http://a:x",
+        "http://u:p@a",
+        "http://a b",
+    ],
+)
+def test_other_public_urls_are_rejected(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"TAMS_PUBLIC_URL: .* must be http"):
+        load_settings({"TAMS_PUBLIC_URL": text})
+
+
+def test_host_bits_of_networks_are_dropped() -> None:
+    settings = load_settings({"TAMS_WEBHOOK_ALLOW": "10.1.2.3/16,127.0.0.1, 2001:DB8::1/32"}).settings
+    assert settings.webhook_networks == ("10.1.0.0/16", "127.0.0.1/32", "2001:db8::/32")
+    with pytest.raises(SettingsError, match=r"TAMS_WEBHOOK_ALLOW: .* must be a list of networks"):
+        load_settings({"TAMS_WEBHOOK_ALLOW": "10.0.0.0/8 everything"})
+
+
+def test_ipv6_hosts_may_have_brackets() -> None:
+    assert (
+        load_settings({"TAMS_HOST": "[::1]"}).settings.host
+        == load_settings({"TAMS_HOST": "::1"}).settings.host
+        == "::1"
+    )

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tams_server.addresses import with_port
 from tams_server.cli.main import main
 
 
@@ -51,14 +53,43 @@ def test_tokens_can_be_created(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "everything" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("host", ["http://localhost", "256.0.0.1", "a b", "[::1]:80", "localhost:80"])
+def test_config_finds_hosts_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str
+) -> None:
+    monkeypatch.setenv("TAMS_HOST", host)
+    assert main(["config"]) == 2
+    assert f"TAMS_HOST: {host!r} must be an IP address or a host name" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_reported_before_anything_is_created(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        folder = tmp_path / "data"
+        assert main(["serve", "--host", "::1", "--port", str(port), "--data-dir", str(folder)]) == 1
+    printed = capsys.readouterr()
+    assert printed.err == f"tams-server: cannot listen on [::1]:{port}: address already in use\n"
+    assert printed.out == ""
+    assert not folder.exists()
+
+
+def test_a_server_on_an_ipv6_address_prints_a_url_that_works(tmp_path: Path) -> None:
+    with server(tmp_path, host="::1") as (_, port):
+        printed = (tmp_path / "output").read_text()
+        assert f" http://[::1]:{port}/service" in printed
+        assert httpx.get(f"http://[::1]:{port}/healthz").status_code == 200
+
+
 @contextmanager
-def server(folder: Path, **environ: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def server(folder: Path, host: str = "127.0.0.1", **environ: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Run a server in `folder`, on a port chosen by the system."""
     log = folder / "output"
     already = log.read_text().count("serving at") if log.exists() else 0
     with log.open("a") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tams_server", "serve", "--host", "127.0.0.1", "--port", "0"],
+            [sys.executable, "-m", "tams_server", "serve", "--host", host, "--port", "0"],
             cwd=folder,
             env={**{k: v for k, v in os.environ.items() if not k.startswith("TAMS_")}, **environ},
             stdout=output,
@@ -67,8 +98,8 @@ def server(folder: Path, **environ: str) -> Iterator[tuple[subprocess.Popen[str]
         )
     try:
         until(lambda: log.read_text().count("serving at") > already)
-        port = int(re.findall(r"serving at http://127.0.0.1:(\d+) ", log.read_text())[-1])
-        until(lambda: get(port, "/readyz").status_code == 200)
+        port = int(re.findall(r"serving at http://\S+:(\d+) ", log.read_text())[-1])
+        until(lambda: httpx.get(f"http://{with_port(host, port)}/readyz").status_code == 200)
         yield process, port
     finally:
         process.send_signal(signal.SIGTERM)
