@@ -18,6 +18,7 @@ class Limits:
         their object.
     job_attempts: failures after which a job is not retried automatically.
     webhook_give_up_s: how long deliveries to a webhook may keep failing before its status becomes `error`.
+    webhook_set_aside_s: how long a receiver may reject one event before the events after it are sent.
     """
 
     min_object_timeout_s: int = 600
@@ -35,6 +36,7 @@ class Limits:
     job_lease_s: int = 30
     job_attempts: int = 50
     webhook_give_up_s: int = 24 * 3600
+    webhook_set_aside_s: int = 3600
     deletion_request_retention_s: int = 7 * 24 * 3600
     object_id_max_chars: int = 1024
     url_max_chars: int = 8192

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import orjson
+
 from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
 from storage.catalog.spans import covering_timerange
@@ -18,7 +20,8 @@ from storage.tables.engine import Reader, Writer
 from storage.tables.rows import EventRow, FlowRow, SegmentRow
 
 _MAX_SEGMENTS_PER_EVENT = 200
-"""A larger registration is reported by several events (AMB-23)."""
+_MAX_SEGMENT_BYTES = 64_000
+"""A larger registration is reported by several events (AMB-23). The size is that of the segments as they are stored."""
 
 Document = Mapping[str, Any]
 
@@ -89,9 +92,7 @@ class EventJournal:
         if not self.wanted:
             return
         subject = flow_subject(self._tx, flow["id"], flow["source_id"])
-        segments = [_segment(row) for row in rows]
-        for start in range(0, len(segments), _MAX_SEGMENTS_PER_EVENT):
-            part = segments[start : start + _MAX_SEGMENTS_PER_EVENT]
+        for part in _parts([_segment(row) for row in rows]):
             self._add("flows/segments_added", subject, {"flow_id": flow["id"], "segments": part})
 
     def segments_deleted(self, subject: Subject, rows: Iterable[SegmentRow]) -> None:
@@ -130,6 +131,21 @@ def _segment(row: SegmentRow) -> dict[str, Any]:
     """Return a segment without its URLs, which are signed when the event is sent (TRF-09)."""
     init = {} if row["init_object_id"] is None else {"init_object_id": row["init_object_id"]}
     return {"object_id": row["object_id"], "timerange": row["timerange"], **row["doc"], **init}
+
+
+def _parts(segments: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Divide segments among events by number and by size."""
+    part: list[dict[str, Any]] = []
+    size = 0
+    for segment in segments:
+        segment_size = len(orjson.dumps(segment))
+        if part and (len(part) == _MAX_SEGMENTS_PER_EVENT or size + segment_size > _MAX_SEGMENT_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(segment)
+        size += segment_size
+    if part:
+        yield part
 
 
 def _adjacent_runs(rows: Iterable[SegmentRow]) -> Iterator[tuple[SegmentRow, SegmentRow]]:

@@ -20,6 +20,7 @@ from storage.catalog.retry import retried
 from storage.errors import NotFound
 from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.engine import Reader, Writer
+from storage.tables.limits import MESSAGE, clip
 from storage.tables.rows import JobKind, JobRow
 
 JOB_BACKOFF = Backoff(first_s=1.0, longest_s=300.0)
@@ -165,9 +166,16 @@ class Jobs:
             for claim in claims:
                 tx.update("jobs", claim.where, {"due": self._lease_end()})
 
-    def require_lease(self, tx: Reader, claim: Claim) -> None:
-        """Raise LeaseLost unless the worker holds the job and the lease has not expired."""
-        if not tx.select("jobs", [*claim.where, Compare("due", ">", self._env.clock())], limit=1, columns=["key"]):
+    def require_lease(self, tx: Reader, claim: Claim) -> float:
+        """Return how many seconds of the lease are left. Raises LeaseLost if there are none, or another worker's."""
+        now = self._env.clock()
+        for row in tx.select("jobs", [*claim.where, Compare("due", ">", now)], limit=1, columns=["due"]):
+            return float(row["due"] - now) / SECOND
+        raise LeaseLost(claim)
+
+    def save_doc(self, tx: Writer, claim: Claim, doc: dict[str, Any]) -> None:
+        """Renew the lease, and replace the document of the job. Raises: LeaseLost."""
+        if not tx.update("jobs", claim.where, {"due": self._lease_end(), "doc": doc}):
             raise LeaseLost(claim)
 
     def clear_failures(self, tx: Writer, claim: Claim) -> None:
@@ -223,7 +231,7 @@ class Jobs:
 
     @staticmethod
     def _end_attempt(tx: Writer, claim: Claim, attempts: int, error: str, due: int | None) -> None:
-        values = {"due": due, "token": None, "worker": None, "attempts": attempts, "error": error}
+        values = {"due": due, "token": None, "worker": None, "attempts": attempts, "error": clip(error, MESSAGE)}
         tx.update("jobs", claim.where, values)
 
     def counts(self) -> dict[str, Counts]:

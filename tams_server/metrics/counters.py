@@ -55,6 +55,11 @@ class Metrics:
             "Events not delivered because their webhook was disabled, changed or deleted.",
             registry=self.registry,
         )
+        self._set_aside = Counter(
+            "tams_deliveries_set_aside",
+            "Events, or parts of them, not delivered because the receiver kept rejecting them.",
+            registry=self.registry,
+        )
         self._delivery_seconds = Histogram(
             "tams_delivery_seconds",
             "Duration of an attempt to deliver an event, successful or not.",
@@ -101,6 +106,9 @@ class Metrics:
 
     def count_dropped_delivery(self) -> None:
         self._dropped.inc()
+
+    def count_delivery_set_aside(self) -> None:
+        self._set_aside.inc()
 
     def count_job_run(self, kind: str, outcome: str) -> None:
         """outcome: "done", "failed" or "given_up"."""

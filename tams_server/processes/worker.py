@@ -65,6 +65,7 @@ async def _run(
             Sender(address_rules(settings), connections=MAX_DELIVERIES),
             specification.webhooks,
             timeout_s=settings.webhook_timeout,
+            max_bytes=settings.webhook_max_bytes,
             fail_on_invalid_event=settings.fail_on_bad_answer,
             metrics=metrics,
         )

@@ -7,7 +7,7 @@ delay any other.
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from storage.backoff import Backoff
@@ -19,6 +19,7 @@ from storage.catalog.jobs import Claim, Jobs
 from storage.catalog.objects.get_urls import GetUrlFilter, read_get_urls
 from storage.catalog.retry import retried
 from storage.catalog.webhooks import webhooks
+from storage.catalog.webhooks.delivery_progress import DeliveryProgress, Rejection, progress_doc
 from storage.catalog.webhooks.event_filters import event_matches
 from storage.errors import Contended
 from storage.tables.conditions import In, equals
@@ -45,6 +46,10 @@ class Delivery:
     def id(self) -> str:
         """The id that every attempt shares, by which receivers recognise repeats (AMB-41)."""
         return str(uuid.uuid5(uuid.UUID(self.event_id), self.webhook_id))
+
+    def part_id(self, sent: int, segments: int, *, whole: bool) -> str:
+        """The id of a delivery of so many segments after the first `sent`. whole: nothing of the event follows."""
+        return self.id if whole and not sent else str(uuid.uuid5(uuid.UUID(self.id), f"{sent}+{segments}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +109,32 @@ class Deliveries:
             rows = tx.select("deliveries", equals(webhook_id=webhook_id), order=order, limit=limit)
         return [Delivery(**row) for row in rows]
 
-    def prepare_request(self, claim: Claim, delivery: Delivery) -> WebhookRequest | None:
-        """Return the request that delivers an event, with URLs signed now (TRF-09).
+    def prepare_request(
+        self, claim: Claim, delivery: Delivery, sent: int = 0, lease_s: float = 0.0
+    ) -> WebhookRequest | None:
+        """Return the request that delivers an event without its first `sent` segments, with URLs signed now (TRF-09).
 
         None if the event is no longer wanted, since the webhook was deleted, disabled or changed (HOOK-DEL-03).
-        Raises: LeaseLost, so that two workers never send to the same webhook at once.
+        lease_s: how long the request may take. A lease that ends before is renewed, so that two workers never send to
+        the same webhook at once. Raises: LeaseLost.
         """
         with self._env.engine.read() as tx:
-            self._jobs.require_lease(tx, claim)
-            hook = tx.get("webhooks", id=delivery.webhook_id)
-            event = tx.get("events", id=delivery.event_id)
-            if hook is None or event is None or not hook["enabled"] or delivery.position < hook["since"] * 1000:
-                return None
-            doc = hook["doc"]
-            body = event["doc"]["message"]
-            if "segments" in body["event"]:
-                body["event"]["segments"] = self._segments(tx, body["event"]["segments"], doc, hook["base_url"])
+            if self._jobs.require_lease(tx, claim) > lease_s:
+                return self._request(tx, delivery, sent)
+        self._jobs.renew(claim)
+        with self._env.engine.read() as tx:
+            return self._request(tx, delivery, sent)
+
+    def _request(self, tx: Reader, delivery: Delivery, sent: int) -> WebhookRequest | None:
+        hook = tx.get("webhooks", id=delivery.webhook_id)
+        event = tx.get("events", id=delivery.event_id)
+        if hook is None or event is None or not hook["enabled"] or delivery.position < hook["since"] * 1000:
+            return None
+        doc = hook["doc"]
+        body = event["doc"]["message"]
+        if "segments" in body["event"]:
+            unsent = body["event"]["segments"][sent:]
+            body["event"]["segments"] = self._segments(tx, unsent, doc, hook["base_url"])
         header = None if hook["secret"] is None else (doc["api_key_name"], hook["secret"])
         return WebhookRequest(doc["url"], header, body["event_type"], body)
 
@@ -140,6 +155,44 @@ class Deliveries:
         with self._env.engine.write() as tx:
             self._jobs.renew_within(tx, claim)
             self._remove(tx, claim.key, unwanted)
+
+    @retried
+    def record_progress(self, claim: Claim, progress: DeliveryProgress) -> None:
+        """Record that a part of an event has been delivered, and renew the lease. Raises: LeaseLost."""
+        with self._env.engine.write() as tx:
+            self._jobs.save_doc(tx, claim, progress_doc(progress))
+
+    @retried
+    def record_rejection(
+        self, claim: Claim, delivery: Delivery, progress: DeliveryProgress, rejection: Rejection
+    ) -> DeliveryProgress | None:
+        """Set a part of an event aside if the receiver has rejected it for long enough, so that others can follow.
+
+        The webhook's `error` then describes what was set aside, while its status stays as it is (HOOK-ST-06).
+        Returns the progress of the event after that. None if the part is to be sent again later; the caller then calls
+        `record_failure`. Raises: LeaseLost.
+        """
+        now = self._env.clock()
+        limits = self._env.limits
+        with self._env.engine.write() as tx:
+            tx.lock(f"webhook:{claim.key}")
+            since = progress.rejected_since or now
+            progress = replace(progress, rejected_since=since)
+            # A receiver that finds single events too large is alive, so that it is not given up because of them.
+            limit_s = limits.webhook_set_aside_s
+            if rejection.too_large:
+                limit_s = min(limit_s, limits.webhook_give_up_s)
+            hook = tx.get("webhooks", id=claim.key)
+            if hook is None or not hook["enabled"] or now - since < limit_s * SECOND:
+                self._jobs.save_doc(tx, claim, progress_doc(progress))
+                return None
+            progress = progress.after(rejection.segments)
+            self._jobs.save_doc(tx, claim, progress_doc(progress))
+            values = webhooks.set_aside_columns(hook, delivery.event_id, rejection, now)
+            tx.update("webhooks", equals(id=claim.key, status=hook["status"]), values)
+            if rejection.is_rest:
+                self._remove(tx, claim.key, [delivery])
+        return progress
 
     @retried
     def record_failure(

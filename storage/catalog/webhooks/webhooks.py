@@ -14,9 +14,11 @@ from storage.catalog.job_kinds import DELIVERY
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
+from storage.catalog.webhooks.delivery_progress import Rejection
 from storage.errors import Invalid, NotFound
 from storage.tables.conditions import Condition, equals
 from storage.tables.engine import Reader, Writer
+from storage.tables.limits import MESSAGE, clip
 from storage.tables.rows import WebhookRow
 
 KIND: Final = "webhook"
@@ -192,6 +194,18 @@ def _find(tx: Reader, caller: Caller, webhook_id: str) -> WebhookRow:
 def _document(row: WebhookRow) -> dict[str, Any]:
     """Return webhook-get.json, which never includes the secret (HOOK-LIST-06)."""
     return {"id": row["id"], **row["doc"], "status": row["status"]}
+
+
+def set_aside_columns(row: WebhookRow, event_id: str, rejection: Rejection, now: int) -> dict[str, Any]:
+    """Return the columns that say in a webhook's `error` that a part of an event is not sent; its status stays.
+
+    now: microseconds since 1970.
+    """
+    what = f"{rejection.segments} of the segments of event" if rejection.segments else "Event"
+    summary = f"{what} {event_id} could not be delivered and was set aside. {rejection.summary}"
+    error = {"type": "set_aside", "summary": clip(summary, MESSAGE), "time": rfc3339(now)}
+    values: dict[str, Any] = {"doc": row["doc"] | {"error": error}, "status": "started"}
+    return values | {"failing_since": None} if rejection.too_large else values
 
 
 def error_columns(row: WebhookRow, kind: str, summary: str, now: int) -> dict[str, Any]:
