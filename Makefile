@@ -63,7 +63,7 @@ conformance: $(STAMP) ## test a TAMS server: URL=... and TOKEN=..., or USER=... 
 FUZZ_EXAMPLES ?= 200
 fuzz: $(STAMP) ## send random requests to every operation; FUZZ_EXAMPLES=200, FUZZ_SEED=... repeats a run
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} \
-	  $(VENV)/bin/python -m pytest tests/fuzz/test_operations.py -n auto --dist worksteal
+	  $(VENV)/bin/python -m pytest tests/fuzz/test_operations.py tests/fuzz/test_stock_run.py -n auto --dist worksteal
 
 # codespell: common misspellings, and words that have a better one in docs/glossary.md. Its options are in setup.cfg.
 SPELT := README.md Makefile setup.cfg api docs handlers storage tams_server tests

@@ -1,12 +1,13 @@
 """Flow delete requests: deletions that continue in the background."""
 
 from handlers.shared.call import Call, Result
-from handlers.shared.paging import page_request, page_result
+from handlers.shared.paging import page_or_start, page_result
 
 
 def get_flow_delete_requests(call: Call) -> Result:
     sort_by = call.query.get("sort_by", "created")
-    return page_result(call, call.catalog.flow_delete_requests.page(sort_by, page_request(call)))
+    requests = call.catalog.flow_delete_requests
+    return page_result(call, page_or_start(call, lambda request: requests.page(sort_by, request)))
 
 
 def get_flow_delete_requests_request_id(call: Call) -> Result:

@@ -5,6 +5,7 @@ from handlers.shared.deletion_result import deletion_result
 from handlers.shared.filters import timerange, url_filter
 from handlers.shared.paging import page_request, page_result
 from storage.catalog.segments.segment_filter import SegmentFilter
+from storage.timerange import parse_timerange
 
 
 def get_flows_flowid_segments(call: Call) -> Result:
@@ -34,5 +35,5 @@ def post_flows_flowid_segments(call: Call) -> Result:
 
 
 def delete_flows_flowid_segments(call: Call) -> Result:
-    filters = SegmentFilter(timerange(call), call.query.get("object_id"))
+    filters = SegmentFilter(timerange(call, parse_timerange), call.query.get("object_id"))
     return deletion_result(call, call.catalog.deletions.delete_segments(call.caller, call.path["flowId"], filters))

@@ -2,7 +2,7 @@
 
 from handlers.shared.call import Call, Result
 from handlers.shared.filters import tag_filter
-from handlers.shared.paging import page_request, page_result
+from handlers.shared.paging import page_or_start, page_result
 
 _ROOT_PATHS = ["service", "flows", "sources", "flow-delete-requests"]
 
@@ -22,4 +22,5 @@ def post_service(call: Call) -> Result:
 
 
 def get_storage_backends(call: Call) -> Result:
-    return page_result(call, call.catalog.service.backends(tag_filter(call), page_request(call)))
+    tags = tag_filter(call)
+    return page_result(call, page_or_start(call, lambda request: call.catalog.service.backends(tags, request)))

@@ -2,11 +2,14 @@
 
 from handlers.shared.call import Call, Result
 from handlers.shared.filters import tag_filter
-from handlers.shared.paging import page_request, page_result
+from handlers.shared.paging import page_or_start, page_result
 
 
 def get_webhooks(call: Call) -> Result:
-    return page_result(call, call.catalog.webhooks.page(call.caller, tag_filter(call), page_request(call)))
+    tags = tag_filter(call)
+    return page_result(
+        call, page_or_start(call, lambda request: call.catalog.webhooks.page(call.caller, tags, request))
+    )
 
 
 def post_webhooks(call: Call) -> Result:

@@ -18,6 +18,7 @@ _TIMESTAMP = r"-?(?:0|[1-9][0-9]*):(?:0|[1-9][0-9]{0,8})"
 _TIMESTAMP_TEXT = re.compile(_TIMESTAMP)
 _INSTANT_TEXT = re.compile(rf"([\[(]?)({_TIMESTAMP})([\])]?)")
 _RANGE_TEXT = re.compile(rf"([\[(]?)({_TIMESTAMP})?_({_TIMESTAMP})?([\])]?)")
+_NO_TIMESTAMP_TEXT = re.compile(r"[\[(]?[\])]?")
 _MAX_DIGITS = 4000
 """Python refuses to convert numbers that are not much longer, and no clock needs as many digits."""
 
@@ -160,6 +161,21 @@ def parse_timerange(text: str, field: str = "timerange") -> TimeRange:
         closed = closing != ")"
         end = _nanoseconds(last, field) + closed
     return TimeRange(start, end, closed)
+
+
+def parse_timerange_filter(text: str, field: str = "timerange") -> TimeRange:
+    """The timerange of a query that only reads (A05).
+
+    As parse_timerange, but takes every text that the pattern of timerange.json allows: one without any timestamp, such
+    as "[]" or "", is empty, and a missing bracket of a single timestamp is inclusive. Raises Invalid for anything else.
+    """
+    if _NO_TIMESTAMP_TEXT.fullmatch(text):
+        return EMPTY
+    instant = _INSTANT_TEXT.fullmatch(text)
+    if instant:
+        opening, at, closing = instant.groups()
+        text = f"{opening or '['}{at}{closing or ']'}"
+    return parse_timerange(text, field)
 
 
 def _not_a_timerange(text: str, field: str) -> Invalid:

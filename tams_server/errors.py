@@ -11,6 +11,7 @@ from http import HTTPStatus
 import orjson
 
 from storage.errors import Conflict, Forbidden, Invalid, NotFound, TamsError, Unavailable
+from storage.nul import unescape_json
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -158,7 +159,7 @@ def _problem(
 
 def _encode(document: Mapping[str, object]) -> bytes:
     try:
-        return orjson.dumps(document)
+        return unescape_json(orjson.dumps(document))
     except orjson.JSONEncodeError:  # text sent by the client that is not valid Unicode
         safe = {k: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for k, v in document.items()}
         return orjson.dumps(safe)

@@ -1,9 +1,11 @@
 """From query parameters that several operations share to filters of the catalogue."""
 
+from collections.abc import Callable
+
 from handlers.shared.call import Call
 from storage.catalog.objects.get_urls import GetUrlFilter
 from storage.catalog.tags import TagFilter
-from storage.timerange import ETERNITY, TimeRange, parse_timerange
+from storage.timerange import ETERNITY, TimeRange, parse_timerange_filter
 
 
 def tag_filter(call: Call, prefix: str = "tag") -> TagFilter:
@@ -23,7 +25,7 @@ def url_filter(call: Call) -> GetUrlFilter:
     )
 
 
-def timerange(call: Call) -> TimeRange:
+def timerange(call: Call, parse: Callable[[str], TimeRange] = parse_timerange_filter) -> TimeRange:
     """Return the `timerange` parameter, or ETERNITY if it is absent. Raises storage.errors.Invalid (TR-16)."""
     text = call.query.get("timerange")
-    return ETERNITY if text is None else parse_timerange(text)
+    return ETERNITY if text is None else parse(text)

@@ -1,11 +1,13 @@
 """Paging in HTTP: the page that a request asks for, and the paging headers of a response (PAGE-*)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from handlers.shared.call import ABSENT, Call, Result
 from storage.catalog.paging import Page, PageRequest
+from storage.errors import Invalid
+from storage.nul import escape_nul
 
 _SAFE = "%?/:@!$&'()*+=~"
 """The characters that stay as the client sent them, besides letters, digits, ".", "_" and "-"."""
@@ -16,7 +18,23 @@ _LONGEST = 2**31
 
 def page_request(call: Call) -> PageRequest:
     query = call.query
-    return PageRequest(query.get("limit"), query.get("page"), query.get("reverse_order", False))
+    return PageRequest(query.get("limit"), query.get("page") or None, query.get("reverse_order", False))
+
+
+def page_or_start(call: Call, select: Callable[[PageRequest], Page]) -> Page:
+    """Return the requested page of a listing for which no 400 is documented (A07).
+
+    A page key that the listing did not issue selects the start of the listing, in a page as long as the service allows.
+    So no item is lost, and a client that garbles all page keys does not ask for the same short page for ever.
+    select: returns a page of the listing. Raises Invalid with the field `page_key` for such a key.
+    """
+    request = page_request(call)
+    try:
+        return select(request)
+    except Invalid as error:
+        if error.field != "page_key":
+            raise
+        return select(PageRequest(limit=_LONGEST, reverse=request.reverse))
 
 
 def page_result(call: Call, page: Page, headers: dict[str, str] | None = None) -> Result:
@@ -59,7 +77,7 @@ def _parsed(call: Call, pair: str) -> Any:
     pair: name and value as the client sent them.
     """
     raw_name = pair.partition("=")[0].replace("+", " ").encode("latin-1")
-    name = unquote_to_bytes(raw_name).decode("utf-8", "replace")
+    name = escape_nul(unquote_to_bytes(raw_name).decode("utf-8", "replace"))
     if name == "page":
         return ABSENT
     if name in call.query:

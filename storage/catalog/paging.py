@@ -34,8 +34,8 @@ _LAST_CHARACTER = "\U0010ffff"
 class PageRequest:
     """The page that is requested.
 
-    limit: number of items, at least 1; None for the default.
-    key: page key from the page before; None for the first page.
+    limit: number of items; less than 1 means 1 (A06). None for the default.
+    key: page key from the page before; None or empty for the first page.
     """
 
     limit: int | None = None
@@ -44,7 +44,7 @@ class PageRequest:
 
     def size(self, limits: Limits) -> int:
         """The maximum number of items on the page (PAGE-07, PAGE-08)."""
-        return limits.page_default if self.limit is None else min(self.limit, limits.page_max)
+        return limits.page_default if self.limit is None else max(1, min(self.limit, limits.page_max))
 
 
 @dataclass(frozen=True, slots=True)

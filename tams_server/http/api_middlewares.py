@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handlers.shared.call import ABSENT, Call
+from storage.nul import escape_document, may_need_escape
 from tams_server.http.authentication import check_scopes, read_credential, strip_access_token
 from tams_server.http.content_codings import content_coding, inflate
 from tams_server.http.exchange import Exchange, exchange_of
@@ -82,6 +83,8 @@ class RequestValidation:
             raw = inflate(raw, coding, self._max_body_bytes)
         body = parse_body(operation, raw)
         validate_body(operation, body)
+        if may_need_escape(raw):
+            body = escape_document(body)
         return self._call(exchange, query, body)
 
     def _call(self, exchange: Exchange, query: Mapping[str, Any], body: Any = ABSENT) -> Call:

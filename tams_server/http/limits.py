@@ -1,4 +1,4 @@
-"""Limits on the head of a request, before anything is known about the client. docs/limits.md lists all limits."""
+"""Limits on the head of a request and on its query. docs/limits.md lists all limits."""
 
 from typing import Final
 
@@ -13,3 +13,9 @@ HEADER_LINES: Final = 100
 
 PREFLIGHT_BYTES: Final = 1024
 """The longest Access-Control-Request-Headers that a response repeats."""
+
+FILTERS: Final = 16
+"""The number of names for which a query may have filters of one kind, such as `tag.{name}`."""
+
+LIST_ITEMS: Final = 200
+"""The number of items of one list in a query."""

@@ -20,7 +20,6 @@ STALL_TIMEOUT_S = 30
 _INT64_END = 2**63
 _UNCOMMON_NUMBER = re.compile(rb"[:\[,]\s*-?[0-9]+(?:[.eE]|[0-9]{17})|^\s*-?[0-9]+(?:[.eE]|[0-9]{17})")
 """A number that is not a plain integer of at most 17 digits."""
-_NUL = b"\\u0000"
 
 
 async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
@@ -30,7 +29,7 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     STALL_TIMEOUT_S seconds, and ClientDisconnected.
     """
     declared = header(scope, b"content-length")
-    if declared is not None and declared.isdigit() and int(declared[:18]) > max_bytes:
+    if declared is not None and declared.isdigit() and int(declared.lstrip("0")[:18] or "0") > max_bytes:
         raise _too_large(max_bytes)
     chunks: list[bytes] = []
     size = 0
@@ -81,8 +80,8 @@ def parse_body(operation: Operation, raw: bytes) -> Any:
         raise Invalid(f"the body is not valid JSON: {error}", behaviour="GEN-03") from None
     if _is_too_deep(document):
         raise Invalid(f"the body nests more than {MAX_DEPTH} levels deep")
-    if _NUL in raw or _UNCOMMON_NUMBER.search(raw):
-        document = _storable(document, "")
+    if _UNCOMMON_NUMBER.search(raw):
+        document = _storable_body(document, body.members)
     return document
 
 
@@ -116,15 +115,26 @@ def _is_too_deep(document: Any) -> bool:
     return True
 
 
+def _storable_body(document: Any, members: frozenset[str]) -> Any:
+    """Return a body with numbers that can be stored. Members that are not among `members` are not stored (A21)."""
+    if isinstance(document, dict) and members:
+        return {name: _storable(value, name) if name in members else value for name, value in document.items()}
+    if isinstance(document, list) and members:
+        return [
+            {name: _storable(value, f"{index}.{name}") if name in members else value for name, value in item.items()}
+            if isinstance(item, dict)
+            else _storable(item, str(index))
+            for index, item in enumerate(document)
+        ]
+    return _storable(document, "")
+
+
 def _storable(node: Any, path: str) -> Any:
-    """Return `node` with integral floats as int. Raises Invalid for what databases cannot store: NUL, beyond int64."""
+    """Return `node` with integral floats as int. Raises Invalid for integers that databases cannot store."""
     if isinstance(node, dict):
         return {_storable(key, _join(path, key)): _storable(value, _join(path, key)) for key, value in node.items()}
     if isinstance(node, list):
         return [_storable(value, _join(path, str(index))) for index, value in enumerate(node)]
-    if isinstance(node, str) and "\0" in node:
-        named = path.replace("\0", "?")
-        raise Invalid(f"{named or 'the body'}: text must not contain the character U+0000", field=named or None)
     if isinstance(node, float) and node.is_integer() and abs(node) < _INT64_END:
         return int(node)
     # orjson reads integers beyond 64 bits as floats.

@@ -9,6 +9,7 @@ import orjson
 from flask import Response
 
 from handlers.shared.call import ABSENT, Result
+from storage.nul import unescape_json
 from tams_server.errors import InvalidResponse
 from tams_server.specification.operations import Operation
 
@@ -44,7 +45,8 @@ class ResponseWriter:
             response = Response(b"", result.status, result.headers)
             del response.headers["Content-Type"]
             return response
-        return Response(orjson.dumps(result.body), result.status, result.headers, content_type="application/json")
+        body = unescape_json(orjson.dumps(result.body))
+        return Response(body, result.status, result.headers, content_type="application/json")
 
 
 def _violation(operation: Operation, result: Result) -> str | None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tams_server.specification.document import METHODS, Json, SpecificationError
+from tams_server.specification.members import declared_members
 from tams_server.specification.validators import SchemaValidators, Validator
 
 Kind = Literal["string", "integer", "boolean", "list"]
 
 LIST_MARK = "x-comma-separated"
-"""Extension of a query parameter that is a list. "literal": %2C is part of a value; "any": %2C separates values too."""
+"""Extension of a query parameter that is a list, whose items are separated by commas, plain or percent-encoded. "ids":
+no item contains a comma; "texts": text with encoded commas is an item as a whole too."""
 SCOPE_MARK = "x-scopes"
 """Extension of an operation: space-separated scopes, any one of which grants access."""
 
@@ -29,15 +31,19 @@ class QueryParameter:
     kind: Kind
     validator: Validator
     prefix: str | None = None
-    literal_commas: bool = True
+    has_commas_in_items: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The declared request body of an operation. validators: by lower-case media type."""
+    """The declared request body of an operation.
+
+    validators: by lower-case media type. members: the names declared for objects; all others are dropped (A21).
+    """
 
     required: bool
     validators: Mapping[str, Validator]
+    members: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ class _Reader:
             kind="list" if commas else self._kind(schema),
             validator=self._validator(schema),
             prefix=prefix,
-            literal_commas=commas != "any",
+            has_commas_in_items=commas == "texts",
         )
 
     def _body(self, source: Json | None) -> Body | None:
@@ -139,7 +145,9 @@ class _Reader:
             return None
         content = source["content"].items()
         by_type = {media.lower(): self._validator(part.get("schema", {})) for media, part in content}
-        return Body(bool(source.get("required")), by_type)
+        schemas = self._document["components"]["schemas"]
+        members = (declared_members(part.get("schema", {}), schemas) for _, part in content)
+        return Body(bool(source.get("required")), by_type, frozenset().union(*members))
 
     def _response(self, source: Json) -> DeclaredResponse:
         content: Json = source.get("content", {})

@@ -181,12 +181,11 @@ def test_a_deleted_segment_can_be_posted_again_with_its_object(tams: TamsClient)
 
 
 @pytest.mark.behaviour("A05")
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
 @pytest.mark.parametrize("timerange", ["", "[]", "[5:0", "("])
-def test_an_incomplete_timerange_is_rejected(tams: TamsClient, method: str, timerange: str) -> None:
+def test_a_deletion_of_an_incomplete_timerange_is_rejected(tams: TamsClient, timerange: str) -> None:
     flow = tams.make_flow()
     register_segment(tams, flow["id"])
-    assert_error(tams.request(method, f"/flows/{flow['id']}/segments", params={"timerange": timerange}), "timerange")
+    assert_error(tams.request("DELETE", f"/flows/{flow['id']}/segments", params={"timerange": timerange}), "timerange")
     assert timeranges(tams, flow["id"]) == ["[0:0_10:0)"]
 
 
@@ -195,8 +194,8 @@ def test_details_of_the_listing(tams: TamsClient) -> None:
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[0:0_10:0)", "[20:0_30:0)"])
     path = f"/flows/{flow['id']}/segments"
-    response = tams.request("GET", f"{path}?accept_storage_ids=")
-    assert all(item["get_urls"] for item in response.json())
+    assert_error(tams.request("GET", f"{path}?accept_storage_ids="), "accept_storage_ids")
+    response = tams.request("GET", path)
     assert response.headers["X-Paging-Timerange"] == "[0:0_30:0)"
     assert tams.get(path, timerange="[12:0_13:0)").headers["X-Paging-Timerange"] == "()"
     inclusive = tams.request("GET", with_query(path, {"timerange": "10:0_20:0"}))

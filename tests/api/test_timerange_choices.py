@@ -24,7 +24,19 @@ def test_a_bound_without_a_bracket_is_included(tams: TamsClient, text: str, lett
 @pytest.mark.behaviour("A05")
 @pytest.mark.parametrize("text", UNDEFINED)
 @pytest.mark.parametrize("path", PATHS)
-def test_an_undefined_timerange_is_rejected(tams: TamsClient, path: str, text: str) -> None:
+def test_an_undefined_timerange_is_taken_by_queries_that_only_read(tams: TamsClient, path: str, text: str) -> None:
+    url = path.format(id=make_timeline(tams)["id"])
+    defined = f"[{text.strip('[]()')}]" if ":" in text else "()"
+    if text[:1] == "(" or text[-1:] == ")":
+        defined = "()"
+    response, expected = tams.get(url, timerange=text), tams.get(url, timerange=defined)
+    assert (response.status_code, response.json()) == (200, expected.json())
+
+
+@pytest.mark.behaviour("TR-16")
+@pytest.mark.parametrize("text", ["yesterday", "[0:0_1:0_2:0)", "][", "[[", "[ 5:0", "(_)_", "\0"])
+@pytest.mark.parametrize("path", PATHS)
+def test_a_timerange_that_the_pattern_forbids_is_rejected(tams: TamsClient, path: str, text: str) -> None:
     response = tams.get(path.format(id=tams.make_flow()["id"]), timerange=text)
     assert (response.status_code, response.json()["field"]) == (400, "timerange")
 

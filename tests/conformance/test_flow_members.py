@@ -2,6 +2,7 @@
 FLOW-RO-*, FLOW-MBR-*, FLOW-ABR-*)."""
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -64,6 +65,30 @@ def bare(tams: TamsClient) -> Json:
 def linked(tams: TamsClient) -> Json:
     """The document of a flow that inherits its avg_bit_rate from a profile."""
     return tams.make_flow(linked_flow(make_profile(tams)["id"]))
+
+
+@pytest.mark.behaviour("FLOW-DESC-01", "FLOW-LABEL-01", "TAGQ-01")
+@pytest.mark.parametrize("text", ["\0", "a\0b", "\ufdd0", "\ufdd00", "\0\ufdd01\0", "\\u0000"], ids=ascii)
+def test_text_with_any_character_is_returned_unchanged_or_rejected(tams: TamsClient, bare: Json, text: str) -> None:
+    """JSON allows U+0000, which some databases cannot store."""
+    label = f"{fresh_name()}{text}"
+    status = tams.put(path_of(bare, "label"), label).status_code
+    assert status == 204 or (status == 400 and "\0" in text)
+    if status == 204:
+        assert tams.get(path_of(bare, "label")).json() == label
+        assert tams.put(path_of(bare, "description"), text).status_code == 204
+        tag = f"/flows/{bare['id']}/tags/{quote(label, safe='')}"
+        assert tams.put(tag, [label, text]).status_code == 204
+        stored = read_flow(tams, bare["id"])
+        assert (stored["description"], stored["tags"][label]) == (text, [label, text])
+        for params in (
+            {"label": label},
+            {f"tag.{label}": label},
+            {f"tag.{label}": text},
+            {f"tag_exists.{label}": "true"},
+        ):
+            assert [found["id"] for found in tams.http.get("/flows", params=params).json()] == [bare["id"]]
+        assert tams.http.get("/flows", params={"label": label.replace("\0", "")}).json() == [] or "\0" not in text
 
 
 @pytest.mark.behaviour("GEN-05")

@@ -159,10 +159,27 @@ def test_the_next_link_can_be_followed_as_is(tams: TamsClient, http: httpx.Clien
 
 
 @pytest.mark.behaviour("PAGE-06", "SVC-PAGE-06", "A07")
-@pytest.mark.parametrize("page", ["no-such-key", "", "0", "-1", "é", "AAAA", "a b", "%00"])
+@pytest.mark.parametrize("page", ["no-such-key", "0", "-1", "é", "AAAA", "a b", "%00"])
 def test_an_unknown_page_key_is_rejected(tams: TamsClient, kind: str, listing: Listing, page: str) -> None:
     status = tams.request("GET", listing.url(page=page)).status_code
     assert status == 400 or (kind not in REJECT_BAD_QUERIES and status == 200)
+
+
+@pytest.mark.behaviour("PAGE-06", "A07")
+def test_an_empty_page_key_is_rejected_or_the_first_page(tams: TamsClient, listing: Listing) -> None:
+    response = tams.request("GET", listing.url(limit=2, page=""))
+    assert response.status_code in (200, 400)
+    if response.status_code == 200:
+        assert listing.ids(response) == listing.ids(tams.request("GET", listing.url(limit=2)))
+
+
+@pytest.mark.behaviour("A06", "PAGE-09")
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_a_limit_below_one_is_rejected_or_raised(tams: TamsClient, listing: Listing, limit: str) -> None:
+    response = tams.request("GET", listing.url(limit=limit))
+    assert response.status_code in (200, 400)
+    if response.status_code == 200:
+        assert len(listing.ids(response)) <= int(response.headers["X-Paging-Limit"])
 
 
 # -- Walks while items are added and removed

@@ -153,6 +153,15 @@ def test_names_and_values_with_special_characters_match(tams: TamsClient, specia
     assert special.matching(tams, {f"tag_exists.{text}": True}) == passing
 
 
+@pytest.mark.behaviour("TAGQ-13")
+@pytest.mark.parametrize("comma", ["%2C", "%2c"])
+def test_encoded_commas_separate_values_as_plain_ones_do(tams: TamsClient, tagged: TaggedResources, comma: str) -> None:
+    url = f"{tagged.url({}, limit=2)}&{tagged.prefix}tag.genre=news{comma}sport"
+    found = {tagged.ids.index(id_) for page in tams.pages(url) for id_ in tagged.items(page.json())}
+    # A server may find the value "news,sport" (7) as well: whether the comma was encoded as part of it, none can tell.
+    assert found in ({1, 2, 3, 5}, {1, 2, 3, 5, 7})
+
+
 @pytest.mark.behaviour("TAGQ-10", "TAG-04")
 @pytest.mark.parametrize("spelling", ["%67enre=%6Eews", "genre=n%65ws", "%67%65%6E%72%65=news"])
 def test_any_character_may_be_percent_encoded(tams: TamsClient, tagged: TaggedResources, spelling: str) -> None:

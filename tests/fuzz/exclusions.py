@@ -40,11 +40,6 @@ def has_only_unknown_parameters(failure: Failure, case: Case[Any], response: Res
     return "in query - object with unexpected properties" in failure.message
 
 
-def has_an_encoded_comma(failure: Failure, case: Case[Any], response: Response) -> bool:
-    lists = (name for name in case.query if "tag." in name or name == "accept_get_urls")
-    return any("," in str(case.query[name]) for name in lists)
-
-
 def is_an_emptied_listing(failure: Failure, case: Case[Any], response: Response) -> bool:
     return case.path == "/flows/{flowId}/segments"
 
@@ -58,11 +53,6 @@ EXCLUSIONS = (
     ),
     Exclusion(RejectedPositiveData, is_head, "HEAD has no body that could name the rule; the same GET has one"),
     Exclusion(AcceptedNegativeData, has_only_unknown_parameters, "unknown query parameters are ignored (A64)"),
-    Exclusion(
-        AcceptedNegativeData,
-        has_an_encoded_comma,
-        "an encoded comma is part of a value; schemathesis sends no literal ones (A11)",
-    ),
     Exclusion(UseAfterFree, is_an_emptied_listing, "a flow still lists its segments when all are deleted (A34)"),
 )
 

@@ -66,7 +66,6 @@ def _config() -> SchemathesisConfig:
         "max-examples": EXAMPLES,
         "deterministic": SEED is None,
         "database": "none",
-        "allow-x00": False,  # rejected everywhere, which test_raw_input.py tests
         "no-shrink": True,  # the server is stateful: a smaller case would meet another state
         "with-security-parameters": False,  # the checks try requests without a credential themselves
     }

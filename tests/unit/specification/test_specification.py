@@ -198,7 +198,7 @@ def test_the_published_files_load_like_our_own(specification: Specification) -> 
 
     def outline(operation: Operation) -> Any:
         query = sorted(
-            (p.name, p.key, p.kind, p.literal_commas) for p in [*operation.query.values(), *operation.templated]
+            (p.name, p.key, p.kind, p.has_commas_in_items) for p in [*operation.query.values(), *operation.templated]
         )
         body = operation.body and (operation.body.required, sorted(operation.body.validators))
         responses = {status: (r.body is not None, sorted(r.headers)) for status, r in operation.responses.items()}
