@@ -32,7 +32,13 @@ OF_FLOWS = (
         "a-list-of-tag-values-read-as-one",
         "TAGQ-02",
         f"{TAGS}test_a_tag_value_matches_alone_and_in_a_list[flows-values4-passing4]",
-        before=m.change_parameter("GET", FLOWS, "tag.genre", m.encode_commas),
+        before=m.change_parameter("GET", FLOWS, "tag.genre", m.join_items),
+    ),
+    fault(
+        "encoded-commas-read-as-part-of-one-value",
+        "TAGQ-13",
+        f"{TAGS}test_encoded_commas_separate_values_as_plain_ones_do[flows-%2C]",
+        before=m.change_parameter("GET", FLOWS, "tag.genre", m.join_items),
     ),
     fault(
         "a-tag-exists-filter-ignored",
