@@ -11,11 +11,14 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from storage.errors import Invalid, NotFound
+from storage.nul import escape_nul
+from tams_server.http.limits import FILTERS, LIST_ITEMS
 from tams_server.specification.explain import format_value
 from tams_server.specification.operations import Operation, QueryParameter
 
 INT64_MAX = 2**63 - 1
-_INTEGER = re.compile(r"-?[0-9]+")
+_INT64_DIGITS = 19
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -23,9 +26,9 @@ def read_path(operation: Operation, raw: Mapping[str, str]) -> dict[str, str]:
     """Return the path parameters, decoded. Raises NotFound for one that does not match its schema (GEN-01, A02)."""
     values = {}
     for name, text in raw.items():
-        value = percent_decode(text)
+        value = _stored_text(text)
         if value is None:
-            raise NotFound(f"path parameter {name}: {format_value(text)} must be UTF-8 text without NUL", field=name)
+            raise NotFound(f"path parameter {name}: {format_value(text)} must be UTF-8 text", field=name)
         validator = operation.path_parameters[name]
         if not validator.is_valid(value):
             violation = validator.violation(value)
@@ -37,13 +40,13 @@ def read_path(operation: Operation, raw: Mapping[str, str]) -> dict[str, str]:
 def read_query(operation: Operation, query_string: str) -> dict[str, Any]:
     """Return the query parameters that were given, by key, as int, bool, str or list[str].
 
-    Parameters that the operation does not declare are ignored (GEN-08). Only lists may be given more than once;
-    their items are concatenated, without repetitions. Raises Invalid naming the parameter.
+    Parameters that the operation does not declare are ignored, whatever they contain (GEN-08, A64). Only lists may be
+    given more than once; their items are concatenated, without repetitions. Raises Invalid naming the parameter.
     """
     values: dict[str, Any] = {}
     if not query_string:
         return values
-    for name, raw in _pairs(query_string):
+    for name, raw in _pairs(query_string, operation):
         parameter = operation.query.get(name)
         if parameter is not None:
             _add(values, name, name, parameter, raw)
@@ -56,33 +59,39 @@ def read_query(operation: Operation, query_string: str) -> dict[str, Any]:
                 _add(values.setdefault(parameter.key, {}), key, name, parameter, raw)
                 break
     _remove_repetitions(values)
+    _check_numbers(values)
     return values
 
 
 def percent_decode(text: str) -> str | None:
-    """Return percent-decoded text, or None if it is not UTF-8 or contains NUL, which databases cannot store."""
+    """Return percent-decoded text, or None if it is not UTF-8."""
     if "%" in text or not text.isascii():
         try:
             # ASGI servers pass raw bytes on as latin-1.
             text = unquote_to_bytes(text.encode("latin-1")).decode("utf-8")
         except UnicodeError:
             return None
-    return None if "\0" in text else text
+    return text
 
 
-def _pairs(query_string: str) -> Iterator[tuple[str, str]]:
-    """Yield decoded names with values that are still encoded, with "+" replaced by a space."""
+def _stored_text(raw: str) -> str | None:
+    """Return percent-decoded text as it is stored, or None if it is not UTF-8."""
+    text = percent_decode(raw)
+    return None if text is None else escape_nul(text)
+
+
+def _pairs(query_string: str, operation: Operation) -> Iterator[tuple[str, str]]:
+    """Yield decoded names with values that are still encoded, with "+" replaced by a space.
+
+    A name that is not UTF-8 is left out, unless the operation declares its beginning: then it raises Invalid.
+    """
     for pair in query_string.split("&"):
-        if not pair:
-            continue
         raw_name, _, raw = pair.partition("=")
-        raw = raw.replace("+", " ")
-        name = percent_decode(raw_name.replace("+", " "))
-        if name is None or percent_decode(raw) is None:
-            raise Invalid(
-                f"query parameter {format_value(name or raw_name)}: must be UTF-8 text without NUL", field=name
-            )
-        yield name, raw
+        name = _stored_text(raw_name.replace("+", " "))
+        if name is not None:
+            yield name, raw.replace("+", " ")
+        elif any(raw_name.startswith(parameter.prefix or "") for parameter in operation.templated):
+            raise Invalid(f"query parameter {format_value(raw_name)}: its name must be UTF-8 text", field=raw_name)
 
 
 def _add(values: dict[str, Any], key: str, name: str, parameter: QueryParameter, raw: str) -> None:
@@ -104,7 +113,9 @@ def _remove_repetitions(values: dict[str, Any]) -> None:
 
 
 def _convert(parameter: QueryParameter, name: str, raw: str) -> Any:
-    text = percent_decode(raw) or ""
+    text = _stored_text(raw)
+    if text is None:
+        raise Invalid(f"query parameter {format_value(name)}: {format_value(raw)} must be UTF-8 text", field=name)
     value: Any = text
     checked: Any = text
     match parameter.kind:
@@ -133,12 +144,34 @@ def _items(raw: str, text: str, parameter: QueryParameter) -> list[str]:
         return []
     items = text.split(",")
     if parameter.has_commas_in_items and "%2c" in raw.lower():
-        items += [percent_decode(part) or "" for part in raw.split(",")]
+        items += [_stored_text(part) or "" for part in raw.split(",")]
     return items
 
 
-def _clamp_to_int64(digits: str) -> int:
+def _check_numbers(values: Mapping[str, Any], within: str = "") -> None:
+    """Reject more filters of one kind, or items of one list, than a query can have at a reasonable cost."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            if len(value) > FILTERS:
+                name = f"{key}.{{name}}"
+                raise Invalid(
+                    f"query parameter {name}: must be given for at most {FILTERS} names, not {len(value)}", field=name
+                )
+            _check_numbers(value, f"{key}.")
+        elif isinstance(value, list):
+            # An item with a comma is the whole of a text whose parts are items too (`_items`).
+            number = sum("," not in item for item in value)
+            if number > LIST_ITEMS:
+                name = within + key
+                raise Invalid(
+                    f"query parameter {format_value(name)}: must have at most {LIST_ITEMS} items, not {number}",
+                    field=name,
+                )
+
+
+def _clamp_to_int64(text: str) -> int:
     """Return the integer, or the nearest within int64: a limit above the maximum is lowered to it (PAGE-07)."""
-    if len(digits) > 20:
-        return -INT64_MAX if digits.startswith("-") else INT64_MAX
-    return max(-INT64_MAX, min(INT64_MAX, int(digits)))
+    digits = text.lstrip("+-").lstrip("0")
+    # Python takes time that grows with the square of the number of digits, and refuses thousands.
+    size = INT64_MAX if len(digits) > _INT64_DIGITS else min(int(digits or "0"), INT64_MAX)
+    return -size if text.startswith("-") else size
