@@ -40,6 +40,7 @@ class Catalog:
     outbound: access to other servers; none by default.
     verify_uploads: whether segments are registered only if the bytes of their objects have arrived.
     """
+    describe_sources: whether a new source takes label, description and tags of its first flow.
 
     def __init__(
         self,
@@ -50,7 +51,10 @@ class Catalog:
         outbound: Outbound | None = None,
         verify_uploads: bool = False,
     ) -> None:
-        env = Environment(engine, stores, limits or Limits(), clock, outbound or NoOutbound(), verify_uploads)
+        describe_sources: bool = True,
+        env = Environment(
+            engine, stores, limits or Limits(), clock, outbound or NoOutbound(), verify_uploads, describe_sources
+        )
         self._engine = engine
         self._stores = stores
         self.service = Service(env)

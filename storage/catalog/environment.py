@@ -46,7 +46,8 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Environment:
     """stores: by backend id, the default backend first. clock: returns microseconds since 1970. outbound: access to
-    other servers. verify_uploads: whether segments are registered only if the bytes of their objects have arrived."""
+    other servers. verify_uploads: whether segments are registered only if the bytes of their objects have arrived.
+    describe_sources: whether a new source takes label, description and tags of its first flow."""
 
     engine: Engine
     stores: Mapping[str, ObjectStore]
@@ -59,6 +60,7 @@ class Environment:
         """Return the store of a storage backend.
 
         Raises: Invalid, citing `behaviour`, for an unknown id.
+    describe_sources: bool = True
         """
         store = self.stores.get(storage_id)
         if store is None:

@@ -1,7 +1,9 @@
 """Where sources come from and go to: created with their first flow, deleted with their last (SRC-LIFE-*)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from storage.catalog import tags as tag_rows
 from storage.catalog.caller import Caller
 from storage.catalog.clock import rfc3339
 from storage.catalog.event_journal import EventJournal, Subject
@@ -10,28 +12,41 @@ from storage.tables.conditions import equals
 from storage.tables.engine import Writer
 from storage.tables.rows import SourceRow
 
+DESCRIPTIVE = ("label", "description", "tags")
+"""The members that a new source takes from its first flow; tags among them, as authorisation may depend on them."""
 
-def create_with_first_flow(tx: Writer, caller: Caller, source_id: str, format_: str, now: int) -> None:
-    """Create the source of a first flow, with the flow's format (SRC-LIFE-01, -02). now: microseconds since 1970."""
+
+def create_with_first_flow(
+    tx: Writer, caller: Caller, flow: Mapping[str, Any], now: int, *, describe: bool = True
+) -> None:
+    """Create the source of a first flow, with the flow's format (SRC-LIFE-01, -02).
+
+    flow: its document. now: microseconds since 1970. describe: whether the source takes the DESCRIPTIVE members too.
+    """
     moment = rfc3339(now)
+    source_id = flow["source_id"]
     doc = {
         "id": source_id,
-        "format": format_,
+        "format": flow["format"],
         "created_by": caller.name,
         "updated_by": caller.name,
         "created": moment,
         "updated": moment,
     }
+    if describe:
+        doc |= {name: flow[name] for name in DESCRIPTIVE if name in flow}
     row: SourceRow = {
         "id": source_id,
-        "format": format_,
-        "label": "",
-        "unlabelled": True,
+        "format": flow["format"],
+        "label": doc.get("label", ""),
+        "unlabelled": "label" not in doc,
         "created": now,
         "updated": now,
         "doc": doc,
     }
     tx.insert("sources", [row])
+    if doc.get("tags"):
+        tag_rows.replace_rows(tx, KIND, source_id, doc["tags"])
 
 
 def delete_with_last_flow(tx: Writer, journal: EventJournal, source_id: str, collected_by: Sequence[str]) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from storage.catalog import tags as tag_rows
 from storage.catalog.caller import Caller
-from storage.catalog.clock import rfc3339
+from storage.catalog.clock import rfc3339, rfc3339_seconds, unix_seconds
 from storage.catalog.environment import Environment
 from storage.catalog.event_journal import EventJournal, write_with_events
 from storage.catalog.paging import Order, Page, PageRequest, select_page
@@ -163,9 +163,12 @@ def record_events(
 
 
 def documents(tx: Reader, rows: Sequence[SourceRow]) -> list[dict[str, Any]]:
-    """The complete documents: as stored, with source_collection and collected_by (SRC-LIFE-11)."""
+    """The complete documents: as stored, with source_collection and collected_by (SRC-LIFE-11).
+
+    `created` is in whole seconds (A75).
+    """
     ids = [row["id"] for row in rows]
-    found = {row["id"]: dict(row["doc"]) for row in rows}
+    found = {row["id"]: {**row["doc"], "created": rfc3339_seconds(row["created"])} for row in rows}
     order = ("collector_id", "position")
     for link in tx.select("source_collections", [In("collector_id", ids)], order=order):
         item = {"id": link["member_id"]} | ({"role": link["role"]} if link["role"] is not None else {})

@@ -5,7 +5,7 @@ from typing import Any
 
 from storage.catalog import sources
 from storage.catalog.caller import Caller
-from storage.catalog.clock import rfc3339
+from storage.catalog.clock import rfc3339, rfc3339_seconds
 from storage.catalog.event_journal import EventJournal
 from storage.catalog.flows import flow_collections, flow_rules
 from storage.catalog.flows.flow_filter import KIND
@@ -44,12 +44,15 @@ def update(tx: Writer, row: FlowRow, values: Mapping[str, Any]) -> None:
 
 
 def documents(tx: Reader, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The complete documents: as stored, with collected_by and segments_updated (FLOW-GET-12, A67)."""
+    """The complete documents: as stored, with collected_by and segments_updated (FLOW-GET-12, A67).
+
+    `created` is in whole seconds (A75).
+    """
     ids = [row["id"] for row in rows]
     collectors = flow_collections.collectors_by_member(tx, ids)
     found = []
     for row in rows:
-        doc = dict(row["doc"])
+        doc = {**row["doc"], "created": rfc3339_seconds(row["created"])}
         if row["id"] in collectors:
             doc["collected_by"] = collectors[row["id"]]
         if row["segments_updated"] is not None:

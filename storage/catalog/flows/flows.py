@@ -175,7 +175,7 @@ class Flows:
             "metadata_updated": rfc3339(now),
         }
         if new_source:
-            source_lifecycle.create_with_first_flow(tx, caller, doc["source_id"], doc["format"], now)
+            source_lifecycle.create_with_first_flow(tx, caller, doc, now, describe=self._env.describe_sources)
         members = doc.get("flow_collection", [])
         if members:
             tx.lock(flow_collections.LOCK)
@@ -190,9 +190,9 @@ class Flows:
             changed_sources = derive_source_collection(tx, doc["source_id"])
         created = flow_rows.documents(tx, [{**row, "segments_updated": None}])[0]
         if new_source:
-            sources.record_events(tx, journal, "sources/created", [doc["source_id"]], doc["created"])
+            sources.record_events(tx, journal, "sources/created", [doc["source_id"]], doc["metadata_updated"])
             changed_sources.discard(doc["source_id"])
-        journal.flow("flows/created", created, created["created"])
+        journal.flow("flows/created", created, doc["metadata_updated"])
         member_ids = {item["id"] for item in members} - {doc["id"]}
         flow_rows.record_collection_changes(tx, journal, member_ids, changed_sources)
         return created
