@@ -20,6 +20,12 @@ def assert_error(response: httpx.Response, status: int, field: str) -> None:
     assert response.json()["field"] == field
 
 
+@pytest.mark.behaviour("STO-37")
+def test_an_upload_request_names_its_method(tams: TamsClient) -> None:
+    (item,) = tams.allocate(tams.make_flow()["id"], 1)
+    assert item["put_url"]["method"] == "PUT"
+
+
 @pytest.mark.behaviour("STO-08", "STO-09", "A06", "STO-21", "A50")
 @pytest.mark.parametrize(
     ("body", "field"),

@@ -4,10 +4,11 @@ import httpx
 import pytest
 
 from tests.conformance.kit.client import TamsClient
-from tests.conformance.kit.documents import AUDIO, MULTI, flow
-from tests.conformance.kit.flow_states import read_flow
+from tests.conformance.kit.documents import AUDIO, MULTI, VIDEO, flow
+from tests.conformance.kit.flow_states import put_flow, read_flow
 from tests.conformance.kit.ids import fresh
 from tests.conformance.kit.polling import wait_until
+from tests.conformance.kit.segments import register_segment
 
 SEGMENTS = ("[0:0_10:0)", "[10:0_20:0)", "[30:0_40:0]")
 
@@ -45,6 +46,20 @@ def test_a_flow_inside_a_muxed_flow_needs_no_container(tams: TamsClient) -> None
     muxed = tams.make_flow(flow(MULTI, container="video/mp2t", flow_collection=[item]))
     assert "container" not in read_flow(tams, inner["id"])
     assert read_flow(tams, muxed["id"])["flow_collection"] == [item]
+
+
+@pytest.mark.behaviour("FLOW-VAL-22", "FLOW-GET-13", "STO-17")
+def test_a_muxed_flow_has_a_container_and_segments_of_its_own(tams: TamsClient) -> None:
+    inner = [tams.make_flow(flow(format_, container=None))["id"] for format_ in (VIDEO, AUDIO)]
+    muxed = tams.make_flow(flow(MULTI, container="video/mp2t", flow_collection=[{"id": each} for each in inner]))
+    assert read_flow(tams, muxed["id"])["container"] == "video/mp2t"
+    (item,) = tams.allocate(muxed["id"], 1)
+    assert item["put_url"]["content-type"] == "video/mp2t"
+    register_segment(tams, muxed["id"], "[0:0_2:0)", object_id=item["object_id"])
+    (segment,) = tams.segments(muxed["id"])
+    assert segment["object_id"] == item["object_id"]
+    assert put_flow(tams, {**muxed, "container": "video/mp4"}).status_code == 204
+    assert read_flow(tams, muxed["id"])["container"] == "video/mp4"
 
 
 @pytest.mark.behaviour("FLOW-GET-03", "FLOW-GET-08")

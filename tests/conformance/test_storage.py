@@ -23,6 +23,12 @@ def test_the_requested_number_of_objects_is_allocated(tams: TamsClient, limit: i
     assert len({each["put_url"]["url"] for each in items}) == limit
 
 
+@pytest.mark.behaviour("STO-37")
+def test_the_method_of_an_upload_is_put(tams: TamsClient) -> None:
+    for item in tams.allocate(tams.make_flow()["id"], 3):
+        assert item["put_url"].get("method", "PUT") == "PUT"
+
+
 @pytest.mark.behaviour("STO-03")
 def test_every_request_returns_different_ids(tams: TamsClient) -> None:
     flow = tams.make_flow()

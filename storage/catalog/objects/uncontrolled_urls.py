@@ -28,7 +28,9 @@ def check_uncontrolled_url(env: Environment, url: str, label: str, name: str) ->
             )
     if env.store_labelled(label) is not None:
         raise Invalid(
-            f"{name}.label {label!r} is the label of a storage backend", field=f"{name}.label", behaviour="SB-USE-04"
+            f"{name}.label {label!r} already exists as the label of a storage backend",
+            field=f"{name}.label",
+            behaviour="SB-USE-04",
         )
 
 

@@ -62,7 +62,7 @@ class ObjectUse:
             self._check_new(item)
         elif known.state == "init":
             raise Invalid(
-                f"object_id {object_id!r} is an init object, and cannot be a media object too",
+                f"object_id {object_id!r} already exists as an init object, and cannot be a media object too",
                 field="object_id",
                 behaviour="SEG-POST-47",
             )
@@ -103,7 +103,7 @@ class ObjectUse:
         known = self._objects.get(init_id)
         if init_id == media.id or (known is not None and known.state == "media"):
             raise Invalid(
-                f"init_object_id {init_id!r} is a media object, and cannot be an init object too",
+                f"init_object_id {init_id!r} already exists as a media object, and cannot be an init object too",
                 field="init_object_id",
                 behaviour="SEG-POST-48",
             )
@@ -137,7 +137,8 @@ class ObjectUse:
     def _check_allocated_for_flow(self, known: UsedObject, name: str) -> None:
         if known.flow_id != self._flow["id"]:
             raise Invalid(
-                f"{name} {known.id!r} was allocated for flow {known.flow_id}, which must be the first to use it",
+                f"{name} {known.id!r} already exists: it was allocated for flow {known.flow_id}, which must be the"
+                " first to use it",
                 field=name,
                 behaviour="SEG-POST-06",
             )
@@ -153,7 +154,7 @@ def _reuse_media(item: Mapping[str, Any], known: UsedObject, used: TimeRange) ->
         if value != registered:
             registered_as = f"without {name}" if registered is None else f"with {name} {registered}"
             raise Invalid(
-                f"{name} cannot be {value}: object {known.id!r} is already registered {registered_as}",
+                f"{name} cannot be {value}: object {known.id!r} already exists, registered {registered_as}",
                 field=name,
                 behaviour="SEG-POST-30",
             )

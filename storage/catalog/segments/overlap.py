@@ -26,7 +26,7 @@ class OccupiedTime:
         start, end = timerange.bounds
         if self._overlaps_accepted(start, end) or self._overlaps_stored(start, end):
             raise Invalid(
-                f"timerange {timerange} overlaps a segment of flow {self._flow_id}",
+                f"timerange {timerange} overlaps a segment that already exists in flow {self._flow_id}",
                 field="timerange",
                 behaviour="SEG-POST-22",
             )
