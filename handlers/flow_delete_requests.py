@@ -2,6 +2,7 @@
 
 from handlers.shared.call import Call, Result
 from handlers.shared.paging import page_or_start, page_result
+from storage.preconditions import ResourceVersion
 
 
 def get_flow_delete_requests(call: Call) -> Result:
@@ -11,4 +12,5 @@ def get_flow_delete_requests(call: Call) -> Result:
 
 
 def get_flow_delete_requests_request_id(call: Call) -> Result:
-    return Result(200, call.catalog.flow_delete_requests.get(call.path["request-id"]))
+    request = call.catalog.flow_delete_requests.get(call.path["request-id"])
+    return Result(200, request, version=ResourceVersion())

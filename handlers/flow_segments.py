@@ -25,7 +25,7 @@ def post_flows_flowid_segments(call: Call) -> Result:
     """201 if all segments are registered, 200 with those that are not. One segment alone is an error (SEG-POST-62)."""
     single = isinstance(call.body, dict)
     items = [call.body] if single else call.body
-    failed = call.catalog.segments.register(call.caller, call.path["flowId"], items)
+    failed = call.catalog.segments.register(call.caller, call.path["flowId"], items, call.preconditions)
     if not failed:
         return Result(201)
     if single:
@@ -36,4 +36,5 @@ def post_flows_flowid_segments(call: Call) -> Result:
 
 def delete_flows_flowid_segments(call: Call) -> Result:
     filters = SegmentFilter(timerange(call, parse_timerange), call.query.get("object_id"))
-    return deletion_result(call, call.catalog.deletions.delete_segments(call.caller, call.path["flowId"], filters))
+    request = call.catalog.deletions.delete_segments(call.caller, call.path["flowId"], filters, call.preconditions)
+    return deletion_result(call, request)

@@ -6,6 +6,7 @@ from handlers.shared.filters import tag_filter, timerange
 from handlers.shared.members import Members
 from handlers.shared.paging import page_request, page_result
 from storage.catalog.flows.flow_filter import FlowFilter
+from storage.catalog.flows.metadata_version import flow_version
 
 _members = Members(lambda catalog: catalog.flows, "flowId")
 _FILTERS = (
@@ -36,16 +37,18 @@ def get_flows(call: Call) -> Result:
 def get_flows_flowid(call: Call) -> Result:
     requested = timerange(call)
     included = requested if call.query.get("include_timerange") else None
-    return Result(200, call.catalog.flows.get(call.caller, call.path["flowId"], included))
+    flow = call.catalog.flows.get(call.caller, call.path["flowId"], included)
+    return Result(200, flow, version=flow_version(flow))
 
 
 def put_flows_flowid(call: Call) -> Result:
-    created = call.catalog.flows.put(call.caller, call.path["flowId"], call.body)
+    created = call.catalog.flows.put(call.caller, call.path["flowId"], call.body, call.preconditions)
     return Result(204) if created is None else Result(201, created)
 
 
 def delete_flows_flowid(call: Call) -> Result:
-    return deletion_result(call, call.catalog.deletions.delete_flow(call.caller, call.path["flowId"]))
+    request = call.catalog.deletions.delete_flow(call.caller, call.path["flowId"], call.preconditions)
+    return deletion_result(call, request)
 
 
 get_flows_flowid_tags = _members.get("tags")

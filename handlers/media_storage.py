@@ -6,4 +6,5 @@ from handlers.shared.call import Call, Result
 def post_flows_flowid_storage(call: Call) -> Result:
     """201 with the upload requests. A missing body means the same as `{}` (STO-02)."""
     allocation = call.catalog.allocation
-    return Result(201, allocation.allocate(call.caller, call.path["flowId"], call.body or {}, call.base_url))
+    flow_id, body = call.path["flowId"], call.body or {}
+    return Result(201, allocation.allocate(call.caller, flow_id, body, call.base_url, call.preconditions))

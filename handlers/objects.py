@@ -10,7 +10,7 @@ from storage.errors import Invalid
 def get_objects(call: Call) -> Result:
     query = ObjectQuery(page_request(call), tag_filter(call, "flow_tag"), url_filter(call))
     page = call.catalog.objects.get(call.caller, call.path["objectId"], query, call.base_url)
-    return Result(200, page.document, next_headers(call, page.limit, page.next_key))
+    return Result(200, page.document, next_headers(call, page.limit, page.next_key), page.version)
 
 
 def post_objects_instances(call: Call) -> Result:
@@ -24,13 +24,13 @@ def post_objects_instances(call: Call) -> Result:
             behaviour="OBJ-INST-POST-11",
         )
     if "storage_id" in body:
-        call.catalog.copies.copy(call.path["objectId"], body["storage_id"])
+        call.catalog.copies.copy(call.path["objectId"], body["storage_id"], call.preconditions)
     else:
-        objects.add_uncontrolled(call.path["objectId"], body["url"], body["label"])
+        objects.add_uncontrolled(call.path["objectId"], body["url"], body["label"], call.preconditions)
     return Result(201)
 
 
 def delete_objects_instances(call: Call) -> Result:
-    query = call.query
-    call.catalog.objects.remove_instance(call.path["objectId"], query.get("storage_id"), query.get("label"))
+    storage_id, label = call.query.get("storage_id"), call.query.get("label")
+    call.catalog.objects.remove_instance(call.path["objectId"], storage_id, label, call.preconditions)
     return Result(204)

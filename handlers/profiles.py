@@ -2,6 +2,7 @@
 
 from handlers.shared.call import Call, Result
 from handlers.shared.paging import page_request, page_result
+from storage.preconditions import ResourceVersion
 
 _FILTERS = ("format", "codec", "label")
 
@@ -12,8 +13,9 @@ def get_profiles(call: Call) -> Result:
 
 
 def get_profiles_profileid(call: Call) -> Result:
-    return Result(200, call.catalog.profiles.get(call.path["profileId"]))
+    return Result(200, call.catalog.profiles.get(call.path["profileId"]), version=ResourceVersion())
 
 
 def post_profiles_profileid(call: Call) -> Result:
-    return Result(201, call.catalog.profiles.create(call.caller, call.path["profileId"], call.body))
+    profile_id = call.path["profileId"]
+    return Result(201, call.catalog.profiles.create(call.caller, profile_id, call.body, call.preconditions))

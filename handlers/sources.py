@@ -4,7 +4,7 @@ from handlers.shared.call import Call, Result
 from handlers.shared.filters import tag_filter
 from handlers.shared.members import Members
 from handlers.shared.paging import page_request, page_result
-from storage.catalog.sources import SourceFilter
+from storage.catalog.sources import SourceFilter, source_version
 
 _members = Members(lambda catalog: catalog.sources, "sourceId")
 
@@ -22,7 +22,8 @@ def get_sources(call: Call) -> Result:
 
 
 def get_sources_sourceid(call: Call) -> Result:
-    return Result(200, call.catalog.sources.get(call.caller, call.path["sourceId"]))
+    source = call.catalog.sources.get(call.caller, call.path["sourceId"])
+    return Result(200, source, version=source_version(source))
 
 
 get_sources_sourceid_tags = _members.get("tags")

@@ -17,14 +17,15 @@ def post_webhooks(call: Call) -> Result:
 
 
 def get_webhooks_webhookid(call: Call) -> Result:
-    return Result(200, call.catalog.webhooks.get(call.caller, call.path["webhookId"]))
+    webhook, version = call.catalog.webhooks.get_with_version(call.caller, call.path["webhookId"])
+    return Result(200, webhook, version=version)
 
 
 def put_webhooks(call: Call) -> Result:
-    replaced = call.catalog.webhooks.replace(call.caller, call.path["webhookId"], call.body, call.base_url)
-    return Result(201, replaced)
+    webhooks, id_ = call.catalog.webhooks, call.path["webhookId"]
+    return Result(201, webhooks.replace(call.caller, id_, call.body, call.base_url, call.preconditions))
 
 
 def delete_webhooks_webhookid(call: Call) -> Result:
-    call.catalog.webhooks.delete(call.caller, call.path["webhookId"])
+    call.catalog.webhooks.delete(call.caller, call.path["webhookId"], call.preconditions)
     return Result(204)

@@ -47,6 +47,18 @@ class Conflict(TamsError):
     code = "conflict"
 
 
+class AlreadyExists(TamsError):
+    """What is to be written exists already and cannot be replaced (HTTP 409)."""
+
+    code = "already_exists"
+
+
+class PreconditionFailed(TamsError):
+    """The resource is not in the state that the request requires; nothing was changed (HTTP 412)."""
+
+    code = "precondition_failed"
+
+
 class Unavailable(TamsError):
     """A store is unreachable or too busy, and nothing was changed (HTTP 503)."""
 

@@ -10,7 +10,16 @@ from http import HTTPStatus
 
 import orjson
 
-from storage.errors import Conflict, Forbidden, Invalid, NotFound, TamsError, Unavailable
+from storage.errors import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    TamsError,
+    Unavailable,
+)
 from storage.nul import unescape_json
 
 PROBLEM_TYPE = "application/problem+json"
@@ -107,6 +116,8 @@ _STATUS: tuple[tuple[type[TamsError], HTTPStatus], ...] = (
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
+    (AlreadyExists, HTTPStatus.CONFLICT),
+    (PreconditionFailed, HTTPStatus.PRECONDITION_FAILED),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from storage.catalog import Catalog
 from storage.catalog.caller import Caller
+from storage.preconditions import Preconditions, ResourceVersion
 
 
 class _Absent:
@@ -32,6 +33,7 @@ class Call:
     base_url: public origin and base path of this server, without a trailing slash.
     target: path and query string as the client sent them, below the base path and without an access token.
     api_version: version of the specification in force. software_version: version of this server.
+    preconditions: of a request that has any, else None.
     """
 
     catalog: Catalog
@@ -43,15 +45,21 @@ class Call:
     target: str
     api_version: str
     software_version: str
+    preconditions: Preconditions | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The response to a call. body: a JSON document, or ABSENT. headers: besides Content-Type and Content-Length."""
+    """The response to a call. body: a JSON document, or ABSENT. headers: besides Content-Type and Content-Length.
+
+    version: of the resource that a read returns; the response then has an entity tag, and the preconditions of the
+    request are checked. None for changes, and for listings, which have no entity tags.
+    """
 
     status: int
     body: Any = ABSENT
     headers: dict[str, str] = field(default_factory=dict)
+    version: ResourceVersion | None = None
 
 
 Handler = Callable[[Call], Result]

@@ -8,9 +8,12 @@ from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
+from storage.catalog.tags import check_tags
 from storage.errors import Invalid, NotFound
+from storage.preconditions import NO_RESOURCE, Preconditions
 from storage.tables.conditions import Compare, Condition, equals
 from storage.tables.engine import Reader
+from storage.tables.limits import LABEL, NAME, check_document, check_text
 from storage.tables.rows import ProfileRow
 
 TECHNICAL = (
@@ -58,8 +61,13 @@ class Profiles:
         return dict(row["doc"])
 
     @retried
-    def create(self, caller: Caller, profile_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Create a profile, and return its document (PROF-POST-01 to -09). Raises: Invalid, also if the id is taken."""
+    def create(
+        self, caller: Caller, profile_id: str, body: Mapping[str, Any], preconditions: Preconditions | None = None
+    ) -> dict[str, Any]:
+        """Create a profile, and return its document (PROF-POST-01 to -09).
+
+        Raises: Invalid, also if the id is taken; PreconditionFailed.
+        """
         if body["id"] != profile_id:
             raise Invalid(
                 f"id must be {profile_id}, the id of the profile itself, not {body['id']!r}",
@@ -74,6 +82,7 @@ class Profiles:
                 field=f"flow_metadata.{not_technical[0]}",
                 behaviour="PROF-POST-09",
             )
+        _check_sizes(body)
         now = self._env.clock()
         doc = {
             "id": profile_id,
@@ -99,5 +108,17 @@ class Profiles:
                     field="profile_id",
                     behaviour="PROF-POST-02",
                 )
+            if preconditions is not None:
+                preconditions.check_change(NO_RESOURCE)
             tx.insert("profiles", [row])
         return doc
+
+
+def _check_sizes(body: Mapping[str, Any]) -> None:
+    """Reject what is too long to be stored, and tags without a name. Raises: Invalid (docs/limits.md)."""
+    check_text(body.get("label", ""), LABEL, "label")
+    check_text(body.get("created_by", ""), NAME, "created_by")
+    for name in ("codec", "container"):
+        check_text(body["flow_metadata"].get(name, ""), NAME, f"flow_metadata.{name}")
+    check_tags(body.get("tags", {}))
+    check_document(body, "profile")

@@ -12,8 +12,10 @@ from storage.catalog.paging import Page, PageRequest, slice_page
 from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
 from storage.media.object_store import Backend
+from storage.preconditions import Preconditions, ResourceState, ResourceVersion, digest_of
 from storage.tables.conditions import equals
 from storage.tables.engine import Engine
+from storage.tables.limits import check_document
 from storage.timerange import NS, format_timestamp
 
 _log = logging.getLogger(__name__)
@@ -76,12 +78,19 @@ class Service:
         return {**(row["value"] if row else {}), **self._fixed}
 
     @retried
-    def update(self, changes: Mapping[str, Any]) -> None:
-        """Set the name and the description, if given, and leave the rest as it is (SVC-POST-01, -02, -05, AMB-01)."""
+    def update(self, changes: Mapping[str, Any], preconditions: Preconditions | None = None) -> None:
+        """Set the name and the description, if given, and leave the rest as it is (SVC-POST-01, -02, -05, AMB-01).
+
+        Raises: Invalid; PreconditionFailed.
+        """
         with self._env.engine.write() as tx:
             tx.lock("service")
             row = tx.get("service", key=_DESCRIPTION)
+            if preconditions is not None:
+                version = service_version(row["value"] if row else {})
+                preconditions.check_change(ResourceState(version=version.tag))
             given = {name: changes[name] for name in _DESCRIPTION_MEMBERS if name in changes}
+            check_document(given, "description of the service")
             tx.delete("service", equals(key=_DESCRIPTION))
             tx.insert("service", [{"key": _DESCRIPTION, "value": (row["value"] if row else {}) | given}])
 
@@ -96,6 +105,11 @@ class Service:
         """Raise Unavailable if a write transaction is not possible at present."""
         with self._env.engine.write() as tx:
             tx.get("service", key=_MEDIA_URL_SECRET)  # an engine may contact its database only for the first statement
+
+
+def service_version(doc: Mapping[str, Any]) -> ResourceVersion:
+    """Return the version of the service document, of which only the description can be changed."""
+    return ResourceVersion(digest_of([doc.get(name) for name in _DESCRIPTION_MEMBERS]))
 
 
 def _document(backend: Backend) -> dict[str, Any]:

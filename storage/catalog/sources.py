@@ -13,8 +13,10 @@ from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
 from storage.errors import NotFound
+from storage.preconditions import Preconditions, ResourceVersion, digest_of, member_state
 from storage.tables.conditions import Compare, Condition, Exists, In, equals
 from storage.tables.engine import Reader, Writer
+from storage.tables.limits import LABEL, check_document, check_text
 from storage.tables.rows import SourceRow
 
 KIND: Final = "source"
@@ -97,30 +99,52 @@ class Sources:
         return tags[name]
 
     @retried
-    def set_member(self, caller: Caller, source_id: str, name: str, value: Any) -> None:
-        """Set `label` or `description`, or remove it if `value` is None (SRC-DESC-04, -07)."""
+    def set_member(
+        self, caller: Caller, source_id: str, name: str, value: Any, preconditions: Preconditions | None = None
+    ) -> None:
+        """Set `label` or `description`, or remove it if `value` is None (SRC-DESC-04, -07).
+
+        Raises: Invalid; PreconditionFailed.
+        """
         with write_with_events(self._env) as (tx, journal):
             doc = self._lock(tx, caller, source_id)
+            if preconditions is not None:
+                preconditions.check_change(member_state(source_version(doc), doc.get(name)))
             doc.pop(name, None)
+            if name == "label" and value is not None:
+                check_text(value, LABEL, name)
             if value is not None:
                 doc[name] = value
             self._update(tx, journal, caller, doc)
 
     @retried
-    def set_tag(self, caller: Caller, source_id: str, name: str, value: str | Sequence[str]) -> None:
-        """Set one tag and keep the others (SRC-TAG-05 to -09)."""
+    def set_tag(
+        self,
+        caller: Caller,
+        source_id: str,
+        name: str,
+        value: str | Sequence[str],
+        preconditions: Preconditions | None = None,
+    ) -> None:
+        """Set one tag and keep the others (SRC-TAG-05 to -09). Raises: Invalid; PreconditionFailed."""
         with write_with_events(self._env) as (tx, journal):
             doc = self._lock(tx, caller, source_id)
+            tag_rows.check_tag(name, value)
+            if preconditions is not None:
+                preconditions.check_change(member_state(source_version(doc), doc.get("tags", {}).get(name)))
             self._update_tags(tx, journal, caller, doc, {**doc.get("tags", {}), name: value})
 
     @retried
-    def delete_tag(self, caller: Caller, source_id: str, name: str) -> None:
-        """Remove one tag. Raises: NotFound if it is not set (SRC-TAG-13)."""
+    def delete_tag(self, caller: Caller, source_id: str, name: str, preconditions: Preconditions | None = None) -> None:
+        """Remove one tag. Raises: NotFound if it is not set (SRC-TAG-13); PreconditionFailed."""
         with write_with_events(self._env) as (tx, journal):
             doc = self._lock(tx, caller, source_id)
             tags = dict(doc.get("tags", {}))
-            if tags.pop(name, None) is None:
+            value = tags.pop(name, None)
+            if value is None:
                 raise _no_tag(source_id, name)
+            if preconditions is not None:
+                preconditions.check_change(member_state(source_version(doc), value))
             self._update_tags(tx, journal, caller, doc, tags)
 
     def require(self, caller: Caller, source_id: str) -> None:
@@ -137,10 +161,12 @@ class Sources:
         self, tx: Writer, journal: EventJournal, caller: Caller, doc: dict[str, Any], tags: Mapping[str, Any]
     ) -> None:
         doc["tags"] = tags
+        check_document(doc, "source")
         tag_rows.replace_rows(tx, KIND, doc["id"], tags)
         self._update(tx, journal, caller, doc)
 
     def _update(self, tx: Writer, journal: EventJournal, caller: Caller, doc: dict[str, Any]) -> None:
+        check_document(doc, "source")
         now = self._env.clock()
         doc["updated_by"] = caller.name
         doc["updated"] = rfc3339(now)
@@ -148,6 +174,12 @@ class Sources:
         values = {"label": label or "", "unlabelled": label is None, "updated": now, "doc": doc}
         tx.update("sources", equals(id=doc["id"]), values)
         record_events(tx, journal, "sources/updated", [doc["id"]], doc["updated"])
+
+
+def source_version(doc: Mapping[str, Any]) -> ResourceVersion:
+    """Return the version of a source. doc: as stored or as shown."""
+    parts = [doc.get(name) for name in ("updated", "label", "description", "tags")]
+    return ResourceVersion(digest_of(parts), unix_seconds(doc["updated"]))
 
 
 def record_events(

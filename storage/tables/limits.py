@@ -75,6 +75,7 @@ LIMITS: Mapping[str, Mapping[str, int]] = {
         "url": MEDIA_URL,
         "etag": NAME,
         "checksum": NAME,
+        "extension": _WORD,
     },
     "object_refs": {"object_id": OBJECT_ID, "flow_id": ID},
     "deletion_requests": {"id": ID, "flow_id": ID, "status": _WORD, "doc": STORED_DOCUMENT},
@@ -98,7 +99,7 @@ LIMITS: Mapping[str, Mapping[str, int]] = {
         "error": MESSAGE,
         "doc": STORED_DOCUMENT,
     },
-    "garbage": {"storage_id": ID, "object_id": OBJECT_ID},
+    "garbage": {"storage_id": ID, "object_id": OBJECT_ID, "extension": _WORD},
 }
 """By table and column. The columns that are missing hold numbers and booleans."""
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from handlers.shared.call import ABSENT, Call
 from storage.nul import escape_document, may_need_escape
 from tams_server.http.authentication import check_scopes, read_credential, strip_access_token
+from tams_server.http.conditional_requests import scope_preconditions
 from tams_server.http.content_codings import content_coding, inflate
 from tams_server.http.exchange import Exchange, exchange_of
 from tams_server.http.headers import header
@@ -47,7 +48,7 @@ class AuthenticationAndScopes:
 
 
 class RequestValidation:
-    """Set the path parameters and the call of the exchange."""
+    """Set the path parameters, the preconditions and the call of the exchange."""
 
     def __init__(self, app: ASGIApp, *, process: ServingProcess, api_version: str) -> None:
         self._app = app
@@ -62,6 +63,7 @@ class RequestValidation:
         operation = exchange.operation
         assert operation is not None
         exchange.path_parameters = read_path(operation, exchange.raw_parameters)
+        exchange.preconditions = scope_preconditions(scope)
         if operation.body is None:
             exchange.call = self._call(exchange, read_query(operation, exchange.query_string))
         else:
@@ -100,4 +102,5 @@ class RequestValidation:
             target=f"{exchange.raw_path}?{query_string}" if query_string else exchange.raw_path,
             api_version=self._api_version,
             software_version=self._software_version,
+            preconditions=exchange.preconditions,
         )

@@ -1,61 +1,45 @@
-"""Conditional requests and byte ranges (RFC 9110, sections 13 and 14), decided without reading any content."""
+"""The headers of conditional requests and byte ranges (RFC 9110, sections 13 and 14)."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
-from typing import Literal
 
-_ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
+from starlette.types import Scope
+
+from storage.preconditions import Preconditions, ResourceState
+
+_PRECONDITIONS = frozenset((b"if-match", b"if-none-match", b"if-unmodified-since", b"if-modified-since"))
 _SINGLE_RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,30})\s*-\s*([0-9]{0,30})\s*", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceState:
-    """The current state of a resource. etag: strong, without quotes. modified: seconds since 1970."""
-
-    etag: str
-    modified: int
-
-    @property
-    def quoted_etag(self) -> str:
-        return f'"{self.etag}"'
-
-    @property
-    def last_modified(self) -> str:
-        return formatdate(self.modified, usegmt=True)
 
 
 class RangeOutsideContent(Exception):
     """The requested range includes no byte of the content: 416."""
 
 
-def evaluate_conditions(
-    method: str, headers: Mapping[str, str], current: ResourceState | None
-) -> Literal[304, 412] | None:
-    """Evaluate the conditions of a request. Return the status to respond with, or None to perform the request.
+def scope_preconditions(scope: Scope) -> Preconditions | None:
+    """Return the preconditions of an ASGI request; None if it has none."""
+    fields: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        if raw_name in _PRECONDITIONS:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return read_preconditions(fields) if fields else None
 
-    headers: by lower-case name. current: None if the resource does not exist.
-    """
-    if "if-match" in headers:
-        if current is None or not _matches(headers["if-match"], current.etag, weak=False):
-            return 412
-    elif current is not None and "if-unmodified-since" in headers:
-        limit = _unix_time(headers["if-unmodified-since"])
-        if limit is not None and current.modified > limit:
-            return 412
-    if current is None:
-        return None
-    reads = method in ("GET", "HEAD")
-    if "if-none-match" in headers:
-        if _matches(headers["if-none-match"], current.etag, weak=True):
-            return 304 if reads else 412
-    elif reads and "if-modified-since" in headers:
-        limit = _unix_time(headers["if-modified-since"])
-        if limit is not None and current.modified <= limit:
-            return 304
-    return None
+
+def read_preconditions(headers: Mapping[str, str]) -> Preconditions:
+    """Return the preconditions in these headers. headers: by lower-case name. Invalid dates are ignored."""
+    return Preconditions(
+        if_match=headers.get("if-match"),
+        if_none_match=headers.get("if-none-match"),
+        if_unmodified_since=_unix_time(headers.get("if-unmodified-since")),
+        if_modified_since=_unix_time(headers.get("if-modified-since")),
+    )
+
+
+def http_date(moment: int) -> str:
+    """Format Unix time in seconds as an HTTP date."""
+    return formatdate(moment, usegmt=True)
 
 
 def requested_range(headers: Mapping[str, str], current: ResourceState, size: int) -> tuple[int, int] | None:
@@ -67,7 +51,7 @@ def requested_range(headers: Mapping[str, str], current: ResourceState, size: in
     match = _SINGLE_RANGE.fullmatch(headers.get("range", "").strip())
     if match is None:
         return None
-    if "if-range" in headers and headers["if-range"].strip() not in (current.quoted_etag, current.last_modified):
+    if "if-range" in headers and headers["if-range"].strip() not in _validators(current):
         return None
     first, last = match.groups()
     if not first:
@@ -79,6 +63,11 @@ def requested_range(headers: Mapping[str, str], current: ResourceState, size: in
     return int(first), min(int(last) + 1, size) if last else size
 
 
+def _validators(current: ResourceState) -> list[str]:
+    dates = [] if current.modified is None else [http_date(current.modified)]
+    return [f'"{current.etag}"', *dates]
+
+
 def _suffix_range(length: str, size: int) -> tuple[int, int] | None:
     if not length:
         return None
@@ -87,19 +76,12 @@ def _suffix_range(length: str, size: int) -> tuple[int, int] | None:
     return (max(size - int(length), 0), size) if size else None
 
 
-def _matches(field: str, etag: str, *, weak: bool) -> bool:
-    """Whether an If-Match or If-None-Match field lists `etag`. weak: use weak comparison."""
-    if field.strip() == "*":
-        return True
-    return any(tag == etag and (weak or not mark) for mark, tag in _ENTITY_TAG.findall(field))
-
-
-def _unix_time(field: str) -> float | None:
+def _unix_time(field: str | None) -> float | None:
     try:
-        moment = parsedate_to_datetime(field)
+        moment = None if field is None else parsedate_to_datetime(field)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return _with_timezone(moment).timestamp()
+    return None if moment is None else _with_timezone(moment).timestamp()
 
 
 def _with_timezone(moment: datetime) -> datetime:

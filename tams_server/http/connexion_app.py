@@ -132,6 +132,6 @@ def _view(
     def view(**_placeholders: str) -> flask.Response:
         exchange: Exchange = flask.request.environ[_EXCHANGE]
         assert exchange.call is not None
-        return responses.respond(operation, handler(exchange.call))
+        return responses.respond(operation, handler(exchange.call), exchange.preconditions)
 
     return view

@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from handlers.shared.call import Call
 from storage.catalog.caller import Caller
+from storage.preconditions import Preconditions
 from tams_server.specification.operations import Operation
 
 _KEY = "tams_server"
@@ -23,7 +24,7 @@ class Exchange:
     label: what the request is counted under in metrics: an operationId, or the label of a path outside the API.
     operation, raw_parameters: by routing. raw_parameters: path parameters, still percent-encoded.
     caller: by authentication.
-    path_parameters, call: by validation. path_parameters: percent-decoded.
+    path_parameters, preconditions, call: by validation. path_parameters: percent-decoded.
     """
 
     request_id: str
@@ -35,6 +36,7 @@ class Exchange:
     raw_parameters: dict[str, str] = field(default_factory=dict)
     caller: Caller | None = None
     path_parameters: Mapping[str, str] = field(default_factory=dict)
+    preconditions: Preconditions | None = None
     call: Call | None = None
 
 

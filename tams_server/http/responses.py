@@ -10,7 +10,9 @@ from flask import Response
 
 from handlers.shared.call import ABSENT, Result
 from storage.nul import unescape_json
+from storage.preconditions import Preconditions, ResourceState, ResourceVersion
 from tams_server.errors import InvalidResponse
+from tams_server.http.conditional_requests import http_date
 from tams_server.specification.operations import Operation
 
 _log = logging.getLogger(__name__)
@@ -28,11 +30,11 @@ class ResponseWriter:
         self._on_violation = on_violation
         self.violations = 0
 
-    def respond(self, operation: Operation, result: Result) -> Response:
-        """Return the response for a result.
+    def respond(self, operation: Operation, result: Result, preconditions: Preconditions | None = None) -> Response:
+        """Return the response for a result; 304 if the client has the representation already.
 
         A response that violates the specification is logged, counted and returned all the same; with
-        fail_on_violation, InvalidResponse is raised instead.
+        fail_on_violation, InvalidResponse is raised instead. Raises storage.errors.PreconditionFailed.
         """
         violation = _violation(operation, result)
         if violation is not None:
@@ -45,8 +47,23 @@ class ResponseWriter:
             response = Response(b"", result.status, result.headers)
             del response.headers["Content-Type"]
             return response
-        body = unescape_json(orjson.dumps(result.body))
-        return Response(body, result.status, result.headers, content_type="application/json")
+        body = orjson.dumps(result.body)
+        headers = result.headers
+        if result.version is not None:
+            etag = result.version.etag(body)
+            if preconditions is not None and preconditions.is_unmodified(_state(result.version, etag)):
+                return Response(b"", 304, {"ETag": f'"{etag}"'})
+            headers = {**headers, **_validators(result.version, etag)}
+        return Response(unescape_json(body), result.status, headers, content_type="application/json")
+
+
+def _state(version: ResourceVersion, etag: str) -> ResourceState:
+    return ResourceState(etag, version.tag or None, version.modified)
+
+
+def _validators(version: ResourceVersion, etag: str) -> dict[str, str]:
+    date = {} if version.modified is None else {"Last-Modified": http_date(version.modified)}
+    return {"ETag": f'"{etag}"', **date}
 
 
 def _violation(operation: Operation, result: Result) -> str | None:

@@ -9,7 +9,9 @@ from storage.catalog.clock import rfc3339, rfc3339_seconds
 from storage.catalog.event_journal import EventJournal
 from storage.catalog.flows import flow_collections, flow_rules
 from storage.catalog.flows.flow_filter import KIND
+from storage.catalog.flows.metadata_version import flow_state
 from storage.errors import Contended, NotFound
+from storage.preconditions import Preconditions
 from storage.tables.conditions import Compare, In, equals
 from storage.tables.engine import Reader, Writer
 from storage.tables.rows import FlowRow
@@ -29,11 +31,18 @@ def get_if_present(tx: Reader, caller: Caller, flow_id: str, columns: Sequence[s
     return rows[0] if rows else None
 
 
-def lock_writable(tx: Writer, caller: Caller, flow_id: str, *more_locks: str) -> FlowRow:
-    """Lock the flow, and return its row. Raises: NotFound; Forbidden if the flow is read-only (A33)."""
+def lock_writable(
+    tx: Writer, caller: Caller, flow_id: str, *more_locks: str, preconditions: Preconditions | None = None
+) -> FlowRow:
+    """Lock the flow, and return its row.
+
+    Raises: NotFound; Forbidden if the flow is read-only (A33); PreconditionFailed if the flow does not meet them.
+    """
     tx.lock(f"flow:{flow_id}", *more_locks)
     row = get(tx, caller, flow_id)
     flow_rules.check_writable(row)
+    if preconditions is not None:
+        preconditions.check_change(flow_state(row["doc"]))
     return row
 
 

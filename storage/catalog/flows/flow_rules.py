@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.catalog.profiles import TECHNICAL
+from storage.catalog.tags import check_tags
 from storage.errors import Forbidden, Invalid
+from storage.tables.limits import ID, LABEL, NAME, ROLE, check_document, check_text
 from storage.tables.rows import FlowRow
 
 COMMON = ("label", "description", "tags", "generation", "status", "read_only", "max_bit_rate", "flow_collection")
@@ -21,6 +23,7 @@ def check_body(flow_id: str, body: Mapping[str, Any]) -> None:
         raise Invalid(
             f"id must be {flow_id}, the id of the flow itself, not {body['id']!r}", field="id", behaviour="FLOW-PUT-04"
         )
+    check_sizes(body)
     profile_id = body.get("profile_id", "")
     if not isinstance(profile_id, str):
         raise Invalid(
@@ -41,6 +44,24 @@ def check_body(flow_id: str, body: Mapping[str, Any]) -> None:
             field="profile_id",
             behaviour="FLOW-PROF-09",
         )
+
+
+_TEXTS = {"codec": NAME, "container": NAME, "created_by": NAME, "label": LABEL, "profile_id": ID}
+
+
+def check_sizes(body: Mapping[str, Any]) -> None:
+    """Reject members that are too long, or too many to be stored in one document, and tags without a path.
+
+    body: a flow's document, or some of its members. Raises: Invalid (docs/limits.md).
+    """
+    for name, most in _TEXTS.items():
+        if isinstance(body.get(name), str):
+            check_text(body[name], most, name)
+    check_tags(body.get("tags", {}))
+    for position, item in enumerate(body.get("flow_collection") or ()):
+        if "role" in item:
+            check_text(item["role"], ROLE, f"flow_collection.{position}.role")
+    check_document(body, "flow")
 
 
 def technical_members(doc: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,13 +12,15 @@ from storage.catalog.event_journal import EventJournal, write_with_events
 from storage.catalog.flows import flow_collections, flow_rows, flow_rules, profile_link
 from storage.catalog.flows.content_range import content_columns, content_timerange
 from storage.catalog.flows.flow_filter import KIND, FlowFilter
-from storage.catalog.flows.metadata_version import next_metadata_version
+from storage.catalog.flows.metadata_version import flow_state, flow_version, next_metadata_version
 from storage.catalog.flows.source_collections import derive_source_collection
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
 from storage.errors import NotFound
+from storage.preconditions import NO_RESOURCE, Preconditions, member_state
 from storage.tables.conditions import In, equals
 from storage.tables.engine import Reader, Writer
+from storage.tables.limits import check_document
 from storage.tables.rows import FlowRow
 from storage.timerange import TimeRange
 
@@ -79,19 +81,24 @@ class Flows:
         return tags[name]
 
     @retried
-    def put(self, caller: Caller, flow_id: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
+    def put(
+        self, caller: Caller, flow_id: str, body: Mapping[str, Any], preconditions: Preconditions | None = None
+    ) -> dict[str, Any] | None:
         """Create the flow, or replace the members that clients set (FLOW-PUT-*).
 
         body: a document that is valid by flow.json.
 
         Returns the document of a new flow, None if the flow existed.
-        Raises: Invalid; Forbidden if the flow is read-only; NotFound while a deleted flow of this id is being removed.
+        Raises: Invalid; Forbidden if the flow is read-only; NotFound while a deleted flow of this id is being removed;
+            PreconditionFailed.
         """
         with write_with_events(self._env) as (tx, journal):
             tx.lock(f"flow:{flow_id}", f"source:{body['source_id']}")
             row = flow_rows.get_if_present(tx, caller, flow_id)
             if row is not None:
                 flow_rules.check_writable(row)
+            if preconditions is not None:
+                preconditions.check_change(NO_RESOURCE if row is None else flow_state(row["doc"]))
             flow_rules.check_body(flow_id, body)
             stored = row["doc"] if row else None
             doc = profile_link.resolve_profile(tx, body, stored)
@@ -105,18 +112,24 @@ class Flows:
             return self._create(tx, journal, caller, doc, body, new_source=source is None)
 
     @retried
-    def set_member(self, caller: Caller, flow_id: str, name: str, value: Any) -> None:
+    def set_member(
+        self, caller: Caller, flow_id: str, name: str, value: Any, preconditions: Preconditions | None = None
+    ) -> None:
         """Set one member, or remove it if `value` is None.
 
         Raises: Forbidden if the flow is read-only, unless the member is read_only (FLOW-RO-04), or if the profile sets
-            the member; Invalid (FLOW-ABR-05).
+            the member; Invalid (FLOW-ABR-05); PreconditionFailed.
         """
         with write_with_events(self._env) as (tx, journal):
             tx.lock(f"flow:{flow_id}")
             row = flow_rows.get(tx, caller, flow_id)
             if name != "read_only":
                 flow_rules.check_writable(row)
+            flow_rules.check_sizes({name: value})
             stored = row["doc"]
+            if preconditions is not None:
+                shown = stored.get(name, False if name == "read_only" else None)
+                preconditions.check_change(member_state(flow_version(stored), shown))
             profile_link.check_not_set_by_profile(stored, name, unset=value is None)
             doc = {key: kept for key, kept in stored.items() if key != name}
             if value is not None:
@@ -124,21 +137,41 @@ class Flows:
             self._update(tx, journal, caller, row, doc)
 
     @retried
-    def set_tag(self, caller: Caller, flow_id: str, name: str, value: str | Sequence[str]) -> None:
-        """Set one tag and keep the others (FLOW-TAG-03, -06). Raises: Forbidden if the flow is read-only."""
+    def set_tag(
+        self,
+        caller: Caller,
+        flow_id: str,
+        name: str,
+        value: str | Sequence[str],
+        preconditions: Preconditions | None = None,
+    ) -> None:
+        """Set one tag and keep the others (FLOW-TAG-03, -06).
+
+        Raises: Invalid; Forbidden if the flow is read-only; PreconditionFailed.
+        """
         with write_with_events(self._env) as (tx, journal):
             row = flow_rows.lock_writable(tx, caller, flow_id)
-            doc = {**row["doc"], "tags": {**row["doc"].get("tags", {}), name: value}}
+            tag_rows.check_tag(name, value)
+            tags = row["doc"].get("tags", {})
+            if preconditions is not None:
+                preconditions.check_change(member_state(flow_version(row["doc"]), tags.get(name)))
+            doc = {**row["doc"], "tags": {**tags, name: value}}
             self._update(tx, journal, caller, row, doc)
 
     @retried
-    def delete_tag(self, caller: Caller, flow_id: str, name: str) -> None:
-        """Remove one tag. Raises: NotFound if it is not set (A29); Forbidden if the flow is read-only."""
+    def delete_tag(self, caller: Caller, flow_id: str, name: str, preconditions: Preconditions | None = None) -> None:
+        """Remove one tag.
+
+        Raises: NotFound if it is not set (A29); Forbidden if the flow is read-only; PreconditionFailed.
+        """
         with write_with_events(self._env) as (tx, journal):
             row = flow_rows.lock_writable(tx, caller, flow_id)
             tags = dict(row["doc"].get("tags", {}))
-            if tags.pop(name, None) is None:
+            value = tags.pop(name, None)
+            if value is None:
                 raise _no_tag(flow_id, name)
+            if preconditions is not None:
+                preconditions.check_change(member_state(flow_version(row["doc"]), value))
             self._update(tx, journal, caller, row, {**row["doc"], "tags": tags})
 
     def require(self, caller: Caller, flow_id: str, *, writable: bool = False) -> None:
@@ -209,6 +242,7 @@ class Flows:
     ) -> None:
         """Store the changed document with a new metadata_version, and what follows from it (FLOW-META-02, -08, -11 to
         -13)."""
+        check_document(doc, "flow")
         now = self._env.clock()
         stored = row["doc"]
         doc |= {

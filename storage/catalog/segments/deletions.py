@@ -13,6 +13,7 @@ from storage.catalog.segments import segment_rows
 from storage.catalog.segments.flow_delete_requests import FlowDeleteRequests
 from storage.catalog.segments.segment_filter import SegmentFilter
 from storage.errors import Contended
+from storage.preconditions import Preconditions
 from storage.tables.engine import Writer
 from storage.tables.rows import FlowRow
 
@@ -25,14 +26,16 @@ class Deletions:
         self._requests = requests
 
     @retried
-    def delete_segments(self, caller: Caller, flow_id: str, filters: SegmentFilter) -> dict[str, Any] | None:
+    def delete_segments(
+        self, caller: Caller, flow_id: str, filters: SegmentFilter, preconditions: Preconditions | None = None
+    ) -> dict[str, Any] | None:
         """Delete the segments that lie entirely within the timerange (SEG-DEL-01 to -20).
 
         Returns None if they are gone, else the document of the flow delete request (deletion-request.json).
-        Raises: NotFound; Forbidden if the flow is read-only.
+        Raises: NotFound; Forbidden if the flow is read-only; PreconditionFailed.
         """
         with write_with_events(self._env) as (tx, journal):
-            flow = flow_rows.lock_writable(tx, caller, flow_id)
+            flow = flow_rows.lock_writable(tx, caller, flow_id, preconditions=preconditions)
             if filters.timerange.is_empty:
                 return None
             subject = flow_subject(tx, flow_id, flow["source_id"])
@@ -41,16 +44,18 @@ class Deletions:
             return self._requests.create(tx, caller, subject, filters, delete_flow=False)
 
     @retried
-    def delete_flow(self, caller: Caller, flow_id: str) -> dict[str, Any] | None:
+    def delete_flow(
+        self, caller: Caller, flow_id: str, preconditions: Preconditions | None = None
+    ) -> dict[str, Any] | None:
         """Delete the flow at once, and its segments at once or by a flow delete request (FLOW-DEL-01 to -12, A59).
 
         Returns None if everything is gone, else the document of the request (deletion-request.json).
-        Raises: NotFound; Forbidden if the flow is read-only.
+        Raises: NotFound; Forbidden if the flow is read-only; PreconditionFailed.
         """
         with self._env.engine.read_once() as tx:
             source_id = flow_rows.get(tx, caller, flow_id)["source_id"]
         with write_with_events(self._env) as (tx, journal):
-            row = flow_rows.lock_writable(tx, caller, flow_id, f"source:{source_id}")
+            row = flow_rows.lock_writable(tx, caller, flow_id, f"source:{source_id}", preconditions=preconditions)
             if row["source_id"] != source_id:
                 raise Contended(f"flow {flow_id} has just been created again by another request; try again")
             subject = flow_subject(tx, flow_id, source_id)

@@ -20,8 +20,10 @@ from storage.catalog.segments.segment_filter import SegmentFilter
 from storage.catalog.segments.uploads import UploadVerification
 from storage.catalog.spans import Span, covering_span, covering_timerange
 from storage.errors import Invalid, TamsError
+from storage.preconditions import Preconditions
 from storage.tables.conditions import equals
 from storage.tables.engine import Reader, Writer
+from storage.tables.limits import OBJECT_ID, check_text
 from storage.tables.rows import FlowRow, SegmentRow
 from storage.timerange import EMPTY, TimeRange, parse_bounded
 
@@ -81,14 +83,18 @@ class Segments:
 
     @retried
     def register(
-        self, caller: Caller, flow_id: str, items: Sequence[Mapping[str, Any]]
+        self,
+        caller: Caller,
+        flow_id: str,
+        items: Sequence[Mapping[str, Any]],
+        preconditions: Preconditions | None = None,
     ) -> list[tuple[Mapping[str, Any], TamsError]]:
         """Register every segment that is valid, and return the others with their errors (SEG-POST-55 to -64).
 
         items: segments to register, valid by flow-segment-post.json.
 
-        Raises: NotFound, Forbidden or Invalid if the flow can take no segments at all, and Unavailable if uploads are
-        to be verified and a store does not respond; then nothing is stored.
+        Raises: NotFound, Forbidden or Invalid if the flow can take no segments at all, PreconditionFailed, and
+        Unavailable if uploads are to be verified and a store does not respond; then nothing is stored.
         """
         if len(items) > self._env.limits.bulk_max:
             raise Invalid(f"one request may register at most {self._env.limits.bulk_max} segments, not {len(items)}")
@@ -97,7 +103,7 @@ class Segments:
         valid = [items[number] for number in timeranges]
         uploads = self._verification.verify(flow_id, valid) if self._env.verify_uploads else None
         with suppress(_AllRejectedError), write_with_events(self._env) as (tx, journal):
-            flow = flow_rows.lock_writable(tx, caller, flow_id, *locks)
+            flow = flow_rows.lock_writable(tx, caller, flow_id, *locks, preconditions=preconditions)
             check_container(flow)
             content = self._extend_content(tx, flow, [timerange.bounds for timerange in timeranges.values()])
             registration = Registration(tx, self._env, flow, valid, content[1], uploads)
@@ -130,11 +136,16 @@ class Segments:
 
 
 def _parse_timeranges(items: Sequence[Mapping[str, Any]]) -> tuple[dict[int, TimeRange], dict[int, TamsError]]:
-    """The timeranges of the items, and the errors in those that are invalid; both by position."""
+    """The timeranges of the items, and the errors in those that are invalid; both by position.
+
+    Ids are checked too, before anything is looked up by them.
+    """
     timeranges: dict[int, TimeRange] = {}
     errors: dict[int, TamsError] = {}
     for number, item in enumerate(items):
         try:
+            for name in ("object_id", "init_object_id"):
+                check_text(item.get(name, ""), OBJECT_ID, name)
             timeranges[number] = parse_bounded(item["timerange"])
         except Invalid as error:
             errors[number] = error

@@ -16,9 +16,20 @@ from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
 from storage.catalog.webhooks.delivery_progress import Rejection
 from storage.errors import Invalid, NotFound
+from storage.preconditions import Preconditions, ResourceState, ResourceVersion, digest_of
 from storage.tables.conditions import Condition, equals
 from storage.tables.engine import Reader, Writer
-from storage.tables.limits import MESSAGE, clip
+from storage.tables.limits import (
+    LABEL,
+    MESSAGE,
+    NAME,
+    SECRET,
+    WEBHOOK_URL,
+    check_document,
+    check_list,
+    check_text,
+    clip,
+)
 from storage.tables.rows import WebhookRow
 
 KIND: Final = "webhook"
@@ -39,6 +50,19 @@ STORED = (
 )
 """The members of webhook.json that are stored and returned as they were sent. Unknown members are dropped (A21)."""
 
+_LISTS = (
+    "events",
+    "flow_ids",
+    "source_ids",
+    "flow_collected_by_ids",
+    "source_collected_by_ids",
+    "accept_get_urls",
+    "accept_storage_ids",
+)
+"""The members whose length adds to the work for every event."""
+
+_REVISION = "revision"
+"""A member of the stored document that every change replaces. It is not shown."""
 _ORDER = Order(("url", "id"))
 _ENABLED = ("created", "started")
 
@@ -56,8 +80,12 @@ class Webhooks:
         return Page([_document(row) for row in rows], size, request.reverse, next_key)
 
     def get(self, caller: Caller, webhook_id: str) -> dict[str, Any]:
+        return self.get_with_version(caller, webhook_id)[0]
+
+    def get_with_version(self, caller: Caller, webhook_id: str) -> tuple[dict[str, Any], ResourceVersion]:
         with self._env.engine.read_once() as tx:
-            return _document(_find(tx, caller, webhook_id))
+            row = _find(tx, caller, webhook_id)
+        return _document(row), ResourceVersion(_version(row))
 
     def require(self, caller: Caller, webhook_id: str) -> None:
         """Raise NotFound unless the webhook exists and the caller may see it."""
@@ -85,10 +113,17 @@ class Webhooks:
             tag_rows.replace_rows(tx, KIND, row["id"], body.get("tags", {}))
         return _document(row)
 
-    def replace(self, caller: Caller, webhook_id: str, body: Mapping[str, Any], base_url: str) -> dict[str, Any]:
+    def replace(
+        self,
+        caller: Caller,
+        webhook_id: str,
+        body: Mapping[str, Any],
+        base_url: str,
+        preconditions: Preconditions | None = None,
+    ) -> dict[str, Any]:
         """Replace a webhook, and enable it again if the body says so (HOOK-PUT-*, HOOK-ST-*).
 
-        Raises: NotFound; Invalid.
+        Raises: NotFound; Invalid; PreconditionFailed.
         """
         self.require(caller, webhook_id)
         if body["id"] != webhook_id:
@@ -98,14 +133,23 @@ class Webhooks:
                 behaviour="HOOK-PUT-04",
             )
         self._check(body, body.get("api_key_value"))
-        return self._update(caller, webhook_id, body, base_url)
+        return self._update(caller, webhook_id, body, base_url, preconditions)
 
     @retried
-    def _update(self, caller: Caller, webhook_id: str, body: Mapping[str, Any], base_url: str) -> dict[str, Any]:
+    def _update(
+        self,
+        caller: Caller,
+        webhook_id: str,
+        body: Mapping[str, Any],
+        base_url: str,
+        preconditions: Preconditions | None,
+    ) -> dict[str, Any]:
         now = self._env.clock()
         with self._env.engine.write() as tx:
             tx.lock(f"webhook:{webhook_id}")
             row = _find(tx, caller, webhook_id)
+            if preconditions is not None:
+                preconditions.check_change(ResourceState(version=_version(row)))
             if row["status"] == "error" and body["status"] == "disabled":
                 raise Invalid(
                     "status must be created, not disabled, while the webhook's status is error",
@@ -122,11 +166,16 @@ class Webhooks:
         return _document(cast(WebhookRow, {**row, **values}))
 
     @retried
-    def delete(self, caller: Caller, webhook_id: str) -> None:
-        """Delete a webhook; its queued events are not sent (HOOK-DEL-01 to -03). Raises: NotFound."""
+    def delete(self, caller: Caller, webhook_id: str, preconditions: Preconditions | None = None) -> None:
+        """Delete a webhook; its queued events are not sent (HOOK-DEL-01 to -03).
+
+        Raises: NotFound; PreconditionFailed.
+        """
         with self._env.engine.write() as tx:
             tx.lock(f"webhook:{webhook_id}")
-            _find(tx, caller, webhook_id)
+            row = _find(tx, caller, webhook_id)
+            if preconditions is not None:
+                preconditions.check_change(ResourceState(version=_version(row)))
             tx.delete("webhooks", equals(id=webhook_id))
             tx.delete("tags", equals(kind=KIND, owner_id=webhook_id))
             self._reschedule_deliveries(tx, webhook_id)
@@ -137,6 +186,15 @@ class Webhooks:
             jobs.make_due(tx, self._env.clock(), DELIVERY, webhook_id)
 
     def _check(self, body: Mapping[str, Any], secret: str | None) -> None:
+        check_text(body["url"], WEBHOOK_URL, "url")
+        check_text(body.get("api_key_name", ""), NAME, "api_key_name")
+        check_text(secret or "", SECRET, "api_key_value")
+        for name in _LISTS:
+            check_list(body.get(name, ()), self._env.limits.list_max, name)
+        for position, label in enumerate(body.get("accept_get_urls", ())):
+            check_text(label, LABEL, f"accept_get_urls.{position}")
+        tag_rows.check_tags(body.get("tags", {}))
+        check_document({name: body[name] for name in STORED if name in body}, "webhook")
         self._env.outbound.check_url(body["url"], "url")
         if secret is not None and "api_key_name" not in body:
             raise Invalid("api_key_value requires api_key_name", field="api_key_name", behaviour="AMB-13")
@@ -175,7 +233,7 @@ def _columns(body: Mapping[str, Any], now: int) -> dict[str, Any]:
         "status": status,
         "since": now,
         "failing_since": None,
-        "doc": {name: body[name] for name in STORED if name in body},
+        "doc": {name: body[name] for name in STORED if name in body} | {_REVISION: uuid.uuid4().hex},
     }
 
 
@@ -193,7 +251,13 @@ def _find(tx: Reader, caller: Caller, webhook_id: str) -> WebhookRow:
 
 def _document(row: WebhookRow) -> dict[str, Any]:
     """Return webhook-get.json, which never includes the secret (HOOK-LIST-06)."""
-    return {"id": row["id"], **row["doc"], "status": row["status"]}
+    doc = {name: value for name, value in row["doc"].items() if name != _REVISION}
+    return {"id": row["id"], **doc, "status": row["status"]}
+
+
+def _version(row: WebhookRow) -> str:
+    """Return the version of a webhook, in which a new secret counts too, although it is never shown."""
+    return digest_of([row["doc"], row["status"]])
 
 
 def set_aside_columns(row: WebhookRow, event_id: str, rejection: Rejection, now: int) -> dict[str, Any]:
@@ -213,5 +277,5 @@ def error_columns(row: WebhookRow, kind: str, summary: str, now: int) -> dict[st
 
     kind: a short, stable name of the problem. summary: one sentence. now: microseconds since 1970.
     """
-    error = {"type": kind, "summary": summary, "time": rfc3339(now)}
+    error = {"type": kind, "summary": clip(summary, MESSAGE), "time": rfc3339(now)}
     return {"status": "error", "enabled": False, "doc": row["doc"] | {"error": error}}
