@@ -105,7 +105,7 @@ def test_a_formerly_used_id_is_free_or_rejected(tams: TamsClient) -> None:
     """The id of a removed object may be allocated again once its bytes are gone."""
     flow = tams.make_flow()
     object_id = fresh_name("again")
-    tams.allocate(flow["id"], object_ids=[object_id])
+    tams.make_objects(flow["id"], 1, object_ids=[object_id])
     register_segment(tams, flow["id"], object_id=object_id)
     delete_segments(tams, flow["id"])
     response = tams.post(f"/flows/{flow['id']}/storage", {"object_ids": [object_id]})

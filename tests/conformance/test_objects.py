@@ -53,7 +53,7 @@ def test_an_unknown_object_is_not_found(tams: TamsClient, method: str, object_id
 def test_objects_with_any_id_can_be_addressed(tams: TamsClient, suffix: str) -> None:
     flow = tams.make_flow()
     object_id = fresh_name() + suffix
-    tams.allocate(flow["id"], object_ids=[object_id])
+    tams.make_objects(flow["id"], 1, object_ids=[object_id])
     register_segment(tams, flow["id"], object_id=object_id)
     assert read_object(tams, object_id)["id"] == object_id
     instance = {"url": "https://media.example.com/a", "label": fresh_name()}

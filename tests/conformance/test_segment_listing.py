@@ -137,7 +137,7 @@ def test_an_object_used_twice_is_found_at_both_timeranges(tams: TamsClient) -> N
 def test_object_ids_with_special_characters_are_found(tams: TamsClient, suffix: str) -> None:
     flow = tams.make_flow()
     object_id = fresh_name() + suffix
-    assert [item["object_id"] for item in tams.allocate(flow["id"], object_ids=[object_id])] == [object_id]
+    assert tams.make_objects(flow["id"], 1, object_ids=[object_id]) == [object_id]
     register_segment(tams, flow["id"], object_id=object_id)
     tams.make_segments(flow["id"], ["[10:0_20:0)"])
     assert [item["object_id"] for item in tams.segments(flow["id"], object_id=object_id)] == [object_id]

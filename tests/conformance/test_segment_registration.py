@@ -34,7 +34,7 @@ def test_an_uploaded_object_is_registered_and_listed(tams: TamsClient, format_: 
 @pytest.mark.behaviour("SEG-POST-65", "OBJ-03")
 def test_a_segment_whose_bytes_have_not_arrived_is_registered_or_rejected(tams: TamsClient) -> None:
     flow = tams.make_flow()
-    (object_id,) = tams.make_objects(flow["id"], 1)
+    object_id = tams.allocate(flow["id"], 1)[0]["object_id"]
     status = post_segment(tams, flow["id"], object_id, "[0:0_10:0)").status_code
     assert status in (201, 400)
     registered = status == 201

@@ -106,9 +106,9 @@ def test_an_unknown_backend_is_rejected(tams: TamsClient) -> None:
 def test_each_backend_takes_objects(tams: TamsClient) -> None:
     flow = tams.make_flow()
     for n, backend in enumerate(backends(tams)):
-        (item,) = tams.allocate(flow["id"], 1, storage_id=backend["id"])
-        register_segment(tams, flow["id"], f"[{n}:0_{n + 1}:0)", object_id=item["object_id"])
-        urls = get_urls(tams, "object", flow["id"], item["object_id"], verbose_storage=True)
+        (object_id,) = tams.make_objects(flow["id"], 1, storage_id=backend["id"])
+        register_segment(tams, flow["id"], f"[{n}:0_{n + 1}:0)", object_id=object_id)
+        urls = get_urls(tams, "object", flow["id"], object_id, verbose_storage=True)
         assert {each["storage_id"] for each in urls} == {backend["id"]}
 
 

@@ -167,8 +167,8 @@ def test_without_a_default_backend_one_must_be_named(tams: TamsClient, listed: l
 def test_every_backend_can_be_named(tams: TamsClient, listed: list[Json]) -> None:
     flow_id = tams.make_flow()["id"]
     for number, backend in enumerate(listed):
-        [media_object] = tams.allocate(flow_id, storage_id=backend["id"])
-        object_id = register_segment(tams, flow_id, f"[{number}:0_{number + 1}:0)", object_id=media_object["object_id"])
+        [object_id] = tams.make_objects(flow_id, 1, storage_id=backend["id"])
+        register_segment(tams, flow_id, f"[{number}:0_{number + 1}:0)", object_id=object_id)
         [*urls] = read_view(tams, "object", flow_id, object_id, verbose_storage=True)["get_urls"]
         assert {url["storage_id"] for url in urls} == {backend["id"]}
 

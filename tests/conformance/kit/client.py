@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -87,18 +88,19 @@ class TamsClient:
         """PUT the bytes to the put_url of an allocation, without credentials."""
         put_url = media_object["put_url"]
         headers = {"Content-Type": put_url["content-type"], **put_url.get("headers", {})}
-        with httpx.Client(timeout=MEDIA_TIMEOUT, event_hooks={"response": [EXCHANGE_LOG.record]}) as client:
-            return client.put(put_url["url"], content=content, headers=headers)
+        return _stores().put(put_url["url"], content=content, headers=headers)
 
-    def make_objects(self, flow_id: str, count: int, content: bytes | None = None) -> list[str]:
-        """Allocate `count` objects, upload `content` to each if given, and return their ids."""
+    def make_objects(self, flow_id: str, count: int, content: bytes = b"media", **body: Any) -> list[str]:
+        """Allocate `count` objects, upload `content` to each (servers may require it: SEG-POST-65), and return their ids.
+
+        body: further members of the request, such as object_ids.
+        """
         with preparing(f"{count} objects"):
-            items = self.allocate(flow_id, count)
+            items = self.allocate(flow_id, count, **body)
             assert len(items) == count, f"{len(items)} objects for limit {count}"
             for item in items:
-                if content is not None:
-                    response = self.upload(item, content)
-                    assert response.is_success, f"PUT {response.request.url}: {response.status_code} {response.text}"
+                response = self.upload(item, content)
+                assert response.is_success, f"PUT {response.request.url}: {response.status_code} {response.text}"
             return [item["object_id"] for item in items]
 
     def make_segments(self, flow_id: str, timeranges: Iterable[str]) -> list[Json]:
@@ -141,6 +143,12 @@ class TamsClient:
                     self.http.put(f"/flows/{flow_id}/read_only", json=False)
                     self.http.delete(f"/flows/{flow_id}")
         self._flow_ids.clear()
+
+
+@cache
+def _stores() -> httpx.Client:
+    """A client without credentials, shared by all tests of a process, for the stores of media."""
+    return httpx.Client(timeout=MEDIA_TIMEOUT, event_hooks={"response": [EXCHANGE_LOG.record]})
 
 
 def _texts(params: dict[str, Any]) -> dict[str, Any]:
