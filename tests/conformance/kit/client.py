@@ -91,9 +91,9 @@ class TamsClient:
         return _stores().put(put_url["url"], content=content, headers=headers)
 
     def make_objects(self, flow_id: str, count: int, content: bytes = b"media", **body: Any) -> list[str]:
-        """Allocate `count` objects, upload `content` to each (servers may require it: SEG-POST-65), and return their ids.
+        """Allocate `count` objects, upload `content` to each, and return their ids.
 
-        body: further members of the request, such as object_ids.
+        Servers may require the upload before a segment is registered (SEG-POST-65). body: further members of the request, such as object_ids.
         """
         with preparing(f"{count} objects"):
             items = self.allocate(flow_id, count, **body)
