@@ -16,6 +16,7 @@ from storage.catalog.retry import retried
 from storage.errors import Invalid
 from storage.tables.conditions import Compare, equals
 from storage.tables.engine import Engine
+from storage.tables.limits import NAME, check_text
 from storage.tables.rows import CredentialKind, CredentialRow
 
 SCOPE_PREFIX = "tams-api/"
@@ -104,6 +105,7 @@ class Credentials:
         alone: bool = False,
     ) -> None:
         """Add or replace a credential, in one transaction. alone: also remove others of its kind and name."""
+        check_text(name, NAME, "name")
         row: CredentialRow = {
             "id": id_,
             "kind": kind,

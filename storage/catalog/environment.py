@@ -12,11 +12,12 @@ from storage.tables.engine import Engine
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits in force. Names ending in `_s` are seconds; all others count items or characters.
+    """Limits in force. Names ending in `_s` are seconds; all others count items.
 
     object_grace_s: how long objects outlive min_object_timeout_s, and how long bytes outlive the last reference to
         their object.
     job_attempts: failures after which a job is not retried automatically.
+    instances_max: uncontrolled URLs of one object. list_max: items of each list in a webhook.
     webhook_give_up_s: how long deliveries to a webhook may keep failing before its status becomes `error`.
     webhook_set_aside_s: how long a receiver may reject one event before the events after it are sent.
     """
@@ -38,9 +39,13 @@ class Limits:
     webhook_give_up_s: int = 24 * 3600
     webhook_set_aside_s: int = 3600
     deletion_request_retention_s: int = 7 * 24 * 3600
-    object_id_max_chars: int = 1024
-    url_max_chars: int = 8192
-    label_max_chars: int = 1024
+    instances_max: int = 100
+    list_max: int = 500
+
+    @property
+    def unregistered_object_s(self) -> int:
+        """How long an object that no segment uses is kept."""
+        return self.min_object_timeout_s + self.object_grace_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,12 @@ class Environment:
     clock: Callable[[], int] = clock
     outbound: Outbound = NoOutbound()
     verify_uploads: bool = False
+    describe_sources: bool = True
 
     def store(self, storage_id: str, behaviour: str) -> ObjectStore:
         """Return the store of a storage backend.
 
         Raises: Invalid, citing `behaviour`, for an unknown id.
-    describe_sources: bool = True
         """
         store = self.stores.get(storage_id)
         if store is None:

@@ -170,7 +170,7 @@ class Jobs:
         """Return how many seconds of the lease are left. Raises LeaseLost if there are none, or another worker's."""
         now = self._env.clock()
         for row in tx.select("jobs", [*claim.where, Compare("due", ">", now)], limit=1, columns=["due"]):
-            return float(row["due"] - now) / SECOND
+            return float((row["due"] or now) - now) / SECOND
         raise LeaseLost(claim)
 
     def save_doc(self, tx: Writer, claim: Claim, doc: dict[str, Any]) -> None:

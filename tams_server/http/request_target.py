@@ -11,7 +11,7 @@ from tams_server.specification.explain import format_value
 
 _MAX_HOST = 255
 _MAX_PORT = 65535
-_HOST = re.compile(r"(?P<name>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]*))?")
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>0*[0-9]{0,5}))?")
 _ABSOLUTE = re.compile(rb"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -60,7 +60,7 @@ def is_host(value: bytes) -> bool:
 @functools.lru_cache(maxsize=256)
 def _is_host(text: str) -> bool:
     match = _HOST.fullmatch(text)
-    if match is None or int(match["port"] or 0) > _MAX_PORT:
+    if match is None or int((match["port"] or "").lstrip("0") or 0) > _MAX_PORT:
         return False
     if not text.startswith("["):
         return True

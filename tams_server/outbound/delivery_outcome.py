@@ -64,7 +64,7 @@ def retry_after_s(value: str) -> float | None:
     """
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return min(float(value[:_MAX_DIGITS]), MAX_RETRY_AFTER_S)
+        return min(float(value.lstrip("0")[:_MAX_DIGITS] or "0"), MAX_RETRY_AFTER_S)
     try:
         moment = email.utils.parsedate_to_datetime(value)
         return min(max(moment.timestamp() - time.time(), 0.0), MAX_RETRY_AFTER_S)

@@ -175,7 +175,7 @@ def test_only_the_application_imports_http_libraries(library: str) -> None:
 @pytest.mark.parametrize(
     ("library", "modules"),
     [
-        ("sqlalchemy", ("sql", "sqlite", "postgresql", "migrations")),
+        ("sqlalchemy", ("sql", "sqlite", "postgresql", "database_url", "overlap_constraint", "migrations")),
         ("alembic", ("migrations",)),
         ("psycopg", ("postgresql",)),
         ("vastdb", ("vast",)),

@@ -10,6 +10,7 @@ from storage.catalog.environment import Environment
 from storage.catalog.flows import flow_rows
 from storage.catalog.flows.flow_rules import check_container
 from storage.catalog.job_kinds import COPY, copy_key
+from storage.catalog.objects.object_ids import check_object_id
 from storage.catalog.retry import retried
 from storage.errors import Invalid
 from storage.media.object_store import ObjectStore
@@ -78,11 +79,9 @@ class Allocation:
         seen: set[str] = set()
         for number, object_id in enumerate(ids):
             field = f"object_ids.{number}"
+            check_object_id(object_id, field)
             if object_id in seen:
                 raise Invalid(f"{field} {object_id!r} is repeated", field=field, behaviour="STO-08")
-            if not 0 < len(object_id) <= limits.object_id_max_chars:
-                most = limits.object_id_max_chars
-                raise Invalid(f"{field} must have from 1 to {most} characters, not {len(object_id)}", field=field)
             seen.add(object_id)
         taken = self._first_taken(tx, ids)
         if taken is not None:

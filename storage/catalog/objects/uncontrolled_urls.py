@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from storage.catalog.environment import Environment
 from storage.errors import Invalid
+from storage.tables.limits import LABEL, MEDIA_URL, check_text
 from storage.tables.rows import InstanceRow
 
 
@@ -21,17 +22,20 @@ def check_uncontrolled_url(env: Environment, url: str, label: str, name: str) ->
         is_web_url = False
     if not is_web_url:
         raise Invalid(f"{name}.url {url[:200]!r} must be an absolute http or https URL", field=f"{name}.url")
-    for part, value, most in (("url", url, env.limits.url_max_chars), ("label", label, env.limits.label_max_chars)):
-        if len(value) > most:
-            raise Invalid(
-                f"{name}.{part} must have at most {most} characters, not {len(value)}", field=f"{name}.{part}"
-            )
+    check_text(url, MEDIA_URL, f"{name}.url")
+    check_text(label, LABEL, f"{name}.label")
     if env.store_labelled(label) is not None:
         raise Invalid(
             f"{name}.label {label!r} already exists as the label of a storage backend",
             field=f"{name}.label",
             behaviour="SB-USE-04",
         )
+
+
+def check_number_of_urls(env: Environment, number: int, field: str) -> None:
+    """Reject more uncontrolled URLs of one object than every reading of its segments may return. Raises: Invalid."""
+    if number > env.limits.instances_max:
+        raise Invalid(f"{field}: an object has at most {env.limits.instances_max} uncontrolled URLs", field=field)
 
 
 def uncontrolled_instance(env: Environment, object_id: str, url: str, label: str) -> InstanceRow:

@@ -19,6 +19,7 @@ from storage.catalog.segments.segment_filter import SegmentFilter
 from storage.errors import NotFound
 from storage.tables.conditions import Compare, equals
 from storage.tables.engine import Writer
+from storage.tables.limits import MESSAGE, clip
 from storage.tables.rows import DeletionRequestRow
 from storage.timerange import EMPTY, TimeRange, parse_timerange
 
@@ -101,7 +102,7 @@ class FlowDeleteRequests:
             request = tx.get("deletion_requests", id=request_id)
             if request is not None:
                 now = rfc3339(self._env.clock())
-                error = {"type": "deletion_failed", "summary": reason, "time": now}
+                error = {"type": "deletion_failed", "summary": clip(reason, MESSAGE), "time": now}
                 values = {"status": "error", "doc": request["doc"] | {"updated": now, "error": error}}
                 tx.update("deletion_requests", equals(id=request_id), values)
 

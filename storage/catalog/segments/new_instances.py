@@ -4,7 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from storage.catalog.environment import Environment
-from storage.catalog.objects.uncontrolled_urls import check_uncontrolled_url, uncontrolled_instance
+from storage.catalog.objects.uncontrolled_urls import (
+    check_number_of_urls,
+    check_uncontrolled_url,
+    uncontrolled_instance,
+)
 from storage.errors import Invalid
 from storage.tables.rows import InstanceRow
 
@@ -39,6 +43,7 @@ class NewInstances:
                     behaviour="SEG-POST-41",
                 )
             urls[label] = url
+            check_number_of_urls(self._env, len(urls.keys() - {None}), name)
             added.append(uncontrolled_instance(self._env, item["object_id"], url, label))
         return added
 

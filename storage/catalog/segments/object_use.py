@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from storage.catalog.environment import Limits
+from storage.catalog.objects.object_ids import check_object_id
 from storage.errors import Invalid
 from storage.tables.rows import FlowRow, ObjectRow, ObjectState
 from storage.timerange import TimeRange, parse_bounded, parse_timerange
@@ -44,8 +44,7 @@ class ObjectUse:
     flow: the row of the flow whose segments are registered. stored: rows of the objects that exist, by id.
     """
 
-    def __init__(self, limits: Limits, flow: FlowRow, stored: Mapping[str, ObjectRow]) -> None:
-        self._limits = limits
+    def __init__(self, flow: FlowRow, stored: Mapping[str, ObjectRow]) -> None:
         self._flow = flow
         self._objects = {object_id: UsedObject.from_row(row) for object_id, row in stored.items()}
 
@@ -124,15 +123,14 @@ class ObjectUse:
 
     def _check_new(self, item: Mapping[str, Any]) -> None:
         """Reject an object that does not exist, unless the item says where its bytes are."""
-        object_id, most = item["object_id"], self._limits.object_id_max_chars
+        object_id = item["object_id"]
         if not item.get("get_urls"):
             raise Invalid(
                 f"object_id {object_id!r} is neither allocated nor registered, and the segment has no get_urls",
                 field="object_id",
                 behaviour="SEG-POST-08",
             )
-        if not 0 < len(object_id) <= most:
-            raise Invalid(f"object_id must have from 1 to {most} characters, not {len(object_id)}", field="object_id")
+        check_object_id(object_id, "object_id")
 
     def _check_allocated_for_flow(self, known: UsedObject, name: str) -> None:
         if known.flow_id != self._flow["id"]:

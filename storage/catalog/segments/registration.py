@@ -42,7 +42,7 @@ class Registration:
         self._env = env
         self._flow = flow
         self._stored = _read_objects(tx, items)
-        self._objects = ObjectUse(env.limits, flow, self._stored)
+        self._objects = ObjectUse(flow, self._stored)
         self._occupied = OccupiedTime(tx, flow["id"], stored_end)
         self._new_instances = NewInstances(env, _read_instances(tx, items))
         self._uploads = uploads
