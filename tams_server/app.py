@@ -123,7 +123,7 @@ def _media_plane(process: ServingProcess) -> ASGIApp:
         return media_plane(
             process.parts.folders,
             process.authenticator.authenticate,
-            process.parts.catalog.objects.content_type,
+            process.parts.catalog.object_uploads,
             max_upload_bytes=process.settings.max_upload_bytes,
         )
 

@@ -49,6 +49,7 @@ _KINDS: dict[str, Entry] = {
             "addressing_style": {"enum": ["path", "virtual"]},
             "ca_file": _NAME,
             "unsigned": {"type": "boolean"},
+            "write_once": {"type": "boolean"},
             "credentials": {"type": "object"},
         },
         "required": ["id", "kind", "provider", "store_product", "endpoint", "bucket", "region", "credentials"],
@@ -57,7 +58,12 @@ _KINDS: dict[str, Entry] = {
 }
 _CREDENTIALS: dict[str, Entry] = {
     "access_key_env": {
-        "properties": {"access_key_env": _NAME, "secret_key_env": _NAME, "session_token_env": _NAME},
+        "properties": {
+            "access_key_env": _NAME,
+            "secret_key_env": _NAME,
+            "session_token_env": _NAME,
+            "expiration_env": _NAME,
+        },
         "required": ["access_key_env", "secret_key_env"],
         "additionalProperties": False,
     },

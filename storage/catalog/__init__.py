@@ -16,6 +16,7 @@ from storage.catalog.objects.allocation import Allocation
 from storage.catalog.objects.byte_removal import ByteRemoval
 from storage.catalog.objects.copies import Copies
 from storage.catalog.objects.garbage_collection import GarbageCollection
+from storage.catalog.objects.object_uploads import ObjectUploads
 from storage.catalog.objects.objects import Objects
 from storage.catalog.profiles import Profiles
 from storage.catalog.remote_servers import NoOutbound, Outbound
@@ -39,8 +40,8 @@ class Catalog:
     clock: returns microseconds since 1970; the system clock by default.
     outbound: access to other servers; none by default.
     verify_uploads: whether segments are registered only if the bytes of their objects have arrived.
-    """
     describe_sources: whether a new source takes label, description and tags of its first flow.
+    """
 
     def __init__(
         self,
@@ -50,8 +51,8 @@ class Catalog:
         clock: Callable[[], int] = system_clock,
         outbound: Outbound | None = None,
         verify_uploads: bool = False,
-    ) -> None:
         describe_sources: bool = True,
+    ) -> None:
         env = Environment(
             engine, stores, limits or Limits(), clock, outbound or NoOutbound(), verify_uploads, describe_sources
         )
@@ -65,6 +66,7 @@ class Catalog:
         self.segments = Segments(env)
         self.allocation = Allocation(env)
         self.objects = Objects(env)
+        self.object_uploads = ObjectUploads(env)
         self.copies = Copies(env)
         self.webhooks = Webhooks(env)
         self.flow_delete_requests = FlowDeleteRequests(env)

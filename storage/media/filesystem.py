@@ -1,6 +1,7 @@
 """The object store of a server without S3: files in a folder, with URLs that this server answers itself.
 
-<root>/objects/ab/cd/abcd...   one file for each object (object_file.py), named by the SHA-256 of its id
+<root>/objects/ab/cd/abcd...   one file for each object (object_file.py), named by the SHA-256 of its id alone; its
+                               extension is in URLs only
 <root>/incoming/...            uploads in progress
 """
 
@@ -14,9 +15,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from storage.errors import NotFound, Unavailable
-from storage.media.object_file import ObjectFile, Upload, os_errors_as_unavailable, remove_abandoned, sync_directory
-from storage.media.object_store import Backend, DamagedObject, DownloadUrl, ObjectStore, StoredObject, UploadRequest
-from storage.media.signing import UrlSigner, media_path
+from storage.media.durable_files import os_errors_as_unavailable, remove_abandoned, sync_directory
+from storage.media.names import split_name
+from storage.media.object_file import ObjectFile, Upload
+from storage.media.object_store import (
+    AllocationTerm,
+    Backend,
+    DamagedObject,
+    DownloadUrl,
+    ObjectStore,
+    StoredObject,
+    UploadRequest,
+)
+from storage.media.signing import UrlSigner, media_path, signed_path
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +55,7 @@ class FileStore(ObjectStore):
         may_be_missing: bool = False,
     ) -> None:
         self.backend = backend
+        self.extension_is_free = True
         self.unsigned = True
         self._name = f"storage backend {backend.id}"
         self._signer = UrlSigner(secret)
@@ -60,23 +72,31 @@ class FileStore(ObjectStore):
             if not may_be_missing:
                 raise
 
-    def upload_request(self, object_id: str, content_type: str, *, presigned: bool, base_url: str) -> UploadRequest:
-        """The PUT that uploads `object_id` (STO-17, STO-27, INT-04). No I/O."""
-        path = media_path(self.backend.id, object_id)
-        url = base_url + path
+    def upload_request(
+        self, name: str, content_type: str, *, presigned: bool, base_url: str, term: AllocationTerm | None = None
+    ) -> UploadRequest:
+        """The PUT that uploads the object (STO-17, STO-27, INT-04). No I/O."""
+        object_id, extension = split_name(name)
+        url = base_url + media_path(self.backend.id, object_id, extension)
         if presigned:
-            url = f"{url}?{self._signer.sign('PUT', path, self._upload_timeout_s, content_type)}"
+            path = signed_path(self.backend.id, object_id)
+            if term is None:
+                query = self._signer.sign("PUT", path, self._upload_timeout_s, content_type)
+            else:
+                query = self._signer.sign_upload(path, self._upload_timeout_s, content_type, term)
+            url = f"{url}?{query}"
         return UploadRequest(url, content_type, presigned)
 
-    def download_urls(self, object_id: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
-        """URLs from which to read `object_id`, presigned ones first (SEG-GET-32, SEG-GET-43). No I/O."""
-        path = media_path(self.backend.id, object_id)
+    def download_urls(self, name: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
+        """URLs from which to read the object, presigned ones first (SEG-GET-32, SEG-GET-43). No I/O."""
+        object_id, extension = split_name(name)
+        url = base_url + media_path(self.backend.id, object_id, extension)
         urls = []
         if presigned is not False:
-            query = self._signer.sign("GET", path, self._download_timeout_s)
-            urls.append(DownloadUrl(f"{base_url}{path}?{query}", presigned=True))
+            query = self._signer.sign("GET", signed_path(self.backend.id, object_id), self._download_timeout_s)
+            urls.append(DownloadUrl(f"{url}?{query}", presigned=True))
         if presigned is not True:
-            urls.append(DownloadUrl(base_url + path, presigned=False))
+            urls.append(DownloadUrl(url, presigned=False))
         return urls
 
     def check_signature(self, method: str, object_id: str, query: str) -> str:
@@ -84,32 +104,32 @@ class FileStore(ObjectStore):
 
         method: "GET" or "PUT". Raises storage.errors.Forbidden unless the signature permits the request now.
         """
-        return self._signer.check(method, media_path(self.backend.id, object_id), query)
+        return self._signer.check(method, signed_path(self.backend.id, object_id), query)
 
-    def stat(self, object_id: str) -> StoredObject | None:
-        """What is stored for `object_id`; None if no upload has finished."""
+    def stat(self, name: str) -> StoredObject | None:
+        """What is stored under the name; None if no upload has finished."""
         try:
-            with self.open_unbuffered(object_id) as file:
+            with self.open_unbuffered(name) as file:
                 return file.stored
         except NotFound:
             return None
 
-    def open(self, object_id: str) -> BinaryIO:
+    def open(self, name: str) -> BinaryIO:
         """The bytes, from the first on. Deleting or replacing the object does not change them. Raises NotFound."""
-        return io.BufferedReader(self.open_unbuffered(object_id))
+        return io.BufferedReader(self.open_unbuffered(name))
 
-    def open_unbuffered(self, object_id: str) -> ObjectFile:
+    def open_unbuffered(self, name: str) -> ObjectFile:
         """The bytes as `open` returns them, unbuffered and with their description. Raises NotFound."""
         with os_errors_as_unavailable(self._name):
             try:
-                return ObjectFile(self._file_of(object_id))
+                return ObjectFile(self._file_of(name))
             except FileNotFoundError:
                 self._require_mount()
-        raise NotFound(f"object {object_id!r} has no bytes in {self._name}")
+        raise NotFound(f"object {split_name(name)[0]!r} has no bytes in {self._name}")
 
-    def write(self, object_id: str, content_type: str, chunks: Iterator[bytes]) -> StoredObject:
+    def write(self, name: str, content_type: str, chunks: Iterator[bytes]) -> StoredObject:
         """Store the bytes durably, all or nothing, replacing any earlier ones. `chunks` may raise anything."""
-        upload = self.begin(object_id, content_type)
+        upload = self.begin(name, content_type)
         try:
             for chunk in chunks:
                 upload.add(chunk)
@@ -117,17 +137,17 @@ class FileStore(ObjectStore):
         finally:
             upload.abort()
 
-    def begin(self, object_id: str, content_type: str) -> Upload:
+    def begin(self, name: str, content_type: str) -> Upload:
         """Start an upload in pieces. Nothing of it is visible before its `commit`."""
-        target = self._file_of(object_id)
+        target, object_id = self._file_of(name), split_name(name)[0]
         self._prepare()
         return Upload(
             self._incoming, target, object_id, content_type, prepare=self._make_durable_folder, name=self._name
         )
 
-    def delete(self, object_id: str) -> None:
+    def delete(self, name: str) -> None:
         """Remove the bytes, if there are any."""
-        path = self._file_of(object_id)
+        path = self._file_of(name)
         with os_errors_as_unavailable(self._name):
             try:
                 path.unlink()
@@ -136,21 +156,24 @@ class FileStore(ObjectStore):
             else:
                 sync_directory(path.parent)
 
-    def delete_many(self, object_ids: Iterable[str]) -> list[str]:
-        """Remove the bytes of many objects, one after another. Returns the ids of those removed before any outage."""
+    def delete_many(self, names: Iterable[str]) -> list[str]:
+        """Remove the bytes of many objects, one after another. Returns the names of those that have none now."""
         removed: list[str] = []
-        for object_id in object_ids:
+        failures: list[Unavailable] = []
+        for name in names:
             try:
-                self.delete(object_id)
+                self.delete(name)
             except Unavailable as error:
-                if not removed:
-                    raise
-                _log.warning("%s", error)
-                break
-            removed.append(object_id)
+                failures.append(error)
+            else:
+                removed.append(name)
+        if failures and not removed:
+            raise failures[0]
+        if failures:
+            _log.warning("%d objects could not be removed; the first: %s", len(failures), failures[0])
         return removed
 
-    def copy_from(self, other: ObjectStore, object_id: str) -> bool:
+    def copy_from(self, other: ObjectStore, name: str, source_name: str | None = None) -> bool:
         """False: a folder cannot copy by itself."""
         return False
 
@@ -193,9 +216,9 @@ class FileStore(ObjectStore):
                 sync_directory(self._objects.parent)
             self._prepared = True
 
-    def _file_of(self, object_id: str) -> Path:
-        name = hashlib.sha256(object_id.encode("utf-8", "surrogatepass")).hexdigest()
-        return self._objects / name[:2] / name[2:4] / name
+    def _file_of(self, name: str) -> Path:
+        digest = hashlib.sha256(split_name(name)[0].encode("utf-8", "surrogatepass")).hexdigest()
+        return self._objects / digest[:2] / digest[2:4] / digest
 
     def _require_mount(self) -> None:
         """Raise OSError if the mount is lost, which must not look like a store without objects."""

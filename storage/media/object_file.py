@@ -14,11 +14,13 @@ import logging
 import os
 import struct
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from storage.errors import Conflict, Unavailable
+from storage.errors import Conflict
+from storage.media.durable_files import create_locked, os_errors_as_unavailable, sync_directory, write_all
 from storage.media.object_store import DamagedObject, StoredObject
 
 if TYPE_CHECKING:
@@ -29,19 +31,6 @@ _log = logging.getLogger(__name__)
 _MAGIC = b"TAMSobj1"
 _FOOTER = struct.Struct(">Q8s")
 _TAIL_BYTES = 4096
-_FILE_MODE = 0o640
-
-
-@contextlib.contextmanager
-def os_errors_as_unavailable(name: str) -> Iterator[None]:
-    """Turn any OSError (full disk, lost mount, no permission, ...) into storage.errors.Unavailable.
-
-    name: of the store, for the message.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(f"{name} is unavailable: {error.strerror or error}") from error
 
 
 class ObjectFile(io.RawIOBase):
@@ -106,10 +95,12 @@ class ObjectFile(io.RawIOBase):
 class Upload:
     """An upload in progress: `add` its bytes, then `commit`. Call `abort` in any case; after `commit` it does nothing.
 
-    incoming: folder for the temporary file, in the same file system as `target`, the object's file.
+    In place of `commit`: `complete`, then `publish_new` or `replace`, which `withdraw` undoes until `abort` is called.
+
+    incoming: folder for temporary files, in the same file system as `target`, the object's file.
     prepare: creates the folder of `target` durably. name: of the store, for messages.
-    The temporary file is locked while its writer lives (`remove_abandoned`).
-    Every method may raise storage.errors.Unavailable; only `abort` may follow.
+    Temporary files are locked while their writer lives (`remove_abandoned`).
+    Every method may raise storage.errors.Unavailable; only `withdraw` and `abort` may follow.
     """
 
     def __init__(
@@ -123,14 +114,16 @@ class Upload:
         name: str,
     ) -> None:
         self.size = 0
+        self._incoming = incoming
         self._target = target
+        self._previous: _Previous | None = None
         self._object_id = object_id
         self._content_type = content_type
         self._prepare = prepare
         self._name = name
         self._md5 = hashlib.md5(usedforsecurity=False)
         with os_errors_as_unavailable(name):
-            self._temporary, self._fd = _create_locked(incoming)
+            self._temporary, self._fd = create_locked(incoming)
         self._open = True
 
     @property
@@ -141,7 +134,7 @@ class Upload:
     def add(self, data: bytes) -> None:
         """Append bytes."""
         with os_errors_as_unavailable(self._name):
-            _write_all(self._fd, data)
+            write_all(self._fd, data)
         self._md5.update(data)
         self.size += len(data)
 
@@ -151,78 +144,97 @@ class Upload:
         checksum: of the bytes, to be kept with them (StoredObject).
         Raises storage.errors.Conflict if `replace` is False and the object exists already.
         """
-        stored = StoredObject(self.size, self._content_type, self.etag, checksum=checksum)
-        with os_errors_as_unavailable(self._name):
-            _write_all(self._fd, _description(self._object_id, stored))
-            os.fsync(self._fd)
-            self._prepare(self._target.parent)
-            if replace:
+        stored = self.complete(checksum)
+        if replace:
+            with os_errors_as_unavailable(self._name):
                 os.rename(self._temporary, self._target)
-            else:
-                self._publish_new()
-            sync_directory(self._target.parent)
-            self._close()
+                sync_directory(self._target.parent)
+        else:
+            self.publish_new()
+        self.abort()
         return stored
 
+    def complete(self, checksum: str | None = None) -> StoredObject:
+        """Make the bytes durable, without making them visible. checksum: as for `commit`."""
+        stored = StoredObject(self.size, self._content_type, self.etag, checksum=checksum)
+        with os_errors_as_unavailable(self._name):
+            write_all(self._fd, _description(self._object_id, stored))
+            os.fsync(self._fd)
+            self._prepare(self._target.parent)
+        return stored
+
+    def publish_new(self) -> None:
+        """Make the object visible. Raises storage.errors.Conflict if it exists already."""
+        with os_errors_as_unavailable(self._name):
+            try:
+                os.link(self._temporary, self._target)
+            except FileExistsError:
+                raise Conflict(f"the bytes of object {self._object_id!r} already exist") from None
+            sync_directory(self._target.parent)
+
+    def replace(self) -> None:
+        """Make the object visible in place of the earlier one, which is kept until `abort`."""
+        with os_errors_as_unavailable(self._name):
+            self._previous = _keep(self._target, self._incoming)
+            self._put_in_place(self._temporary)
+            sync_directory(self._target.parent)
+
+    def withdraw(self) -> None:
+        """Undo `publish_new` or `replace`, if the object is still the one of this upload."""
+        with os_errors_as_unavailable(self._name):
+            if self._is_in_place():
+                if self._previous is None:
+                    os.unlink(self._target)
+                else:
+                    self._put_in_place(self._previous.path)
+                sync_directory(self._target.parent)
+            self._forget_previous()
+
     def abort(self) -> None:
-        """Discard the upload, unless it was committed."""
+        """Discard what has not been published, and close the upload."""
         if self._open:
+            self._open = False
+            with contextlib.suppress(OSError):
+                self._forget_previous()
             with contextlib.suppress(OSError):
                 os.unlink(self._temporary)
             with contextlib.suppress(OSError):
-                self._close()
+                os.close(self._fd)
 
-    def _publish_new(self) -> None:
+    def _put_in_place(self, path: Path) -> None:
+        """Give the file at `path` the name of the object too, in one step."""
+        second = self._incoming / uuid.uuid4().hex
+        os.link(path, second)
+        os.rename(second, self._target)
+
+    def _is_in_place(self) -> bool:
         try:
-            os.link(self._temporary, self._target)
-        except FileExistsError:
-            raise Conflict(f"the bytes of object {self._object_id!r} already exist") from None
-        os.unlink(self._temporary)
+            return os.path.samestat(os.stat(self._target), os.fstat(self._fd))
+        except FileNotFoundError:
+            return False
 
-    def _close(self) -> None:
-        self._open = False
-        os.close(self._fd)
-
-
-def remove_abandoned(incoming: Path) -> int:
-    """Remove the temporary files of dead writers, which nobody has locked any more, and return their number.
-
-    On file systems without locks nothing is removed.
-    """
-    removed = 0
-    for path in list(incoming.iterdir()):
-        with contextlib.suppress(OSError), path.open("rb+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-            removed += 1
-    return removed
+    def _forget_previous(self) -> None:
+        previous, self._previous = self._previous, None
+        if previous is not None:
+            os.unlink(previous.path)
+            os.close(previous.fd)
 
 
-def sync_directory(path: Path) -> None:
-    """Make the names in a folder durable: they survive a crash of the machine once this returns."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+@dataclass(frozen=True, slots=True)
+class _Previous:
+    """A second name of the file that an upload replaces. fd: locked, so that it does not count as abandoned."""
+
+    path: Path
+    fd: int
 
 
-def _create_locked(incoming: Path) -> tuple[Path, int]:
-    while True:
-        path = incoming / uuid.uuid4().hex
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
-        with contextlib.suppress(OSError):
-            fcntl.flock(fd, fcntl.LOCK_EX)
-        if os.fstat(fd).st_nlink:
-            return path, fd
-        # Another process removed it as abandoned before it was locked.
-        os.close(fd)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+def _keep(target: Path, incoming: Path) -> _Previous:
+    path = incoming / uuid.uuid4().hex
+    os.link(target, path)
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    with contextlib.suppress(OSError):
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return _Previous(path, fd)
 
 
 def _description(object_id: str, stored: StoredObject) -> bytes:

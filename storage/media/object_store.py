@@ -72,68 +72,94 @@ class StoredObject:
     checksum: str | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class AllocationTerm:
+    """The time for which an object is allocated.
+
+    created: when it was allocated, in microseconds since 1970, which tells it from others with the same id.
+    remaining_s: for how many seconds from now uploads may begin.
+    """
+
+    created: int
+    remaining_s: float
+
+
 class DamagedObject(Unavailable):
     """What is stored is not a complete object. Only something outside this program can have caused that."""
 
 
 class ObjectStore(ABC):
-    """A store of media bytes, addressed by object id. Every method may raise storage.errors.Unavailable.
+    """A store of media bytes, addressed by name (storage.media.names).
+
+    Every method may raise storage.errors.Unavailable.
 
     base_url: the public origin and base path of this server, without a closing slash. Stores with URLs of their own
     (S3) ignore it.
     """
 
     backend: Backend
+    extension_is_free: bool = False
+    """Whether the same bytes are found under a name with any extension, or with none."""
+    upload_tail_s: int = 0
+    """How many seconds after the expiry of its URL an upload may still end without this server knowing of it. 0: this
+    server receives all uploads, and rejects those for objects that have expired."""
     unsigned: bool
     """Whether clients can use URLs without a signature. If not, `upload_request` always returns a presigned one."""
 
     @abstractmethod
-    def upload_request(self, object_id: str, content_type: str, *, presigned: bool, base_url: str) -> UploadRequest:
-        """The request that uploads `object_id`. A presigned one is valid for the upload timeout. No I/O."""
+    def upload_request(
+        self, name: str, content_type: str, *, presigned: bool, base_url: str, term: AllocationTerm | None = None
+    ) -> UploadRequest:
+        """The request that uploads the object. A presigned one is valid for the upload timeout.
+
+        term: the allocation of the object, beyond which a presigned request is not valid. No I/O, but for what a store
+        has to find out once.
+        """
 
     @abstractmethod
-    def download_urls(self, object_id: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
-        """URLs from which to read `object_id`, presigned ones first. No I/O.
+    def download_urls(self, name: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
+        """URLs from which to read the object, presigned ones first. No I/O.
 
         presigned: True or False returns URLs of this kind alone; the others are not even signed.
         """
 
     @abstractmethod
-    def stat(self, object_id: str) -> StoredObject | None:
-        """What is stored for `object_id`; None if no upload has finished."""
+    def stat(self, name: str) -> StoredObject | None:
+        """What is stored under the name; None if no upload has finished."""
 
     @abstractmethod
-    def open(self, object_id: str) -> BinaryIO:
+    def open(self, name: str) -> BinaryIO:
         """The bytes, from the first on. Raises storage.errors.NotFound."""
 
     @abstractmethod
-    def write(self, object_id: str, content_type: str, chunks: Iterator[bytes]) -> StoredObject:
+    def write(self, name: str, content_type: str, chunks: Iterator[bytes]) -> StoredObject:
         """Store the bytes, all or nothing, replacing any earlier ones. They are durable when this returns.
 
         Exceptions from `chunks` are passed on.
         """
 
     @abstractmethod
-    def copy_from(self, other: "ObjectStore", object_id: str) -> bool:
+    def copy_from(self, other: "ObjectStore", name: str, source_name: str | None = None) -> bool:
         """Copy bytes and content type from `other` without reading them here, replacing any earlier ones.
 
+        source_name: the name in `other`; the same by default.
         False if the store cannot do that, and has changed nothing: the caller then reads and writes. Raises NotFound.
         """
 
     @abstractmethod
-    def delete(self, object_id: str) -> None:
+    def delete(self, name: str) -> None:
         """Remove the bytes, if there are any."""
 
     @abstractmethod
-    def delete_many(self, object_ids: Iterable[str]) -> list[str]:
-        """Remove the bytes of many objects. Returns the ids of those that have no bytes now.
+    def delete_many(self, names: Iterable[str]) -> list[str]:
+        """Remove the bytes of many objects. Returns the names of those that have no bytes now.
 
         Raises Unavailable if an outage prevented all removals.
         """
 
     @abstractmethod
     def object_ids(self) -> Iterator[str]:
-        """The ids of all objects with bytes in this store, in no order."""
+        """The names of all objects with bytes in this store, in no order. They are ids alone if extensions are free."""
 
     @abstractmethod
     def remove_abandoned(self) -> int:

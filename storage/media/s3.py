@@ -1,6 +1,7 @@
 """The object store over a bucket of an S3 store. Clients use the bucket directly, through presigned URLs."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,12 +9,14 @@ from io import BufferedReader
 from typing import Any, BinaryIO
 
 from storage.errors import NotFound, Unavailable
-from storage.media.object_store import Backend, DownloadUrl, ObjectStore, StoredObject, UploadRequest
+from storage.media.names import split_name
+from storage.media.object_store import AllocationTerm, Backend, DownloadUrl, ObjectStore, StoredObject, UploadRequest
 from storage.media.s3_client import Bucket, Connection, RequestLimits, RequestRejected
 from storage.media.s3_credentials import CredentialSource
 from storage.media.s3_keys import id_of, key_of
 from storage.media.s3_transfer import S3Stream, copy, upload
 from storage.media.sigv4 import LONGEST_S, Presigner
+from storage.media.write_once import WriteOnce
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +36,11 @@ _CHECKSUMS = {
 }
 """Members of the response to HeadObject, with the names that RFC 9530 or S3 gives the algorithms; the best first."""
 
+UPLOAD_TAIL_S = 900
+"""How long an upload may take that begins just before its URL expires, in seconds. A longer one may leave bytes behind,
+which `tams-server check` finds."""
+
+_WARNING_INTERVAL_S = 60
 _BUFFER_BYTES = 256 * 1024
 _DELETE_BATCH = 1000
 _ABANDONED = timedelta(days=1)
@@ -46,6 +54,7 @@ class S3Store(ObjectStore):
     upload_timeout_s, download_timeout_s: lifetime of presigned URLs in seconds, without the grace period (TMO-04); at
     most LONGEST_TIMEOUT_S (ValueError otherwise).
     unsigned: whether to offer URLs without a signature too, for clients with credentials of their own.
+    write_once: whether presigned uploads must not replace bytes; None for whether the store can ensure that.
     """
 
     def __init__(
@@ -57,12 +66,14 @@ class S3Store(ObjectStore):
         upload_timeout_s: int,
         download_timeout_s: int,
         unsigned: bool = False,
+        write_once: bool | None = False,
         limits: RequestLimits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if max(upload_timeout_s, download_timeout_s) > LONGEST_TIMEOUT_S:
             raise ValueError(f"presigned URLs are valid for at most {LONGEST_TIMEOUT_S} s")
         self.backend = backend
+        self.upload_tail_s = UPLOAD_TAIL_S
         self.unsigned = unsigned
         self._bucket = bucket
         self._name = f"storage backend {backend.id}"
@@ -73,18 +84,25 @@ class S3Store(ObjectStore):
         self._upload_timeout_s = upload_timeout_s
         self._download_timeout_s = download_timeout_s
         self._clock = clock
+        self._write_once = WriteOnce(self._connection, bucket.prefix, write_once, self._name)
+        self._warned = float("-inf")
 
-    def upload_request(self, object_id: str, content_type: str, *, presigned: bool, base_url: str) -> UploadRequest:
-        """The PUT that uploads `object_id` (STO-17, STO-27, INT-04). An unsigned one only if `self.unsigned`."""
-        key = self._key(object_id)
+    def upload_request(
+        self, name: str, content_type: str, *, presigned: bool, base_url: str, term: AllocationTerm | None = None
+    ) -> UploadRequest:
+        """The PUT that uploads the object (STO-17, STO-27, INT-04). An unsigned one only if `self.unsigned`."""
+        key = self._key(name)
         if presigned or not self.unsigned:
-            url = self._sign("PUT", key, self._upload_timeout_s, content_type)
-            return UploadRequest(url, content_type, presigned=True)
+            only_new = self._write_once.is_ensured()
+            most_s = math.inf if term is None else term.remaining_s
+            url = self._sign("PUT", key, self._upload_timeout_s, content_type, only_new=only_new, most_s=most_s)
+            headers = {"If-None-Match": "*"} if only_new else {}
+            return UploadRequest(url, content_type, presigned=True, headers=headers)
         return UploadRequest(self._presigner.plain(key), content_type, presigned=False)
 
-    def download_urls(self, object_id: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
-        """URLs from which to read `object_id` (SEG-GET-32, SEG-GET-43). Unsigned ones only if `self.unsigned`."""
-        key = self._key(object_id)
+    def download_urls(self, name: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
+        """URLs from which to read the object (SEG-GET-32, SEG-GET-43). Unsigned ones only if `self.unsigned`."""
+        key = self._key(name)
         urls = []
         if presigned is not False:
             urls.append(DownloadUrl(self._sign("GET", key, self._download_timeout_s), presigned=True))
@@ -92,10 +110,10 @@ class S3Store(ObjectStore):
             urls.append(DownloadUrl(self._presigner.plain(key), presigned=False))
         return urls
 
-    def stat(self, object_id: str) -> StoredObject | None:
-        """What is stored for `object_id`; None if no upload has finished."""
+    def stat(self, name: str) -> StoredObject | None:
+        """What is stored under the name; None if no upload has finished."""
         try:
-            described = self._connection.call("head_object", Key=self._key(object_id), ChecksumMode="ENABLED")
+            described = self._connection.call("head_object", Key=self._key(name), ChecksumMode="ENABLED")
         except NotFound:
             return None
         return StoredObject(
@@ -106,64 +124,65 @@ class S3Store(ObjectStore):
             _checksum(described),
         )
 
-    def open(self, object_id: str) -> BinaryIO:
+    def open(self, name: str) -> BinaryIO:
         """The bytes, from the first on, not seekable. Raises NotFound."""
         try:
-            return BufferedReader(S3Stream(self._connection, self._key(object_id)), _BUFFER_BYTES)
+            return BufferedReader(S3Stream(self._connection, self._key(name)), _BUFFER_BYTES)
         except NotFound:
-            raise self._missing(object_id) from None
+            raise self._missing(name) from None
 
-    def write(self, object_id: str, content_type: str, chunks: Iterator[bytes]) -> StoredObject:
+    def write(self, name: str, content_type: str, chunks: Iterator[bytes]) -> StoredObject:
         """Store the bytes durably, all or nothing, replacing any earlier ones. `chunks` may raise anything."""
-        return upload(self._connection, self._key(object_id), content_type, chunks)
+        return upload(self._connection, self._key(name), content_type, chunks)
 
-    def copy_from(self, other: ObjectStore, object_id: str) -> bool:
+    def copy_from(self, other: ObjectStore, name: str, source_name: str | None = None) -> bool:
         """Have the store copy the bytes from `other`, if both have the same endpoint. Raises NotFound."""
         if not isinstance(other, S3Store) or not self._can_copy_from(other._bucket):
             return False
-        source = {"Bucket": other._bucket.name, "Key": other._key(object_id)}
+        source_name = source_name or name
+        source = {"Bucket": other._bucket.name, "Key": other._key(source_name)}
         try:
             described = other._connection.call("head_object", Key=source["Key"])
-            copy(self._connection, self._key(object_id), source, described)
+            copy(self._connection, self._key(name), source, described)
         except NotFound:
-            raise other._missing(object_id) from None
+            raise other._missing(source_name) from None
         except RequestRejected:
             # The credentials of this store may not permit reading from the other.
             return False
         return True
 
-    def delete(self, object_id: str) -> None:
+    def delete(self, name: str) -> None:
         """Remove the bytes, if there are any."""
         try:
-            self._connection.call("delete_object", Key=self._key(object_id))
+            self._connection.call("delete_object", Key=self._key(name))
         except NotFound:
             return
 
-    def delete_many(self, object_ids: Iterable[str]) -> list[str]:
-        """Remove the bytes of many objects, a thousand in each request. Returns the ids of those that have none now."""
+    def delete_many(self, names: Iterable[str]) -> list[str]:
+        """Remove the bytes of many objects, a thousand a request. Returns the names of those that have none now."""
         removed: list[str] = []
-        wanted = list(object_ids)
+        wanted = list(names)
         for start in range(0, len(wanted), _DELETE_BATCH):
-            ids = wanted[start : start + _DELETE_BATCH]
+            batch = wanted[start : start + _DELETE_BATCH]
             try:
-                failed = self._delete_batch([self._key(object_id) for object_id in ids])
+                failed = self._delete_batch([self._key(name) for name in batch])
             except Unavailable:
                 if not removed:
                     raise
                 break
-            removed += [object_id for object_id in ids if self._key(object_id) not in failed]
+            removed += [name for name in batch if self._key(name) not in failed]
         return removed
 
     def object_ids(self) -> Iterator[str]:
-        """The ids of all objects with bytes here. Keys from which the id cannot be decoded (s3_keys) are left out, and
+        """The names of all objects with bytes here. Keys from which none can be decoded (s3_keys) are left out, and
         their number is logged."""
         unknown = 0
         for entry in self._entries("list_objects_v2", "Contents"):
-            object_id = id_of(self._bucket.prefix, entry["Key"])
-            if object_id is None:
+            name = id_of(self._bucket.prefix, entry["Key"])
+            if name is None:
                 unknown += 1
             else:
-                yield object_id
+                yield name
         if unknown:
             _log.info("%s has %d keys that cannot be decoded to an object id", self._name, unknown)
 
@@ -210,20 +229,51 @@ class S3Store(ObjectStore):
             )
         return failed
 
-    def _sign(self, method: str, key: str, timeout_s: int, content_type: str = "") -> str:
-        now = int(self._clock()) // SHARED_S * SHARED_S
-        lifetime = timeout_s + GRACE_S + SHARED_S
+    def _sign(
+        self,
+        method: str,
+        key: str,
+        timeout_s: int,
+        content_type: str = "",
+        *,
+        only_new: bool = False,
+        most_s: float = math.inf,
+    ) -> str:
+        """The URL for a request, valid for the timeout and a grace period, but for `most_s` seconds at most, and not
+        longer than the credentials."""
+        now = self._clock()
+        start = int(now) // SHARED_S * SHARED_S
         credentials = self._connection.credentials()
-        return self._presigner.sign(method, key, lifetime, credentials, content_type=content_type, now=now)
+        end = min(start + SHARED_S + timeout_s + GRACE_S, now + most_s)
+        if credentials.expires is not None and credentials.expires < end:
+            end = credentials.expires
+            self._check_credentials_last(end - now, timeout_s)
+        lifetime = max(int(end) - start, 1)
+        return self._presigner.sign(
+            method, key, lifetime, credentials, content_type=content_type, only_new=only_new, now=start
+        )
+
+    def _check_credentials_last(self, left_s: float, timeout_s: int) -> None:
+        """Raise Unavailable if the credentials have expired; log it if URLs expire early because of them."""
+        if left_s < 1:
+            raise Unavailable(f"{self._name} is unavailable: its temporary credentials have expired")
+        if left_s < timeout_s and self._clock() - self._warned > _WARNING_INTERVAL_S:
+            self._warned = self._clock()
+            _log.warning(
+                "%s: presigned URLs are valid for %d s only, not for %d: its temporary credentials expire",
+                self._name,
+                left_s,
+                timeout_s,
+            )
 
     def _can_copy_from(self, bucket: Bucket) -> bool:
         return (bucket.endpoint, bucket.region) == (self._bucket.endpoint, self._bucket.region)
 
-    def _key(self, object_id: str) -> str:
-        return key_of(self._bucket.prefix, object_id)
+    def _key(self, name: str) -> str:
+        return key_of(self._bucket.prefix, name)
 
-    def _missing(self, object_id: str) -> NotFound:
-        return NotFound(f"object {object_id!r} has no bytes in {self._name}")
+    def _missing(self, name: str) -> NotFound:
+        return NotFound(f"object {split_name(name)[0]!r} has no bytes in {self._name}")
 
 
 def _checksum(described: Mapping[str, Any]) -> str | None:

@@ -57,8 +57,15 @@ class RequestLimits:
     attempts: int = 3
 
 
+_BRIEF = RequestLimits(_PROBE_S, _PROBE_S, 1)
+
+
 class RequestRejected(Unavailable):
     """The store rejected the request: access denied, no such bucket, not implemented, ..."""
+
+
+class PreconditionNotMet(RequestRejected):
+    """A condition of the request does not hold: If-Match, If-None-Match, ..."""
 
 
 class _Response(dict[str, Any]):
@@ -103,7 +110,11 @@ class Connection:
 
     def probe(self) -> None:
         """Check with one short request that the bucket exists. Raises storage.errors.Unavailable."""
-        self._call(RequestLimits(_PROBE_S, _PROBE_S, 1), "head_bucket", {})
+        self._call(_BRIEF, "head_bucket", {})
+
+    def call_briefly(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
+        """The same as `call`, with a single attempt and a short timeout."""
+        return self._call(_BRIEF, operation, arguments)
 
     def pages(self, operation: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
         """The pages of a listing of the bucket. Raises the same as `call`."""
@@ -142,6 +153,8 @@ class Connection:
             # A response to HEAD does not say whether the key or the bucket is missing, and a lost bucket is an outage.
             self.call("head_bucket")
             return NotFound("no such key")
+        if status == 412:
+            return PreconditionNotMet(f"{self._name} has other bytes than the request requires")
         _log.warning("%s: %s was rejected: %s %s", self._name, operation, status, error)
         kind = RequestRejected if 400 <= status < 500 else Unavailable
         return kind(f"{self._name} is unavailable")

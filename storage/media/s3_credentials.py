@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,8 @@ from storage.media.sigv4 import Credentials
 
 _log = logging.getLogger(__name__)
 
+_EXPIRATIONS = ("aws_session_expiration", "x_security_token_expires", "aws_expiration", "expiration")
+"""Names under which tools that write files of credentials note when these expire."""
 _REREAD_S = 1.0
 _RETRY_S = 10.0
 
@@ -32,9 +35,16 @@ class CredentialSource(Protocol):
 class EnvironmentCredentials:
     """Credentials in the environment variables with these names, read at each use."""
 
-    def __init__(self, access_key_env: str, secret_key_env: str, session_token_env: str | None = None) -> None:
+    def __init__(
+        self,
+        access_key_env: str,
+        secret_key_env: str,
+        session_token_env: str | None = None,
+        expiration_env: str | None = None,
+    ) -> None:
         self._names = (access_key_env, secret_key_env)
         self._token_name = session_token_env
+        self._expiration_name = expiration_env
 
     def current(self) -> Credentials:
         values = [os.environ.get(name) for name in self._names]
@@ -42,7 +52,8 @@ class EnvironmentCredentials:
             missing = [name for name, value in zip(self._names, values, strict=True) if not value]
             raise Unavailable(f"credentials are missing: the environment variable {' and '.join(missing)} is not set")
         token = os.environ.get(self._token_name) if self._token_name else None
-        return Credentials(values[0], values[1], token or None)
+        expiration = os.environ.get(self._expiration_name) if self._expiration_name else None
+        return Credentials(values[0], values[1], token or None, _unix_time(expiration))
 
 
 class FileCredentials:
@@ -89,7 +100,8 @@ class FileCredentials:
         access_key, secret_key = section["aws_access_key_id"], section["aws_secret_access_key"]
         if not access_key or not secret_key:
             raise ValueError("empty")
-        return Credentials(access_key, secret_key, section.get("aws_session_token") or None)
+        expiration = next((section[name] for name in _EXPIRATIONS if section.get(name)), None)
+        return Credentials(access_key, secret_key, section.get("aws_session_token") or None, _unix_time(expiration))
 
 
 class ChainCredentials:
@@ -112,7 +124,8 @@ class ChainCredentials:
         except (BotoCoreError, OSError) as error:
             _log.warning("credentials from the default chain cannot be renewed: %s", error)
             raise Unavailable("credentials are missing: those from the default chain cannot be renewed") from error
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+        expiry = getattr(found, "_expiry_time", None)  # only temporary credentials have one
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token, expiry.timestamp() if expiry else None)
 
     def _find(self) -> Any:
         with self._lock:
@@ -127,3 +140,13 @@ class ChainCredentials:
             if self._found is None:
                 raise Unavailable("credentials are missing: the default chain has none")
             return self._found
+
+
+def _unix_time(text: str | None) -> float | None:
+    """The Unix time of an ISO 8601 date and time; None if there is none, or if it is not one."""
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        _log.warning("the expiry of credentials is not a date and time in ISO 8601 and is ignored")
+        return None
+    return None if moment is None else (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

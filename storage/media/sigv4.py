@@ -23,11 +23,16 @@ _PLAIN = re.compile(r"[A-Za-z0-9._~/-]*").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The credentials that sign requests. session_token: only with temporary ones. The repr omits the secrets."""
+    """The credentials that sign requests. The repr omits the secrets.
+
+    session_token: only with temporary ones. expires: when they expire, in Unix time; None if they do not, or if that is
+    unknown.
+    """
 
     access_key: str
     secret_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
+    expires: float | None = field(default=None, repr=False, compare=False)
 
 
 class _Scope(NamedTuple):
@@ -76,11 +81,13 @@ class Presigner:
         credentials: Credentials,
         *,
         content_type: str = "",
+        only_new: bool = False,
         now: float | None = None,
     ) -> str:
         """The URL that permits `method` ("GET" or "PUT") on an object for `expires_s` seconds.
 
         content_type: the Content-Type that the request must have; "" permits any.
+        only_new: the request must have `If-None-Match: *` too. Only with a content type.
         now: start of the lifetime in Unix time, by default the current time.
         """
         moment = int(time.time() if now is None else now)
@@ -90,8 +97,10 @@ class Presigner:
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(moment))
         path = self._path(key)
         if content_type:
-            signed = f"content-type:{' '.join(content_type.split())}\nhost:{self._host}\n\ncontent-type;host"
-            names = "content-type%3Bhost"
+            value, name = ("if-none-match:*\n", ";if-none-match") if only_new else ("", "")
+            type_ = " ".join(content_type.split())
+            signed = f"content-type:{type_}\nhost:{self._host}\n{value}\ncontent-type;host{name}"
+            names = f"content-type;host{name}".replace(";", "%3B")
         else:
             signed = f"host:{self._host}\n\nhost"
             names = "host"

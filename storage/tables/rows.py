@@ -159,6 +159,7 @@ class InstanceRow(TypedDict):
     uncontrolled URL.
 
     size, etag, checksum: of the bytes (storage.media.object_store.StoredObject), if they were verified.
+    extension: of its name in the storage backend (storage.media.names); null in rows from before there were any.
     """
 
     object_id: str
@@ -170,6 +171,7 @@ class InstanceRow(TypedDict):
     size: NotRequired[int | None]
     etag: NotRequired[str | None]
     checksum: NotRequired[str | None]
+    extension: NotRequired[str | None]
 
 
 class ObjectRefRow(TypedDict):
@@ -247,8 +249,9 @@ class JobRow(TypedDict):
 
 
 class GarbageRow(TypedDict):
-    """Bytes without references, to be removed."""
+    """Bytes without references, to be removed. extension: as that of the instance."""
 
     storage_id: str
     object_id: str
     due: int
+    extension: NotRequired[str | None]

@@ -3,13 +3,14 @@
 from typing import Final
 
 from storage.media.object_file import ObjectFile
+from storage.preconditions import ResourceState
 from tams_server.http.conditional_requests import (
     RangeOutsideContent,
-    ResourceState,
-    evaluate_conditions,
+    http_date,
+    read_preconditions,
     requested_range,
 )
-from tams_server.media.messages import MediaRequest, MediaResponse, PreconditionFailed, RangeNotSatisfiable
+from tams_server.media.messages import MediaRequest, MediaResponse, RangeNotSatisfiable
 
 READ_BYTES: Final = 256 * 1024
 """Read from the disk, and held in memory, at a time."""
@@ -21,7 +22,7 @@ _SANDBOX_HEADERS: Final = {"x-content-type-options": "nosniff", "content-securit
 def read_object(request: MediaRequest) -> MediaResponse:
     """Return the response to GET or HEAD; for GET with the first bytes of the body.
 
-    Raises storage.errors.NotFound, storage.errors.Unavailable, PreconditionFailed and RangeNotSatisfiable.
+    Raises storage.errors.NotFound, Unavailable and PreconditionFailed, and RangeNotSatisfiable.
     """
     file = request.store.open_unbuffered(request.object_id)
     try:
@@ -36,19 +37,17 @@ def read_object(request: MediaRequest) -> MediaResponse:
 
 def _response(file: ObjectFile, request: MediaRequest) -> MediaResponse:
     size = file.stored.size
-    current = ResourceState(file.stored.etag, int(file.modified))
+    modified = int(file.modified)
+    current = ResourceState(file.stored.etag, modified=modified)
     headers = {
-        "etag": current.quoted_etag,
-        "last-modified": current.last_modified,
+        "etag": f'"{file.stored.etag}"',
+        "last-modified": http_date(modified),
         "cache-control": "private",
         "accept-ranges": "bytes",
         **_SANDBOX_HEADERS,
     }
-    status = evaluate_conditions(request.method, request.headers, current)
-    if status == 304:
+    if read_preconditions(request.headers).is_unmodified(current):
         return MediaResponse(304, headers)
-    if status == 412:
-        raise precondition_failed(request.object_id)
     headers["content-type"] = _valid_header_value(file.stored.content_type)
     if request.method == "HEAD":
         return MediaResponse(200, headers | {"content-length": str(size)})
@@ -67,11 +66,6 @@ def _response(file: ObjectFile, request: MediaRequest) -> MediaResponse:
     file.seek(first)
     start = file.read(min(READ_BYTES, end - first)) or b""
     return MediaResponse(206 if part else 200, headers, start, file, end - first - len(start))
-
-
-def precondition_failed(object_id: str) -> PreconditionFailed:
-    """Return the error for a read or write whose conditions are not met."""
-    return PreconditionFailed(f"object {object_id!r} does not meet the conditions of the request")
 
 
 def _valid_header_value(content_type: str) -> str:

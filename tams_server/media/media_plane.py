@@ -5,7 +5,7 @@ directions. A request for several ranges gets the whole object.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, Literal, TypeVar
 
@@ -17,7 +17,7 @@ from storage.catalog.caller import Caller
 from storage.errors import Forbidden, NotFound, TamsError
 from storage.media.filesystem import FileStore
 from storage.media.object_file import ObjectFile
-from storage.media.signing import is_signed, parse_media_path
+from storage.media.signing import allocation_of, is_signed, possible_ids
 from tams_server.errors import ClientDisconnected, MethodNotAllowed
 from tams_server.http.headers import all_headers
 from tams_server.media.download import READ_BYTES, read_object
@@ -30,7 +30,7 @@ from tams_server.media.messages import (
     preflight_response,
     raw_path_of,
 )
-from tams_server.media.upload import Uploader
+from tams_server.media.upload import Uploader, UploadRules
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ _THREADS: Final = 32
 def media_plane(
     stores: Mapping[str, FileStore],
     authenticate: Callable[[Scope], Caller],
-    content_type_of: Callable[[str], str | None],
+    uploads: UploadRules,
     *,
     max_upload_bytes: int | None = None,
     stall_timeout_s: float = 60.0,
@@ -51,12 +51,11 @@ def media_plane(
 
     stores: by storage backend id.
     authenticate: returns the caller of a plain URL, or raises tams_server.errors.Unauthorized. Runs in a thread.
-    content_type_of: returns the content type of an object by id, or None if it is unknown. Runs in a thread, for
-        uploads to plain URLs only.
+    uploads: decides which objects may be written. Its methods run in threads.
     max_upload_bytes: the maximum size of an upload, beyond which it gets 413; None for no limit.
     stall_timeout_s: the time without any bytes after which an upload gets 408.
     """
-    return _MediaPlane(stores, authenticate, content_type_of, max_upload_bytes, stall_timeout_s)
+    return _MediaPlane(stores, authenticate, uploads, max_upload_bytes, stall_timeout_s)
 
 
 class _MediaPlane:
@@ -64,14 +63,14 @@ class _MediaPlane:
         self,
         stores: Mapping[str, FileStore],
         authenticate: Callable[[Scope], Caller],
-        content_type_of: Callable[[str], str | None],
+        uploads: UploadRules,
         max_upload_bytes: int | None,
         stall_timeout_s: float,
     ) -> None:
         self._stores = stores
         self._authenticate = authenticate
-        self._content_type_of = content_type_of
-        self._uploader = Uploader(self._in_thread, max_upload_bytes, stall_timeout_s)
+        self._uploads = uploads
+        self._uploader = Uploader(uploads, self._in_thread, max_upload_bytes, stall_timeout_s)
         # Threads of its own, so that slow disks do not exhaust those of the API.
         self._threads = anyio.CapacityLimiter(_THREADS)
 
@@ -94,32 +93,36 @@ class _MediaPlane:
             return preflight_response(headers)
         if method not in ("GET", "HEAD", "PUT"):
             raise MethodNotAllowed(f"method {method} is not allowed here, only {METHODS}", headers={"Allow": METHODS})
-        backend_id, object_id = parse_media_path(raw_path_of(scope))
+        backend_id, object_ids = possible_ids(raw_path_of(scope))
         if backend_id not in self._stores:
             raise NotFound(f"storage backend {backend_id!r} does not exist or is not served from here")
         query = scope["query_string"].decode("latin-1")
-        request = MediaRequest(method, headers, query, self._stores[backend_id], object_id)
-        if method == "PUT":
-            content_type = await self._authorize_write(request, scope)
-            return await self._uploader.put(request, content_type, receive)
-        await self._authorize_read(request, scope)
+        store = self._stores[backend_id]
+        writes = method == "PUT"
+        if is_signed(query):
+            object_id = _signed_id(store, "PUT" if writes else "GET", object_ids, query)
+            allocated = allocation_of(query) if writes else None
+        else:
+            await self._require_scope("write" if writes else "read", scope)
+            object_id = await self._in_thread(partial(self._known_id, store, object_ids, writes=writes))
+            allocated = None
+        request = MediaRequest(method, headers, query, store, object_id)
+        if writes:
+            return await self._uploader.put(request, allocated, receive)
         return await self._in_thread(partial(read_object, request))
 
-    async def _authorize_read(self, request: MediaRequest, scope: Scope) -> None:
-        if is_signed(request.query):
-            request.store.check_signature("GET", request.object_id, request.query)
-        else:
-            await self._require_scope("read", scope)
-
-    async def _authorize_write(self, request: MediaRequest, scope: Scope) -> str:
-        """Return the content type that the object must have."""
-        if is_signed(request.query):
-            return request.store.check_signature("PUT", request.object_id, request.query)
-        await self._require_scope("write", scope)
-        content_type = await self._in_thread(partial(self._content_type_of, request.object_id))
-        if content_type is None:
-            raise NotFound(f"object {request.object_id!r} has not been allocated")
-        return content_type
+    def _known_id(self, store: FileStore, object_ids: Sequence[str], *, writes: bool) -> str:
+        """Return the first of the ids that a plain URL may mean whose object can be written or read."""
+        for object_id in object_ids[:-1]:
+            try:
+                if writes:
+                    self._uploads.find(object_id, store.backend.id)
+                elif store.stat(object_id) is None:
+                    continue
+            except NotFound:
+                continue
+            return object_id
+        return object_ids[-1]
 
     async def _require_scope(self, needed: Literal["read", "write"], scope: Scope) -> None:
         caller = await self._in_thread(partial(self._authenticate, scope))
@@ -153,6 +156,19 @@ class _MediaPlane:
 
     async def _in_thread(self, function: Callable[[], T], /) -> T:
         return await anyio.to_thread.run_sync(function, limiter=self._threads)
+
+
+def _signed_id(store: FileStore, method: str, object_ids: Sequence[str], query: str) -> str:
+    """Return the id that a presigned URL means. Raises storage.errors.Forbidden unless its signature is valid now."""
+    errors = []
+    for object_id in object_ids:
+        try:
+            store.check_signature(method, object_id, query)
+        except Forbidden as error:
+            errors.append(error)
+        else:
+            return object_id
+    raise errors[0]
 
 
 async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:

@@ -26,13 +26,6 @@ CORS_HEADERS: Final = {
 _PREFLIGHT_AGE_S: Final = 7200
 
 
-class PreconditionFailed(HttpError):
-    """The state of the object does not meet the conditions of the request."""
-
-    code = "precondition_failed"
-    status = HTTPStatus.PRECONDITION_FAILED
-
-
 class RangeNotSatisfiable(HttpError):
     """The requested range is outside the object. headers must have Content-Range, with the size of the object."""
 

@@ -7,13 +7,14 @@ from typing import Final, Protocol, TypeVar
 import anyio
 from starlette.types import Receive
 
-from storage.errors import Conflict, Invalid, NotFound
+from storage.catalog.objects.object_uploads import Publication, UploadTarget
+from storage.errors import Invalid, NotFound
 from storage.media.object_file import Upload
+from storage.preconditions import NO_RESOURCE, ResourceState
 from tams_server.errors import ClientDisconnected, TooLarge, TooSlow, UnsupportedMediaType
-from tams_server.http.conditional_requests import ResourceState, evaluate_conditions
+from tams_server.http.conditional_requests import read_preconditions
 from tams_server.media.checksums import Checksums
-from tams_server.media.download import precondition_failed
-from tams_server.media.messages import MediaRequest, MediaResponse, PreconditionFailed
+from tams_server.media.messages import MediaRequest, MediaResponse
 
 T = TypeVar("T")
 
@@ -27,35 +28,50 @@ class RunInThread(Protocol):
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]: ...
 
 
+class UploadRules(Protocol):
+    """Decides which objects may be written, as storage.catalog's ObjectUploads."""
+
+    def find(self, object_id: str, storage_id: str, allocated: int | None = None) -> UploadTarget: ...
+    def publish(self, target: UploadTarget, upload: Publication, *, only_new: bool) -> None: ...
+
+
 class Uploader:
     """Receives uploads and stores them."""
 
-    def __init__(self, in_thread: RunInThread, max_bytes: int | None, stall_timeout_s: float) -> None:
+    def __init__(
+        self, rules: UploadRules, in_thread: RunInThread, max_bytes: int | None, stall_timeout_s: float
+    ) -> None:
         """max_bytes: the maximum size of an object, or None. stall_timeout_s: the longest wait for the next bytes."""
+        self._rules = rules
         self._in_thread = in_thread
         self._max_bytes = max_bytes
         self._stall_timeout_s = stall_timeout_s
 
-    async def put(self, request: MediaRequest, content_type: str, receive: Receive) -> MediaResponse:
-        """Store the body of a permitted request as an object of `content_type` (STO-27).
+    async def put(self, request: MediaRequest, allocated: int | None, receive: Receive) -> MediaResponse:
+        """Store the body of an authorized request (STO-27, OBJ-LIFE-08).
+
+        allocated: the allocation for which the URL was made; None if that is unknown.
 
         Nothing is stored if it raises: storage.errors.Invalid for wrong headers, length or checksums,
-        storage.errors.Unavailable, TooLarge, TooSlow, UnsupportedMediaType, PreconditionFailed, ClientDisconnected.
+        storage.errors.NotFound, AlreadyExists, PreconditionFailed and Unavailable, TooLarge, TooSlow,
+        UnsupportedMediaType, ClientDisconnected.
         """
-        _check_headers(request.headers, content_type)
+        target = await self._in_thread(
+            partial(self._rules.find, request.object_id, request.store.backend.id, allocated)
+        )
+        _check_headers(request.headers, target.content_type)
         self._check_size(int(request.headers.get("content-length", "0")))
         checksums = Checksums(request.headers)
-        upload = await self._in_thread(partial(_begin, request, content_type))
+        upload = await self._in_thread(partial(_begin, request, target.content_type))
         try:
-            etag = await self._receive_into(upload, checksums, request.headers, receive)
-        except BaseException:
+            etag = await self._receive_into(upload, target, checksums, request.headers, receive)
+        finally:
             with anyio.CancelScope(shield=True):
                 await self._in_thread(upload.abort)
-            raise
         return MediaResponse(200, {"etag": f'"{etag}"', "content-length": "0"})
 
     async def _receive_into(
-        self, upload: Upload, checksums: Checksums, headers: Mapping[str, str], receive: Receive
+        self, upload: Upload, target: UploadTarget, checksums: Checksums, headers: Mapping[str, str], receive: Receive
     ) -> str:
         """Store the body, with about _WRITE_BYTES of it in memory at a time. Return its ETag."""
         received = buffered_bytes = 0
@@ -73,7 +89,22 @@ class Uploader:
             raise Invalid(
                 f"Content-Length {declared} does not match the body, which has {received} bytes; nothing was stored"
             )
-        return await self._in_thread(partial(_finish, upload, checksums, buffered, headers))
+        return await self._in_thread(partial(self._finish, upload, target, checksums, buffered, headers))
+
+    def _finish(
+        self,
+        upload: Upload,
+        target: UploadTarget,
+        checksums: Checksums,
+        pieces: list[bytes],
+        headers: Mapping[str, str],
+    ) -> str:
+        _add(upload, checksums, pieces)
+        etag = upload.complete(checksums.verify(upload.etag)).etag
+        # The other conditions are checked when the upload begins; this one again when it ends, so that only one of
+        # several concurrent uploads creates the object.
+        self._rules.publish(target, upload, only_new=headers.get("if-none-match", "").strip() == "*")
+        return etag
 
     async def _pieces(self, receive: Receive) -> AsyncIterator[bytes]:
         more = True
@@ -101,32 +132,19 @@ def _begin(request: MediaRequest, content_type: str) -> Upload:
 
 
 def _check_conditions(request: MediaRequest) -> None:
-    current = None
+    current = NO_RESOURCE
     try:
         with request.store.open_unbuffered(request.object_id) as file:
-            current = ResourceState(file.stored.etag, int(file.modified))
+            current = ResourceState(file.stored.etag, modified=int(file.modified))
     except NotFound:
         pass
-    if evaluate_conditions(request.method, request.headers, current):
-        raise precondition_failed(request.object_id)
+    read_preconditions(request.headers).check_change(current)
 
 
 def _add(upload: Upload, checksums: Checksums, pieces: list[bytes]) -> None:
     data = b"".join(pieces)
     upload.add(data)
     checksums.update(data)
-
-
-def _finish(upload: Upload, checksums: Checksums, pieces: list[bytes], headers: Mapping[str, str]) -> str:
-    _add(upload, checksums, pieces)
-    checksum = checksums.verify(upload.etag)
-    # The other conditions are checked when the upload begins; this one again when it ends, so that only one of several
-    # concurrent uploads creates the object.
-    only_new = headers.get("if-none-match", "").strip() == "*"
-    try:
-        return upload.commit(replace=not only_new, checksum=checksum).etag
-    except Conflict as error:
-        raise PreconditionFailed(error.message) from None
 
 
 def _check_headers(headers: Mapping[str, str], content_type: str) -> None:
@@ -144,7 +162,7 @@ def _check_headers(headers: Mapping[str, str], content_type: str) -> None:
     if "content-range" in headers:
         raise Invalid("Content-Range is not supported in an upload: send the whole object", field="Content-Range")
     length = headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS):
+    if not (length.isascii() and length.isdigit() and len(length.lstrip("0")) <= _MAX_LENGTH_DIGITS):
         raise Invalid(f"Content-Length must be a number of bytes, not {length!r}", field="Content-Length")
 
 

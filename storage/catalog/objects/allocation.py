@@ -10,13 +10,17 @@ from storage.catalog.environment import Environment
 from storage.catalog.flows import flow_rows
 from storage.catalog.flows.flow_rules import check_container
 from storage.catalog.job_kinds import COPY, copy_key
+from storage.catalog.objects.instances import controlled_instance
+from storage.catalog.objects.lifetime import allocated_until
 from storage.catalog.objects.object_ids import check_object_id
 from storage.catalog.retry import retried
 from storage.errors import Invalid
-from storage.media.object_store import ObjectStore
+from storage.media.names import extension_for, stored_name
+from storage.media.object_store import AllocationTerm, ObjectStore
+from storage.preconditions import Preconditions
 from storage.tables.conditions import In, equals
 from storage.tables.engine import Reader, Writer
-from storage.tables.rows import FlowRow, InstanceRow, ObjectRow
+from storage.tables.rows import FlowRow, ObjectRow
 
 
 class Allocation:
@@ -26,18 +30,25 @@ class Allocation:
         self._env = env
 
     @retried
-    def allocate(self, caller: Caller, flow_id: str, body: Mapping[str, Any], base_url: str) -> dict[str, Any]:
+    def allocate(
+        self,
+        caller: Caller,
+        flow_id: str,
+        body: Mapping[str, Any],
+        base_url: str,
+        preconditions: Preconditions | None = None,
+    ) -> dict[str, Any]:
         """Allocate objects to a flow, and return their upload requests (flow-storage.json).
 
         Allocated objects expire after min_object_timeout and a grace period unless a segment refers to them.
 
         body: valid by flow-storage-post.json. base_url: origin and base path of this server, for URLs of its own.
 
-        Raises: NotFound, Forbidden, Invalid; then nothing is allocated.
+        Raises: NotFound, Forbidden, Invalid, PreconditionFailed; then nothing is allocated.
         """
         with self._env.engine.write() as tx:
             locks = [f"object:{object_id}" for object_id in body.get("object_ids", ())]
-            flow = flow_rows.lock_writable(tx, caller, flow_id, *locks)
+            flow = flow_rows.lock_writable(tx, caller, flow_id, *locks, preconditions=preconditions)
             check_container(flow)
             store = self._store(body.get("storage_id"))
             _check_presigned(store, body.get("presigned"))
@@ -47,9 +58,13 @@ class Allocation:
                 ids = self._new_ids(body.get("limit"))
             else:
                 self._check_available(tx, ids)
-            self._insert(tx, flow_id, ids, content_type, store.backend.id)
+            now = self._env.clock()
+            expires = allocated_until(self._env.limits, now, store)
+            self._insert(tx, flow_id, ids, content_type, store.backend.id, now, expires)
         presigned = body.get("presigned", True)
-        return {"media_objects": [_upload(store, id_, content_type, presigned, base_url) for id_ in ids]}
+        remaining_s = (expires - self._env.clock()) / SECOND - store.upload_tail_s
+        term = AllocationTerm(now, remaining_s)
+        return {"media_objects": [_upload(store, id_, content_type, presigned, base_url, term) for id_ in ids]}
 
     def _store(self, storage_id: str | None) -> ObjectStore:
         """The store of this backend, or of the default backend for None (STO-11 to -14)."""
@@ -100,9 +115,16 @@ class Allocation:
             return keys[job["key"]]
         return None
 
-    def _insert(self, tx: Writer, flow_id: str, ids: Sequence[str], content_type: str, storage_id: str) -> None:
-        limits, now = self._env.limits, self._env.clock()
-        expires = now + (limits.min_object_timeout_s + limits.object_grace_s) * SECOND
+    def _insert(
+        self,
+        tx: Writer,
+        flow_id: str,
+        ids: Sequence[str],
+        content_type: str,
+        storage_id: str,
+        now: int,
+        expires: int,
+    ) -> None:
         objects: list[ObjectRow] = [
             {
                 "id": object_id,
@@ -114,9 +136,8 @@ class Allocation:
             }
             for object_id in ids
         ]
-        instances: list[InstanceRow] = [
-            {"object_id": object_id, "instance": storage_id, "storage_id": storage_id, "created": now}
-            for object_id in ids
+        instances = [
+            controlled_instance(object_id, storage_id, extension_for(object_id, content_type), now) for object_id in ids
         ]
         tx.insert("objects", objects, fresh=True)
         tx.insert("instances", instances, fresh=True)
@@ -148,9 +169,12 @@ def _content_type(flow: FlowRow, requested: str | None) -> str:
     return requested
 
 
-def _upload(store: ObjectStore, object_id: str, content_type: str, presigned: bool, base_url: str) -> dict[str, Any]:
-    request = store.upload_request(object_id, content_type, presigned=presigned, base_url=base_url)
-    put_url: dict[str, Any] = {"url": request.url, "content-type": request.content_type}
+def _upload(
+    store: ObjectStore, object_id: str, content_type: str, presigned: bool, base_url: str, term: AllocationTerm
+) -> dict[str, Any]:
+    name = stored_name(object_id, extension_for(object_id, content_type))
+    request = store.upload_request(name, content_type, presigned=presigned, base_url=base_url, term=term)
+    put_url: dict[str, Any] = {"url": request.url, "method": "PUT", "content-type": request.content_type}
     if request.headers:
         put_url["headers"] = request.headers
     return {"object_id": object_id, "put_url": put_url, "presigned": request.presigned}

@@ -16,13 +16,16 @@ from storage.catalog.environment import Environment
 from storage.catalog.job_kinds import COPY, copy_key
 from storage.catalog.jobs import Claim, Jobs, LeaseLost
 from storage.catalog.objects.byte_removal import schedule_removal
-from storage.catalog.objects.objects import get_registered
+from storage.catalog.objects.instances import instance_name
+from storage.catalog.objects.objects import get_registered, object_state
 from storage.catalog.remote_servers import Download
 from storage.catalog.retry import retried
 from storage.errors import Invalid, NotFound, TamsError, Unavailable
+from storage.media.names import extension_for, split_name, stored_name
 from storage.media.object_store import ObjectStore, StoredObject
+from storage.preconditions import Preconditions
 from storage.tables.conditions import equals
-from storage.tables.engine import Writer
+from storage.tables.engine import Reader, Writer
 from storage.tables.rows import InstanceRow
 
 _CHUNK_BYTES = 1 << 20
@@ -44,13 +47,14 @@ class Copies:
         self._env = env
         self._jobs = Jobs(env)
 
-    def copy(self, object_id: str, storage_id: str) -> None:
+    def copy(self, object_id: str, storage_id: str, preconditions: Preconditions | None = None) -> None:
         """Copy an object to another storage backend, and add the copy as an instance.
 
-        Raises: NotFound; Invalid; Unavailable if the bytes cannot be read or written now. Then nothing is left behind.
+        Raises: NotFound; Invalid; PreconditionFailed; Unavailable if the bytes cannot be read or written now. Then
+            nothing is left behind.
         """
         self._env.store(storage_id, "OBJ-INST-POST-05")
-        claim = self._start(object_id, storage_id)
+        claim = self._start(object_id, storage_id, preconditions)
         try:
             self.make_copy(claim)
         except LeaseLost:
@@ -69,10 +73,10 @@ class Copies:
         with self._env.engine.read() as tx:
             row = get_registered(tx, object_id)
             instances = tx.select("instances", equals(object_id=object_id), order=("object_id", "instance"))
-            flow = tx.get("flows", id=row["flow_id"])
-        content_type = row["content_type"] or (flow["container"] if flow else None)
-        self._copy_from_any(claim, object_id, instances, content_type, target)
-        stored = target.stat(object_id)
+            content_type = row["content_type"] or _container(tx, row["flow_id"])
+        name = _name_of_copy(claim)
+        self._copy_from_any(claim, name, instances, content_type, target)
+        stored = target.stat(name)
         if stored is None:
             raise Unavailable(f"the copy of object {object_id!r} has disappeared from storage backend {storage_id}")
         self._add_instance(claim, object_id, storage_id, stored)
@@ -86,10 +90,12 @@ class Copies:
             self._delete_job(tx, claim)
 
     @retried
-    def _start(self, object_id: str, storage_id: str) -> Claim:
+    def _start(self, object_id: str, storage_id: str, preconditions: Preconditions | None) -> Claim:
         with self._env.engine.write() as tx:
             tx.lock(f"object:{object_id}")
-            get_registered(tx, object_id)
+            row = get_registered(tx, object_id)
+            if preconditions is not None:
+                preconditions.check_change(object_state(tx, row))
             key = copy_key(storage_id, object_id)
             existing = tx.get("instances", object_id=object_id, instance=storage_id)
             if existing or tx.get("jobs", kind=COPY, key=key):
@@ -104,39 +110,42 @@ class Copies:
                     f"an earlier instance of object {object_id!r} on storage backend {storage_id} is still being"
                     " removed; try again later"
                 )
-            return self._jobs.start(tx, "request", COPY, key, {"object_id": object_id, "storage_id": storage_id})
+            content_type = row["content_type"] or _container(tx, row["flow_id"])
+            extension = extension_for(object_id, content_type)
+            doc = {"object_id": object_id, "storage_id": storage_id, "extension": extension}
+            return self._jobs.start(tx, "request", COPY, key, doc)
 
     def _copy_from_any(
         self,
         claim: Claim,
-        object_id: str,
+        name: str,
         instances: Iterable[InstanceRow],
         content_type: str | None,
         target: ObjectStore,
     ) -> None:
-        """Copy the bytes from the first instance that can be read, controlled instances first."""
+        """Copy the bytes from the first instance that can be read, controlled instances first. name: in the target."""
         errors: list[TamsError] = []
         for instance in sorted(instances, key=lambda row: row["storage_id"] is None):
             source = self._env.stores.get(instance["storage_id"] or "")
             try:
-                if source is not None and target.copy_from(source, object_id):
+                if source is not None and target.copy_from(source, name, instance_name(instance)):
                     return
-                with self._open(object_id, instance) as opened:
+                with self._open(instance) as opened:
                     if opened is None:
                         continue
                     type_ = content_type or opened.content_type or "application/octet-stream"
-                    self._write_verified(claim, object_id, opened, type_, target)
+                    self._write_verified(claim, name, opened, type_, target)
                     return
             except (Invalid, NotFound, Unavailable) as error:
                 errors.append(error)
         reasons = "".join(f"; {error.message}" for error in errors)
-        message = f"object {object_id!r} could not be copied from any of its instances{reasons}"
+        message = f"object {split_name(name)[0]!r} could not be copied from any of its instances{reasons}"
         if any(isinstance(error, Unavailable) for error in errors):
             raise Unavailable(message)
         raise Invalid(message, field="storage_id", behaviour="OBJ-INST-POST-04")
 
     @contextmanager
-    def _open(self, object_id: str, instance: InstanceRow) -> Iterator[_OpenInstance | None]:
+    def _open(self, instance: InstanceRow) -> Iterator[_OpenInstance | None]:
         """Open an instance for reading; None if its bytes are not there."""
         if instance["storage_id"] is None:
             with ExitStack() as stack:
@@ -145,15 +154,16 @@ class Copies:
                 yield _OpenInstance(_download_chunks(download), None, download.content_type)
             return
         source = self._env.stores.get(instance["storage_id"])
-        stored = source.stat(object_id) if source else None
+        name = instance_name(instance)
+        stored = source.stat(name) if source else None
         if source is None or stored is None:
             yield None
             return
-        with source.open(object_id) as file:
+        with source.open(name) as file:
             yield _OpenInstance(_file_chunks(file), stored.size, stored.content_type)
 
     def _write_verified(
-        self, claim: Claim, object_id: str, opened: _OpenInstance, content_type: str, target: ObjectStore
+        self, claim: Claim, name: str, opened: _OpenInstance, content_type: str, target: ObjectStore
     ) -> None:
         """Write the bytes to the target, then read them back and compare size and checksum. Raises: Unavailable."""
         read_digest = hashlib.sha256()
@@ -168,13 +178,13 @@ class Copies:
             if opened.size is not None and size != opened.size:
                 raise Unavailable(f"{size} bytes were read, not {opened.size}")
 
-        target.write(object_id, content_type, chunks_read())
+        target.write(name, content_type, chunks_read())
         written_digest = hashlib.sha256()
-        with target.open(object_id) as file:
+        with target.open(name) as file:
             for chunk in self._while_renewing_lease(claim, _file_chunks(file)):
                 written_digest.update(chunk)
         if written_digest.digest() != read_digest.digest():
-            target.delete(object_id)
+            target.delete(name)
             raise Unavailable("the bytes that were written are not those that were read")
 
     def _while_renewing_lease(self, claim: Claim, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -197,6 +207,7 @@ class Copies:
             "size": stored.size,
             "etag": stored.etag,
             "checksum": stored.checksum,
+            "extension": claim.doc.get("extension"),
         }
         with self._env.engine.write() as tx:
             tx.lock(f"object:{object_id}")
@@ -212,7 +223,18 @@ class Copies:
     def _delete_job(self, tx: Writer, claim: Claim) -> None:
         """Delete the job, if it is still held, and schedule the removal of what may have been written."""
         if tx.delete("jobs", claim.where):
-            schedule_removal(tx, self._env.clock(), [(claim.doc["storage_id"], claim.doc["object_id"])])
+            schedule_removal(tx, self._env.clock(), [(claim.doc["storage_id"], _name_of_copy(claim))])
+
+
+def _container(tx: Reader, flow_id: str | None) -> str | None:
+    """The container of the flow that used an object first; None if it has none, or is gone."""
+    flow = tx.get("flows", id=flow_id)
+    return flow["container"] if flow else None
+
+
+def _name_of_copy(claim: Claim) -> str:
+    """The name of a copy in its storage backend. Jobs from before names had extensions have none."""
+    return stored_name(claim.doc["object_id"], claim.doc.get("extension"))
 
 
 @contextmanager

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.catalog.environment import Environment
+from storage.catalog.objects.instances import instance_name
 from storage.catalog.tags import TagFilter
+from storage.media.names import extension_for
 from storage.media.object_store import Backend
 from storage.tables.conditions import In
 from storage.tables.engine import Reader
@@ -52,11 +54,40 @@ def read_get_urls(
 
     base_url: origin and base path of this server, for URLs of its own media store.
     """
+    ids = list(object_ids)
+    if filters.selects_none or not ids:
+        return {object_id: [] for object_id in ids}
+    return get_urls_of(env, ids, read_instances(tx, env, ids), filters, base_url)
+
+
+def read_instances(tx: Reader, env: Environment, object_ids: Sequence[str]) -> list[InstanceRow]:
+    """The instances of these objects, in the order of their keys.
+
+    Those from before instances had extensions are given one, if the store finds the bytes under a name with any.
+    """
+    rows = tx.select("instances", [In("object_id", object_ids)], order=("object_id", "instance"))
+    bare = [row for row in rows if row["extension"] is None and _extension_is_free(env, row["storage_id"])]
+    if bare:
+        objects = tx.select("objects", [In("id", [row["object_id"] for row in bare])], columns=["id", "content_type"])
+        types = {row["id"]: row["content_type"] for row in objects}
+        for row in bare:
+            row["extension"] = extension_for(row["object_id"], types.get(row["object_id"]))
+    return rows
+
+
+def _extension_is_free(env: Environment, storage_id: str | None) -> bool:
+    store = env.stores.get(storage_id or "")
+    return store is not None and store.extension_is_free
+
+
+def get_urls_of(
+    env: Environment, object_ids: Iterable[str], instances: Iterable[InstanceRow], filters: GetUrlFilter, base_url: str
+) -> dict[str, list[GetUrl]]:
+    """The get_urls of each of these objects, as `read_get_urls` returns them. instances: all that they have."""
     found: dict[str, list[GetUrl]] = {object_id: [] for object_id in object_ids}
-    if filters.selects_none or not found:
+    if filters.selects_none:
         return found
-    rows = tx.select("instances", [In("object_id", list(found))], order=("object_id", "instance"))
-    for row in sorted(rows, key=lambda row: (row["storage_id"] is None, row["created"])):
+    for row in sorted(instances, key=lambda row: (row["storage_id"] is None, row["created"])):
         if row["storage_id"] is None:
             found[row["object_id"]] += _uncontrolled_urls(row, filters)
         else:
@@ -71,7 +102,7 @@ def _signed_urls(
     store = env.stores.get(storage_id)
     if store is None or not filters.passes_instance(store.backend.label, store.backend.id, store.backend):
         return []
-    downloads = store.download_urls(row["object_id"], presigned=filters.presigned, base_url=base_url)
+    downloads = store.download_urls(instance_name(row), presigned=filters.presigned, base_url=base_url)
     details: GetUrl = {}
     if filters.verbose:  # SEG-GET-23
         details = {"storage_id": store.backend.id, "controlled": True, **store.backend.technical_description()}

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 
 from storage.catalog.clock import SECOND
-from storage.catalog.environment import Environment
+from storage.catalog.environment import Environment, Limits
 from storage.errors import Contended
+from storage.media.object_store import ObjectStore
 from storage.tables.conditions import In, equals
 from storage.tables.engine import Writer
 from storage.tables.rows import ObjectRefRow
@@ -19,6 +20,15 @@ References = tuple[str, str | None]
 """What one segment refers to: its object's id, and the init object's."""
 
 _IDS_PER_QUERY = 500
+
+
+def allocated_until(limits: Limits, created: int, store: ObjectStore) -> int:
+    """Return when an object that is allocated at `created` expires, both in microseconds since 1970 (TMO-01, STO-31).
+
+    Upload URLs are made to expire by then, less the time for which the store may let an upload go on after that. So no
+    upload ends after its object has expired, unless this server receives it and rejects it.
+    """
+    return created + (limits.unregistered_object_s + store.upload_tail_s) * SECOND
 
 
 def add_references(tx: Writer, flow_id: str, segments: Iterable[References], *, unreferenced: Container[str]) -> None:

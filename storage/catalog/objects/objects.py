@@ -1,17 +1,24 @@
 """Objects and their instances: read an object, and add or remove its instances (OBJ-*)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment
 from storage.catalog.objects.byte_removal import schedule_removal
-from storage.catalog.objects.get_urls import GetUrlFilter, read_get_urls
-from storage.catalog.objects.uncontrolled_urls import check_uncontrolled_url, uncontrolled_instance
+from storage.catalog.objects.get_urls import GetUrlFilter, get_urls_of, read_instances
+from storage.catalog.objects.instances import instance_name
+from storage.catalog.objects.uncontrolled_urls import (
+    check_number_of_urls,
+    check_uncontrolled_url,
+    uncontrolled_instance,
+)
 from storage.catalog.paging import Order, PageRequest, select_page
 from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
 from storage.errors import Invalid, NotFound
+from storage.preconditions import Preconditions, ResourceState, ResourceVersion, digest_of
 from storage.tables.conditions import Exists, equals
 from storage.tables.engine import Reader, Writer
 from storage.tables.rows import InstanceRow, ObjectRow
@@ -24,11 +31,13 @@ class ObjectPage:
     """An object's document with one page of `referenced_by_flows`.
 
     limit: the maximum number of flows, as applied. next_key: page key of the next page; None on the last page.
+    version: of the object and its instances.
     """
 
     document: dict[str, Any]
     limit: int
     next_key: str | None
+    version: ResourceVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,8 @@ class Objects:
             )
             init_id = row["init_object_id"]
             object_ids = {object_id} if init_id is None else {object_id, init_id}
-            get_urls = read_get_urls(tx, self._env, object_ids, query.get_urls, base_url)
+            instances = read_instances(tx, self._env, sorted(object_ids))
+        get_urls = get_urls_of(self._env, object_ids, instances, query.get_urls, base_url)
         doc: dict[str, Any] = {"id": object_id, "referenced_by_flows": flow_ids}
         if first_is_visible:
             doc["first_referenced_by_flow"] = row["flow_id"]
@@ -76,7 +86,8 @@ class Objects:
         doc["get_urls"] = get_urls[object_id]
         if init_id is not None:
             doc["init_object"] = {"id": init_id, "get_urls": get_urls[init_id]}
-        return ObjectPage(doc, size, next_key)
+        version = object_version(row, [each for each in instances if each["object_id"] == object_id])
+        return ObjectPage(doc, size, next_key, version)
 
     def require(self, object_id: str) -> None:
         """Check that the object is registered. Raises: NotFound."""
@@ -90,25 +101,35 @@ class Objects:
         return row["content_type"] if row else None
 
     @retried
-    def add_uncontrolled(self, object_id: str, url: str, label: str) -> None:
-        """Add an uncontrolled instance (OBJ-INST-POST-07 to -10). Raises: NotFound, Invalid."""
+    def add_uncontrolled(
+        self, object_id: str, url: str, label: str, preconditions: Preconditions | None = None
+    ) -> None:
+        """Add an uncontrolled instance (OBJ-INST-POST-07 to -10). Raises: NotFound, Invalid, PreconditionFailed."""
         with self._env.engine.write() as tx:
             tx.lock(f"object:{object_id}")
-            get_registered(tx, object_id)
+            row = get_registered(tx, object_id)
+            if preconditions is not None:
+                preconditions.check_change(object_state(tx, row))
             check_uncontrolled_url(self._env, url, label, "instance")
-            if tx.get("instances", object_id=object_id, instance=f"label:{label}"):
+            stored = tx.select("instances", equals(object_id=object_id), columns=["label", "storage_id"])
+            uncontrolled = [row["label"] for row in stored if row["storage_id"] is None]
+            if label in uncontrolled:
                 raise Invalid(
                     f"label {label!r} already exists on an instance of this object",
                     field="label",
                     behaviour="OBJ-INST-POST-10",
                 )
+            check_number_of_urls(self._env, len(uncontrolled) + 1, "url")
             tx.insert("instances", [uncontrolled_instance(self._env, object_id, url, label)])
 
     @retried
-    def remove_instance(self, object_id: str, storage_id: str | None, label: str | None) -> None:
+    def remove_instance(
+        self, object_id: str, storage_id: str | None, label: str | None, preconditions: Preconditions | None = None
+    ) -> None:
         """Remove the instance with this storage backend or label, or both (OBJ-INST-DEL-01 to -11, A54 to A56).
 
-        Raises: NotFound; Invalid if it is the object's last instance, or if the two arguments name different ones.
+        Raises: NotFound; PreconditionFailed; Invalid if it is the object's last instance, or if the two arguments name
+            different ones.
         """
         if storage_id is None and label is None:
             raise Invalid(
@@ -118,8 +139,10 @@ class Objects:
             )
         with self._env.engine.write() as tx:
             tx.lock(f"object:{object_id}")
-            get_registered(tx, object_id)
-            instances = tx.select("instances", equals(object_id=object_id))
+            row = get_registered(tx, object_id)
+            instances = tx.select("instances", equals(object_id=object_id), order=("object_id", "instance"))
+            if preconditions is not None:
+                preconditions.check_change(ResourceState(version=object_version(row, instances).tag))
             by_storage_id = [each for each in instances if storage_id is None or each["storage_id"] == storage_id]
             by_label = [each for each in instances if label is None or self._label(each) == label]
             if not by_storage_id or not by_label:
@@ -142,7 +165,7 @@ class Objects:
     def _delete_instance(self, tx: Writer, instance: InstanceRow) -> None:
         tx.delete("instances", equals(object_id=instance["object_id"], instance=instance["instance"]))
         if instance["storage_id"] is not None:
-            schedule_removal(tx, self._env.clock(), [(instance["storage_id"], instance["object_id"])])
+            schedule_removal(tx, self._env.clock(), [(instance["storage_id"], instance_name(instance))])
 
     def _label(self, instance: InstanceRow) -> str | None:
         store = self._env.stores.get(instance["storage_id"] or "")
@@ -155,3 +178,15 @@ def get_registered(tx: Reader, object_id: str) -> ObjectRow:
     if row is None or row["state"] == "allocated" or row["expires"] is not None:
         raise NotFound(f"there is no object {object_id!r}", field="object_id", behaviour="OBJ-02")
     return row
+
+
+def object_version(row: ObjectRow, instances: Iterable[InstanceRow]) -> ResourceVersion:
+    """Return the version of an object. instances: its own, sorted by key. The flows that refer to it do not count."""
+    places = [(each["instance"], each["created"]) for each in instances]
+    return ResourceVersion(digest_of([row["id"], row["created"], places]))
+
+
+def object_state(tx: Reader, row: ObjectRow) -> ResourceState:
+    """Return the state with which the preconditions of a change of an object are compared."""
+    instances = tx.select("instances", equals(object_id=row["id"]), order=("object_id", "instance"))
+    return ResourceState(version=object_version(row, instances).tag)

@@ -9,8 +9,10 @@ import httpx
 from starlette.types import ASGIApp, Message, Scope
 
 from storage.catalog.caller import Caller
+from storage.catalog.objects.object_uploads import Publication, UploadTarget
+from storage.errors import Conflict, NotFound, PreconditionFailed
 from storage.media.filesystem import FileStore
-from storage.media.object_store import Backend
+from storage.media.object_store import AllocationTerm, Backend
 from tams_server.errors import Unauthorized
 from tams_server.media.media_plane import media_plane
 
@@ -26,6 +28,9 @@ SCOPES = {"reader": "read", "writer": "write", "deleter": "delete", "chief": "ad
 
 KNOWN = {"known/object": "video/mp4"}
 
+TYPES = [TYPE]
+"""The content types of uploads. The place of one stands for the allocation in its presigned URLs."""
+
 
 def open_store(root: Path, timeout_s: int = 300) -> FileStore:
     return FileStore(root, BACKEND, b"0123456789abcdef", upload_timeout_s=timeout_s, download_timeout_s=timeout_s)
@@ -39,8 +44,26 @@ def authenticate(scope: Scope) -> Caller:
     return Caller(name, frozenset({SCOPES[name]}))
 
 
+class AnyUpload:
+    """Rules by which every object with a presigned URL may be written, and of the others those in KNOWN."""
+
+    def find(self, object_id: str, storage_id: str, allocated: int | None = None) -> UploadTarget:
+        content_type = KNOWN.get(object_id) if allocated is None else TYPES[allocated]
+        if content_type is None:
+            raise NotFound(f"object {object_id!r} has not been allocated")
+        return UploadTarget(object_id, storage_id, "flow", content_type, 0)
+
+    def publish(self, target: UploadTarget, upload: Publication, *, only_new: bool) -> None:
+        try:
+            upload.publish_new()
+        except Conflict as error:
+            if only_new:
+                raise PreconditionFailed(error.message) from None
+            upload.replace()
+
+
 def plane(store: FileStore, **options: Any) -> ASGIApp:
-    return media_plane({BACKEND.id: store}, authenticate, KNOWN.get, **options)
+    return media_plane({BACKEND.id: store}, authenticate, AnyUpload(), **options)
 
 
 def client_of(app: ASGIApp) -> httpx.AsyncClient:
@@ -48,7 +71,10 @@ def client_of(app: ASGIApp) -> httpx.AsyncClient:
 
 
 def put_url(store: FileStore, object_id: str = "object", content_type: str = TYPE) -> str:
-    return store.upload_request(object_id, content_type, presigned=True, base_url=BASE).url
+    if content_type not in TYPES:
+        TYPES.append(content_type)
+    term = AllocationTerm(TYPES.index(content_type), 3600)
+    return store.upload_request(object_id, content_type, presigned=True, base_url=BASE, term=term).url
 
 
 def get_url(store: FileStore, object_id: str = "object") -> str:

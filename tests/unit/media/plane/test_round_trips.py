@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from storage.media.filesystem import FileStore
+from storage.media.object_store import AllocationTerm
 from tests.unit.media.plane.media_requests import (
     BASE,
     DATA,
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.anyio
 async def test_uploaded_bytes_come_back_for_every_id(
     store: FileStore, client: httpx.AsyncClient, object_id: str
 ) -> None:
-    upload = store.upload_request(object_id, TYPE, presigned=True, base_url=BASE)
+    upload = store.upload_request(object_id, TYPE, presigned=True, base_url=BASE, term=AllocationTerm(0, 300))
     response = await client.put(
         upload.url, content=DATA, headers={"content-type": upload.content_type, **upload.headers}
     )
