@@ -93,7 +93,9 @@ class TamsClient:
     def make_objects(self, flow_id: str, count: int, content: bytes = b"media", **body: Any) -> list[str]:
         """Allocate `count` objects, upload `content` to each, and return their ids.
 
-        Servers may require the upload before a segment is registered (SEG-POST-65). body: further members of the request, such as object_ids.
+        Servers may require the upload before a segment is registered (SEG-POST-65).
+
+        body: further members of the request, such as object_ids.
         """
         with preparing(f"{count} objects"):
             items = self.allocate(flow_id, count, **body)
