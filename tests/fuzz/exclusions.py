@@ -11,7 +11,8 @@ from schemathesis.generation.case import Case
 from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
 
 _LIMITS = re.compile(
-    "range of a (signed )?64-bit|nests more than|must be an absolute http or https URL|1024 characters"
+    "range of a (signed )?64-bit|nests more than|must be an absolute http or https URL"
+    "|bytes of UTF-8|bytes as JSON|at most [0-9]+ (items|names)|cannot be part of a path"
 )
 
 
