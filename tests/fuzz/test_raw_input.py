@@ -214,9 +214,7 @@ def test_nonsensical_bodies(raw_client: RawClient, mutable_resources: Resources,
             mutable_resources.unlock()
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[" * 10**5, b"NaN", b"\xff", b"1e400", b'"\\ud800"', b'{"name": "\\u0000"}']
-)
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 10**5, b"NaN", b"\xff", b"1e400", b'"\\ud800"'])
 def test_json_that_cannot_be_stored_is_rejected(raw_client: RawClient, body: bytes) -> None:
     assert raw_client.request("POST", "/service", body).status == 400
 
