@@ -152,6 +152,11 @@ class Settings:
     )
 
     @property
+    def unregistered_object_lifetime(self) -> int:
+        """How long an object that no segment uses is kept, which no upload URL outlives."""
+        return self.min_object_timeout + self.object_grace
+
+    @property
     def webhook_networks(self) -> tuple[str, ...]:
         """The networks in `webhook_allow`."""
         return tuple(self.webhook_allow.replace(",", " ").split())
@@ -273,7 +278,7 @@ def _conflicts(s: Settings) -> Iterator[str]:
     for name in ("upload_url_timeout", "download_url_timeout"):
         if getattr(s, name) < s.min_presigned_url_timeout:
             yield f"TAMS_{name.upper()}: must be at least TAMS_MIN_PRESIGNED_URL_TIMEOUT"
-    if s.min_object_timeout + s.object_grace < s.upload_url_timeout:
+    if s.unregistered_object_lifetime < s.upload_url_timeout:
         yield (
             "TAMS_UPLOAD_URL_TIMEOUT: must be at most TAMS_MIN_OBJECT_TIMEOUT plus TAMS_OBJECT_GRACE,"
             " or an upload could outlive its object"

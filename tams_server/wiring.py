@@ -104,7 +104,7 @@ def _embedded_store(settings: Settings, id_: str, secret: bytes) -> dict[str, Ob
 def _url_timeouts(settings: Settings) -> UrlTimeouts:
     return UrlTimeouts(
         minimum=settings.min_presigned_url_timeout,
-        max_upload=settings.min_object_timeout + settings.object_grace,
+        max_upload=settings.unregistered_object_lifetime,
         upload=settings.upload_url_timeout,
         download=settings.download_url_timeout,
     )

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from storage.catalog.environment import Environment
 from storage.catalog.job_kinds import COPY, copy_key
 from storage.catalog.jobs import Claim, Jobs, LeaseLost
+from storage.catalog.kept_lease import kept_lease
 from storage.catalog.objects.byte_removal import schedule_removal
 from storage.catalog.objects.instances import instance_name
 from storage.catalog.objects.objects import get_registered, object_state
@@ -56,7 +57,8 @@ class Copies:
         self._env.store(storage_id, "OBJ-INST-POST-05")
         claim = self._start(object_id, storage_id, preconditions)
         try:
-            self.make_copy(claim)
+            with kept_lease(self._jobs, claim):
+                self.make_copy(claim)
         except LeaseLost:
             raise Unavailable("the copy took too long and was handed to a background worker") from None
         except BaseException:
