@@ -1,4 +1,4 @@
-"""The lease of a copy that a request makes: it is renewed while a single step of the copy takes longer than the lease."""
+"""The lease of a copy that a request makes: it is renewed even while a single step takes longer than the lease."""
 
 from pathlib import Path
 
