@@ -20,6 +20,7 @@ from storage.catalog.job_kinds import COPY
 from storage.catalog.objects.byte_removal import schedule_removal
 from storage.catalog.retry import retried
 from storage.errors import Unavailable
+from storage.media.names import split_name, stored_name
 from storage.media.object_store import DamagedObject, ObjectStore
 from storage.tables.conditions import Condition, In, equals
 from storage.tables.engine import Reader, Row
@@ -46,13 +47,13 @@ class StoredBytes:
         for storage_id, store in self._stores.items():
             seen = 0
             self._progress(f"objects on backend {storage_id}", seen)
-            for ids in self._stored_ids(storage_id, store):
-                self._index.add_stored(storage_id, ids)
+            for names in self._stored_names(storage_id, store):
+                self._index.add_stored(storage_id, [split_name(name)[0] for name in names])
                 with self._env.engine.read() as tx:
-                    unknown = _unknown(tx, storage_id, ids)
-                settled = [object_id for object_id in unknown if self._is_settled(storage_id, store, object_id)]
+                    unknown = _unknown(tx, storage_id, names)
+                settled = [name for name in unknown if self._is_settled(storage_id, store, name)]
                 yield from self._report_unknown(storage_id, settled)
-                seen += len(ids)
+                seen += len(names)
                 self._progress(f"objects on backend {storage_id}", seen)
 
     def missing_bytes(self, *, whole: bool) -> Iterator[Finding]:
@@ -84,17 +85,17 @@ class StoredBytes:
             detail = f"the storage backend is not configured, but {count} instances are recorded on it"
             yield Finding(UNCHECKED_BACKEND, detail, storage_id=storage_id)
 
-    def _stored_ids(self, storage_id: str, store: ObjectStore) -> Iterator[list[str]]:
-        """Yield the ids of all stored objects, in batches, up to a failure of the store."""
+    def _stored_names(self, storage_id: str, store: ObjectStore) -> Iterator[list[str]]:
+        """Yield the names of all stored objects, in batches, up to a failure of the store."""
         try:
             yield from batches(store.object_ids())
         except Unavailable as error:
             self._failed[storage_id] = error.message
 
-    def _is_settled(self, storage_id: str, store: ObjectStore, object_id: str) -> bool:
+    def _is_settled(self, storage_id: str, store: ObjectStore, name: str) -> bool:
         """Whether the store has bytes that are too old to belong to an upload in progress."""
         try:
-            stored = store.stat(object_id)
+            stored = store.stat(name)
         except Unavailable as error:
             self._failed[storage_id] = error.message
             return False
@@ -110,27 +111,27 @@ class StoredBytes:
     def _is_missing(self, row: Row) -> bool:
         """Whether the store says that the bytes of an instance do not exist, or are damaged."""
         try:
-            return self._stores[row["storage_id"]].stat(row["object_id"]) is None
+            return self._stores[row["storage_id"]].stat(stored_name(row["object_id"], row["extension"])) is None
         except DamagedObject:
             return True
         except Unavailable as error:
             self._failed[row["storage_id"]] = error.message
             return False
 
-    def _report_unknown(self, storage_id: str, ids: Sequence[str]) -> Iterator[Finding]:
-        if not ids:
+    def _report_unknown(self, storage_id: str, names: Sequence[str]) -> Iterator[Finding]:
+        if not names:
             return
-        for object_id in self._schedule_removal(storage_id, ids) if self._repair else ids:
+        for name in self._schedule_removal(storage_id, names) if self._repair else names:
             detail = "the catalogue does not know these bytes"
-            yield Finding(UNKNOWN_BYTES, detail, object_id, storage_id, repaired=self._repair)
+            yield Finding(UNKNOWN_BYTES, detail, split_name(name)[0], storage_id, repaired=self._repair)
 
     @retried
-    def _schedule_removal(self, storage_id: str, ids: Sequence[str]) -> list[str]:
-        """Schedule the removal of bytes that are still unknown, and return the ids of their objects."""
+    def _schedule_removal(self, storage_id: str, names: Sequence[str]) -> list[str]:
+        """Schedule the removal of bytes that are still unknown, and return their names."""
         with self._env.engine.write() as tx:
-            tx.lock(*(f"object:{object_id}" for object_id in ids))
-            unknown = _unknown(tx, storage_id, ids)
-            schedule_removal(tx, self._env.clock(), [(storage_id, object_id) for object_id in unknown])
+            tx.lock(*(f"object:{split_name(name)[0]}" for name in names))
+            unknown = _unknown(tx, storage_id, names)
+            schedule_removal(tx, self._env.clock(), [(storage_id, name) for name in unknown])
         return unknown
 
     def _recheck_missing(self, rows: Sequence[Row]) -> Iterator[Finding]:
@@ -161,15 +162,16 @@ class StoredBytes:
         ]
 
 
-def _unknown(tx: Reader, storage_id: str, ids: Sequence[str]) -> list[str]:
-    """Return the objects on a storage backend for which the catalogue has no copy job, instance or scheduled removal.
+def _unknown(tx: Reader, storage_id: str, names: Sequence[str]) -> list[str]:
+    """Return the names on a storage backend for which the catalogue has no copy job, instance or scheduled removal.
 
     These are read in the order in which bytes pass from one to the next, so that none is missed in between.
     """
+    ids = list({split_name(name)[0] for name in names})
     keys = {f"{storage_id} {object_id}": object_id for object_id in ids}
     copies = tx.select("jobs", [*equals(kind=COPY), In("key", list(keys))], columns=["key"])
     known = {keys[row["key"]] for row in copies}
     where: list[Condition] = [In("object_id", ids), *equals(storage_id=storage_id)]
     known |= {row["object_id"] for row in tx.select("instances", where, columns=["object_id"])}
     known |= {row["object_id"] for row in tx.select("garbage", where, columns=["object_id"])}
-    return [object_id for object_id in ids if object_id not in known]
+    return [name for name in names if split_name(name)[0] not in known]

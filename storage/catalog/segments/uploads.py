@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.catalog.environment import Environment
+from storage.catalog.objects.instances import instance_name
 from storage.errors import Contended, Invalid, Unavailable
 from storage.media.object_store import DamagedObject, StoredObject
 from storage.tables.conditions import In, equals
@@ -85,7 +86,7 @@ class UploadVerification:
     def _stat(self, instance: InstanceRow) -> StoredObject | None:
         store = self._env.stores.get(instance["storage_id"] or "")
         try:
-            return store.stat(instance["object_id"]) if store else None
+            return store.stat(instance_name(instance)) if store else None
         except DamagedObject:
             return None
 
