@@ -6,7 +6,8 @@ Most ids are part of the key unchanged. What some S3 store rejects, resolves or 
   in hexadecimal, for each byte of UTF-8
 - a dot at the start of a segment (between slashes): `!2E`; an empty segment: `!`
 - a segment of more than 255 bytes: split into several segments, each but the last with a `!` at its end
-- an id whose key would have more than 1024 bytes, or 1250 characters in a URL: `!!` and the SHA-256 of the id
+- an id whose key would have more than 1024 bytes, or one of at most 400 bytes whose key would have more than 1250
+  characters in a URL: `!!` and the SHA-256 of the id
 - an extension: `!ts/` before the key of the id and `.ts` after it, so that it is not the key of an id that ends in it
 
 Different names have different keys. All keys but those of the last kind can be decoded.
@@ -22,6 +23,8 @@ KEY_BYTES = 1024
 """The longest key, in bytes of UTF-8 (S3)."""
 _URL_CHARACTERS = 1250
 """The longest key without prefix, percent-encoded: some clients reject URLs of 2,048 characters or more."""
+_SHORT_ID_BYTES = 400
+"""Longer ids, which are not allocated any more, keep the keys under which earlier releases stored them."""
 _SEGMENT_BYTES = 255
 """The longest file name: stores on file systems turn segments into file names."""
 
@@ -44,7 +47,9 @@ def key_of(prefix: str, name: str) -> str:
     *folders, last = object_id.split("/")
     segments = [_segment(folder) for folder in folders] + [_segment(last, _SEGMENT_BYTES - len(extension))]
     key = prefix + "/".join(segments) + extension
-    if len(key.encode()) > KEY_BYTES or len(quote(key[len(prefix) :], safe="-._~/")) > _URL_CHARACTERS:
+    is_short = len(_bytes(object_id)) <= _SHORT_ID_BYTES
+    url_characters = len(quote(key[len(prefix) :], safe="-._~/")) if is_short else 0
+    if len(key.encode()) > KEY_BYTES or url_characters > _URL_CHARACTERS:
         return f"{prefix}!!{hashlib.sha256(_bytes(object_id)).hexdigest()}{extension}"
     return key
 

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from urllib.parse import quote
 
 import pytest
 
@@ -60,3 +61,16 @@ def test_a_key_that_no_id_has_is_not_decoded() -> None:
     assert foreign > 1000
     assert id_of(PREFIX, "elsewhere") is None
     assert id_of("", "elsewhere") == "elsewhere"
+
+
+@pytest.mark.parametrize("piece", ["a", "/", "!", "\\", "\x01", ".", "/.", "é", "日", "🎞", "%", " "])
+def test_the_longest_ids_fit_into_urls(piece: str) -> None:
+    """Of 400 bytes (storage.tables.limits), whatever they are."""
+    object_id = piece * (400 // len(piece.encode()))
+    assert len(quote(key_of("", object_id), safe="-._~/")) <= 1250
+
+
+def test_longer_ids_keep_the_keys_of_earlier_releases() -> None:
+    """Objects stored before ids were limited to 400 bytes must be found."""
+    object_id = "é" * 450
+    assert id_of("", key_of("", object_id)) == object_id
