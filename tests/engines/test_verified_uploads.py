@@ -13,6 +13,7 @@ import pytest
 from storage.catalog import Catalog
 from storage.catalog.caller import Caller
 from storage.catalog.objects.get_urls import GetUrlFilter
+from storage.catalog.objects.instances import instance_name
 from storage.catalog.paging import PageRequest
 from storage.catalog.segments.segment_filter import SegmentFilter
 from storage.errors import Invalid, NotFound, TamsError, Unavailable
@@ -58,14 +59,17 @@ class World:
             [row] = tx.select("instances", equals(object_id=object_id))
         return row
 
+    def name(self, object_id: str) -> str:
+        """What the store calls the object."""
+        return instance_name(self.instance(object_id))
+
+    def upload(self, *ids: str) -> None:
+        for object_id in ids:
+            self.store.write(self.name(object_id), TYPE, iter([MEDIA]))
+
 
 def segment(number: int, object_id: str, **members: Any) -> Json:
     return {"object_id": object_id, "timerange": f"[{number}:0_{number + 1}:0)", **members}
-
-
-def upload(store: ObjectStore, *ids: str) -> None:
-    for object_id in ids:
-        store.write(object_id, TYPE, iter([MEDIA]))
 
 
 def messages(errors: Sequence[TamsError]) -> list[str]:
@@ -88,7 +92,7 @@ def test_a_segment_is_registered_once_its_bytes_have_arrived(world: World) -> No
     assert error.field == "object_id"
     assert world.registered(flow_id) == []
     assert world.instance("one")["size"] is None
-    upload(world.store, "one")
+    world.upload("one")
     assert world.register(flow_id, segment(0, "one")) == []
     assert world.registered(flow_id) == ["one"]
     row = world.instance("one")
@@ -100,7 +104,7 @@ def test_segments_without_bytes_are_the_failed_ones_of_a_batch(world: World) -> 
     flow_id = world.make_flow()
     ids = [f"object {number}" for number in range(40)]
     world.allocate(flow_id, *ids)
-    upload(world.store, *ids[::2])
+    world.upload(*ids[::2])
     errors = world.register(flow_id, *(segment(number, object_id) for number, object_id in enumerate(ids)))
     assert [message.partition(" has no bytes")[0] for message in messages(errors)] == [
         f"object_id {object_id!r}" for object_id in ids[1::2]
@@ -115,11 +119,11 @@ def test_the_bytes_of_an_init_object_must_have_arrived_too(world: World) -> None
     flow_id = world.make_flow(init_flow())
     world.allocate(flow_id, "init", content_type="video/mp4")
     world.allocate(flow_id, "one", "two")
-    upload(world.store, "one", "two")
+    world.upload("one", "two")
     [error] = world.register(flow_id, segment(0, "one", init_object_id="init"))
     assert messages([error])[0].startswith("init_object_id 'init' has no bytes")
     assert error.field == "init_object_id"
-    upload(world.store, "init")
+    world.upload("init")
     segments = [segment(number, object_id, init_object_id="init") for number, object_id in enumerate(("one", "two"))]
     assert world.register(flow_id, *segments) == []
     assert world.instance("init")["size"] == len(MEDIA)
@@ -129,9 +133,9 @@ def test_the_bytes_of_an_init_object_must_have_arrived_too(world: World) -> None
 def test_an_object_in_use_is_not_verified_again(world: World) -> None:
     first, second = world.make_flow(), world.make_flow()
     world.allocate(first, "one")
-    upload(world.store, "one")
+    world.upload("one")
     assert world.register(first, segment(0, "one")) == []
-    world.store.delete("one")
+    world.store.delete(world.name("one"))
     assert world.register(second, segment(0, "one")) == []
 
 
@@ -162,19 +166,19 @@ def test_a_given_checksum_is_recorded(world: World) -> None:
     world.allocate(flow_id, "one")
     digest = hashlib.sha256(MEDIA).digest()
     checksum = f"sha-256=:{base64.b64encode(digest).decode()}:"
-    _store_with_checksum(world.store, "one", checksum, digest)
+    _store_with_checksum(world.store, world.name("one"), checksum, digest)
     assert world.register(flow_id, segment(0, "one")) == []
     assert world.instance("one")["checksum"] == checksum
 
 
-def _store_with_checksum(store: Any, object_id: str, checksum: str, digest: bytes) -> None:
+def _store_with_checksum(store: Any, name: str, checksum: str, digest: bytes) -> None:
     if hasattr(store, "begin"):
-        begun = store.begin(object_id, TYPE)
+        begun = store.begin(name, TYPE)
         begun.add(MEDIA)
         begun.commit(checksum=checksum)
         return
     value = base64.b64encode(digest).decode()
-    store._connection.call("put_object", Key=store._key(object_id), Body=MEDIA, ChecksumSHA256=value)
+    store._connection.call("put_object", Key=store._key(name), Body=MEDIA, ChecksumSHA256=value)
 
 
 def _fails(error: Exception) -> Callable[[str], None]:
@@ -193,7 +197,7 @@ def test_an_outage_of_the_store_registers_nothing(
     flow_id = world.make_flow()
     ids = [f"object {number}" for number in range(40)]
     world.allocate(flow_id, *ids)
-    upload(store, *ids)
+    world.upload(*ids)
     segments = [segment(number, object_id) for number, object_id in enumerate(ids)]
     with monkeypatch.context() as patch:
         patch.setattr(store, "stat", _fails(Unavailable("the store is unavailable")))
