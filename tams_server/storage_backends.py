@@ -72,7 +72,7 @@ def _open(entry: Entry, timeouts: UrlTimeouts, secret: bytes) -> ObjectStore:
             upload_timeout_s=upload_s,
             download_timeout_s=download_s,
             unsigned=entry.get("unsigned", False),
-        write_once=entry.get("write_once"),
+            write_once=entry.get("write_once", False),
         )
     raise LookupError(f"no object store is known for the kind {entry['kind']!r}")
 

@@ -54,7 +54,7 @@ class S3Store(ObjectStore):
     upload_timeout_s, download_timeout_s: lifetime of presigned URLs in seconds, without the grace period (TMO-04); at
     most LONGEST_TIMEOUT_S (ValueError otherwise).
     unsigned: whether to offer URLs without a signature too, for clients with credentials of their own.
-    write_once: whether presigned uploads must not replace bytes; None for whether the store can ensure that.
+    write_once: whether presigned uploads must not replace bytes, if the store can ensure that.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class S3Store(ObjectStore):
         upload_timeout_s: int,
         download_timeout_s: int,
         unsigned: bool = False,
-        write_once: bool | None = False,
+        write_once: bool = False,
         limits: RequestLimits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:

@@ -15,15 +15,15 @@ _RETRY_S = 30.0
 
 
 class WriteOnce:
-    """wanted: True or False decides; None leaves it to the store, which is asked once, with a small object.
+    """wanted: whether uploads are to have the header if the store honours it, which is tried once with a small object.
 
     prefix: of every key. name: of the store, for the log.
     """
 
-    def __init__(self, connection: Connection, prefix: str, wanted: bool | None, name: str) -> None:
+    def __init__(self, connection: Connection, prefix: str, wanted: bool, name: str) -> None:
         self._connection = connection
         self._prefix = prefix
-        self._ensured = wanted
+        self._ensured: bool | None = None if wanted else False
         self._name = name
         self._lock = threading.Lock()
         self._next = float("-inf")
