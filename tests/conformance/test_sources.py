@@ -19,7 +19,7 @@ MEMBERS = pytest.mark.parametrize("member", ["label", "description"])
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Sources with a common label: "one" collects "a", "two" collects "a" and "b", and nothing collects "uncollected"."""
+    """Sources with one label: "one" collects "a", "two" collects "a" and "b", and nothing collects "uncollected"."""
 
     label: str
     ids: dict[str, str]
