@@ -64,7 +64,7 @@ def _next_url(call: Call, next_key: str) -> str:
     path, _, query = call.target.partition("?")
     pairs = [(pair, _parsed(call, pair)) for pair in query.split("&")]
     kept = [(pair, value) for pair, value in pairs if value is not ABSENT]
-    start, end = f"{call.base_url}{quote(path, safe=_SAFE)}?", f"page={quote(next_key, safe='')}"
+    start, end = f"{call.base_url}{quote(path, safe=_SAFE, encoding='latin-1')}?", f"page={quote(next_key, safe='')}"
     url = start + "".join(f"{each}&" for pair, value in kept for each in _without_commas(pair, value)) + end
     if len(url) > _LONG_URL:
         return start + "".join(f"{quote(pair, safe=_SAFE + ',;', encoding='latin-1')}&" for pair, _ in kept) + end

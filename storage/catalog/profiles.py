@@ -11,9 +11,9 @@ from storage.catalog.retry import retried
 from storage.catalog.tags import check_tags
 from storage.errors import Invalid, NotFound
 from storage.preconditions import NO_RESOURCE, Preconditions
-from storage.tables.conditions import Compare, Condition, equals
+from storage.tables.conditions import equals
 from storage.tables.engine import Reader
-from storage.tables.limits import LABEL, NAME, check_document, check_text
+from storage.tables.limits import NAME, check_document, check_text, label_key
 from storage.tables.rows import ProfileRow
 
 TECHNICAL = (
@@ -44,9 +44,10 @@ class Profiles:
 
     def page(self, filters: Mapping[str, str], request: PageRequest) -> Page:
         """A page of profiles, by label (PROF-LIST-01 to -05). filters: exact values of format, codec and label."""
-        where: list[Condition] = [Compare(name, "==", value) for name, value in filters.items()]
-        if "label" in filters:
-            where += equals(unlabelled=False)
+        columns: dict[str, Any] = dict(filters)
+        if "label" in columns:
+            columns |= {"label": label_key(columns["label"]), "unlabelled": False}
+        where = list(equals(**columns))
         size = request.size(self._env.limits)
         with self._env.engine.read() as tx:
             rows, next_key = select_page(tx, "profiles", where, _ORDER, request, size)
@@ -95,7 +96,7 @@ class Profiles:
             "id": profile_id,
             "format": metadata["format"],
             "codec": metadata["codec"],
-            "label": body.get("label", ""),
+            "label": label_key(body.get("label", "")),
             "unlabelled": "label" not in body,
             "created": now,
             "doc": doc,
@@ -116,7 +117,6 @@ class Profiles:
 
 def _check_sizes(body: Mapping[str, Any]) -> None:
     """Reject what is too long to be stored, and tags without a name. Raises: Invalid (docs/limits.md)."""
-    check_text(body.get("label", ""), LABEL, "label")
     check_text(body.get("created_by", ""), NAME, "created_by")
     for name in ("codec", "container"):
         check_text(body["flow_metadata"].get(name, ""), NAME, f"flow_metadata.{name}")

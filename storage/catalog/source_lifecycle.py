@@ -10,6 +10,7 @@ from storage.catalog.event_journal import EventJournal, Subject
 from storage.catalog.sources import KIND
 from storage.tables.conditions import equals
 from storage.tables.engine import Writer
+from storage.tables.limits import label_key
 from storage.tables.rows import SourceRow
 
 DESCRIPTIVE = ("label", "description", "tags")
@@ -38,7 +39,7 @@ def create_with_first_flow(
     row: SourceRow = {
         "id": source_id,
         "format": flow["format"],
-        "label": doc.get("label", ""),
+        "label": label_key(doc.get("label", "")),
         "unlabelled": "label" not in doc,
         "created": now,
         "updated": now,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from storage.errors import Invalid
 from storage.tables.conditions import Condition, Exists, In, equals
 from storage.tables.engine import Writer
 from storage.tables.limits import TAG_NAME, TAG_VALUE, check_text, clip
@@ -44,19 +43,14 @@ class TagFilter:
 
 
 def check_tags(tags: Tags, where: str = "") -> None:
-    """Reject tags that cannot be stored or addressed. where: path to the member `tags`. Raises: Invalid."""
+    """Reject tags that are too long to be stored. where: path to the member `tags`. Raises: Invalid."""
     for name, value in tags.items():
         check_tag(name, value, where)
 
 
 def check_tag(name: str, value: str | Sequence[str], where: str = "") -> None:
-    """Reject a tag whose name or value is too long, or which has no path of its own. Raises: Invalid.
-
-    Clients resolve "." and ".." in paths, even percent-encoded, and /tags/ names no tag.
-    """
+    """Reject a tag whose name or value is too long. Raises: Invalid."""
     field = f"{where}tags.{clip(name, 100)}"
-    if name in ("", ".", ".."):
-        raise Invalid(f"{where}tags: a tag must not be named {name!r}, which cannot be part of a path", field=field)
     check_text(name, TAG_NAME, field, f"the name of {field}")
     for number, text in enumerate(_as_list(value)):
         check_text(text, TAG_VALUE, field if isinstance(value, str) else f"{field}.{number}")

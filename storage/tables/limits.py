@@ -7,6 +7,7 @@ characters, and URLs of more than 2,048 characters are rejected by some clients.
 docs/limits.md lists the limits for users.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,10 @@ from storage.tables.schema import TABLES
 ID = 64
 """A UUID, or another id that this server makes."""
 OBJECT_ID = 400
+STORED_OBJECT_ID = 2_500
+"""In work that concerns objects of earlier releases, whose ids may be longer."""
 LABEL = 2_048
+"""What listings sort by. The label of a flow, source or profile may be longer: see `label_key`."""
 TAG_NAME = 512
 TAG_VALUE = 4_096
 NAME = 256
@@ -93,18 +97,30 @@ LIMITS: Mapping[str, Mapping[str, int]] = {
     # The key of a copy is a storage backend id, a space and an object id.
     "jobs": {
         "kind": _WORD,
-        "key": ID + 1 + OBJECT_ID,
+        "key": ID + 1 + STORED_OBJECT_ID,
         "token": _WORD,
         "worker": 2 * NAME,
         "error": MESSAGE,
         "doc": STORED_DOCUMENT,
     },
-    "garbage": {"storage_id": ID, "object_id": OBJECT_ID, "extension": _WORD},
+    "garbage": {"storage_id": ID, "object_id": STORED_OBJECT_ID, "extension": _WORD},
 }
 """By table and column. The columns that are missing hold numbers and booleans."""
 
 
 _JSON = {name: frozenset(c.name for c in table.columns if c.type == "json") for name, table in TABLES.items()}
+
+
+def label_key(label: str) -> str:
+    """The text by which a label is sorted and found: the label, or its beginning and its hash if it is long.
+
+    Labels with the same first bytes are then in no particular order among each other.
+    """
+    encoded = label.encode("utf-8", "surrogatepass")
+    if len(encoded) <= LABEL:
+        return label
+    digest = hashlib.sha256(encoded).hexdigest()
+    return encoded[: LABEL - len(digest)].decode("utf-8", "ignore") + digest
 
 
 def check_text(text: str, most: int, field: str, what: str = "") -> None:

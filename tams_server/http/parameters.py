@@ -160,7 +160,7 @@ def _check_numbers(values: Mapping[str, Any], within: str = "") -> None:
             _check_numbers(value, f"{key}.")
         elif isinstance(value, list):
             # An item with a comma is the whole of a text whose parts are items too (`_items`).
-            number = sum("," not in item for item in value)
+            number = max(sum("," not in item for item in value), (len(value) + 1) // 2)
             if number > LIST_ITEMS:
                 name = within + key
                 raise Invalid(

@@ -60,6 +60,20 @@ class PathTable:
                 return None
         return (node, parameters) if node.operations else None
 
+    def find_empty_name(self, raw_path: str, method: str) -> tuple["_Node", dict[str, str]] | None:
+        """Return what `find` does for a path that ends with an empty name, as that of the tag "": `/tags/`.
+
+        Only for methods that the path without its final slash does not have, since that is served like without.
+        """
+        found = self.find(raw_path)
+        if found is None or not raw_path.endswith("/") or method in found[0].operations:
+            return None
+        node, parameters = found
+        if node.parameter is None or method not in node.parameter[1].operations:
+            return None
+        name, node = node.parameter
+        return node, {**parameters, name: ""}
+
     def allowed(self, raw_path: str) -> str | None:
         """Return the methods of a path as the Allow header lists them, or None if there is no such path."""
         found = self.find(raw_path)
@@ -90,11 +104,14 @@ class OperationRouting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
-        found = self._table.find(exchange.raw_path)
+        method = scope["method"]
+        empty_name = self._table.find_empty_name(exchange.raw_path, method)
+        found = empty_name or self._table.find(exchange.raw_path)
         if found is not None:
             node, exchange.raw_parameters = found
-            exchange.raw_path = without_final_slash(exchange.raw_path)
-            exchange.operation = node.operations.get("GET" if scope["method"] == "HEAD" else scope["method"])
+            if empty_name is None:
+                exchange.raw_path = without_final_slash(exchange.raw_path)
+            exchange.operation = node.operations.get("GET" if method == "HEAD" else method)
             if exchange.operation is not None:
                 exchange.label = exchange.operation.id
         await self._app(scope, receive, send)

@@ -42,7 +42,8 @@ class Connection(HttpToolsProtocol):
     _discarding = False  # what is still received is not a request any more
     _head_open = False  # between the first byte of a request and the end of its head
     _heads_begun = 0
-    _pending_bytes = 0  # of a head that is not complete
+    _pending_bytes = 0  # of a head, or of the trailers behind a body, that are not complete
+    _body_advanced = False  # since the last bytes were received
     _header_bytes = 0
     _header_lines = 0
     _error: HttpError | None = None  # raised in a callback of the parser, which does not pass it on
@@ -62,10 +63,9 @@ class Connection(HttpToolsProtocol):
             return
         earlier = self._heads_begun if self._head_open else None
         self._unset_keepalive_if_required()
+        self._body_advanced = False
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # no upgrade is offered, so the request is served without
+            self._feed(data)
         except httptools.HttpParserError:
             self._reject(self._error or BadRequest("the request is not valid HTTP/1.1"))
             return
@@ -74,8 +74,27 @@ class Connection(HttpToolsProtocol):
             if self._pending_bytes > TARGET_BYTES + HEADER_BYTES:
                 self._reject(_headers_too_large())
                 return
+        elif self.cycle is not None and self.cycle.more_body:
+            # The parser keeps an incomplete trailer in memory.
+            self._pending_bytes = 0 if self._body_advanced else self._pending_bytes + len(data)
+            if self._pending_bytes > HEADER_BYTES:
+                self._reject(_headers_too_large())
+                return
         if self._head_timer is None and (self._head_open or not self._is_busy()):
             self._start_head_timer()
+
+    def _feed(self, data: bytes) -> None:
+        """Parse data. No upgrade is offered, so a request for one is served, and what follows it is another request."""
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                data = data[upgrade.args[0] or len(data) :]
+
+    def on_body(self, body: bytes) -> None:
+        self._body_advanced = True
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

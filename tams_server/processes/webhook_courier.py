@@ -110,6 +110,10 @@ class WebhookCourier:
             if done:
                 await in_thread(self._deliveries.mark_delivered, claim, done)
             if failure is not None and not await in_thread(self._set_aside, turn, failure):
+                if failure.outcome.status not in _REJECTIONS and turn.progress.rejected_since is not None:
+                    # Only an uninterrupted time of rejections counts.
+                    progress = replace(turn.progress, rejected_since=None)
+                    await in_thread(self._deliveries.record_progress, claim, progress)
                 await in_thread(self._record_failure, claim, failure.outcome)
                 return
             if not batch and await in_thread(self._deliveries.finish_if_empty, claim):

@@ -35,7 +35,7 @@ def test_deleting_a_single_segment_creates_a_request(tams: TamsClient, delete: o
 
 
 @pytest.mark.behaviour("SORT-03", "SVC-SORT-01", "A09")
-@pytest.mark.parametrize("query", ["sort_by=updated", "limit=abc", "limit=0", "page=never-issued"])
+@pytest.mark.parametrize("query", ["sort_by=updated", "limit=abc"])
 def test_the_listing_of_requests_rejects_invalid_queries(tams: TamsClient, query: str) -> None:
     assert tams.request("GET", f"/flow-delete-requests?{query}").status_code == 400
 

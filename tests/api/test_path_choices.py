@@ -62,10 +62,11 @@ def test_a_text_that_is_not_set_is_not_found_but_can_be_deleted(tams: TamsClient
 
 
 @pytest.mark.behaviour("SRC-LIFE-02")
-def test_a_new_source_has_nothing_of_its_flow_but_the_format(tams: TamsClient) -> None:
+def test_a_new_source_has_nothing_but_what_describes_its_flow(tams: TamsClient) -> None:
     made = tams.make_flow(label="a flow", description="a flow", tags={"genre": "news"})
     source = tams.get(f"/sources/{made['source_id']}").json()
-    assert source.keys() == {"id", "format", "created", "updated", "created_by", "updated_by"}
+    described = {"label", "description", "tags"}
+    assert source.keys() == {"id", "format", "created", "updated", "created_by", "updated_by"} | described
 
 
 @pytest.mark.behaviour("A14", "SRC-LIFE-08")

@@ -91,6 +91,24 @@ def test_large_heads_are_not_held_in_memory(own: Subject) -> None:
         assert memory_kib(own.process.pid) - before < 16 * 1024
 
 
+def test_an_endless_trailer_is_not_held_in_memory(own: Subject, client: RawClient) -> None:
+    assert own.process is not None
+    start = client.build("POST", "/service", None, {"Content-Type": "application/json", "Transfer-Encoding": "chunked"})
+    before = memory_kib(own.process.pid)
+    with connect(own) as connection:
+        connection.sendall(start + b"2\r\n{}\r\n0\r\nX: ")
+        with contextlib.suppress(OSError):
+            for _ in range(1000):
+                connection.sendall(b"x" * 2**16)
+        assert memory_kib(own.process.pid) - before < 16 * 1024
+
+
+def test_a_request_behind_one_for_an_upgrade_is_served(client: RawClient) -> None:
+    upgrade = client.build("GET", "/service", None, {"Connection": "Upgrade, keep-alive", "Upgrade": "h2c"})
+    responses = client.exchange(upgrade + client.build("GET", "/flows", None, {}))
+    assert [response.status for response in responses] == [200, 200]
+
+
 def memory_kib(pid: int) -> int:
     """The resident memory of the children of a process."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

@@ -7,6 +7,7 @@ from typing import Any, Final
 from storage.catalog import sources
 from storage.catalog.tags import TagFilter
 from storage.tables.conditions import Condition, Exists, Overlaps, equals
+from storage.tables.limits import label_key
 from storage.timerange import ETERNITY, TimeRange
 
 KIND: Final = "flow"
@@ -28,9 +29,10 @@ class FlowFilter:
 
     def conditions(self) -> list[Condition]:
         """The conditions on the table of flows."""
-        where: list[Condition] = [*self.tags.conditions(KIND), *equals(**self.columns)]
-        if "label" in self.columns:
-            where += equals(unlabelled=False)
+        columns = dict(self.columns)
+        if "label" in columns:
+            columns |= {"label": label_key(columns["label"]), "unlabelled": False}
+        where: list[Condition] = [*self.tags.conditions(KIND), *equals(**columns)]
         if self.collected_by_ids is not None:
             where.append(sources.collected_by("collections", self.collected_by_ids))
         if self.timerange.is_empty:

@@ -6,7 +6,7 @@ from typing import Any
 from storage.catalog.profiles import TECHNICAL
 from storage.catalog.tags import check_tags
 from storage.errors import Forbidden, Invalid
-from storage.tables.limits import ID, LABEL, NAME, ROLE, check_document, check_text
+from storage.tables.limits import ID, NAME, ROLE, check_document, check_text, label_key
 from storage.tables.rows import FlowRow
 
 COMMON = ("label", "description", "tags", "generation", "status", "read_only", "max_bit_rate", "flow_collection")
@@ -46,7 +46,7 @@ def check_body(flow_id: str, body: Mapping[str, Any]) -> None:
         )
 
 
-_TEXTS = {"codec": NAME, "container": NAME, "created_by": NAME, "label": LABEL, "profile_id": ID}
+_TEXTS = {"codec": NAME, "container": NAME, "created_by": NAME, "profile_id": ID}
 
 
 def check_sizes(body: Mapping[str, Any]) -> None:
@@ -129,7 +129,7 @@ def filter_columns(doc: Mapping[str, Any]) -> dict[str, Any]:
         "format": doc["format"],
         "codec": doc.get("codec"),
         "container": doc.get("container"),
-        "label": doc.get("label", ""),
+        "label": label_key(doc.get("label", "")),
         "unlabelled": "label" not in doc,
         "status": doc.get("status"),
         "frame_width": video.get("frame_width"),

@@ -150,6 +150,22 @@ def test_an_event_that_is_always_rejected_does_not_block_others(
     assert world.jobs() == world.rows("deliveries") == world.rows("events") == []
 
 
+@pytest.mark.behaviour("DLV-05", "HOOK-ST-06")
+def test_only_an_uninterrupted_time_of_rejections_counts(world: World, bodies: Mapping[str, Validator]) -> None:
+    """A receiver that was down for an hour between two rejections has not rejected an event for an hour."""
+    responses = iter([400, 503, 400, 200])
+    with Receiver(lambda _: respond(next(responses))) as receiver:
+        webhook = subscribe(world, receiver)
+        world.catalog.deletions.delete_flow(CALLER, world.make_flow())
+        world.run_background_work()
+        for pause_s in (0, SET_ASIDE_S / 2, SET_ASIDE_S, 600):
+            world.clock.forward(pause_s)
+            deliver(world, claim_job(world, webhook), bodies)
+        assert len(receiver.received) == 4
+    assert "error" not in world.webhook(webhook)
+    assert world.rows("deliveries") == []
+
+
 @pytest.mark.behaviour("HOOK-ST-05")
 def test_a_receiver_that_rejects_everything_is_given_up(world: World, bodies: Mapping[str, Validator]) -> None:
     with Receiver([respond(400)]) as receiver:
