@@ -31,7 +31,7 @@ class DeliveryProgress:
 
     def after(self, segments: int) -> "DeliveryProgress":
         """Return the progress once a part with so many segments has been delivered."""
-        return replace(self, sent=self.sent + segments, rejected_since=None)
+        return replace(self, sent=self.sent + segments)
 
 
 @dataclass(frozen=True, slots=True)
