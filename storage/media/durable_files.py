@@ -1,6 +1,7 @@
 """Files that survive crashes and the death of their writers: temporary files, and names that are durable."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import uuid
@@ -10,6 +11,7 @@ from pathlib import Path
 from storage.errors import Unavailable
 
 _FILE_MODE = 0o640
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
 @contextlib.contextmanager
@@ -45,6 +47,26 @@ def sync_directory(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def name_if_absent(path: Path, target: Path) -> None:
+    """Give a file the name `target`, unless something has that name. Raises FileExistsError.
+
+    On file systems without hard links the file loses its earlier name, and processes exclude each other by a lock.
+    """
+    try:
+        os.link(path, target)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        fd = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+            os.rename(path, target)
+        finally:
+            os.close(fd)
 
 
 def create_locked(incoming: Path) -> tuple[Path, int]:

@@ -20,7 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from storage.errors import Conflict
-from storage.media.durable_files import create_locked, os_errors_as_unavailable, sync_directory, write_all
+from storage.media.durable_files import (
+    create_locked,
+    name_if_absent,
+    os_errors_as_unavailable,
+    sync_directory,
+    write_all,
+)
 from storage.media.object_store import DamagedObject, StoredObject
 
 if TYPE_CHECKING:
@@ -167,7 +173,7 @@ class Upload:
         """Make the object visible. Raises storage.errors.Conflict if it exists already."""
         with os_errors_as_unavailable(self._name):
             try:
-                os.link(self._temporary, self._target)
+                name_if_absent(self._temporary, self._target)
             except FileExistsError:
                 raise Conflict(f"the bytes of object {self._object_id!r} already exist") from None
             sync_directory(self._target.parent)

@@ -1,5 +1,6 @@
 """Uploads to FileStore in pieces: several of one object, and those of processes that died."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,22 @@ def store(tmp_path: Path) -> FileStore:
 
 
 def test_only_one_of_several_uploads_without_replace_succeeds(store: FileStore, tmp_path: Path) -> None:
+    uploads = [store.begin("object", "video/mp4") for _ in range(2)]
+    for number, upload in enumerate(uploads):
+        upload.add(b"%d" % number)
+    uploads[1].commit(replace=False)
+    with pytest.raises(Conflict, match="'object'"):
+        uploads[0].commit(replace=False)
+    uploads[0].abort()
+    assert read(store, "object") == b"1"
+    assert incoming(tmp_path) == []
+
+
+def test_uploads_need_no_hard_links(store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", no_links)
     uploads = [store.begin("object", "video/mp4") for _ in range(2)]
     for number, upload in enumerate(uploads):
         upload.add(b"%d" % number)
