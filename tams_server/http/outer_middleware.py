@@ -54,7 +54,7 @@ class OuterMiddleware:
         exchange = self._exchange(scope)
         start_exchange(scope, exchange)
         token = request_id_var.set(exchange.request_id)
-        sender = _ResponseSender(send, scope["method"], exchange)
+        sender = _ResponseSender(send, scope, exchange)
         self._metrics.start_request()
         try:
             raise_rejection(scope)
@@ -108,9 +108,10 @@ class OuterMiddleware:
 class _ResponseSender:
     """The `send` passed to the application: adds the common headers, and drops the body of responses to HEAD."""
 
-    def __init__(self, send: Send, method: str, exchange: Exchange) -> None:
+    def __init__(self, send: Send, scope: Scope, exchange: Exchange) -> None:
         self._send = send
-        self._is_head = method == "HEAD"
+        self._is_head = scope["method"] == "HEAD"
+        self._waits_to_send = header(scope, b"expect") is not None
         self._exchange = exchange
         self._has_token_in_url = strip_access_token(exchange.query_string) != exchange.query_string
         self.status = 0
@@ -145,6 +146,9 @@ class _ResponseSender:
             # With an entity tag a cache may keep the response, if it asks again before each use.
             reusable = b"etag" in present and not self._has_token_in_url
             headers.append((b"cache-control", b"no-cache" if reusable else b"no-store"))
+        if self._waits_to_send and self.status >= 400 and b"connection" not in present:
+            # A client that waits for 100 Continue may send the body, or the next request (RFC 9110, 10.1.1).
+            headers.append((b"connection", b"close"))
         return headers
 
 

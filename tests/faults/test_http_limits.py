@@ -109,6 +109,17 @@ def test_a_request_behind_one_for_an_upgrade_is_served(client: RawClient) -> Non
     assert [response.status for response in responses] == [200, 200]
 
 
+@pytest.mark.parametrize("path", ["/service", "/media/x/y"])
+def test_an_error_closes_a_connection_whose_client_waits_to_send(client: RawClient, path: str) -> None:
+    """Otherwise the next request could be read as the body of this one."""
+    method = "PUT" if path.startswith("/media") else "POST"
+    waiting = {"Authorization": "Bearer wrong", "Expect": "100-continue", "Content-Length": "100"}
+    sent = client.build(method, path, None, waiting) + client.build("GET", "/healthz", None, {})
+    [response] = client.exchange(sent)
+    assert response.status >= 400
+    assert response.headers["connection"] == "close"
+
+
 def memory_kib(pid: int) -> int:
     """The resident memory of the children of a process."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
