@@ -1,5 +1,8 @@
 """get_urls of segments and objects: their members, and the filters on them."""
 
+from pathlib import PurePosixPath
+
+import httpx
 import pytest
 
 from tests.conformance.kit.client import TamsClient
@@ -35,6 +38,20 @@ def test_a_stored_object_has_urls_of_its_backend(tams: TamsClient, stored_ids: t
         assert each.get("storage_id", home["id"]) == home["id"]
         assert each.get("label") == home.get("label")
         assert each.get("controlled", True) is True
+
+
+@by_view
+@pytest.mark.behaviour("STO-38", "A78")
+@pytest.mark.parametrize(
+    ("container", "extension"), [("video/mp2t", ".ts"), ("video/mp4", ".mp4"), ("audio/wav", ".wav")]
+)
+def test_the_path_of_a_url_ends_in_the_extension_of_the_container_or_in_none(
+    tams: TamsClient, view: str, container: str, extension: str
+) -> None:
+    flow = tams.make_flow(container=container)
+    for each in get_urls(tams, view, flow["id"], register_segment(tams, flow["id"])):
+        suffix = PurePosixPath(httpx.URL(each["url"]).path).suffix
+        assert suffix in ("", extension)
 
 
 @by_view

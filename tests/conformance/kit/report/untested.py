@@ -23,6 +23,7 @@ _REASONS = (
         r"SEG-POST-(1[267]|29|37|44)|STO-(08|21)|PROF-POST-0[39]|TR-10|TAGQ-12|RO-16",
         "open in the specification: accepting and rejecting both conform",
     ),
+    (r"OBJ-LIFE-08", "depends on the object store behind the server, which clients upload to without it"),
     (r"DREQ-13|SVC-POST-06", "needs a restart of the server"),
     (r"DREQ-08", "needs a deletion that fails"),
     (r"TMO-08", "the reason for a deletion by the server itself is not visible to clients"),
