@@ -13,7 +13,7 @@ from storage.errors import Invalid, NotFound
 from storage.preconditions import NO_RESOURCE, Preconditions
 from storage.tables.conditions import equals
 from storage.tables.engine import Reader
-from storage.tables.limits import NAME, check_document, check_text, label_key
+from storage.tables.limits import NAME, check_document, check_text, label_columns
 from storage.tables.rows import ProfileRow
 
 TECHNICAL = (
@@ -46,7 +46,7 @@ class Profiles:
         """A page of profiles, by label (PROF-LIST-01 to -05). filters: exact values of format, codec and label."""
         columns: dict[str, Any] = dict(filters)
         if "label" in columns:
-            columns |= {"label": label_key(columns["label"]), "unlabelled": False}
+            columns |= label_columns(columns["label"])
         where = list(equals(**columns))
         size = request.size(self._env.limits)
         with self._env.engine.read() as tx:
@@ -96,8 +96,7 @@ class Profiles:
             "id": profile_id,
             "format": metadata["format"],
             "codec": metadata["codec"],
-            "label": label_key(body.get("label", "")),
-            "unlabelled": "label" not in body,
+            **label_columns(body.get("label")),
             "created": now,
             "doc": doc,
         }

@@ -10,7 +10,7 @@ from storage.catalog.event_journal import EventJournal, Subject
 from storage.catalog.sources import KIND
 from storage.tables.conditions import equals
 from storage.tables.engine import Writer
-from storage.tables.limits import label_key
+from storage.tables.limits import label_columns
 from storage.tables.rows import SourceRow
 
 DESCRIPTIVE = ("label", "description", "tags")
@@ -39,8 +39,7 @@ def create_with_first_flow(
     row: SourceRow = {
         "id": source_id,
         "format": flow["format"],
-        "label": label_key(doc.get("label", "")),
-        "unlabelled": "label" not in doc,
+        **label_columns(doc.get("label")),
         "created": now,
         "updated": now,
         "doc": doc,

@@ -16,7 +16,7 @@ from storage.errors import NotFound
 from storage.preconditions import Preconditions, ResourceVersion, digest_of, member_state
 from storage.tables.conditions import Compare, Condition, Exists, In, equals
 from storage.tables.engine import Reader, Writer
-from storage.tables.limits import check_document, label_key
+from storage.tables.limits import check_document, label_columns
 from storage.tables.rows import SourceRow
 
 KIND: Final = "source"
@@ -43,7 +43,7 @@ class SourceFilter:
         """The conditions on the table of sources."""
         where: list[Condition] = [*self.tags.conditions(KIND)]
         if self.label is not None:
-            where += equals(label=label_key(self.label), unlabelled=False)
+            where += equals(**label_columns(self.label))
         if self.format is not None:
             where += equals(format=self.format)
         if self.collected_by_ids is not None:
@@ -168,8 +168,7 @@ class Sources:
         now = self._env.clock()
         doc["updated_by"] = caller.name
         doc["updated"] = rfc3339(now)
-        label = doc.get("label")
-        values = {"label": label_key(label or ""), "unlabelled": label is None, "updated": now, "doc": doc}
+        values = {**label_columns(doc.get("label")), "updated": now, "doc": doc}
         tx.update("sources", equals(id=doc["id"]), values)
         record_events(tx, journal, "sources/updated", [doc["id"]], doc["updated"])
 

@@ -9,7 +9,7 @@ docs/limits.md lists the limits for users.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -121,6 +121,16 @@ def label_key(label: str) -> str:
         return label
     digest = hashlib.sha256(encoded).hexdigest()
     return encoded[: LABEL - len(digest)].decode("utf-8", "ignore") + digest
+
+
+class LabelColumns(TypedDict):
+    label: str
+    unlabelled: bool
+
+
+def label_columns(label: str | None) -> LabelColumns:
+    """The columns of a row with this label, if any; a filter by a label compares the same columns."""
+    return {"label": label_key(label or ""), "unlabelled": label is None}
 
 
 def check_text(text: str, most: int, field: str, what: str = "") -> None:

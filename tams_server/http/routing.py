@@ -65,8 +65,10 @@ class PathTable:
 
         Only for methods that the path without its final slash does not have, since that is served like without.
         """
+        if not raw_path.endswith("/"):
+            return None
         found = self.find(raw_path)
-        if found is None or not raw_path.endswith("/") or method in found[0].operations:
+        if found is None or method in found[0].operations:
             return None
         node, parameters = found
         if node.parameter is None or method not in node.parameter[1].operations:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from storage.catalog import sources
 from storage.catalog.tags import TagFilter
 from storage.tables.conditions import Condition, Exists, Overlaps, equals
-from storage.tables.limits import label_key
+from storage.tables.limits import label_columns
 from storage.timerange import ETERNITY, TimeRange
 
 KIND: Final = "flow"
@@ -31,7 +31,7 @@ class FlowFilter:
         """The conditions on the table of flows."""
         columns = dict(self.columns)
         if "label" in columns:
-            columns |= {"label": label_key(columns["label"]), "unlabelled": False}
+            columns |= label_columns(columns["label"])
         where: list[Condition] = [*self.tags.conditions(KIND), *equals(**columns)]
         if self.collected_by_ids is not None:
             where.append(sources.collected_by("collections", self.collected_by_ids))

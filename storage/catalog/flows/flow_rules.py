@@ -6,7 +6,7 @@ from typing import Any
 from storage.catalog.profiles import TECHNICAL
 from storage.catalog.tags import check_tags
 from storage.errors import Forbidden, Invalid
-from storage.tables.limits import ID, NAME, ROLE, check_document, check_text, label_key
+from storage.tables.limits import ID, NAME, ROLE, check_document, check_text, label_columns
 from storage.tables.rows import FlowRow
 
 COMMON = ("label", "description", "tags", "generation", "status", "read_only", "max_bit_rate", "flow_collection")
@@ -129,8 +129,7 @@ def filter_columns(doc: Mapping[str, Any]) -> dict[str, Any]:
         "format": doc["format"],
         "codec": doc.get("codec"),
         "container": doc.get("container"),
-        "label": label_key(doc.get("label", "")),
-        "unlabelled": "label" not in doc,
+        **label_columns(doc.get("label")),
         "status": doc.get("status"),
         "frame_width": video.get("frame_width"),
         "frame_height": video.get("frame_height"),

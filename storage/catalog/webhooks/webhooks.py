@@ -33,23 +33,6 @@ from storage.tables.limits import (
 from storage.tables.rows import WebhookRow
 
 KIND: Final = "webhook"
-STORED = (
-    "url",
-    "api_key_name",
-    "events",
-    "flow_ids",
-    "source_ids",
-    "flow_collected_by_ids",
-    "source_collected_by_ids",
-    "accept_get_urls",
-    "accept_storage_ids",
-    "presigned",
-    "verbose_storage",
-    "include_object_timerange",
-    "tags",
-)
-"""The members of webhook.json that are stored and returned as they were sent. Unknown members are dropped (A21)."""
-
 _LISTS = (
     "events",
     "flow_ids",
@@ -60,6 +43,8 @@ _LISTS = (
     "accept_storage_ids",
 )
 """The members whose length adds to the work for every event."""
+STORED = ("url", "api_key_name", *_LISTS, "presigned", "verbose_storage", "include_object_timerange", "tags")
+"""The members of webhook.json that are stored and returned as they were sent. Unknown members are dropped (A21)."""
 
 _REVISION = "revision"
 """A member of the stored document that every change replaces. It is not shown."""

@@ -18,23 +18,15 @@ def store(tmp_path: Path) -> FileStore:
     return open_store(tmp_path)
 
 
-def test_only_one_of_several_uploads_without_replace_succeeds(store: FileStore, tmp_path: Path) -> None:
-    uploads = [store.begin("object", "video/mp4") for _ in range(2)]
-    for number, upload in enumerate(uploads):
-        upload.add(b"%d" % number)
-    uploads[1].commit(replace=False)
-    with pytest.raises(Conflict, match="'object'"):
-        uploads[0].commit(replace=False)
-    uploads[0].abort()
-    assert read(store, "object") == b"1"
-    assert incoming(tmp_path) == []
-
-
-def test_uploads_need_no_hard_links(store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_only_one_of_several_uploads_without_replace_succeeds(
+    store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hard_links: bool
+) -> None:
     def no_links(*_: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr("os.link", no_links)
+    if not hard_links:
+        monkeypatch.setattr("os.link", no_links)
     uploads = [store.begin("object", "video/mp4") for _ in range(2)]
     for number, upload in enumerate(uploads):
         upload.add(b"%d" % number)
