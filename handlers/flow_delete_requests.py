@@ -12,5 +12,5 @@ def get_flow_delete_requests(call: Call) -> Result:
 
 
 def get_flow_delete_requests_request_id(call: Call) -> Result:
-    request = call.catalog.flow_delete_requests.get(call.path["request-id"])
+    request = call.catalog.flow_delete_requests.get(call.caller, call.path["request-id"])
     return Result(200, request, version=ResourceVersion())

@@ -1,6 +1,8 @@
 """Flows, and their single members."""
 
+from handlers.shared.batch_result import creation_result
 from handlers.shared.call import Call, Result
+from handlers.shared.deleted import check_filters, not_with_deleted, wants_deleted
 from handlers.shared.deletion_result import deletion_result
 from handlers.shared.filters import tag_filter, timerange
 from handlers.shared.members import Members
@@ -31,11 +33,22 @@ def get_flows(call: Call) -> Result:
         tags=tag_filter(call),
     )
     sort_by = query.get("sort_by", "created")
+    if wants_deleted(call):
+        check_filters(call)
+        return page_result(call, call.catalog.deleted.flow_page(call.caller, filters, sort_by, page_request(call)))
     return page_result(call, call.catalog.flows.page(call.caller, filters, sort_by, page_request(call)))
+
+
+def post_flows(call: Call) -> Result:
+    caller, creation = call.caller, call.catalog.flow_creation
+    return creation_result(call, "flows", lambda items: creation.create(caller, items))
 
 
 def get_flows_flowid(call: Call) -> Result:
     requested = timerange(call)
+    if wants_deleted(call):
+        flow = call.catalog.deleted.flow(call.caller, call.path["flowId"])
+        return Result(200, flow, version=flow_version(flow))
     included = requested if call.query.get("include_timerange") else None
     flow = call.catalog.flows.get(call.caller, call.path["flowId"], included)
     return Result(200, flow, version=flow_version(flow))
@@ -47,8 +60,20 @@ def put_flows_flowid(call: Call) -> Result:
 
 
 def delete_flows_flowid(call: Call) -> Result:
-    request = call.catalog.deletions.delete_flow(call.caller, call.path["flowId"], call.preconditions)
-    return deletion_result(call, request)
+    flow_id = call.path["flowId"]
+    cascade = call.query.get("cascade", True)
+    if wants_deleted(call):
+        if not cascade:
+            raise not_with_deleted("cascade", "cascade=false")
+        return deletion_result(call, call.catalog.deleted.delete_flow(call.caller, flow_id, call.preconditions))
+    return deletion_result(
+        call, call.catalog.deletions.delete_flow(call.caller, flow_id, call.preconditions, cascade=cascade)
+    )
+
+
+def post_flows_flowid_restore(call: Call) -> Result:
+    call.catalog.deleted.restore_flow(call.caller, call.path["flowId"], call.preconditions)
+    return Result(204)
 
 
 get_flows_flowid_tags = _members.get("tags")

@@ -25,5 +25,5 @@ def post_service(call: Call) -> Result:
 
 
 def get_storage_backends(call: Call) -> Result:
-    tags = tag_filter(call)
-    return page_result(call, page_or_start(call, lambda request: call.catalog.service.backends(tags, request)))
+    tags, service = tag_filter(call), call.catalog.service
+    return page_result(call, page_or_start(call, lambda request: service.backends(call.caller, tags, request)))

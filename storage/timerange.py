@@ -7,6 +7,7 @@ A bound of None is infinite. An exclusive start or an inclusive end in the text 
 import re
 from dataclasses import dataclass, field
 
+from storage import error_codes
 from storage.errors import Invalid
 
 NS = 1_000_000_000
@@ -31,6 +32,7 @@ def parse_timestamp(text: str, field: str = "timestamp") -> int:
     if not _TIMESTAMP_TEXT.fullmatch(text):
         raise Invalid(
             f"{field} must be seconds, a colon and nanoseconds, without leading zeros, such as 5:0, not {text[:80]!r}",
+            code=error_codes.TIMESTAMP,
             field=field,
             behaviour="TR-01",
         )
@@ -43,25 +45,30 @@ def parse_storable_timestamp(text: str, field: str) -> int:
 
 
 def _nanoseconds(text: str, field: str) -> int:
-    sign = -1 if text.startswith("-") else 1
-    seconds, _, rest = text.lstrip("-").partition(":")
-    if len(seconds) > _MAX_DIGITS:
-        raise Invalid(f"{field} must have at most {_MAX_DIGITS} digits, not those of {text[:20]}...", field=field)
-    return sign * (int(seconds) * NS + int(rest))
+    seconds, _, rest = text.partition(":")
+    if len(seconds) > _MAX_DIGITS and len(seconds.lstrip("-")) > _MAX_DIGITS:
+        raise Invalid(
+            f"{field} must have at most {_MAX_DIGITS} digits, not those of {text[:20]}...",
+            code=error_codes.TIMESTAMP,
+            field=field,
+        )
+    whole = int(seconds) * NS
+    return whole - int(rest) if seconds[0] == "-" else whole + int(rest)
 
 
 def _storable(value: int, text: str, field: str) -> int:
     if not EARLIEST < value < LATEST:
         raise Invalid(
-            f"{field} must fit a signed 64-bit number of nanoseconds, which {text[:80]!r} does not", field=field
+            f"{field} must fit a signed 64-bit number of nanoseconds, which {text[:80]!r} does not",
+            code=error_codes.TIMESTAMP,
+            field=field,
         )
     return value
 
 
 def format_timestamp(ns: int) -> str:
     """The text form of `ns` nanoseconds."""
-    seconds, rest = divmod(abs(ns), NS)
-    return f"{'-' if ns < 0 else ''}{seconds}:{rest}"
+    return f"{ns // NS}:{ns % NS}" if ns >= 0 else f"-{-ns // NS}:{-ns % NS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +94,7 @@ class TimeRange:
     @property
     def bounds(self) -> tuple[int, int]:
         """start and end, clamped to what the tables can hold."""
-        start = EARLIEST if self.start is None else min(max(self.start, EARLIEST), LATEST)
-        end = LATEST if self.end is None else min(max(self.end, EARLIEST), LATEST)
-        return start, end
+        return _clamped(self.start, EARLIEST), _clamped(self.end, LATEST)
 
     def covers(self, other: "TimeRange") -> bool:
         """Whether `other` lies entirely inside. An empty range covers nothing and is covered by nothing (TR-05)."""
@@ -126,6 +131,12 @@ class TimeRange:
             return f"{start}_"
         last = f"{format_timestamp(self.end - 1)}]" if self.closed else f"{format_timestamp(self.end)})"
         return f"{start}_{last}"
+
+
+def _clamped(bound: int | None, infinite: int) -> int:
+    if bound is None:
+        return infinite
+    return bound if EARLIEST <= bound <= LATEST else min(max(bound, EARLIEST), LATEST)
 
 
 EMPTY = TimeRange(0, 0)
@@ -181,6 +192,7 @@ def parse_timerange_filter(text: str, field: str = "timerange") -> TimeRange:
 def _not_a_timerange(text: str, field: str) -> Invalid:
     return Invalid(
         f"{field} must be a timerange such as [0:0_10:0), [5:0], _ or (), not {text[:80]!r}",
+        code=error_codes.TIMERANGE,
         field=field,
         behaviour="TR-16",
     )
@@ -194,17 +206,24 @@ def parse_bounded(text: str, field: str = "timerange") -> TimeRange:
     if text.startswith("("):
         raise Invalid(
             f"{field} must start with '[' or a timestamp, not with '(' as {text[:80]!r} does",
+            code=error_codes.TIMERANGE_UNBOUNDED,
             field=field,
             behaviour="SEG-POST-16",
         )
     parsed = parse_timerange(text, field)
     if parsed.is_empty:
         raise Invalid(
-            f"{field} must end after its start, which {text[:80]!r} does not", field=field, behaviour="SEG-POST-17"
+            f"{field} must end after its start, which {text[:80]!r} does not",
+            code=error_codes.TIMERANGE_UNBOUNDED,
+            field=field,
+            behaviour="SEG-POST-17",
         )
     if parsed.start is None or parsed.end is None:
         raise Invalid(
-            f"{field} must have a start and an end, not be {text[:80]!r}", field=field, behaviour="SEG-POST-17"
+            f"{field} must have a start and an end, not be {text[:80]!r}",
+            code=error_codes.TIMERANGE_UNBOUNDED,
+            field=field,
+            behaviour="SEG-POST-17",
         )
     _storable(parsed.start, text, field)
     _storable(parsed.end, text, field)

@@ -32,9 +32,9 @@ def with_port(host: str, port: int | None) -> str:
     return bracketed if port is None else f"{bracketed}:{port}"
 
 
-def local_url(host: str, port: int) -> str:
+def local_url(host: str, port: int, *, tls: bool = False) -> str:
     """Return the URL under which a program on this machine reaches a server that listens on `host`."""
-    return f"http://{with_port('localhost' if host in _ANY else host, port)}"
+    return f"http{'s' if tls else ''}://{with_port('localhost' if host in _ANY else host, port)}"
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -57,3 +57,13 @@ def bind(host: str, port: int) -> socket.socket:
         reason = error.strerror or str(error)
         raise OSError(f"cannot listen on {with_port(host, port)}: {reason[:1].lower()}{reason[1:]}") from error
     return bound
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name, or an IP address without brackets, means this machine alone."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

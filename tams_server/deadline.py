@@ -1,5 +1,6 @@
 """Calls with a deadline: a slow call is reported as unavailable. Used for readiness and metrics."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -38,8 +39,20 @@ class CallWithDeadline(Generic[T]):
             try:
                 future.exception(max(0.0, started + self._deadline_s - time.monotonic()))
             except TimeoutError:
-                raise Unavailable("the catalogue is not responding") from None
-        return future.result()
+                raise _not_responding() from None
+        return _outcome(future)
+
+    async def wait(self) -> T:
+        """Like `get`, for coroutines: occupies no thread while it waits."""
+        future, started = self._current_call()
+        if not future.done():
+            remaining_s = max(0.0, started + self._deadline_s - time.monotonic())
+            waiting = asyncio.wrap_future(future)
+            waiting.add_done_callback(_mark_as_seen)
+            await asyncio.wait([waiting], timeout=remaining_s)
+            if not future.done():
+                raise _not_responding()
+        return _outcome(future)
 
     def _current_call(self) -> tuple["Future[T]", float]:
         with self._lock:
@@ -53,3 +66,21 @@ class CallWithDeadline(Generic[T]):
             return self._call()
         finally:
             self._ended = time.monotonic()
+
+
+def _outcome(future: "Future[T]") -> T:
+    """The result of a call that has ended. Raises what it raised: without the traces of those who asked before."""
+    error = future.exception()
+    if error is not None:
+        raise error.with_traceback(None)
+    return future.result()
+
+
+def _mark_as_seen(waiting: "asyncio.Future[T]") -> None:
+    """Keep asyncio from reporting an exception that `_outcome` raises, or that came too late for anyone."""
+    if not waiting.cancelled():
+        waiting.exception()
+
+
+def _not_responding() -> Unavailable:
+    return Unavailable("the catalogue is not responding")

@@ -1,52 +1,71 @@
 """Opens the object stores of the configured storage backends and reports those that are unavailable."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from storage.errors import Unavailable
 from storage.media.filesystem import FileStore
+from storage.media.marker import NO_OWNER, ForeignPlace, Owner
 from storage.media.object_store import Backend, ObjectStore
 from storage.media.s3 import S3Store
 from storage.media.s3_client import Bucket
 from storage.media.s3_credentials import ChainCredentials, CredentialSource, EnvironmentCredentials, FileCredentials
+from storage.media.url_keys import UrlKeys
 from tams_server.storage_backends_file import Entry, UrlTimeouts
 
 _log = logging.getLogger(__name__)
 
 
-def open_stores(entries: Sequence[Entry], timeouts: UrlTimeouts, secret: bytes) -> dict[str, ObjectStore]:
+def open_stores(
+    entries: Sequence[Entry],
+    timeouts: UrlTimeouts,
+    keys: bytes | UrlKeys,
+    *,
+    owner: Callable[[str], Owner] = lambda _id: NO_OWNER,
+    reserve: int = 0,
+) -> dict[str, ObjectStore]:
     """Return a store for each validated entry, by storage backend id, in the order given.
 
-    Nothing is connected to or created: a backend may be unavailable at start. secret: key that signs the URLs of file
-    stores.
+    No S3 store is connected to, and a backend may be unavailable at start. keys: sign the URLs of file stores.
+    owner: returns the catalogue of the objects on a backend. reserve: free space in bytes that file stores keep.
     """
-    return {entry["id"]: _open(entry, timeouts, secret) for entry in entries}
+    return {entry["id"]: _open(entry, timeouts, keys, owner(entry["id"]), reserve) for entry in entries}
 
 
 def unavailable_backends(stores: Mapping[str, ObjectStore]) -> dict[str, str]:
     """Check all stores concurrently. Returns the error message of each unavailable one, by storage backend id."""
+    return {id_: error.message for id_, error in _errors(stores).items()}
+
+
+def check_at_start(stores: Mapping[str, ObjectStore]) -> None:
+    """Log a warning for each unavailable storage backend. Raises Unavailable if one belongs to another catalogue."""
+    errors = _errors(stores)
+    for error in errors.values():
+        if isinstance(error, ForeignPlace):
+            raise Unavailable(f"{error.message} {error.advice}") from error
+    for error in errors.values():
+        _log.warning(
+            "%s; the server starts without this storage backend and uses it once it is available", error.message
+        )
+
+
+def _errors(stores: Mapping[str, ObjectStore]) -> dict[str, Unavailable]:
     with ThreadPoolExecutor(max_workers=max(len(stores), 1)) as pool:
         errors = pool.map(_check, stores.values())
         return {id_: error for id_, error in zip(stores, errors, strict=True) if error is not None}
 
 
-def log_unavailable_backends(stores: Mapping[str, ObjectStore]) -> None:
-    """Log a warning for each unavailable storage backend."""
-    for error in unavailable_backends(stores).values():
-        _log.warning("%s; the server starts without this storage backend and uses it once it is available", error)
-
-
-def _check(store: ObjectStore) -> str | None:
+def _check(store: ObjectStore) -> Unavailable | None:
     try:
         store.check()
     except Unavailable as error:
-        return error.message
+        return error
     return None
 
 
-def _open(entry: Entry, timeouts: UrlTimeouts, secret: bytes) -> ObjectStore:
+def _open(entry: Entry, timeouts: UrlTimeouts, keys: bytes | UrlKeys, owner: Owner, reserve: int) -> ObjectStore:
     backend = Backend(
         id=entry["id"],
         label=entry.get("label"),
@@ -55,14 +74,21 @@ def _open(entry: Entry, timeouts: UrlTimeouts, secret: bytes) -> ObjectStore:
         region=entry.get("region"),
         availability_zone=entry.get("availability_zone"),
         default_storage=entry.get("default", False),
-        tags=entry.get("tags", {}),
+        tags=_tags(entry),
     )
     upload_s = entry.get("upload_url_timeout", timeouts.upload)
     download_s = entry.get("download_url_timeout", timeouts.download)
     if entry["kind"] == "files":
         folder = Path(entry["folder"])
         return FileStore(
-            folder, backend, secret, upload_timeout_s=upload_s, download_timeout_s=download_s, may_be_missing=True
+            folder,
+            backend,
+            keys,
+            upload_timeout_s=upload_s,
+            download_timeout_s=download_s,
+            may_be_missing=True,
+            owner=owner,
+            reserve=reserve,
         )
     if entry["kind"] == "s3":
         return S3Store(
@@ -73,8 +99,15 @@ def _open(entry: Entry, timeouts: UrlTimeouts, secret: bytes) -> ObjectStore:
             download_timeout_s=download_s,
             unsigned=entry.get("unsigned", False),
             write_once=entry.get("write_once", False),
+            owner=owner,
         )
     raise LookupError(f"no object store is known for the kind {entry['kind']!r}")
+
+
+def _tags(entry: Entry) -> dict[str, str | list[str]]:
+    """The tags of a backend, with its classes, which may stand beside them."""
+    tags: dict[str, str | list[str]] = entry.get("tags", {})
+    return {**tags, "auth_classes": entry["auth_classes"]} if "auth_classes" in entry else tags
 
 
 def _bucket(entry: Entry) -> Bucket:

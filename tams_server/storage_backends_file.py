@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
 from jsonschema import Draft202012Validator
 
-from storage.media.s3 import LONGEST_TIMEOUT_S
+from storage.media.s3_urls import LONGEST_TIMEOUT_S
 from tams_server.settings import SettingsError
+from tams_server.settings.yaml_files import read_yaml
 
 Entry = dict[str, Any]
 
@@ -29,6 +29,7 @@ _COMMON: Entry = {
         "type": "object",
         "additionalProperties": {"type": ["string", "array"], "items": {"type": "string"}},
     },
+    "auth_classes": {"type": "array", "items": _NAME},
     "default": {"type": "boolean"},
     "upload_url_timeout": _TIMEOUT,
     "download_url_timeout": _TIMEOUT,
@@ -104,15 +105,7 @@ def read_backends(path: Path, timeouts: UrlTimeouts) -> list[Entry]:
 
 
 def _read_entries(path: Path) -> list[Any]:
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"TAMS_STORAGE_BACKENDS: {error}"]) from error
-    except yaml.YAMLError as error:
-        # The full message would quote the file, which may hold secrets.
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise SettingsError([f"{path}{place}: invalid YAML: {getattr(error, 'problem', None)}"]) from error
+    document = read_yaml(path, "TAMS_STORAGE_BACKENDS")
     entries = document.get("backends") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not entries or len(document) > 1:
         raise SettingsError([f"{path}: must have exactly one member, backends, a list of at least one backend"])
@@ -134,6 +127,8 @@ def _entry_errors(entry: Any, timeouts: UrlTimeouts) -> Iterator[str]:
         yield f"kind: {kind!r} must be one of {', '.join(sorted(_KINDS))}"
         return
     yield from _schema_errors(_KINDS[kind], entry)
+    if "auth_classes" in entry and "auth_classes" in (entry.get("tags") or {}):
+        yield "auth_classes: must not be given in tags too"
     yield from _endpoint_errors(entry)
     yield from _timeout_errors(entry, timeouts)
     if isinstance(entry.get("credentials"), dict):

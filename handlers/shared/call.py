@@ -1,11 +1,13 @@
 """The input and the output of a handler: a validated call, and its result."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from storage.catalog import Catalog
 from storage.catalog.caller import Caller
+from storage.catalog.segments.segment_uploads import ReceivedSegment
 from storage.preconditions import Preconditions, ResourceVersion
 
 
@@ -21,6 +23,19 @@ ABSENT: Final = _Absent()
 """No body, which differs from the JSON value null."""
 
 
+Release = Callable[[int], None]
+"""Releases objects that were to be allocated, but have not been, so that they do not count."""
+
+
+def not_counted(_objects: int) -> None:
+    """Release objects that nobody counts."""
+
+
+def unlimited(_objects: int) -> AbstractContextManager[Release]:
+    """Permit any number of allocations."""
+    return nullcontext(not_counted)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A request that has passed authentication, scope checks and validation.
@@ -30,10 +45,15 @@ class Call:
         is "" or []. Parameters with a templated name are collected in one dict under their prefix:
         {"tag": {"genre": ["news"]}, "tag_exists": {"shot": True}}.
     body: the parsed JSON document, or ABSENT.
+    upload: a segment whose bytes came with the request in place of a JSON document, and are stored.
     base_url: public origin and base path of this server, without a trailing slash.
     target: path and query string as the client sent them, below the base path and without an access token.
     api_version: version of the specification in force. software_version: version of this server.
     preconditions: of a request that has any, else None.
+    accept: the media types that the client accepts, as in its Accept header; "" for any.
+    longest_page: the most items of a page; None for as many as the client and the service permit.
+    allocating: returns the context in which to allocate a number of objects, so that they count towards the quota of
+        the caller. To enter it raises an error if there is no more.
     """
 
     catalog: Catalog
@@ -46,11 +66,24 @@ class Call:
     api_version: str
     software_version: str
     preconditions: Preconditions | None = None
+    accept: str = ""
+    longest_page: int | None = None
+    allocating: Callable[[int], AbstractContextManager[Release]] = unlimited
+    upload: ReceivedSegment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A body that is encoded already. media_type: one that the specification documents for the response."""
+
+    content: bytes
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The response to a call. body: a JSON document, or ABSENT. headers: besides Content-Type and Content-Length.
+    """The response to a call. body: a JSON document, Encoded, or ABSENT. headers: besides Content-Type and
+    Content-Length.
 
     version: of the resource that a read returns; the response then has an entity tag, and the preconditions of the
     request are checked. None for changes, and for listings, which have no entity tags.

@@ -3,6 +3,7 @@
 from typing import Any
 
 from handlers.shared.call import Call, Result
+from handlers.shared.resource_url import resource_url
 
 
 def deletion_result(call: Call, request: dict[str, Any] | None) -> Result:
@@ -12,4 +13,4 @@ def deletion_result(call: Call, request: dict[str, Any] | None) -> Result:
     """
     if request is None:
         return Result(204)
-    return Result(202, request, {"Location": f"{call.base_url}/flow-delete-requests/{request['id']}"})
+    return Result(202, request, {"Location": resource_url(call, "flow-delete-requests", request["id"])})

@@ -8,17 +8,24 @@ from handlers.shared.call import ABSENT, Call, Result
 from storage.catalog.paging import Page, PageRequest
 from storage.errors import Invalid
 from storage.nul import escape_nul
+from storage.waiting import about_to_take_long
 
 _SAFE = "%?/:@!$&'()*+=~"
 """The characters that stay as the client sent them, besides letters, digits, ".", "_" and "-"."""
 _LONG_URL = 2000
+_LONGEST_AT_ONCE = 300
+"""The most items of a page that is made at once. They take less time than Python lets a thread run before another."""
 _LONGEST = 2**31
 """A limit that every service lowers to the one it allows."""
 
 
 def page_request(call: Call) -> PageRequest:
+    """Return the page that a request asks for. A long page is left to a thread that has time for it."""
     query = call.query
-    return PageRequest(query.get("limit"), query.get("page") or None, query.get("reverse_order", False))
+    limit = call.longest_page or query.get("limit")
+    if limit is not None and limit > _LONGEST_AT_ONCE:
+        about_to_take_long()
+    return PageRequest(limit, query.get("page") or None, query.get("reverse_order", False))
 
 
 def page_or_start(call: Call, select: Callable[[PageRequest], Page]) -> Page:
@@ -34,7 +41,7 @@ def page_or_start(call: Call, select: Callable[[PageRequest], Page]) -> Page:
     except Invalid as error:
         if error.field != "page_key":
             raise
-        return select(PageRequest(limit=_LONGEST, reverse=request.reverse))
+        return select(PageRequest(limit=call.longest_page or _LONGEST, reverse=request.reverse))
 
 
 def page_result(call: Call, page: Page, headers: dict[str, str] | None = None) -> Result:
@@ -76,8 +83,10 @@ def _parsed(call: Call, pair: str) -> Any:
 
     pair: name and value as the client sent them.
     """
-    raw_name = pair.partition("=")[0].replace("+", " ").encode("latin-1")
-    name = escape_nul(unquote_to_bytes(raw_name).decode("utf-8", "replace"))
+    raw_name = pair.partition("=")[0]
+    if raw_name in call.query and raw_name != "page":
+        return call.query[raw_name]
+    name = escape_nul(unquote_to_bytes(raw_name.replace("+", " ").encode("latin-1")).decode("utf-8", "replace"))
     if name == "page":
         return ABSENT
     if name in call.query:

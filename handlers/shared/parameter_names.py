@@ -23,8 +23,11 @@ def with_parameter_names(handler: Callable[[Call], Result]) -> Callable[[Call], 
 
     @functools.wraps(handler)
     def call_handler(call: Call) -> Result:
-        with parameter_names(call.path):
+        try:
             return handler(call)
+        except TamsError as error:
+            _name_parameter(error, call.path)
+            raise
 
     return call_handler
 
@@ -39,11 +42,11 @@ def parameter_names(path: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except TamsError as error:
-        if error.field is not None:
-            error.field = _parameter_name(path, error.field)
+        _name_parameter(error, path)
         raise
 
 
-def _parameter_name(path: Mapping[str, str], field: str) -> str:
-    parameter = _PATH_PARAMETERS.get(field, field)
-    return parameter if parameter in path else _QUERY_PARAMETERS.get(field, field)
+def _name_parameter(error: TamsError, path: Mapping[str, str]) -> None:
+    if error.field is not None:
+        parameter = _PATH_PARAMETERS.get(error.field, error.field)
+        error.field = parameter if parameter in path else _QUERY_PARAMETERS.get(error.field, error.field)

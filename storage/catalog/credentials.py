@@ -1,51 +1,58 @@
-"""Credentials: tokens and passwords, stored as hashes only, each with its scopes (AUTH-*, SCOPE-*).
+"""The table of credentials, as requests are checked against it and as the settings fill it (AUTH-*, SCOPE-*).
 
-Tokens are 256 random bits, so a plain SHA-256 protects them and serves as the key of their row. Passwords are chosen by
-people, so they are hashed with scrypt and a salt.
+storage.catalog.credential_register creates, lists, revokes and rotates credentials by name.
 """
 
-import hashlib
-import hmac
 import secrets
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from storage.catalog.caller import SCOPES
+from storage.catalog.clock import clock
+from storage.catalog.credential import Credential, hash_secret, new_row, read_credential, row_id
+from storage.catalog.passwords import hash_password, is_outdated, password_matches
 from storage.catalog.retry import retried
 from storage.errors import Invalid
 from storage.tables.conditions import Compare, equals
 from storage.tables.engine import Engine
 from storage.tables.limits import NAME, check_text
-from storage.tables.rows import CredentialKind, CredentialRow
-
-SCOPE_PREFIX = "tams-api/"
-_SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**14, 8, 1
-
-NO_PASSWORD = f"scrypt${_SCRYPT_N}${_SCRYPT_R}${_SCRYPT_P}${secrets.token_hex(16)}${secrets.token_hex(32)}"
-"""A hash that no password matches. Comparing with it takes as long for an unknown user as for a known one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """scopes: some of storage.catalog.caller.SCOPES. expires: microseconds since 1970, or None for never.
-    secret: salted scrypt hash of the password, or "" for a token."""
-
-    id: str
-    name: str
-    secret: str
-    scopes: frozenset[str]
-    expires: int | None
+from storage.tables.rows import CredentialRow
 
 
 class Credentials:
-    """The table of credentials. Every method may raise storage.errors.Unavailable."""
+    """Every method may raise storage.errors.Unavailable."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def by_token(self, token: str) -> Credential | None:
+        """Return the credential of a token, in whatever state it is. Reads one row by key."""
+        return self._get(hash_secret(token))
+
+    def by_user(self, user: str) -> Credential | None:
+        """Return the credential of a user, in whatever state. The password must still be compared. Reads one row."""
+        return self._get(row_id("basic", user))
+
+    def by_client(self, client_id: str) -> Credential | None:
+        """Return the credential of a client, in whatever state. The secret must still be compared. Reads one row."""
+        return self._get(row_id("client", client_id))
+
+    def has_users(self) -> bool:
+        """Whether there is any user with a password."""
+        with self._engine.read_once() as tx:
+            return bool(tx.select("credentials", equals(kind="basic"), limit=1, columns=["id"]))
+
+    def empty(self) -> bool:
+        """Whether there are no credentials yet."""
+        with self._engine.read_once() as tx:
+            return not tx.select("credentials", limit=1, columns=["id"])
+
     def add_token(
-        self, name: str, scopes: Iterable[str], *, token: str | None = None, expires: int | None = None
+        self,
+        name: str,
+        scopes: Iterable[str],
+        *,
+        token: str | None = None,
+        expires: int | None = None,
+        groups: Iterable[str] = (),
     ) -> str:
         """Add a token, random by default, or replace the scopes of an existing one.
 
@@ -55,120 +62,81 @@ class Credentials:
         token = secrets.token_urlsafe(32) if token is None else token
         if not token:
             raise Invalid("a token must not be empty")
-        self._put(_token_id(token), "bearer", name, "", scopes, expires)
+        self._put(new_row("bearer", name, token, scopes, groups, expires))
         return token
 
-    def set_token(self, name: str, scopes: Iterable[str], token: str) -> None:
-        """Make `token`, which must not be empty, the only token of this name. Raises: Invalid for an unknown scope."""
-        self._put(_token_id(token), "bearer", name, "", scopes, None, alone=True)
+    def set_token(self, name: str, scopes: Iterable[str], token: str) -> str:
+        """Make `token`, which must not be empty, the only token of this name. It is that of a setting.
 
-    def add_password(self, user: str, password: str, scopes: Iterable[str]) -> None:
+        Returns its id. Raises: Invalid for an unknown scope.
+        """
+        row = new_row("bearer", name, token, scopes)
+        self._put({**row, "from_settings": True}, alone=True)
+        return row["id"]
+
+    def add_password(
+        self,
+        user: str,
+        password: str,
+        scopes: Iterable[str],
+        *,
+        groups: Iterable[str] = (),
+        from_settings: bool = False,
+    ) -> str:
         """Add a user, or replace the password and the scopes of an existing one (AUTH-04).
 
-        Raises: Invalid for an unknown scope, an empty password, or a user name that is empty or contains a colon, which
-        RFC 7617 forbids.
+        Returns its id. Raises: Invalid for an unknown scope, an empty password, or a user name that is empty or
+        contains a colon, which RFC 7617 forbids.
         """
         if not user or ":" in user or not password:
             raise Invalid("the user name must not be empty or contain a colon, and the password must not be empty")
         known = self.by_user(user)
-        secret = known.secret if known and password_matches(known.secret, password) else hash_password(password)
-        self._put(_user_id(user), "basic", user, secret, scopes, None)
+        is_same = known is not None and not is_outdated(known.secret) and password_matches(known.secret, password)
+        secret = known.secret if known is not None and is_same else hash_password(password)
+        row = new_row("basic", user, secret, scopes, groups)
+        self._put({**row, "from_settings": from_settings})
+        return row["id"]
 
-    def by_token(self, token: str) -> Credential | None:
-        """Return the credential of a token, expired or not. Reads one row by key."""
-        return self._get(_token_id(token))
+    @retried
+    def keep_from_settings(self, ids: Iterable[str]) -> list[str]:
+        """Revoke the credentials that exist because of a setting, other than those with these ids.
 
-    def by_user(self, user: str) -> Credential | None:
-        """Return the credential of a user. The caller must still compare the password. Reads one row by key."""
-        return self._get(_user_id(user))
+        Returns their names.
+        """
+        kept = set(ids)
+        with self._engine.write() as tx:
+            tx.lock("credentials")
+            rows = tx.select("credentials", equals(from_settings=True))
+            left = [row for row in rows if row["id"] not in kept and row["revoked"] is None]
+            for row in left:
+                tx.update("credentials", equals(id=row["id"]), {"revoked": clock()})
+        return [row["name"] for row in left]
 
-    def empty(self) -> bool:
-        """Whether there are no credentials yet."""
-        with self._engine.read_once() as tx:
-            return not tx.select("credentials", limit=1, columns=["id"])
+    @retried
+    def replace_hash(self, credential: Credential, secret: str) -> None:
+        """Store another hash of the same password, unless the password has been changed meanwhile."""
+        with self._engine.write() as tx:
+            tx.lock("credentials")
+            tx.update("credentials", equals(id=credential.id, secret=credential.secret), {"secret": secret})
 
     def _get(self, id_: str) -> Credential | None:
         with self._engine.read_once() as tx:
             row = tx.get("credentials", id=id_)
-        return None if row is None else _credential(row)
+        return None if row is None else read_credential(row)
 
     @retried
-    def _put(
-        self,
-        id_: str,
-        kind: CredentialKind,
-        name: str,
-        secret: str,
-        scopes: Iterable[str],
-        expires: int | None,
-        *,
-        alone: bool = False,
-    ) -> None:
+    def _put(self, row: CredentialRow, *, alone: bool = False) -> None:
         """Add or replace a credential, in one transaction. alone: also remove others of its kind and name."""
-        check_text(name, NAME, "name")
-        row: CredentialRow = {
-            "id": id_,
-            "kind": kind,
-            "name": name,
-            "secret": secret,
-            "scopes": " ".join(SCOPE_PREFIX + scope for scope in read_scopes(scopes)),
-            "created": time.time_ns() // 1000,
-            "expires": expires,
-        }
+        check_text(row["name"], NAME, "name")
         with self._engine.write() as tx:
             tx.lock("credentials")
             if alone:
-                tx.delete("credentials", [*equals(kind=kind, name=name), Compare("id", "!=", id_)])
-            known = tx.get("credentials", id=id_)
+                others = [*equals(kind=row["kind"], name=row["name"]), Compare("id", "!=", row["id"])]
+                tx.delete("credentials", others)
+            known = tx.get("credentials", id=row["id"])
             if known is not None:
-                row["created"] = known["created"]
+                row = {**row, "created": known["created"]}
                 if row == known:
                     return
-                tx.delete("credentials", equals(id=id_))
+                tx.delete("credentials", equals(id=row["id"]))
             tx.insert("credentials", [row])
-
-
-def read_scopes(scopes: Iterable[str]) -> list[str]:
-    """Return scopes in their short form, in the order of SCOPES. Accepts "tams-api/read" and "read" (SCOPE-01).
-
-    Raises: Invalid for an unknown scope, or if there are none.
-    """
-    given = {scope.removeprefix(SCOPE_PREFIX) for scope in scopes}
-    unknown = sorted(given.difference(SCOPES))
-    if unknown or not given:
-        named = ", ".join(unknown) or "none"
-        raise Invalid(f"scopes must be one or more of {', '.join(SCOPES)}, not {named}", field="scopes")
-    return [scope for scope in SCOPES if scope in given]
-
-
-def hash_password(password: str) -> str:
-    """Return a salted scrypt hash as text. Slow by design (tens of milliseconds)."""
-    salt = secrets.token_bytes(16)
-    return f"scrypt${_SCRYPT_N}${_SCRYPT_R}${_SCRYPT_P}${salt.hex()}${_scrypt(password, salt).hex()}"
-
-
-def password_matches(secret: str, password: str) -> bool:
-    """Whether `secret` is a hash of `password`. Takes constant time, as long as hashing."""
-    try:
-        method, n, r, p, salt, digest = secret.split("$")
-    except ValueError:
-        return False
-    made = _scrypt(password, bytes.fromhex(salt), int(n), int(r), int(p))
-    return hmac.compare_digest(made, bytes.fromhex(digest)) and method == "scrypt"
-
-
-def _scrypt(password: str, salt: bytes, n: int = _SCRYPT_N, r: int = _SCRYPT_R, p: int = _SCRYPT_P) -> bytes:
-    return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=n, r=r, p=p, dklen=32)
-
-
-def _token_id(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _user_id(user: str) -> str:
-    return f"basic:{user}"
-
-
-def _credential(row: CredentialRow) -> Credential:
-    scopes = frozenset(scope.removeprefix(SCOPE_PREFIX) for scope in row["scopes"].split())
-    return Credential(row["id"], row["name"], row["secret"], scopes, row["expires"])

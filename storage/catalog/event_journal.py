@@ -2,96 +2,177 @@
 
 Each event is stored with the facts that webhook filters look at, as they were when it happened (FLT-08, FLT-09).
 Nothing is recorded while no webhook is enabled.
+
+The positions of events, by which they are sent in order, are times, but never go back when the clock does: an event
+comes after all that are stored, and after every enabled webhook was enabled.
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
 
-from storage.catalog.clock import rfc3339
+from storage.catalog.access.rules import AccessRules
+from storage.catalog.clock import later_than, rfc3339
 from storage.catalog.environment import Environment
 from storage.catalog.spans import covering_timerange
-from storage.tables.conditions import equals
-from storage.tables.engine import Reader, Writer
-from storage.tables.rows import EventRow, FlowRow, SegmentRow
+from storage.tables.auth_classes import OWNERS
+from storage.tables.conditions import In, equals
+from storage.tables.rows import EventRow, FlowRow, SegmentRow, TagOwner
+from storage.tables.transaction import Reader, Row, Writer
 
 _MAX_SEGMENTS_PER_EVENT = 200
 _MAX_SEGMENT_BYTES = 64_000
 """A larger registration is reported by several events (AMB-23). The size is that of the segments as they are stored."""
+_MAX_DOCUMENTS = 200
+"""How many documents are read at once for events: a collection may have thousands of members, with long documents."""
+_MAX_ROWS = 500
+"""How many events are kept in memory before they are inserted."""
+
+_ENABLED = equals(enabled=True)
 
 Document = Mapping[str, Any]
+_AccessFacts = tuple[Sequence[str] | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What an event is about, as filters see it. flow_id: None for events about sources. flow_collected_by and
-    source_collected_by: ids of the collections that contain the flow and the source."""
+    source_collected_by: ids of the collections that contain the flow and the source. classes: those of the flow, or of
+    the source, at that time; None if no rules were in force. created: as in its row, which tells it from a later one
+    with the same id; None if it is unknown."""
 
     flow_id: str | None
     source_id: str
     flow_collected_by: Sequence[str] = ()
     source_collected_by: Sequence[str] = ()
+    classes: Sequence[str] | None = None
+    created: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The subject as it is stored."""
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if value is not None or name not in ("classes", "created")
+        }
 
 
-def flow_subject(tx: Reader, flow_id: str, source_id: str) -> Subject:
-    """Return the subject of events about a flow."""
-    return Subject(flow_id, source_id, _collectors(tx, "collections", flow_id), _source_collectors(tx, source_id))
+def _source_collectors(tx: Reader, source_ids: Iterable[str]) -> dict[str, list[str]]:
+    return _collectors(tx, "source_collections", source_ids)
 
 
-def _source_collectors(tx: Reader, source_id: str) -> list[str]:
-    return _collectors(tx, "source_collections", source_id)
+def _collectors(tx: Reader, table: str, member_ids: Iterable[str]) -> dict[str, list[str]]:
+    """The ids of what collects each of these members."""
+    found: dict[str, list[str]] = {id_: [] for id_ in member_ids}
+    for link in tx.select(table, [In("member_id", sorted(found))], columns=["member_id", "collector_id"]):
+        found[link["member_id"]].append(link["collector_id"])
+    return found
 
 
-def _collectors(tx: Reader, table: str, member_id: str) -> list[str]:
-    return [row["collector_id"] for row in tx.select(table, equals(member_id=member_id), columns=["collector_id"])]
+def newest_position(tx: Reader, *, pending: bool) -> int:
+    """The position of the newest event that is stored; -1 if there is none. pending: not queued for webhooks yet."""
+    found = tx.select(
+        "events", equals(pending=pending), order=("position",), descending=True, limit=1, columns=["position"]
+    )
+    return found[0]["position"] if found else -1
+
+
+def next_since(tx: Reader, now: int) -> int:
+    """The time from which a webhook that is enabled at `now` is sent events: after all that are stored."""
+    newest = max(newest_position(tx, pending=True), newest_position(tx, pending=False))
+    return later_than(newest // 1000, now)
 
 
 class EventJournal:
-    """Collects the events of one transaction; `write` inserts them at its end."""
+    """Collects the events of one transaction. Many are inserted as they come; `write` inserts the rest at its end."""
 
     def __init__(self, tx: Writer, env: Environment) -> None:
         self._tx = tx
         self._env = env
         self._rows: list[EventRow] = []
-        self._wanted: bool | None = None
+        self._inserted = 0
+        self._is_wanted: bool | None = None
+        self._newest_since = 0
+        self._first_position: int | None = None
 
     @property
     def wanted(self) -> bool:
         """Whether any webhook is enabled. If not, callers need not gather what events would report."""
-        if self._wanted is None:
-            self._wanted = bool(self._tx.select("webhooks", equals(enabled=True), limit=1, columns=["id"]))
-        return self._wanted
+        if self._is_wanted is None:
+            newest = self._tx.select(
+                "webhooks", _ENABLED, order=("since",), descending=True, limit=1, columns=["since"]
+            )
+            self._is_wanted = bool(newest)
+            self._newest_since = newest[0]["since"] if newest else 0
+        return self._is_wanted
 
-    def flow(self, event_type: str, doc: Document, moment: str | None = None) -> None:
-        """Record flows/created or flows/updated.
+    @property
+    def rules(self) -> AccessRules:
+        return self._env.access
 
-        doc: the flow as a GET returns it from now on. moment: the time of the change (RFC 3339); now by default.
+    def flow_subject(self, flow_id: str, source_id: str) -> Subject:
+        """Return the subject of events about a flow."""
+        collectors = _collectors(self._tx, "collections", [flow_id])[flow_id]
+        source_collectors = _source_collectors(self._tx, [source_id])[source_id]
+        facts = self._access_facts("flow", [flow_id])[flow_id]
+        return Subject(flow_id, source_id, collectors, source_collectors, *facts)
+
+    def _access_facts(self, kind: TagOwner, ids: Sequence[str]) -> dict[str, _AccessFacts]:
+        """By id, the classes of resources, and when each was created; Nones if no rules are in force.
+
+        By these it is decided who is sent the event if the resource has gone then, or another one has its id.
         """
-        if self.wanted:
-            source_collectors = _source_collectors(self._tx, doc["source_id"])
-            subject = Subject(doc["id"], doc["source_id"], doc.get("collected_by", ()), source_collectors)
-            self._add(event_type, subject, {"flow": doc}, moment)
+        if not self.rules.enabled:
+            return dict.fromkeys(ids, (None, None))
+        classes: dict[str, list[str]] = {id_: [] for id_ in ids}
+        of_kind = [*equals(kind=kind), In("owner_id", ids)]
+        for row in self._tx.select("classes", of_kind, columns=["owner_id", "name"]):
+            classes[row["owner_id"]].append(row["name"])
+        found: list[Row] = self._tx.select(OWNERS[kind], [In("id", ids)], columns=["id", "created"])
+        created = {row["id"]: row["created"] for row in found}
+        return {id_: (names, created.get(id_)) for id_, names in classes.items()}
 
-    def source(self, event_type: str, doc: Document, moment: str | None = None) -> None:
-        """Record sources/created or sources/updated. doc, moment: as for `flow`."""
-        if self.wanted:
-            self._add(event_type, Subject(None, doc["id"], (), doc.get("collected_by", ())), {"source": doc}, moment)
+    def flows(self, event_type: str, docs: Sequence[Document], moment: str | None = None) -> None:
+        """Record flows/created or flows/updated, for each of these flows.
+
+        docs: the flows as a GET returns them from now on. moment: the time of the change (RFC 3339); now by default.
+        """
+        if docs and self.wanted:
+            source_collectors = _source_collectors(self._tx, {doc["source_id"] for doc in docs})
+            facts = self._access_facts("flow", [doc["id"] for doc in docs])
+            for doc in docs:
+                collectors = doc.get("collected_by", ()), source_collectors[doc["source_id"]]
+                subject = Subject(doc["id"], doc["source_id"], *collectors, *facts[doc["id"]])
+                self._add(event_type, subject, {"flow": doc}, moment)
+
+    def sources(self, event_type: str, docs: Sequence[Document], moment: str | None = None) -> None:
+        """Record sources/created or sources/updated, for each of these sources. docs, moment: as for `flows`."""
+        if docs and self.wanted:
+            facts = self._access_facts("source", [doc["id"] for doc in docs])
+            for doc in docs:
+                subject = Subject(None, doc["id"], (), doc.get("collected_by", ()), *facts[doc["id"]])
+                self._add(event_type, subject, {"source": doc}, moment)
 
     def flow_deleted(self, subject: Subject) -> None:
         self._add("flows/deleted", subject, {"flow_id": subject.flow_id})
 
+    def source_subject(self, source_id: str, collected_by: Sequence[str]) -> Subject:
+        """Return the subject of events about a source. collected_by: the sources that collect it."""
+        return Subject(None, source_id, (), collected_by, *self._access_facts("source", [source_id])[source_id])
+
     def source_deleted(self, subject: Subject) -> None:
+        """Record sources/deleted. subject: the source as it was before it was deleted."""
         self._add("sources/deleted", subject, {"source_id": subject.source_id})
 
     def segments_added(self, flow: FlowRow, rows: Sequence[SegmentRow]) -> None:
         """Record flows/segments_added, in events of bounded size (EVT-SA-01 to -04)."""
         if not self.wanted:
             return
-        subject = flow_subject(self._tx, flow["id"], flow["source_id"])
+        subject = self.flow_subject(flow["id"], flow["source_id"])
         for part in _parts([_segment(row) for row in rows]):
             self._add("flows/segments_added", subject, {"flow_id": flow["id"], "segments": part})
 
@@ -105,17 +186,34 @@ class EventJournal:
             self._add("flows/segments_deleted", subject, {"flow_id": subject.flow_id, "timerange": timerange})
 
     def write(self) -> None:
-        """Insert the recorded events."""
+        """Insert the events that have not been inserted yet."""
         self._tx.insert("events", self._rows, fresh=True)
+        self._inserted += len(self._rows)
+        self._rows = []
 
     def _add(self, event_type: str, subject: Subject, event: Document, moment: str | None = None) -> None:
         if not self.wanted:
             return
         now = self._env.clock()
         message = {"event_timestamp": moment or rfc3339(now), "event_type": event_type, "event": event}
-        position = now * 1000 + len(self._rows)
-        doc = {"subject": asdict(subject), "message": message}
+        if self._first_position is None:
+            self._first_position = self._next_position(now)
+        position = self._first_position + self._inserted + len(self._rows)
+        doc = {"subject": subject.document(), "message": message}
         self._rows.append({"id": str(uuid.uuid4()), "position": position, "pending": True, "doc": doc})
+        if len(self._rows) == _MAX_ROWS:
+            self.write()
+
+    def _next_position(self, now: int) -> int:
+        """The position of the first event of this transaction."""
+        newest = newest_position(self._tx, pending=True)
+        return max(now * 1000, newest + 1, self._newest_since * 1000)
+
+
+def pages(ids: Collection[str]) -> Iterator[list[str]]:
+    """Divide the ids of resources whose documents are to be read and reported, so that few are in memory at once."""
+    ordered = sorted(ids)
+    return (ordered[start : start + _MAX_DOCUMENTS] for start in range(0, len(ordered), _MAX_DOCUMENTS))
 
 
 @contextmanager

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from storage import error_codes
 from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
 from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, JobState
-from storage.catalog.jobs import Claim, Counts, Jobs
+from storage.catalog.job_states import Counts
+from storage.catalog.jobs import Claim, Jobs
 from storage.catalog.objects import byte_removal
 from storage.catalog.objects.copies import Copies
 from storage.catalog.retry import retried
@@ -19,8 +21,8 @@ from storage.catalog.segments.flow_delete_requests import FlowDeleteRequests
 from storage.catalog.webhooks.deliveries import Deliveries, Delivery
 from storage.errors import Invalid, NotFound
 from storage.tables.conditions import In, equals
-from storage.tables.engine import Reader
 from storage.tables.rows import JobKind
+from storage.tables.transaction import Reader
 
 _BATCH = 500
 _DISCARDED = "an operator has discarded the work"
@@ -100,10 +102,11 @@ class JobControl:
         with self._env.engine.write() as tx:
             row = tx.get("jobs", kind=kind, key=key)
             if row is None:
-                raise NotFound(f"there is no job {kind} {key}")
+                raise NotFound(f"there is no job {kind} {key}", code=error_codes.JOB_NOT_FOUND)
             if kind == COPY and row["token"] is not None and (row["due"] or 0) > self._env.clock():
                 raise Invalid(
-                    f"job {kind} {key} is being worked on, and a running copy cannot be stopped; wait until it ends"
+                    f"job {kind} {key} is being worked on, and a running copy cannot be stopped; wait until it ends",
+                    code=error_codes.JOB_RUNNING,
                 )
             tx.delete("jobs", equals(kind=kind, key=key))
             return self._jobs.start(tx, "operator", kind, key, row["doc"])

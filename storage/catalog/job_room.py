@@ -27,12 +27,13 @@ class Room:
     """How many more jobs a worker can hold.
 
     deliveries: to webhooks, failing or not. failing_deliveries: how many of these may be to webhooks whose last
-    delivery failed. others: jobs of all other kinds.
+    delivery failed. others: jobs of all other kinds. held: the tokens of the jobs that the worker holds.
     """
 
     deliveries: int
     failing_deliveries: int
     others: int
+    held: frozenset[str] = frozenset()
 
 
 def claim_into(room: Room, jobs: Jobs, worker: str, waiting: Sequence[WaitingJob]) -> list[Claim]:
@@ -43,7 +44,7 @@ def claim_into(room: Room, jobs: Jobs, worker: str, waiting: Sequence[WaitingJob
     """
     counts = _count_fitting(room, waiting)
     selections = [JobSelection(_WHERE[category], count) for category, count in counts.items()]
-    return jobs.claim(worker, selections) if selections else []
+    return jobs.claim(worker, selections, room.held) if selections else []
 
 
 def _count_fitting(room: Room, waiting: Sequence[WaitingJob]) -> Counter[_Category]:

@@ -4,27 +4,38 @@ The transaction that makes work necessary also adds a row to the table of jobs. 
 lease while it works, and finishes it. If the worker dies, the lease expires and another worker resumes the job. Every
 claim has a new token, so that a worker that has lost its lease cannot change the job: each step of a job begins with
 `Jobs.renew_within`, which then raises LeaseLost.
+
+Times are those of the clock, which may be set. Forwards, a job may be claimed although its worker is alive, which then
+loses its lease. Backwards, `Jobs.undo_clock_steps` brings forward what would wait for the time that the clock showed.
 """
 
 import uuid
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from storage import error_codes
 from storage.backoff import Backoff
-from storage.catalog.clock import SECOND, rfc3339
+from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
-from storage.catalog.job_kinds import KINDS, KINDS_THAT_GIVE_UP, JobState
+from storage.catalog.job_kinds import DELIVERY, KINDS_THAT_GIVE_UP, JobState
+from storage.catalog.job_states import Counts, count_by_kind, job_document, state_of
 from storage.catalog.retry import retried
 from storage.errors import NotFound
 from storage.tables.conditions import Compare, Condition, In, equals
-from storage.tables.engine import Reader, Writer
 from storage.tables.limits import MESSAGE, clip
 from storage.tables.rows import JobKind, JobRow
+from storage.tables.transaction import Reader, Writer
 
 JOB_BACKOFF = Backoff(first_s=1.0, longest_s=300.0)
 """Pauses after failures of jobs. Those after failed deliveries are set in storage.catalog.webhooks.deliveries."""
+
+_LONGEST_WEBHOOK_PAUSE_S = 86_400
+"""The longest pause that a receiver may ask for (tams_server.outbound.delivery_outcome)."""
+_PAUSED_AT = "paused_at"
+"""In the document of a delivery: when it was released after a failure, in microseconds since 1970."""
+_SKEW_S = 10
+"""By how many seconds the clocks of two machines may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +78,6 @@ class LeaseLost(Exception):
         super().__init__(f"{claim.kind} {claim.key}")
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """The number of jobs of one kind, by state. oldest: when the oldest was created, in microseconds since 1970."""
-
-    waiting: int = 0
-    running: int = 0
-    failed: int = 0
-    oldest: int | None = None
-
-
 def enqueue(tx: Writer, now: int, kind: JobKind, keys: Collection[str]) -> None:
     """Add jobs that are due at `now` (microseconds since 1970), except those that exist already."""
     existing = {row["key"] for row in tx.select("jobs", [*equals(kind=kind), In("key", list(keys))], columns=["key"])}
@@ -91,7 +92,7 @@ def make_due(tx: Writer, now: int, kind: JobKind, key: str) -> None:
     row = tx.get("jobs", kind=kind, key=key)
     if row is None:
         enqueue(tx, now, kind, [key])
-    elif _state(row, now) != "running":
+    elif state_of(row, now) != "running":
         values = {"due": now, "attempts": 0, "error": None, "token": None, "worker": None}
         tx.update("jobs", equals(kind=kind, key=key), values)
 
@@ -110,15 +111,24 @@ class Jobs:
         return [WaitingJob(row["kind"], row["key"], row["attempts"]) for row in rows]
 
     @retried
-    def claim(self, worker: str, selections: Sequence[JobSelection]) -> list[Claim]:
-        """Claim due jobs for `worker`, longest overdue first. Jobs that others are claiming right now are skipped."""
+    def claim(self, worker: str, selections: Sequence[JobSelection], held: frozenset[str] = frozenset()) -> list[Claim]:
+        """Claim due jobs for `worker`, longest overdue first. Jobs that others are claiming right now are skipped.
+
+        held: tokens of the jobs that it has. If it could not renew their leases in time, because the database is slow,
+        it goes on with them as long as no other worker takes them over.
+        """
         claims = []
         with self._env.engine.write() as tx:
             for selection in selections:
-                where = [*selection.where, self._due()]
-                rows = tx.select_unlocked("jobs", where, order=("due",), limit=selection.limit)
-                claims += [self._take(tx, worker, row) for row in rows]
+                claims += [self._take(tx, worker, row) for row in self._claimable(tx, selection, held)]
         return claims
+
+    def _claimable(self, tx: Writer, selection: JobSelection, held: frozenset[str]) -> list[JobRow]:
+        where, limit = [*selection.where, self._due()], selection.limit
+        rows = tx.select_unlocked("jobs", where, order=("due",), limit=limit)
+        if any(row["token"] in held for row in rows):
+            rows = tx.select_unlocked("jobs", where, order=("due",), limit=limit + len(held))
+        return [row for row in rows if row["token"] not in held][:limit]
 
     def _take(self, tx: Writer, worker: str, row: JobRow) -> Claim:
         attempts = row["attempts"] + (row["token"] is not None)  # an expired lease counts as a failure
@@ -166,6 +176,41 @@ class Jobs:
             for claim in claims:
                 tx.update("jobs", claim.where, {"due": self._lease_end()})
 
+    @retried
+    def undo_clock_steps(self) -> None:
+        """Bring forward jobs that are due later than any pause or lease allows, since the clock has been set back.
+
+        A worker that is alive loses no lease by this. To be called periodically, by any number of workers.
+        """
+        now = self._env.clock()
+        late = [Compare("due", ">", now + _SKEW_S * SECOND)]
+        columns = ["kind", "key", "due", "token", "attempts", "doc"]
+        with self._env.engine.read_once() as tx:
+            rows = tx.select("jobs", late, columns=columns)
+        latest = {(row["kind"], row["key"]): now + self._longest_wait(row, now) for row in rows}
+        frozen = [row for row in rows if (row["due"] or 0) > latest[row["kind"], row["key"]] + _SKEW_S * SECOND]
+        if frozen:
+            with self._env.engine.write() as tx:
+                for row in frozen:
+                    where = equals(kind=row["kind"], key=row["key"], due=row["due"])
+                    doc = {**row["doc"], _PAUSED_AT: now} if _PAUSED_AT in row["doc"] else row["doc"]
+                    tx.update("jobs", where, {"due": latest[row["kind"], row["key"]], "doc": doc})
+
+    def _longest_wait(self, row: JobRow, now: int) -> int:
+        """How many microseconds from now a job may be due at most."""
+        paused_at = row["doc"].get(_PAUSED_AT)
+        if row["token"] is None and paused_at is not None and paused_at > now:
+            return max((row["due"] or 0) - int(paused_at), 0)  # the pause begins again, as long as it was
+        return self._longest_wait_s(row) * SECOND
+
+    def _longest_wait_s(self, row: JobRow) -> int:
+        """How many seconds from now a job may be due at most."""
+        if row["token"] is not None:
+            return self.lease_s
+        if row["attempts"] == 0:
+            return 0
+        return _LONGEST_WEBHOOK_PAUSE_S if row["kind"] == DELIVERY else int(JOB_BACKOFF.longest_s)
+
     def require_lease(self, tx: Reader, claim: Claim) -> float:
         """Return how many seconds of the lease are left. Raises LeaseLost if there are none, or another worker's."""
         now = self._env.clock()
@@ -203,9 +248,12 @@ class Jobs:
         backoff: sets the pause by the number of failures; None for no pause. min_pause_s: the least pause in seconds.
         Raises: LeaseLost.
         """
-        attempts = self._attempts(tx, claim)
-        pause_s = 0.0 if backoff is None else max(backoff.pause_s(attempts), min_pause_s)
-        self._end_attempt(tx, claim, attempts + 1, error, self._env.clock() + int(pause_s * SECOND))
+        row = self._row(tx, claim)
+        pause_s = 0.0 if backoff is None else max(backoff.pause_s(row["attempts"]), min_pause_s)
+        now = self._env.clock()
+        # Pauses of other jobs are short.
+        doc = {**row["doc"], _PAUSED_AT: now} if claim.kind == DELIVERY else row["doc"]
+        self._end_attempt(tx, claim, row["attempts"] + 1, error, now + int(pause_s * SECOND), doc=doc)
 
     @retried
     def fail(self, claim: Claim, error: str) -> bool:
@@ -214,7 +262,7 @@ class Jobs:
         Returns whether it will be retried automatically. Raises: LeaseLost.
         """
         with self._env.engine.write() as tx:
-            attempts = self._attempts(tx, claim) + 1
+            attempts = self._row(tx, claim)["attempts"] + 1
             gives_up = claim.kind in KINDS_THAT_GIVE_UP and attempts >= self._env.limits.job_attempts
             if gives_up:
                 self._end_attempt(tx, claim, attempts, error, None)
@@ -222,16 +270,15 @@ class Jobs:
                 self.retry_later(tx, claim, error)
         return not gives_up
 
-    def _attempts(self, tx: Reader, claim: Claim) -> int:
-        rows = tx.select("jobs", claim.where, limit=1, columns=["attempts"])
+    def _row(self, tx: Reader, claim: Claim) -> JobRow:
+        rows = tx.select("jobs", claim.where, limit=1, columns=["attempts", "doc"])
         if not rows:
             raise LeaseLost(claim)
-        attempts: int = rows[0]["attempts"]
-        return attempts
+        return rows[0]
 
     @staticmethod
-    def _end_attempt(tx: Writer, claim: Claim, attempts: int, error: str, due: int | None) -> None:
-        values = {"due": due, "token": None, "worker": None, "attempts": attempts, "error": clip(error, MESSAGE)}
+    def _end_attempt(tx: Writer, claim: Claim, attempts: int, error: str, due: int | None, **values: Any) -> None:
+        values |= {"due": due, "token": None, "worker": None, "attempts": attempts, "error": clip(error, MESSAGE)}
         tx.update("jobs", claim.where, values)
 
     def counts(self) -> dict[str, Counts]:
@@ -239,19 +286,14 @@ class Jobs:
         now = self._env.clock()
         with self._env.engine.read() as tx:
             rows = tx.select("jobs", columns=["kind", "due", "token", "created"])
-        states: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
-        oldest: dict[str, int] = {}
-        for row in rows:
-            states.setdefault(row["kind"], Counter())[_state(row, now)] += 1
-            oldest[row["kind"]] = min(row["created"], oldest.get(row["kind"], row["created"]))
-        return {kind: Counts(**of_kind, oldest=oldest.get(kind)) for kind, of_kind in states.items()}
+        return count_by_kind(rows, now)
 
     def list_jobs(self, state: JobState | None = None) -> list[dict[str, Any]]:
         """Return every job, or every job in one state, oldest first, as documents for an operator."""
         now = self._env.clock()
         with self._env.engine.read() as tx:
             rows = tx.select("jobs", order=("created", "kind", "key"))
-        documents = [_document(row, now) for row in rows]
+        documents = [job_document(row, now) for row in rows]
         return [document for document in documents if state is None or document["state"] == state]
 
     @retried
@@ -271,29 +313,10 @@ class Jobs:
     @staticmethod
     def _require_job(tx: Reader, kind: JobKind, key: str) -> None:
         if tx.get("jobs", kind=kind, key=key) is None:
-            raise NotFound(f"there is no job {kind} {key}")
+            raise NotFound(f"there is no job {kind} {key}", code=error_codes.JOB_NOT_FOUND)
 
     def _due(self) -> Condition:
         return Compare("due", "<=", self._env.clock())
 
     def _lease_end(self) -> int:
         return self._env.clock() + self.lease_s * SECOND
-
-
-def _state(row: JobRow, now: int) -> JobState:
-    if row["due"] is None:
-        return "failed"
-    return "running" if row["token"] is not None and row["due"] > now else "waiting"
-
-
-def _document(row: JobRow, now: int) -> dict[str, Any]:
-    return {
-        "kind": row["kind"],
-        "key": row["key"],
-        "state": _state(row, now),
-        "created": rfc3339(row["created"]),
-        "due": None if row["due"] is None else rfc3339(row["due"]),
-        "worker": row["worker"],
-        "attempts": row["attempts"],
-        "error": row["error"],
-    }

@@ -9,22 +9,26 @@ item be gone or changed, the next page starts at the beginning of the text: item
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from storage import error_codes
 from storage.catalog.environment import Limits
 from storage.errors import Invalid
-from storage.tables.conditions import Compare, Condition, equals
-from storage.tables.engine import Reader
+from storage.tables.conditions import Condition, equals, fixed_columns
 from storage.tables.schema import TABLES
+from storage.tables.transaction import ByteBudget, Reader, Selection
 
 _TYPES: dict[str, type] = {"string": str, "int64": int, "bool": bool}
 _CHECK_BYTES = 6
 KEY_BYTES = 199
 """The maximum length of a page key."""
+PAGE_BYTES = 7 * 2**19
+"""The documents of a page of more than one item, as they are stored. A response has 4 MiB at most, and members beside
+them (tams_server.http.page_bytes)."""
 _MAX_TEXT = KEY_BYTES * 3 // 4 - _CHECK_BYTES
 _INT64 = range(-(2**63), 2**63)
 _LAST_CHARACTER = "\U0010ffff"
@@ -80,24 +84,68 @@ def select_page(
 ) -> tuple[list[Any], str | None]:
     """Select the rows of one page; with the key of the next page, None on the last.
 
+    columns: those that the caller needs, by default all. Rows have those of the order too.
+
     Raises: Invalid for a page key that another listing issued, or none (PAGE-06).
     """
     descending = order.descending != request.reverse
-    listing = f"{table} {' '.join(order.columns)} {descending}"
-    fixed = {each.column: each.value for each in where if isinstance(each, Compare) and each.operator == "=="}
+    after = start_of_page(tx, table, where, order, request)
+    if columns is not None:
+        columns = tuple(dict.fromkeys((*columns, *order.columns)))
+    how: Selection = {"order": order.columns, "descending": descending, "after": after, "columns": columns}
+    rows, more = select_within(tx, table, where, how, size)
+    return rows, key_after(rows[-1], table, where, order, request) if more else None
+
+
+def start_of_page(
+    tx: Reader, table: str, where: Sequence[Condition], order: Order, request: PageRequest
+) -> list[Any] | None:
+    """The values of the order's columns after which the page begins; None for the first page.
+
+    Raises: Invalid for a page key that another listing issued, or none (PAGE-06).
+    """
+    if request.key is None:
+        return None
+    descending = order.descending != request.reverse
+    fixed = fixed_columns(where)
     varying = [column for column in order.columns if column not in fixed]
-    after = None
-    if request.key is not None:
-        position = _decode_position(request.key, listing, table, varying)
-        values = dict(zip(varying, _sort_values(tx, table, varying, position, descending=descending), strict=True))
-        after = [fixed[column] if column in fixed else values[column] for column in order.columns]
-    rows = tx.select(
-        table, where, order=order.columns, descending=descending, after=after, limit=size + 1, columns=columns
-    )
-    if len(rows) <= size:
-        return rows, None
-    rows.pop()
-    return rows, _encode_position([rows[-1][column] for column in varying], listing)
+    position = _decode_position(request.key, _listing(table, order, request), table, varying)
+    values = dict(zip(varying, _sort_values(tx, table, varying, position, descending=descending), strict=True))
+    return [fixed[column] if column in fixed else values[column] for column in order.columns]
+
+
+def key_after(
+    row: Mapping[str, Any], table: str, where: Sequence[Condition], order: Order, request: PageRequest
+) -> str:
+    """The key of the page that begins after a row of the listing."""
+    fixed = fixed_columns(where)
+    values = [row[column] for column in order.columns if column not in fixed]
+    return _encode_position(values, _listing(table, order, request))
+
+
+def _listing(table: str, order: Order, request: PageRequest) -> str:
+    """What page keys are valid for."""
+    return f"{table} {' '.join(order.columns)} {order.descending != request.reverse}"
+
+
+def select_within(
+    tx: Reader, table: str, where: Sequence[Condition], how: Selection, size: int
+) -> tuple[list[Any], bool]:
+    """Select the rows of one page, fewer than `size` if their documents are large; and whether there are more."""
+    rows: list[Any] = []
+    budget = ByteBudget(PAGE_BYTES)
+    while not budget.is_spent and len(rows) <= size:
+        wanted = size + 1 - len(rows)
+        fetched = wanted if tx.max_fetched is None else min(wanted, tx.max_fetched)
+        budget = ByteBudget(budget.max_bytes - budget.used)
+        how = {**how, "limit": fetched, "budget": budget}
+        found = tx.select(table, where, **how)
+        rows += found
+        if len(found) < fetched:
+            break
+        how = {**how, "after": [rows[-1][column] for column in how["order"]]}
+    more = len(rows) > size or (budget.is_spent and len(rows) > 1)
+    return rows[:-1] if more else rows, more
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +226,15 @@ def _encode_position(values: list[Any], listing: str) -> str:
 def _decode_position(key: str, listing: str, table: str, columns: Sequence[str]) -> _Position:
     content = _decode(key, listing)
     position = _Position(content)
+    types = {column.name: _TYPES[column.type] for column in TABLES[table].columns if column.name in columns}
+    expected = [types[name] for name in columns]
     if isinstance(content, list) and content and isinstance(content[0], list):
-        if len(content) != 2 or not isinstance(content[1], str):
+        may_be_cut = str in expected[:-1] and TABLES[table].key == (columns[-1],)
+        if len(content) != 2 or not isinstance(content[1], str) or not may_be_cut:
             raise _unknown_key()
         position = _Position(*content)
-    types = {column.name: _TYPES[column.type] for column in TABLES[table].columns if column.name in columns}
     values = position.values
-    if not isinstance(values, list) or [type(value) for value in values] != [types[name] for name in columns]:
+    if not isinstance(values, list) or [type(value) for value in values] != expected:
         raise _unknown_key()
     if any("\0" in value if isinstance(value, str) else value not in _INT64 for value in values):
         raise _unknown_key()
@@ -206,6 +256,7 @@ def _beginning(text: str, most: int) -> str:
 def _unknown_key() -> Invalid:
     return Invalid(
         "the page key was not issued by this listing; omit it to start from the first page",
+        code=error_codes.PAGE_KEY,
         field="page_key",
         behaviour="PAGE-06",
     )

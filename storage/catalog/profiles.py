@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from storage import error_codes
 from storage.catalog.caller import Caller
 from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
@@ -12,9 +13,9 @@ from storage.catalog.tags import check_tags
 from storage.errors import Invalid, NotFound
 from storage.preconditions import NO_RESOURCE, Preconditions
 from storage.tables.conditions import equals
-from storage.tables.engine import Reader
 from storage.tables.limits import NAME, check_document, check_text, label_columns
 from storage.tables.rows import ProfileRow
+from storage.tables.transaction import Reader
 
 TECHNICAL = (
     "format",
@@ -58,7 +59,12 @@ class Profiles:
         with self._env.engine.read_once() as tx:
             row = get_row(tx, profile_id)
         if row is None:
-            raise NotFound(f"there is no profile {profile_id}", field="profile_id", behaviour="PROF-GET-01")
+            raise NotFound(
+                f"there is no profile {profile_id}",
+                code=error_codes.PROFILE_NOT_FOUND,
+                field="profile_id",
+                behaviour="PROF-GET-01",
+            )
         return dict(row["doc"])
 
     @retried
@@ -72,6 +78,7 @@ class Profiles:
         if body["id"] != profile_id:
             raise Invalid(
                 f"id must be {profile_id}, the id of the profile itself, not {body['id']!r}",
+                code=error_codes.PROFILE_ID_MISMATCH,
                 field="id",
                 behaviour="PROF-POST-03",
             )
@@ -80,6 +87,7 @@ class Profiles:
         if not_technical:
             raise Invalid(
                 f"flow_metadata.{not_technical[0]} can be set on a flow only, not on a profile",
+                code=error_codes.PROFILE_NOT_TECHNICAL,
                 field=f"flow_metadata.{not_technical[0]}",
                 behaviour="PROF-POST-09",
             )
@@ -105,6 +113,7 @@ class Profiles:
             if get_row(tx, profile_id):
                 raise Invalid(
                     f"profile {profile_id} already exists, and profiles cannot be changed",
+                    code=error_codes.PROFILE_EXISTS,
                     field="profile_id",
                     behaviour="PROF-POST-02",
                 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import NoReturn, Protocol
 
+from storage import error_codes
 from storage.errors import Invalid
 
 
@@ -57,6 +58,7 @@ class NoOutbound:
 def _reject(field: str) -> NoReturn:
     raise Invalid(
         f"{field} is not accepted: this service does not connect to other servers",
+        code=error_codes.URL_NOT_ACCEPTED,
         field=field,
         behaviour="HOOK-POST-08",
     )

@@ -4,20 +4,27 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from storage import error_codes
 from storage.catalog import tags as tag_rows
+from storage.catalog.access.checks import not_found, reading, require, require_before_lock
+from storage.catalog.access.class_changes import check_class_change
+from storage.catalog.access.class_rows import replace_classes
+from storage.catalog.access.class_spread import NO_SPREADING, ClassChange, Spreading
+from storage.catalog.access.rules import Permission
 from storage.catalog.caller import Caller
-from storage.catalog.clock import rfc3339, rfc3339_seconds, unix_seconds
+from storage.catalog.clock import later_than, moment, rfc3339, rfc3339_seconds, unix_seconds
 from storage.catalog.environment import Environment
-from storage.catalog.event_journal import EventJournal, write_with_events
+from storage.catalog.event_journal import EventJournal, pages, write_with_events
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
 from storage.errors import NotFound
-from storage.preconditions import Preconditions, ResourceVersion, digest_of, member_state
-from storage.tables.conditions import Compare, Condition, Exists, In, equals
-from storage.tables.engine import Reader, Writer
+from storage.preconditions import Preconditions, ResourceState, ResourceVersion, digest_of, member_state
+from storage.tables.auth_classes import TAG
+from storage.tables.conditions import Condition, Exists, In, equals
 from storage.tables.limits import check_document, label_columns
 from storage.tables.rows import SourceRow
+from storage.tables.transaction import Reader, Writer
 
 KIND: Final = "source"
 ORDERS = {
@@ -25,6 +32,7 @@ ORDERS = {
     "updated": Order(("updated", "id"), descending=True),
     "label": Order(("unlabelled", "label", "id")),
 }
+_DOCUMENT_COLUMNS = ("id", "created", "doc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +47,9 @@ class SourceFilter:
     collected_by_ids: Sequence[str] | None = None
     tags: TagFilter = field(default_factory=TagFilter)
 
-    def conditions(self) -> list[Condition]:
-        """The conditions on the table of sources."""
-        where: list[Condition] = [*self.tags.conditions(KIND)]
+    def conditions(self, kind: str = KIND) -> list[Condition]:
+        """The conditions on the table of sources. kind: of the owners of their tags."""
+        where: list[Condition] = [*self.tags.conditions(kind)]
         if self.label is not None:
             where += equals(**label_columns(self.label))
         if self.format is not None:
@@ -64,31 +72,37 @@ def collected_by(table: str, collector_ids: Sequence[str]) -> Condition:
 class Sources:
     """The sources of the catalogue. Methods for one source raise NotFound if the caller cannot see it."""
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Environment, spreading: Spreading = NO_SPREADING) -> None:
         self._env = env
+        self._spreading = spreading
 
     def page(self, caller: Caller, filters: SourceFilter, sort_by: str, request: PageRequest) -> Page:
         """A page of the sources that pass the filters (SRC-LIST-*, SORT-01 to -08). sort_by: a key of ORDERS."""
         size = request.size(self._env.limits)
         where = [*filters.conditions(), *caller.visible(KIND)]
         with self._env.engine.read() as tx:
-            rows, next_key = select_page(tx, "sources", where, ORDERS[sort_by], request, size)
+            rows, next_key = select_page(tx, "sources", where, ORDERS[sort_by], request, size, _DOCUMENT_COLUMNS)
             found = documents(tx, rows)
         return Page(found, size, request.reverse, next_key)
 
     def get(self, caller: Caller, source_id: str) -> dict[str, Any]:
         """The source's document (source.json)."""
         with self._env.engine.read() as tx:
-            return documents(tx, [_get_row(tx, caller, source_id)])[0]
+            return documents(tx, [_get_row(tx, caller, source_id, "read")])[0]
 
     def member(self, caller: Caller, source_id: str, name: str) -> Any:
         """The value of `label`, `description` or `tags`. Raises: NotFound if it is not set, except for tags (A15)."""
-        with self._env.engine.read_once() as tx:
-            doc = _get_row(tx, caller, source_id)["doc"]
+        with reading(self._env.engine, caller) as tx:
+            doc = _get_row(tx, caller, source_id, "read")["doc"]
         if name == "tags":
             return doc.get("tags", {})
         if name not in doc:
-            raise NotFound(f"source {source_id} has no {name}", field=name, behaviour="SRC-DESC-03")
+            raise NotFound(
+                f"source {source_id} has no {name}",
+                code=error_codes.SOURCE_MEMBER_NOT_SET,
+                field=name,
+                behaviour="SRC-DESC-03",
+            )
         return doc[name]
 
     def tag(self, caller: Caller, source_id: str, name: str) -> Any:
@@ -106,8 +120,9 @@ class Sources:
 
         Raises: Invalid; PreconditionFailed.
         """
+        require_before_lock(self._env.engine, caller, KIND, source_id, "write")
         with write_with_events(self._env) as (tx, journal):
-            doc = self._lock(tx, caller, source_id)
+            _, doc = self._lock(tx, caller, source_id)
             if preconditions is not None:
                 preconditions.check_change(member_state(source_version(doc), doc.get(name)))
             doc.pop(name, None)
@@ -125,58 +140,87 @@ class Sources:
         preconditions: Preconditions | None = None,
     ) -> None:
         """Set one tag and keep the others (SRC-TAG-05 to -09). Raises: Invalid; PreconditionFailed."""
+        require_before_lock(self._env.engine, caller, KIND, source_id, "write")
+        below = self._spreading.locks(KIND, source_id, value) if name == TAG else ()
         with write_with_events(self._env) as (tx, journal):
-            doc = self._lock(tx, caller, source_id)
+            row, doc = self._lock(tx, caller, source_id, *below)
             tag_rows.check_tag(name, value)
             if preconditions is not None:
                 preconditions.check_change(member_state(source_version(doc), doc.get("tags", {}).get(name)))
-            self._update_tags(tx, journal, caller, doc, {**doc.get("tags", {}), name: value})
+            self._update_tags(tx, journal, caller, row, doc, {**doc.get("tags", {}), name: value}, below)
 
     @retried
     def delete_tag(self, caller: Caller, source_id: str, name: str, preconditions: Preconditions | None = None) -> None:
         """Remove one tag. Raises: NotFound if it is not set (SRC-TAG-13); PreconditionFailed."""
+        require_before_lock(self._env.engine, caller, KIND, source_id, "write")
+        below = self._spreading.locks(KIND, source_id, None) if name == TAG else ()
         with write_with_events(self._env) as (tx, journal):
-            doc = self._lock(tx, caller, source_id)
+            row, doc = self._lock(tx, caller, source_id, *below)
             tags = dict(doc.get("tags", {}))
             value = tags.pop(name, None)
             if value is None:
                 raise _no_tag(source_id, name)
             if preconditions is not None:
                 preconditions.check_change(member_state(source_version(doc), value))
-            self._update_tags(tx, journal, caller, doc, tags)
+            self._update_tags(tx, journal, caller, row, doc, tags, below)
 
-    def require(self, caller: Caller, source_id: str) -> None:
-        """Check that the source exists. Raises: NotFound."""
-        with self._env.engine.read_once() as tx:
-            _get_row(tx, caller, source_id)
+    def require(self, caller: Caller, source_id: str, permission: Permission = "read") -> None:
+        """Check that the source exists, and that the caller has a permission on it. Raises: NotFound, Forbidden."""
+        with reading(self._env.engine, caller) as tx:
+            _get_row(tx, caller, source_id, permission)
 
-    def _lock(self, tx: Writer, caller: Caller, source_id: str) -> dict[str, Any]:
-        """Lock the source, and return a copy of its document."""
-        tx.lock(f"source:{source_id}")
-        return dict(_get_row(tx, caller, source_id)["doc"])
+    def _lock(self, tx: Writer, caller: Caller, source_id: str, *more_locks: str) -> tuple[SourceRow, dict[str, Any]]:
+        """Lock the source, and return its row and a copy of its document."""
+        tx.lock(f"source:{source_id}", *more_locks)
+        row = _get_row(tx, caller, source_id, "write")
+        return row, dict(row["doc"])
 
     def _update_tags(
-        self, tx: Writer, journal: EventJournal, caller: Caller, doc: dict[str, Any], tags: Mapping[str, Any]
+        self,
+        tx: Writer,
+        journal: EventJournal,
+        caller: Caller,
+        row: SourceRow,
+        doc: dict[str, Any],
+        tags: Mapping[str, Any],
+        below: Sequence[str],
     ) -> None:
+        """Replace the tags. below: the locks of resources to which a change of classes may spread."""
+        before = row["doc"].get("tags", {})
+        check_class_change(caller, KIND, doc["id"], before, tags)
         doc["tags"] = tags
         check_document(doc, "source")
-        tag_rows.replace_rows(tx, KIND, doc["id"], tags)
+        tag_rows.check_room(self._env.engine, before, tags)
+        tag_rows.replace_rows(tx, KIND, doc["id"], row["created"], tags)
+        replace_classes(tx, self._env.access, KIND, doc["id"], row["created"], tags, before)
         self._update(tx, journal, caller, doc)
+        self._spreading.spread(tx, journal, caller, ClassChange.of(KIND, doc["id"], before, tags), below)
 
     def _update(self, tx: Writer, journal: EventJournal, caller: Caller, doc: dict[str, Any]) -> None:
-        check_document(doc, "source")
-        now = self._env.clock()
-        doc["updated_by"] = caller.name
-        doc["updated"] = rfc3339(now)
-        values = {**label_columns(doc.get("label")), "updated": now, "doc": doc}
-        tx.update("sources", equals(id=doc["id"]), values)
-        record_events(tx, journal, "sources/updated", [doc["id"]], doc["updated"])
+        update(tx, journal, caller, doc, self._env.clock())
+
+
+def update(tx: Writer, journal: EventJournal, caller: Caller, doc: dict[str, Any], now: int) -> None:
+    """Store the changed document of a source, which is locked, and record the event. now: microseconds since 1970."""
+    check_document(doc, "source")
+    now = later_than(moment(doc["updated"]), now)
+    doc["updated_by"] = caller.name
+    doc["updated"] = rfc3339(now)
+    values = {**label_columns(doc.get("label")), "updated": now, "doc": doc}
+    tx.update("sources", equals(id=doc["id"]), values)
+    record_events(tx, journal, "sources/updated", [doc["id"]], doc["updated"])
 
 
 def source_version(doc: Mapping[str, Any]) -> ResourceVersion:
     """Return the version of a source. doc: as stored or as shown."""
     parts = [doc.get(name) for name in ("updated", "label", "description", "tags")]
     return ResourceVersion(digest_of(parts), unix_seconds(doc["updated"]))
+
+
+def source_state(doc: Mapping[str, Any]) -> ResourceState:
+    """Return the state with which the preconditions of a change of a source are compared. doc: as stored."""
+    version = source_version(doc)
+    return ResourceState(version=version.tag, modified=version.modified)
 
 
 def record_events(
@@ -187,8 +231,8 @@ def record_events(
     moment: RFC 3339 time of the change; now by default.
     """
     if source_ids and journal.wanted:
-        for doc in documents(tx, tx.select("sources", [In("id", sorted(source_ids))])):
-            journal.source(event_type, doc, moment)
+        for ids in pages(source_ids):
+            journal.sources(event_type, documents(tx, tx.select("sources", [In("id", ids)])), moment)
 
 
 def documents(tx: Reader, rows: Sequence[SourceRow]) -> list[dict[str, Any]]:
@@ -202,17 +246,24 @@ def documents(tx: Reader, rows: Sequence[SourceRow]) -> list[dict[str, Any]]:
     for link in tx.select("source_collections", [In("collector_id", ids)], order=order):
         item = {"id": link["member_id"]} | ({"role": link["role"]} if link["role"] is not None else {})
         found[link["collector_id"]].setdefault("source_collection", []).append(item)
-    for link in tx.select("source_collections", [In("member_id", ids)], order=("member_id", "collector_id")):
+    order = ("member_id", "collector_id")
+    for link in tx.select("source_collections", [In("member_id", ids)], order=order, columns=order):
         found[link["member_id"]].setdefault("collected_by", []).append(link["collector_id"])
     return list(found.values())
 
 
-def _get_row(tx: Reader, caller: Caller, source_id: str) -> SourceRow:
-    rows = tx.select("sources", [Compare("id", "==", source_id), *caller.visible(KIND)], limit=1)
-    if not rows:
-        raise NotFound(f"there is no source {source_id}", field="source_id", behaviour="SRC-GET-02")
-    return rows[0]
+def _get_row(tx: Reader, caller: Caller, source_id: str, permission: Permission) -> SourceRow:
+    require(tx, caller, KIND, source_id, permission)
+    row = tx.get("sources", id=source_id)
+    if row is None:
+        raise not_found(KIND, source_id)
+    return row
 
 
 def _no_tag(source_id: str, name: str) -> NotFound:
-    return NotFound(f"source {source_id} has no tag {name!r}", field="name", behaviour="SRC-TAG-04")
+    return NotFound(
+        f"source {source_id} has no tag {name!r}",
+        code=error_codes.SOURCE_TAG_NOT_FOUND,
+        field="name",
+        behaviour="SRC-TAG-04",
+    )

@@ -1,12 +1,13 @@
 """Tags: their rows, which mirror the tags in documents, and the filters on them (TAGQ-01 to TAGQ-12)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from storage.tables.conditions import Condition, Exists, In, equals
-from storage.tables.engine import Writer
+from storage.tables.engine import Engine
 from storage.tables.limits import TAG_NAME, TAG_VALUE, check_text, clip
 from storage.tables.rows import TagOwner, TagRow
+from storage.tables.transaction import Writer
 
 Tags = Mapping[str, str | Sequence[str]]
 
@@ -34,6 +35,11 @@ class TagFilter:
         ]
         return (*valued, *present)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything passes."""
+        return not self.values and not self.exists
+
     def matches(self, tags: Tags) -> bool:
         """Whether these tags pass the filter."""
         for name, values in self.values.items():
@@ -53,6 +59,8 @@ def check_tag(name: str, value: str | Sequence[str], where: str = "") -> None:
     field = f"{where}tags.{clip(name, 100)}"
     check_text(name, TAG_NAME, field, f"the name of {field}")
     for number, text in enumerate(_as_list(value)):
+        if len(text) * 4 <= TAG_VALUE:  # the longest characters have four bytes
+            continue
         check_text(text, TAG_VALUE, field if isinstance(value, str) else f"{field}.{number}")
 
 
@@ -60,12 +68,36 @@ def _as_list(value: str | Sequence[str]) -> Sequence[str]:
     return [value] if isinstance(value, str) else value
 
 
-def replace_rows(tx: Writer, kind: TagOwner, owner_id: str, tags: Tags) -> None:
-    """Replace the rows that mirror the tags of this resource."""
+def check_room(engine: Engine, before: Tags, after: Tags) -> None:
+    """Check that there is space for more values, if a change brings any: space is reserved for deletions.
+
+    The rows of tags cannot be checked when they are inserted, as deletions insert some, too.
+    Raises: Unavailable if the catalogue is full.
+    """
+    if sum(1 for _ in single_values(after)) > sum(1 for _ in single_values(before)):
+        engine.check_space()
+
+
+def replace_rows(tx: Writer, kind: TagOwner, owner_id: str, created: int, tags: Tags) -> None:
+    """Replace the rows that mirror the tags of this resource. created: as in its own row."""
     tx.delete("tags", equals(kind=kind, owner_id=owner_id))
+    tx.insert("tags", rows_of(kind, owner_id, created, tags))
+
+
+def rows_of(kind: TagOwner, owner_id: str, created: int, tags: Tags) -> list[TagRow]:
+    """The rows that mirror the tags of this resource. created: as in its own row."""
     rows: list[TagRow] = []
     for name, value in tags.items():
         empty = not _as_list(value)
-        values = dict.fromkeys(_as_list(value)) or [""]
-        rows += [{"kind": kind, "owner_id": owner_id, "name": name, "value": text, "empty": empty} for text in values]
-    tx.insert("tags", rows)
+        for text in dict.fromkeys(_as_list(value)) or [""]:
+            row: TagRow = {"kind": kind, "owner_id": owner_id, "name": name, "value": text, "empty": empty}
+            rows.append({**row, "created": created})
+    return rows
+
+
+def single_values(tags: Tags) -> Iterator[tuple[str, str, bool]]:
+    """Yield the name of each tag with each of its values; with "" and True if it has none."""
+    for name, value in tags.items():
+        texts = _as_list(value)
+        for text in dict.fromkeys(texts) or [""]:
+            yield name, text, not texts

@@ -4,8 +4,9 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from storage.errors import Unavailable
@@ -49,6 +50,52 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
+class DurableFolders:
+    """The folders of a store, on two levels below `root`: they appear as they are needed, and survive crashes.
+
+    Each has a name of two hexadecimal digits, such as "ab/cd".
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        # A byte for each folder that is durable. A set of all paths would take 17 MiB in each process.
+        self._outer = bytearray(16**2)
+        self._inner = bytearray(16**4)
+
+    def create(self, leaf: Path) -> None:
+        """Create a folder on the second level. It is durable after the next `sync`. Raises OSError without the root."""
+        try:
+            leaf.mkdir()
+        except FileNotFoundError:
+            with contextlib.suppress(FileExistsError):
+                leaf.parent.mkdir()
+                self._outer[_number(leaf.parent.name)] = False
+            with contextlib.suppress(FileExistsError):
+                leaf.mkdir()
+        except FileExistsError:
+            return
+        self._inner[_number(leaf.parent.name + leaf.name)] = False
+
+    def sync(self, leaf: Path) -> None:
+        """Make the names in a folder durable, and those of the folders that lead to it.
+
+        The innermost comes first: on most file systems, that makes the others durable as well, and the rest cheap.
+        """
+        outer, inner = _number(leaf.parent.name), _number(leaf.parent.name + leaf.name)
+        sync_directory(leaf)
+        if not self._inner[inner]:
+            # Even if this process has not created them: another one may not have made them durable yet.
+            sync_directory(leaf.parent)
+            if not self._outer[outer]:
+                sync_directory(self._root)
+                self._outer[outer] = True
+            self._inner[inner] = True
+
+
+def _number(digits: str) -> int:
+    return int(digits, 16)
+
+
 def name_if_absent(path: Path, target: Path) -> None:
     """Give a file the name `target`, unless something has that name. Raises FileExistsError.
 
@@ -69,6 +116,37 @@ def name_if_absent(path: Path, target: Path) -> None:
             os.close(fd)
 
 
+def link_or_copy(source: Path, target: Path, copies: Sequence[Path] = ()) -> None:
+    """Give `target` the content of `source`, which nobody changes: as a hard link where possible, otherwise as a copy.
+
+    A copy has the time of the source. It may be a hard link to one of `copies` that has its size and time.
+    Durable after the next os.sync(). Raises FileNotFoundError without a source, FileExistsError with a target.
+    """
+    for same in (source, *(copy for copy in copies if _is_copy(copy, source))):
+        try:
+            os.link(same, target)
+        except OSError as error:
+            if error.errno not in (*_NO_HARD_LINKS, errno.EXDEV):
+                raise
+        else:
+            return
+    temporary = target.with_name(f".{target.name}")  # Found, and overwritten, after a crash.
+    try:
+        shutil.copyfile(source, temporary)
+        shutil.copystat(source, temporary)
+        name_if_absent(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _is_copy(path: Path, source: Path) -> bool:
+    try:
+        there, here = path.stat(), source.stat()
+    except FileNotFoundError:
+        return False
+    return (there.st_size, there.st_mtime_ns) == (here.st_size, here.st_mtime_ns)
+
+
 def create_locked(incoming: Path) -> tuple[Path, int]:
     while True:
         path = incoming / uuid.uuid4().hex
@@ -81,7 +159,7 @@ def create_locked(incoming: Path) -> tuple[Path, int]:
         os.close(fd)
 
 
-def write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]

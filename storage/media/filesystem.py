@@ -3,31 +3,43 @@
 <root>/objects/ab/cd/abcd...   one file for each object (object_file.py), named by the SHA-256 of its id alone; its
                                extension is in URLs only
 <root>/incoming/...            uploads in progress
+<root>/tams-backend            the id of the storage backend (marker.py)
 """
 
+import contextlib
 import hashlib
 import io
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from storage import error_codes
 from storage.errors import NotFound, Unavailable
-from storage.media.durable_files import os_errors_as_unavailable, remove_abandoned, sync_directory
+from storage.free_space import FreeSpace
+from storage.media.durable_files import (
+    DurableFolders,
+    link_or_copy,
+    os_errors_as_unavailable,
+    remove_abandoned,
+    sync_directory,
+)
+from storage.media.file_urls import FileUrls
+from storage.media.marker import NO_OWNER, FolderMarker, Owner, UnknownPlace
 from storage.media.names import split_name
 from storage.media.object_file import ObjectFile, Upload
 from storage.media.object_store import (
     AllocationTerm,
     Backend,
     DamagedObject,
-    DownloadUrl,
+    DownloadUrls,
     ObjectStore,
     StoredObject,
     UploadRequest,
 )
-from storage.media.signing import UrlSigner, media_path, signed_path
+from storage.media.url_keys import UrlKeys
 
 _log = logging.getLogger(__name__)
 
@@ -37,74 +49,78 @@ _NAME_LENGTH = 64
 class FileStore(ObjectStore):
     """An ObjectStore in the folder `root`, shared by any number of processes.
 
-    secret: signs URLs; the same in every process, at least 16 bytes (ValueError otherwise).
+    secret: signs URLs, as for UrlSigner; url_keys: the keys that it stands for.
     upload_timeout_s, download_timeout_s: lifetime of presigned URLs in seconds, without the grace period (TMO-04).
     may_be_missing: accept a `root` that does not exist, such as a lost mount. Using the store then raises Unavailable.
+    owner: the catalogue of the objects (storage.media.marker).
+    reserve: free space in bytes below which nothing is stored.
 
-    The constructor creates the folders and removes what uploads of dead processes left behind.
+    The constructor creates the folders and removes what uploads of dead processes left behind. In a folder that is not
+    that of the backend, using the store raises UnknownPlace.
     """
 
     def __init__(
         self,
         root: Path,
         backend: Backend,
-        secret: bytes,
+        secret: bytes | UrlKeys,
         *,
         upload_timeout_s: int,
         download_timeout_s: int,
         may_be_missing: bool = False,
+        owner: Owner = NO_OWNER,
+        reserve: int = 0,
     ) -> None:
         self.backend = backend
         self.extension_is_free = True
+        self.is_remote = False
         self.unsigned = True
         self._name = f"storage backend {backend.id}"
-        self._signer = UrlSigner(secret)
-        self._upload_timeout_s = upload_timeout_s
-        self._download_timeout_s = download_timeout_s
+        self._urls = FileUrls(
+            backend.id, secret, upload_timeout_s=upload_timeout_s, download_timeout_s=download_timeout_s
+        )
+        self.url_keys = self._urls.keys
+        self._root = root
+        self._marker = FolderMarker(root, backend.id, self._name, owner)
         self._objects = root / "objects"
         self._incoming = root / "incoming"
-        self._durable_folders: set[Path] = set()
+        self._space = FreeSpace(root, reserve, f"the file system of {self._name}")
+        self._folders = DurableFolders(self._objects)
+        self._may_be_missing = may_be_missing
         self._prepared = False
         try:
-            self._prepare(parents=not may_be_missing)
+            self.check_place()
             self.remove_abandoned()
+        except UnknownPlace:
+            pass  # It has been logged.
         except Unavailable:
             if not may_be_missing:
                 raise
 
-    def upload_request(
-        self, name: str, content_type: str, *, presigned: bool, base_url: str, term: AllocationTerm | None = None
-    ) -> UploadRequest:
-        """The PUT that uploads the object (STO-17, STO-27, INT-04). No I/O."""
-        object_id, extension = split_name(name)
-        url = base_url + media_path(self.backend.id, object_id, extension)
-        if presigned:
-            path = signed_path(self.backend.id, object_id)
-            if term is None:
-                query = self._signer.sign("PUT", path, self._upload_timeout_s, content_type)
-            else:
-                query = self._signer.sign_upload(path, self._upload_timeout_s, content_type, term)
-            url = f"{url}?{query}"
-        return UploadRequest(url, content_type, presigned)
+    def upload_requests(
+        self,
+        names: Sequence[str],
+        content_type: str,
+        *,
+        presigned: bool,
+        base_url: str,
+        term: AllocationTerm | None = None,
+    ) -> list[UploadRequest]:
+        """The PUTs that upload the objects (STO-17, STO-27, INT-04). No I/O."""
+        return self._urls.uploads(names, content_type, presigned=presigned, base_url=base_url, term=term)
 
-    def download_urls(self, name: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
-        """URLs from which to read the object, presigned ones first (SEG-GET-32, SEG-GET-43). No I/O."""
-        object_id, extension = split_name(name)
-        url = base_url + media_path(self.backend.id, object_id, extension)
-        urls = []
-        if presigned is not False:
-            query = self._signer.sign("GET", signed_path(self.backend.id, object_id), self._download_timeout_s)
-            urls.append(DownloadUrl(f"{url}?{query}", presigned=True))
-        if presigned is not True:
-            urls.append(DownloadUrl(url, presigned=False))
-        return urls
+    def download_urls(
+        self, names: Sequence[str], *, presigned: bool | None, base_url: str, stable: bool = False
+    ) -> DownloadUrls:
+        """URLs from which to read the objects (SEG-GET-32, SEG-GET-43). No I/O."""
+        return self._urls.downloads(names, presigned=presigned, base_url=base_url, stable=stable)
 
     def check_signature(self, method: str, object_id: str, query: str) -> str:
         """Check the query of a presigned URL, and return the content type it was signed for ("" for downloads).
 
         method: "GET" or "PUT". Raises storage.errors.Forbidden unless the signature permits the request now.
         """
-        return self._signer.check(method, signed_path(self.backend.id, object_id), query)
+        return self._urls.check(method, object_id, query)
 
     def stat(self, name: str) -> StoredObject | None:
         """What is stored under the name; None if no upload has finished."""
@@ -114,6 +130,11 @@ class FileStore(ObjectStore):
         except NotFound:
             return None
 
+    def file_of(self, name: str) -> Path:
+        """The file with the bytes, if there are any. It is replaced and removed, but never changed."""
+        digest = hashlib.sha256(split_name(name)[0].encode("utf-8", "surrogatepass")).hexdigest()
+        return self._objects / digest[:2] / digest[2:4] / digest
+
     def open(self, name: str) -> BinaryIO:
         """The bytes, from the first on. Deleting or replacing the object does not change them. Raises NotFound."""
         return io.BufferedReader(self.open_unbuffered(name))
@@ -122,10 +143,16 @@ class FileStore(ObjectStore):
         """The bytes as `open` returns them, unbuffered and with their description. Raises NotFound."""
         with os_errors_as_unavailable(self._name):
             try:
-                return ObjectFile(self._file_of(name))
+                return ObjectFile(self.file_of(name))
             except FileNotFoundError:
-                self._require_mount()
-        raise NotFound(f"object {split_name(name)[0]!r} has no bytes in {self._name}")
+                self.check_place()
+        raise self.missing(name)
+
+    def missing(self, name: str) -> NotFound:
+        """The error for an object without bytes here."""
+        return NotFound(
+            f"object {split_name(name)[0]!r} has no bytes in {self._name}", code=error_codes.MEDIA_NOT_FOUND
+        )
 
     def write(self, name: str, content_type: str, chunks: Iterator[bytes]) -> StoredObject:
         """Store the bytes durably, all or nothing, replacing any earlier ones. `chunks` may raise anything."""
@@ -139,20 +166,36 @@ class FileStore(ObjectStore):
 
     def begin(self, name: str, content_type: str) -> Upload:
         """Start an upload in pieces. Nothing of it is visible before its `commit`."""
-        target, object_id = self._file_of(name), split_name(name)[0]
-        self._prepare()
+        target, object_id = self.file_of(name), split_name(name)[0]
+        self.check_place()
+        self._space.require()
         return Upload(
-            self._incoming, target, object_id, content_type, prepare=self._make_durable_folder, name=self._name
+            self._incoming,
+            target,
+            object_id,
+            content_type,
+            folders=self._folders,
+            name=self._name,
+            space=self._space,
         )
+
+    def adopt(self, name: str, file: Path) -> None:
+        """Store the bytes in `file`, which a FileStore has written, unless there are any. Durable after os.sync()."""
+        self.check_place()
+        target = self.file_of(name)
+        with os_errors_as_unavailable(self._name):
+            self._folders.create(target.parent)
+            with contextlib.suppress(FileExistsError):
+                link_or_copy(file, target)
 
     def delete(self, name: str) -> None:
         """Remove the bytes, if there are any."""
-        path = self._file_of(name)
+        path = self.file_of(name)
         with os_errors_as_unavailable(self._name):
             try:
                 path.unlink()
             except FileNotFoundError:
-                self._require_mount()
+                self.check_place()
             else:
                 sync_directory(path.parent)
 
@@ -179,14 +222,15 @@ class FileStore(ObjectStore):
 
     def check(self) -> None:
         """Raise Unavailable unless files can be written here."""
-        self._prepare()
+        self.check_place()
+        self._space.require()
         with os_errors_as_unavailable(self._name), tempfile.TemporaryFile(dir=self._incoming) as probe:
-            self._require_mount()
             probe.write(b"probe")
             probe.flush()
 
     def object_ids(self) -> Iterator[str]:
         """The ids of all objects with bytes here. Files that are not complete objects are logged and left out."""
+        self.check_place()
         with os_errors_as_unavailable(self._name):
             for folder, _, names in os.walk(self._objects, onerror=_raise):
                 for name in names:
@@ -207,33 +251,28 @@ class FileStore(ObjectStore):
             _log.info("removed %d abandoned uploads from %s", removed, self._incoming)
         return removed
 
-    def _prepare(self, *, parents: bool = False) -> None:
-        """Create the folders, once only: a folder that is missing later has been lost, which must not go unnoticed."""
-        if not self._prepared:
-            with os_errors_as_unavailable(self._name):
-                self._objects.mkdir(parents=parents, exist_ok=True)
-                self._incoming.mkdir(exist_ok=True)
-                sync_directory(self._objects.parent)
-            self._prepared = True
+    def check_place(self) -> None:
+        """Raise Unavailable unless the folder is that of the backend. Creates it at its first use.
 
-    def _file_of(self, name: str) -> Path:
-        digest = hashlib.sha256(split_name(name)[0].encode("utf-8", "surrogatepass")).hexdigest()
-        return self._objects / digest[:2] / digest[2:4] / digest
+        What a check once found missing must not go unnoticed later: a store whose mount is lost is not without objects.
+        """
+        with os_errors_as_unavailable(self._name):
+            if not self._prepared:
+                self._prepare()
+            self._marker.check()
+            self._objects.stat()
 
-    def _require_mount(self) -> None:
-        """Raise OSError if the mount is lost, which must not look like a store without objects."""
-        self._objects.stat()
-
-    def _make_durable_folder(self, leaf: Path) -> None:
-        for folder in (leaf.parent, leaf):
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                if folder in self._durable_folders:
-                    continue
-            # Even if the folder existed: another process may have created it and not synced it yet.
-            sync_directory(folder.parent)
-            self._durable_folders.add(folder)
+    def _prepare(self) -> None:
+        if not self._root.exists():
+            if not self._marker.may_create_root:
+                raise self._marker.missing()
+            if not self._may_be_missing:
+                self._root.mkdir(parents=True, exist_ok=True)
+        self._marker.check()
+        self._objects.mkdir(exist_ok=True)
+        self._incoming.mkdir(exist_ok=True)
+        sync_directory(self._root)
+        self._prepared = True
 
 
 def _raise(error: OSError) -> None:

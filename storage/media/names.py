@@ -76,9 +76,14 @@ _SEPARATOR = "\ufdd02"
 """No id contains it: in text of the catalogue, U+FDD0 comes before a 0 or a 1 alone (storage.nul)."""
 
 
+def without_parameters(content_type: str) -> str:
+    """The type and subtype of a media type, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def extension_of(content_type: str | None) -> str:
     """The usual extension of files of this media type, such as ".ts"; "" if none is known."""
-    essence = (content_type or "").partition(";")[0].strip().lower()
+    essence = without_parameters(content_type or "")
     return _BY_TYPE.get(essence.replace("/x-", "/")) or _BY_TYPE.get(essence, "")
 
 

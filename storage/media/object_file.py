@@ -14,17 +14,19 @@ import logging
 import os
 import struct
 import uuid
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from storage import error_codes
 from storage.errors import Conflict
+from storage.free_space import FreeSpace
 from storage.media.durable_files import (
+    DurableFolders,
     create_locked,
     name_if_absent,
     os_errors_as_unavailable,
-    sync_directory,
     write_all,
 )
 from storage.media.object_store import DamagedObject, StoredObject
@@ -37,6 +39,10 @@ _log = logging.getLogger(__name__)
 _MAGIC = b"TAMSobj1"
 _FOOTER = struct.Struct(">Q8s")
 _TAIL_BYTES = 4096
+_HASHED_APART_BYTES = 256 * 1024
+
+# The threads start with the first large upload, and never in a process that is about to fork.
+_hashers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hash-upload")
 
 
 class ObjectFile(io.RawIOBase):
@@ -59,6 +65,11 @@ class ObjectFile(io.RawIOBase):
                 _log.error("%s: %s", error, path)
             self.close()
             raise
+
+    @property
+    def descriptor(self) -> int:
+        """The file descriptor. More than the bytes of the object can be read from it, hence not `fileno`."""
+        return self._fd
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         """Read from the current position into `buffer`; 0 at the end. Raises OSError if the file has been truncated."""
@@ -104,10 +115,13 @@ class Upload:
     In place of `commit`: `complete`, then `publish_new` or `replace`, which `withdraw` undoes until `abort` is called.
 
     incoming: folder for temporary files, in the same file system as `target`, the object's file.
-    prepare: creates the folder of `target` durably. name: of the store, for messages.
+    folders: those of the objects. name: of the store, for messages. space: required for every piece; None for any.
     Temporary files are locked while their writer lives (`remove_abandoned`).
     Every method may raise storage.errors.Unavailable; only `withdraw` and `abort` may follow.
     """
+
+    buffer_bytes = 0
+    """As for IncomingObject: the bytes are written as they come."""
 
     def __init__(
         self,
@@ -116,8 +130,9 @@ class Upload:
         object_id: str,
         content_type: str,
         *,
-        prepare: Callable[[Path], None],
+        folders: DurableFolders,
         name: str,
+        space: FreeSpace | None = None,
     ) -> None:
         self.size = 0
         self._incoming = incoming
@@ -125,8 +140,9 @@ class Upload:
         self._previous: _Previous | None = None
         self._object_id = object_id
         self._content_type = content_type
-        self._prepare = prepare
+        self._folders = folders
         self._name = name
+        self._space = space
         self._md5 = hashlib.md5(usedforsecurity=False)
         with os_errors_as_unavailable(name):
             self._temporary, self._fd = create_locked(incoming)
@@ -137,12 +153,24 @@ class Upload:
         """MD5 of the bytes so far, in hexadecimal, like an ETag of S3."""
         return self._md5.hexdigest()
 
-    def add(self, data: bytes) -> None:
-        """Append bytes."""
+    def add(self, data: bytes | memoryview) -> None:
+        """Append bytes. Large pieces are hashed by another thread while they are written."""
+        if len(data) < _HASHED_APART_BYTES:
+            self._md5.update(data)
+            self._write(data)
+        else:
+            hashing = _hashers.submit(self._md5.update, data)
+            try:
+                self._write(data)
+            finally:
+                hashing.result()
+        self.size += len(data)
+
+    def _write(self, data: bytes | memoryview) -> None:
+        if self._space is not None:
+            self._space.require()
         with os_errors_as_unavailable(self._name):
             write_all(self._fd, data)
-        self._md5.update(data)
-        self.size += len(data)
 
     def commit(self, *, replace: bool = True, checksum: str | None = None) -> StoredObject:
         """Make the object visible. It survives a crash of the machine once this returns.
@@ -154,7 +182,7 @@ class Upload:
         if replace:
             with os_errors_as_unavailable(self._name):
                 os.rename(self._temporary, self._target)
-                sync_directory(self._target.parent)
+                self._folders.sync(self._target.parent)
         else:
             self.publish_new()
         self.abort()
@@ -166,7 +194,7 @@ class Upload:
         with os_errors_as_unavailable(self._name):
             write_all(self._fd, _description(self._object_id, stored))
             os.fsync(self._fd)
-            self._prepare(self._target.parent)
+            self._folders.create(self._target.parent)
         return stored
 
     def publish_new(self) -> None:
@@ -175,15 +203,17 @@ class Upload:
             try:
                 name_if_absent(self._temporary, self._target)
             except FileExistsError:
-                raise Conflict(f"the bytes of object {self._object_id!r} already exist") from None
-            sync_directory(self._target.parent)
+                raise Conflict(
+                    f"the bytes of object {self._object_id!r} already exist", code=error_codes.OBJECT_WRITTEN_CONFLICT
+                ) from None
+            self._folders.sync(self._target.parent)
 
     def replace(self) -> None:
         """Make the object visible in place of the earlier one, which is kept until `abort`."""
         with os_errors_as_unavailable(self._name):
             self._previous = _keep(self._target, self._incoming)
             self._put_in_place(self._temporary)
-            sync_directory(self._target.parent)
+            self._folders.sync(self._target.parent)
 
     def withdraw(self) -> None:
         """Undo `publish_new` or `replace`, if the object is still the one of this upload."""
@@ -193,7 +223,7 @@ class Upload:
                     os.unlink(self._target)
                 else:
                     self._put_in_place(self._previous.path)
-                sync_directory(self._target.parent)
+                self._folders.sync(self._target.parent)
             self._forget_previous()
 
     def abort(self) -> None:
@@ -252,7 +282,9 @@ def _description(object_id: str, stored: StoredObject) -> bytes:
 
 
 def _describe(fd: int, file_size: int) -> tuple[str, StoredObject]:
-    damaged = DamagedObject("the file of the object is damaged: it does not end with the description of an object")
+    damaged = DamagedObject(
+        "the file of the object is damaged: it does not end with the description of an object", code=error_codes.DAMAGED
+    )
     tail = os.pread(fd, _TAIL_BYTES, max(file_size - _TAIL_BYTES, 0))
     if len(tail) < _FOOTER.size:
         raise damaged

@@ -1,11 +1,14 @@
 """The seam between the catalogue and the media: the ObjectStore interface, and the types that pass through it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final, NamedTuple, Protocol
 
 from storage.errors import Unavailable
+
+STABLE_S: Final = 3600
+"""Within each span of so many seconds, stable URLs of one object are the same: players and caches see one file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,14 @@ class UploadRequest:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadUrl:
-    """A URL from which GET returns the bytes of an object."""
+class DownloadUrls(NamedTuple):
+    """URLs from which GET returns the bytes of objects.
 
-    url: str
-    presigned: bool
+    presigned, plain: one for each object, in order; empty if URLs of this kind were not requested or are not offered.
+    """
+
+    presigned: list[str]
+    plain: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,33 @@ class AllocationTerm:
     remaining_s: float
 
 
+class IncomingObject(Protocol):
+    """An object whose bytes arrive in pieces: `add` them, then `commit`. size: in bytes, so far.
+
+    buffer_bytes: the most bytes that are held in memory for the present. `add` may raise it.
+
+    Call `abort` in any case; after `commit` it does nothing. Every method but `abort` may raise
+    storage.errors.Unavailable; only `abort` may follow.
+    """
+
+    size: int
+
+    @property
+    def buffer_bytes(self) -> int: ...
+
+    def add(self, data: bytes | memoryview) -> None:
+        """Append bytes."""
+
+    def commit(self, *, checksum: str | None = None) -> StoredObject:
+        """Make the object visible, and durable, in place of any earlier one.
+
+        checksum: of the bytes, as of a StoredObject; kept with them where the store can.
+        """
+
+    def abort(self) -> None:
+        """Discard what has not been committed."""
+
+
 class DamagedObject(Unavailable):
     """What is stored is not a complete object. Only something outside this program can have caused that."""
 
@@ -103,24 +135,35 @@ class ObjectStore(ABC):
     upload_tail_s: int = 0
     """How many seconds after the expiry of its URL an upload may still end without this server knowing of it. 0: this
     server receives all uploads, and rejects those for objects that have expired."""
+    is_remote: bool = True
+    """Whether its methods wait for another server."""
     unsigned: bool
-    """Whether clients can use URLs without a signature. If not, `upload_request` always returns a presigned one."""
+    """Whether clients can use URLs without a signature. If not, `upload_requests` always returns presigned ones."""
 
     @abstractmethod
-    def upload_request(
-        self, name: str, content_type: str, *, presigned: bool, base_url: str, term: AllocationTerm | None = None
-    ) -> UploadRequest:
-        """The request that uploads the object. A presigned one is valid for the upload timeout.
+    def upload_requests(
+        self,
+        names: Sequence[str],
+        content_type: str,
+        *,
+        presigned: bool,
+        base_url: str,
+        term: AllocationTerm | None = None,
+    ) -> list[UploadRequest]:
+        """The requests that upload the objects, in order. Presigned ones are valid for the upload timeout.
 
-        term: the allocation of the object, beyond which a presigned request is not valid. No I/O, but for what a store
+        term: the allocation of the objects, beyond which a presigned request is not valid. No I/O, but for what a store
         has to find out once.
         """
 
     @abstractmethod
-    def download_urls(self, name: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
-        """URLs from which to read the object, presigned ones first. No I/O.
+    def download_urls(
+        self, names: Sequence[str], *, presigned: bool | None, base_url: str, stable: bool = False
+    ) -> DownloadUrls:
+        """URLs from which to read the objects. No I/O.
 
         presigned: True or False returns URLs of this kind alone; the others are not even signed.
+        stable: sign URLs that stay the same for STABLE_S, and are valid for that much longer.
         """
 
     @abstractmethod
@@ -137,6 +180,10 @@ class ObjectStore(ABC):
 
         Exceptions from `chunks` are passed on.
         """
+
+    @abstractmethod
+    def begin(self, name: str, content_type: str) -> IncomingObject:
+        """Start to store bytes that arrive in pieces. Nothing of them is visible before they are committed."""
 
     @abstractmethod
     def copy_from(self, other: "ObjectStore", name: str, source_name: str | None = None) -> bool:
@@ -168,3 +215,10 @@ class ObjectStore(ABC):
     @abstractmethod
     def check(self) -> None:
         """Raise Unavailable, within seconds, unless the store can be reached and used."""
+
+    @abstractmethod
+    def check_place(self) -> None:
+        """Raise Unavailable unless the store can be reached and has the marker of its backend (storage.media.marker).
+
+        Raises storage.media.marker.UnknownPlace if it is the place of another backend, or a mount is lost.
+        """

@@ -1,31 +1,26 @@
 """The object store over a bucket of an S3 store. Clients use the bucket directly, through presigned URLs."""
 
 import logging
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from io import BufferedReader
 from typing import Any, BinaryIO
 
+from storage import error_codes
 from storage.errors import NotFound, Unavailable
+from storage.media.marker import KEY, BucketMarker, Owner
 from storage.media.names import split_name
-from storage.media.object_store import AllocationTerm, Backend, DownloadUrl, ObjectStore, StoredObject, UploadRequest
+from storage.media.object_store import AllocationTerm, Backend, DownloadUrls, ObjectStore, StoredObject, UploadRequest
 from storage.media.s3_client import Bucket, Connection, RequestLimits, RequestRejected
 from storage.media.s3_credentials import CredentialSource
 from storage.media.s3_keys import id_of, key_of
-from storage.media.s3_transfer import S3Stream, copy, upload
-from storage.media.sigv4 import LONGEST_S, Presigner
+from storage.media.s3_transfer import RECEIVED_PART_BYTES, S3Stream, S3Upload, copy, upload
+from storage.media.s3_urls import S3Urls
+from storage.media.sigv4 import Presigner
 from storage.media.write_once import WriteOnce
 
 _log = logging.getLogger(__name__)
-
-GRACE_S = 60
-"""Added to every lifetime, to allow for wrong clocks and slow clients (TMO-04)."""
-SHARED_S = 60
-"""Signing times are rounded down to a multiple of this, so that reloading a page soon returns the same URLs."""
-LONGEST_TIMEOUT_S = LONGEST_S - GRACE_S - SHARED_S
-"""The longest lifetime that can be configured, in seconds."""
 
 _CHECKSUMS = {
     "ChecksumSHA256": "sha-256",
@@ -40,7 +35,6 @@ UPLOAD_TAIL_S = 900
 """How long an upload may take that begins just before its URL expires, in seconds. A longer one may leave bytes behind,
 which `tams-server check` finds."""
 
-_WARNING_INTERVAL_S = 60
 _BUFFER_BYTES = 256 * 1024
 _DELETE_BATCH = 1000
 _ABANDONED = timedelta(days=1)
@@ -55,6 +49,7 @@ class S3Store(ObjectStore):
     most LONGEST_TIMEOUT_S (ValueError otherwise).
     unsigned: whether to offer URLs without a signature too, for clients with credentials of their own.
     write_once: whether presigned uploads must not replace bytes, if the store can ensure that.
+    owner: the catalogue of the objects (storage.media.marker). None: there is no marker.
     """
 
     def __init__(
@@ -67,54 +62,69 @@ class S3Store(ObjectStore):
         download_timeout_s: int,
         unsigned: bool = False,
         write_once: bool = False,
+        owner: Owner | None = None,
         limits: RequestLimits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if max(upload_timeout_s, download_timeout_s) > LONGEST_TIMEOUT_S:
-            raise ValueError(f"presigned URLs are valid for at most {LONGEST_TIMEOUT_S} s")
         self.backend = backend
         self.upload_tail_s = UPLOAD_TAIL_S
         self.unsigned = unsigned
         self._bucket = bucket
         self._name = f"storage backend {backend.id}"
         self._connection = Connection(bucket, credentials, self._name, limits or RequestLimits())
-        self._presigner = Presigner(
-            bucket.public_endpoint or bucket.endpoint, bucket.name, bucket.region, virtual_host=bucket.virtual_host
+        self._urls = S3Urls(
+            Presigner(
+                bucket.public_endpoint or bucket.endpoint, bucket.name, bucket.region, virtual_host=bucket.virtual_host
+            ),
+            self._connection.credentials,
+            self._name,
+            upload_timeout_s=upload_timeout_s,
+            download_timeout_s=download_timeout_s,
+            clock=clock,
         )
-        self._upload_timeout_s = upload_timeout_s
-        self._download_timeout_s = download_timeout_s
         self._clock = clock
+        self._marker = (
+            None
+            if owner is None
+            else BucketMarker(self._connection, bucket.name, bucket.prefix, backend.id, self._name, owner)
+        )
         self._write_once = WriteOnce(self._connection, bucket.prefix, write_once, self._name)
-        self._warned = float("-inf")
 
-    def upload_request(
-        self, name: str, content_type: str, *, presigned: bool, base_url: str, term: AllocationTerm | None = None
-    ) -> UploadRequest:
-        """The PUT that uploads the object (STO-17, STO-27, INT-04). An unsigned one only if `self.unsigned`."""
-        key = self._key(name)
-        if presigned or not self.unsigned:
-            only_new = self._write_once.is_ensured()
-            most_s = math.inf if term is None else term.remaining_s
-            url = self._sign("PUT", key, self._upload_timeout_s, content_type, only_new=only_new, most_s=most_s)
-            headers = {"If-None-Match": "*"} if only_new else {}
-            return UploadRequest(url, content_type, presigned=True, headers=headers)
-        return UploadRequest(self._presigner.plain(key), content_type, presigned=False)
+    def upload_requests(
+        self,
+        names: Sequence[str],
+        content_type: str,
+        *,
+        presigned: bool,
+        base_url: str,
+        term: AllocationTerm | None = None,
+    ) -> list[UploadRequest]:
+        """The PUTs that upload the objects (STO-17, STO-27, INT-04). Unsigned ones only if `self.unsigned`."""
+        if self._marker is not None:
+            self._marker.refuse_unknown_place()
+        keys = [self._key(name) for name in names]
+        if not presigned and self.unsigned:
+            return [UploadRequest(url, content_type, presigned=False) for url in self._urls.plain(keys)]
+        only_new = self._write_once.is_ensured()
+        headers = {"If-None-Match": "*"} if only_new else {}
+        urls = self._urls.uploads(keys, content_type, term, only_new=only_new)
+        return [UploadRequest(url, content_type, presigned=True, headers=headers) for url in urls]
 
-    def download_urls(self, name: str, *, presigned: bool | None, base_url: str) -> list[DownloadUrl]:
-        """URLs from which to read the object (SEG-GET-32, SEG-GET-43). Unsigned ones only if `self.unsigned`."""
-        key = self._key(name)
-        urls = []
-        if presigned is not False:
-            urls.append(DownloadUrl(self._sign("GET", key, self._download_timeout_s), presigned=True))
-        if presigned is not True and self.unsigned:
-            urls.append(DownloadUrl(self._presigner.plain(key), presigned=False))
-        return urls
+    def download_urls(
+        self, names: Sequence[str], *, presigned: bool | None, base_url: str, stable: bool = False
+    ) -> DownloadUrls:
+        """URLs from which to read the objects (SEG-GET-32, SEG-GET-43). Unsigned ones only if `self.unsigned`."""
+        signed = [] if presigned is False else self._urls.downloads(names, self._key, stable=stable)
+        if presigned is True or not self.unsigned:
+            return DownloadUrls(signed, [])
+        return DownloadUrls(signed, self._urls.plain([self._key(name) for name in names]))
 
     def stat(self, name: str) -> StoredObject | None:
         """What is stored under the name; None if no upload has finished."""
         try:
             described = self._connection.call("head_object", Key=self._key(name), ChecksumMode="ENABLED")
         except NotFound:
+            self.check_place()
             return None
         return StoredObject(
             described["ContentLength"],
@@ -129,16 +139,24 @@ class S3Store(ObjectStore):
         try:
             return BufferedReader(S3Stream(self._connection, self._key(name)), _BUFFER_BYTES)
         except NotFound:
+            self.check_place()
             raise self._missing(name) from None
 
     def write(self, name: str, content_type: str, chunks: Iterator[bytes]) -> StoredObject:
         """Store the bytes durably, all or nothing, replacing any earlier ones. `chunks` may raise anything."""
+        self._check_place_once()
         return upload(self._connection, self._key(name), content_type, chunks)
+
+    def begin(self, name: str, content_type: str) -> S3Upload:
+        """Start to store bytes that arrive in pieces, with one part of them in memory."""
+        self._check_place_once()
+        return S3Upload(self._connection, self._key(name), content_type, RECEIVED_PART_BYTES)
 
     def copy_from(self, other: ObjectStore, name: str, source_name: str | None = None) -> bool:
         """Have the store copy the bytes from `other`, if both have the same endpoint. Raises NotFound."""
         if not isinstance(other, S3Store) or not self._can_copy_from(other._bucket):
             return False
+        self._check_place_once()
         source_name = source_name or name
         source = {"Bucket": other._bucket.name, "Key": other._key(source_name)}
         try:
@@ -176,13 +194,14 @@ class S3Store(ObjectStore):
     def object_ids(self) -> Iterator[str]:
         """The names of all objects with bytes here. Keys from which none can be decoded (s3_keys) are left out, and
         their number is logged."""
+        self.check_place()
         unknown = 0
         for entry in self._entries("list_objects_v2", "Contents"):
             name = id_of(self._bucket.prefix, entry["Key"])
-            if name is None:
-                unknown += 1
-            else:
+            if name is not None:
                 yield name
+            elif entry["Key"] != self._bucket.prefix + KEY:
+                unknown += 1
         if unknown:
             _log.info("%s has %d keys that cannot be decoded to an object id", self._name, unknown)
 
@@ -202,6 +221,17 @@ class S3Store(ObjectStore):
             self._connection.probe()
         except NotFound:
             raise Unavailable(f"{self._name} is unavailable") from None
+        self.check_place()
+
+    def check_place(self) -> None:
+        """Raise Unavailable unless the bucket is that of the backend."""
+        if self._marker is not None:
+            self._marker.check()
+
+    def _check_place_once(self) -> None:
+        """The same, unless the last check of this process has succeeded and is not old."""
+        if self._marker is not None:
+            self._marker.require()
 
     def _entries(self, operation: str, member: str) -> Iterator[Mapping[str, Any]]:
         for page in self._connection.pages(operation, Prefix=self._bucket.prefix):
@@ -229,43 +259,6 @@ class S3Store(ObjectStore):
             )
         return failed
 
-    def _sign(
-        self,
-        method: str,
-        key: str,
-        timeout_s: int,
-        content_type: str = "",
-        *,
-        only_new: bool = False,
-        most_s: float = math.inf,
-    ) -> str:
-        """The URL for a request, valid for the timeout and a grace period, but for `most_s` seconds at most, and not
-        longer than the credentials."""
-        now = self._clock()
-        start = int(now) // SHARED_S * SHARED_S
-        credentials = self._connection.credentials()
-        end = min(start + SHARED_S + timeout_s + GRACE_S, now + most_s)
-        if credentials.expires is not None and credentials.expires < end:
-            end = credentials.expires
-            self._check_credentials_last(end - now, timeout_s)
-        lifetime = max(int(end) - start, 1)
-        return self._presigner.sign(
-            method, key, lifetime, credentials, content_type=content_type, only_new=only_new, now=start
-        )
-
-    def _check_credentials_last(self, left_s: float, timeout_s: int) -> None:
-        """Raise Unavailable if the credentials have expired; log it if URLs expire early because of them."""
-        if left_s < 1:
-            raise Unavailable(f"{self._name} is unavailable: its temporary credentials have expired")
-        if left_s < timeout_s and self._clock() - self._warned > _WARNING_INTERVAL_S:
-            self._warned = self._clock()
-            _log.warning(
-                "%s: presigned URLs are valid for %d s only, not for %d: its temporary credentials expire",
-                self._name,
-                left_s,
-                timeout_s,
-            )
-
     def _can_copy_from(self, bucket: Bucket) -> bool:
         return (bucket.endpoint, bucket.region) == (self._bucket.endpoint, self._bucket.region)
 
@@ -273,7 +266,9 @@ class S3Store(ObjectStore):
         return key_of(self._bucket.prefix, name)
 
     def _missing(self, name: str) -> NotFound:
-        return NotFound(f"object {split_name(name)[0]!r} has no bytes in {self._name}")
+        return NotFound(
+            f"object {split_name(name)[0]!r} has no bytes in {self._name}", code=error_codes.MEDIA_NOT_FOUND
+        )
 
 
 def _checksum(described: Mapping[str, Any]) -> str | None:

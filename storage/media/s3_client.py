@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from storage.errors import NotFound, Unavailable
 from storage.media.s3_credentials import CredentialSource
 from storage.media.sigv4 import Credentials
+from storage.waiting import about_to_wait
 
 _log = logging.getLogger(__name__)
 
@@ -118,6 +119,7 @@ class Connection:
 
     def pages(self, operation: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
         """The pages of a listing of the bucket. Raises the same as `call`."""
+        about_to_wait()
         try:
             paginator = self._client(self._limits).get_paginator(operation)
             for page in paginator.paginate(Bucket=self._bucket.name, **arguments):
@@ -136,6 +138,7 @@ class Connection:
         return _Response(members, lambda: self.outage(operation, ValueError("this is not a response of S3")))
 
     def _call(self, limits: RequestLimits, operation: str, arguments: dict[str, Any]) -> _Response:
+        about_to_wait()
         try:
             members = getattr(self._client(limits), operation)(Bucket=self._bucket.name, **arguments)
             return self._response(operation, members)
@@ -200,7 +203,7 @@ class Connection:
         return client
 
 
-def content_md5(data: bytes) -> str:
+def content_md5(data: bytes | bytearray) -> str:
     """The value of the header Content-MD5."""
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 

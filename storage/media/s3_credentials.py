@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import botocore.session
+from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import BotoCoreError
 
 from storage.errors import Unavailable
 from storage.media.sigv4 import Credentials
+from storage.waiting import about_to_wait
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +74,10 @@ class FileCredentials:
         self._last: Credentials | None = None
 
     def current(self) -> Credentials:
+        last = self._last
+        if last is not None and self._clock() < self._next:
+            return last
+        about_to_wait()
         with self._lock:
             if self._clock() >= self._next:
                 self._next = self._clock() + _REREAD_S
@@ -119,6 +125,8 @@ class ChainCredentials:
 
     def current(self) -> Credentials:
         found = self._find()
+        if isinstance(found, RefreshableCredentials) and found.refresh_needed():
+            about_to_wait()
         try:
             frozen = found.get_frozen_credentials()
         except (BotoCoreError, OSError) as error:
@@ -128,6 +136,8 @@ class ChainCredentials:
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token, expiry.timestamp() if expiry else None)
 
     def _find(self) -> Any:
+        if self._found is None or self._found_in != os.getpid():
+            about_to_wait()
         with self._lock:
             if self._found_in != os.getpid():
                 self._found, self._found_in, self._next = None, os.getpid(), float("-inf")

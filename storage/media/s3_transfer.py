@@ -1,7 +1,6 @@
 """Transfers to and from an S3 store: multipart uploads and copies, and reads that survive broken connections."""
 
 import io
-import itertools
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 PART_BYTES = 16 * 2**20
 """Size of the first parts of an upload. Smaller objects are sent in one request."""
+RECEIVED_PART_BYTES = 8 * 2**20
+"""The same for objects that clients are sending, many at a time: a part is held in memory until it is complete."""
 COPY_BYTES = 256 * 2**20
 """The most that one request copies: far below the 5 GiB that S3 permits, so that no request takes long."""
 _MAX_PARTS = 10_000
@@ -99,7 +100,17 @@ class _Multipart:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.abort()
+
+    @property
+    def count(self) -> int:
+        """The number of parts so far."""
+        return len(self._parts)
+
+    def abort(self) -> None:
+        """Discard the parts, unless the upload is finished or aborted already."""
         if not self._finished:
+            self._finished = True
             # Parts that are left behind are invisible to clients, and S3Store.remove_abandoned removes them.
             with suppress(NotFound, Unavailable):
                 self._connection.call("abort_multipart_upload", Key=self._key, UploadId=self._id)
@@ -125,20 +136,72 @@ def upload(
     connection: Connection, key: str, content_type: str, chunks: Iterator[bytes], part_bytes: int = PART_BYTES
 ) -> StoredObject:
     """Store the bytes from `chunks`, in one request or in parts, all or nothing. `chunks` may raise anything."""
-    parts = _parts(chunks, part_bytes)
-    first = next(parts, b"")
-    second = next(parts, None)
-    if second is None:
-        response = connection.call(
-            "put_object", Key=key, Body=first, ContentType=content_type, ContentMD5=content_md5(first)
-        )
-        return StoredObject(len(first), content_type, response["ETag"].strip('"'))
-    size = 0
-    with _Multipart(connection, key, content_type) as multipart:
-        for part in itertools.chain((first, second), parts):
-            multipart.add("upload_part", Body=part, ContentMD5=content_md5(part))
-            size += len(part)
-        return StoredObject(size, content_type, multipart.finish())
+    incoming = S3Upload(connection, key, content_type, part_bytes)
+    try:
+        for chunk in chunks:
+            incoming.add(chunk)
+        return incoming.commit()
+    finally:
+        incoming.abort()
+
+
+class S3Upload:
+    """An IncomingObject (storage.media.object_store), sent in one request or in parts. It holds one part at a time.
+
+    part_bytes: the size of the first parts. They grow, because their number is limited.
+    """
+
+    def __init__(self, connection: Connection, key: str, content_type: str, part_bytes: int = PART_BYTES) -> None:
+        self.size = 0
+        self._connection = connection
+        self._key = key
+        self._content_type = content_type
+        self._part_bytes = part_bytes
+        self._part = bytearray()
+        self._multipart: _Multipart | None = None
+
+    @property
+    def buffer_bytes(self) -> int:
+        """The size of the part that is being held."""
+        sent = 0 if self._multipart is None else self._multipart.count
+        return self._part_bytes * (1 + sent // _SAME_SIZE_PARTS)
+
+    def add(self, data: bytes | memoryview) -> None:
+        """Append bytes. A part is sent once there are bytes beyond it, as the only one needs one request."""
+        rest = memoryview(data)
+        while rest:
+            room = self.buffer_bytes - len(self._part)
+            if not room:
+                self._send_part()
+                continue
+            self._part += rest[:room]
+            rest = rest[room:]
+        self.size += len(data)
+
+    def commit(self, *, checksum: str | None = None) -> StoredObject:
+        """Make the object visible. checksum: as for StoredObject; the store does not keep it."""
+        if self._multipart is None:
+            md5 = content_md5(self._part)
+            response = self._connection.call(
+                "put_object", Key=self._key, Body=self._part, ContentType=self._content_type, ContentMD5=md5
+            )
+            etag: str = response["ETag"].strip('"')
+        else:
+            self._send_part()
+            etag = self._multipart.finish()
+        return StoredObject(self.size, self._content_type, etag, checksum=checksum)
+
+    def abort(self) -> None:
+        """Discard the parts, unless the object is visible."""
+        self._part = bytearray()
+        if self._multipart is not None:
+            self._multipart.abort()
+
+    def _send_part(self) -> None:
+        if self._multipart is None:
+            self._multipart = _Multipart(self._connection, self._key, self._content_type)
+        self._multipart.add("upload_part", Body=self._part, ContentMD5=content_md5(self._part))
+        self._part = bytearray()
 
 
 def copy(connection: Connection, key: str, source: dict[str, str], described: Any, at_once: int = COPY_BYTES) -> None:
@@ -157,19 +220,3 @@ def copy(connection: Connection, key: str, source: dict[str, str], described: An
             piece = f"bytes={start}-{min(start + step, size) - 1}"
             multipart.add("upload_part_copy", CopySourceRange=piece, **same)
         multipart.finish()
-
-
-def _parts(chunks: Iterator[bytes], part_bytes: int) -> Iterator[bytes]:
-    """Regroup the bytes into parts. The parts grow, because their number is limited; the last has the rest."""
-    buffer = bytearray()
-    for number in itertools.count():
-        wanted = part_bytes * (1 + number // _SAME_SIZE_PARTS)
-        while len(buffer) < wanted:
-            chunk = next(chunks, None)
-            if chunk is None:
-                if buffer:
-                    yield bytes(buffer)
-                return
-            buffer += chunk
-        yield bytes(buffer[:wanted])
-        del buffer[:wanted]

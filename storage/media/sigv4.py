@@ -2,23 +2,28 @@
 
 The algorithm is in "Authenticating requests: using query parameters" of the Amazon S3 API reference. It is implemented
 here for speed, since pages hold hundreds of URLs: all that depends only on the day and the credentials is computed
-once, and a URL then costs one SHA-256 and one HMAC of a short text.
+once, all that the URLs of a page have in common once a page, and a URL then costs one SHA-256 and one HMAC of a short
+text.
 """
 
 import hashlib
 import hmac
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
+
+from storage.media.keyed_hash import KeyedHash
 
 LONGEST_S = 7 * 24 * 3600
 """The longest lifetime of a presigned URL, in seconds."""
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_PLAIN = re.compile(r"[A-Za-z0-9._~/-]*").fullmatch
+_ALMOST_PLAIN = re.compile(r"[A-Za-z0-9._~/!-]*").fullmatch
+"""Keys with nothing to encode but the "!" that most of them have (storage.media.s3_keys)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class _Scope(NamedTuple):
 
     day: int
     credentials: Credentials
-    key: bytes
+    key: KeyedHash
     text: str
     start: str
     token: str
@@ -73,18 +78,18 @@ class Presigner:
         """The URL of an object without a signature."""
         return f"{self._origin}{self._path(key)}"
 
-    def sign(
+    def signer(
         self,
         method: str,
-        key: str,
         expires_s: int,
         credentials: Credentials,
         *,
         content_type: str = "",
         only_new: bool = False,
         now: float | None = None,
-    ) -> str:
-        """The URL that permits `method` ("GET" or "PUT") on an object for `expires_s` seconds.
+    ) -> Callable[[str], str]:
+        """Return a function from a key to the URL that permits `method` ("GET" or "PUT") on the object for `expires_s`
+        seconds.
 
         content_type: the Content-Type that the request must have; "" permits any.
         only_new: the request must have `If-None-Match: *` too. Only with a content type.
@@ -95,7 +100,6 @@ class Presigner:
         if scope is None or scope.day != moment // 86400 or scope.credentials != credentials:
             scope = self._scope = self._make_scope(moment, credentials)
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(moment))
-        path = self._path(key)
         if content_type:
             value, name = ("if-none-match:*\n", ";if-none-match") if only_new else ("", "")
             type_ = " ".join(content_type.split())
@@ -106,15 +110,20 @@ class Presigner:
             names = "host"
         query = f"{scope.start}{date}&X-Amz-Expires={expires_s}"
         # The canonical form has the parameters sorted by name; the URL has the token last, as the SDKs do.
-        request = f"{method}\n{path}\n{query}{scope.token}&X-Amz-SignedHeaders={names}\n{signed}\nUNSIGNED-PAYLOAD"
-        digest = hashlib.sha256(request.encode()).hexdigest()
-        text = f"{_ALGORITHM}\n{date}\n{scope.text}\n{digest}"
-        signature = hmac.digest(scope.key, text.encode(), "sha256").hex()
-        query = f"{query}&X-Amz-SignedHeaders={names}{scope.token}"
-        return f"{self._origin}{path}?{query}&X-Amz-Signature={signature}"
+        end = f"\n{query}{scope.token}&X-Amz-SignedHeaders={names}\n{signed}\nUNSIGNED-PAYLOAD"
+        url_end = f"?{query}&X-Amz-SignedHeaders={names}{scope.token}&X-Amz-Signature="
+        hmac_of = scope.key.digest_after(f"{_ALGORITHM}\n{date}\n{scope.text}\n".encode())
+        origin, path_of, sha256 = self._origin, self._path, hashlib.sha256
+
+        def sign(key: str) -> str:
+            path = path_of(key)
+            digest = sha256(f"{method}\n{path}{end}".encode()).hexdigest()
+            return f"{origin}{path}{url_end}{hmac_of(digest.encode()).hex()}"
+
+        return sign
 
     def _path(self, key: str) -> str:
-        encoded = key if _PLAIN(key) else quote(key, safe="-._~/")
+        encoded = key.replace("!", "%21") if _ALMOST_PLAIN(key) else quote(key, safe="-._~/")
         return f"{self._base}/{encoded}"
 
     def _make_scope(self, moment: int, credentials: Credentials) -> _Scope:
@@ -127,4 +136,4 @@ class Presigner:
         start = f"X-Amz-Algorithm={_ALGORITHM}&X-Amz-Credential={credential}&X-Amz-Date="
         token = credentials.session_token
         shown = f"&X-Amz-Security-Token={quote(token, safe='-._~')}" if token is not None else ""
-        return _Scope(moment // 86400, credentials, key, text, start, shown)
+        return _Scope(moment // 86400, credentials, KeyedHash(key), text, start, shown)

@@ -59,3 +59,8 @@ Condition = Compare | In | Overlaps | Exists
 def equals(**columns: Any) -> tuple[Condition, ...]:
     """The conditions that each of these columns has the given value."""
     return tuple(Compare(column, "==", value) for column, value in columns.items())
+
+
+def fixed_columns(where: Sequence[Any]) -> dict[str, Any]:
+    """The columns that have one value in all rows that meet these conditions, with that value."""
+    return {each.column: each.value for each in where if isinstance(each, Compare) and each.operator == "=="}

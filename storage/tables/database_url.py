@@ -37,3 +37,14 @@ def parse_postgresql_url(url: str) -> "sa.URL":
             " with @, / and % in a name or password written as %40, %2F and %25"
         )
     return parsed
+
+
+POOL_PARAMETERS = ("pool_size", "pool_timeout")
+TIMEOUT_PARAMETERS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+"""Parameters of a PostgreSQL URL that are the engine's own, and not libpq's."""
+
+
+def libpq_url(url: str) -> str:
+    """A URL of PostgreSQL as libpq takes it. Raises ValueError as `parse_postgresql_url`."""
+    parsed = parse_postgresql_url(url).set(drivername="postgresql")
+    return parsed.difference_update_query([*POOL_PARAMETERS, *TIMEOUT_PARAMETERS]).render_as_string(hide_password=False)

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 
 import orjson
 
+from storage import error_codes
 from storage.errors import Invalid
 from storage.tables.schema import TABLES
 
@@ -25,6 +26,10 @@ LABEL = 2_048
 """What listings sort by. The label of a flow, source or profile may be longer: see `label_key`."""
 TAG_NAME = 512
 TAG_VALUE = 4_096
+SEGMENT_TAGS = 16_384
+"""The tags of one segment as JSON: one request may register thousands of segments."""
+SEGMENT_TAG_VALUES = 64
+"""Of all tags of one segment."""
 NAME = 256
 """The name of a credential, a header, a codec, a media type."""
 ROLE = 1_024
@@ -32,6 +37,8 @@ SECRET = 4_096
 WEBHOOK_URL = 2_048
 MEDIA_URL = 8_192
 """An uncontrolled URL, which is in no index."""
+MEDIA_URLS = 65_536
+"""All uncontrolled URLs and labels of one object."""
 TIMERANGE = 128
 MESSAGE = 2_048
 """An error message that is stored."""
@@ -45,16 +52,30 @@ EVENT = 128_000
 _WORD = 64
 _RESOURCE = {"id": ID, "format": NAME, "label": LABEL, "doc": STORED_DOCUMENT}
 _COLLECTION = {"collector_id": ID, "member_id": ID, "role": ROLE}
+_FLOW = {**_RESOURCE, "source_id": ID, "profile_id": ID, "codec": NAME, "container": NAME, "status": _WORD}
+_DELETED = {"deleted_by": NAME, "subject": EVENT}
 
 LIMITS: Mapping[str, Mapping[str, int]] = {
     "service": {"key": _WORD, "value": STORED_DOCUMENT},
-    "credentials": {"id": 2 * NAME, "kind": _WORD, "name": NAME, "secret": 2 * NAME, "scopes": NAME},
+    "credentials": {
+        "id": 2 * NAME,
+        "kind": _WORD,
+        "name": NAME,
+        "secret": 2 * NAME,
+        "scopes": NAME,
+        "groups": STORED_DOCUMENT,
+        "previous": 2 * NAME,
+    },
     "profiles": {**_RESOURCE, "codec": NAME},
     "sources": _RESOURCE,
     "source_collections": _COLLECTION,
-    "flows": {**_RESOURCE, "source_id": ID, "profile_id": ID, "codec": NAME, "container": NAME, "status": _WORD},
+    "flows": _FLOW,
     "collections": _COLLECTION,
+    "deleted_flows": {**_FLOW, **_DELETED},
+    "deleted_sources": {**_RESOURCE, **_DELETED},
+    "deleted_collections": _COLLECTION,
     "tags": {"kind": _WORD, "owner_id": ID, "name": TAG_NAME, "value": TAG_VALUE},
+    "classes": {"kind": _WORD, "owner_id": ID, "name": NAME},
     "segments": {
         "flow_id": ID,
         "object_id": OBJECT_ID,
@@ -62,6 +83,7 @@ LIMITS: Mapping[str, Mapping[str, int]] = {
         "timerange": TIMERANGE,
         "doc": STORED_DOCUMENT,
     },
+    "segment_tags": {"flow_id": ID, "name": TAG_NAME, "value": TAG_VALUE},
     "objects": {
         "id": OBJECT_ID,
         "state": _WORD,
@@ -69,6 +91,7 @@ LIMITS: Mapping[str, Mapping[str, int]] = {
         "content_type": NAME,
         "timerange": TIMERANGE,
         "init_object_id": OBJECT_ID,
+        "owner": NAME,
     },
     # "label:" precedes the label of an uncontrolled URL.
     "instances": {
@@ -80,8 +103,10 @@ LIMITS: Mapping[str, Mapping[str, int]] = {
         "etag": NAME,
         "checksum": NAME,
         "extension": _WORD,
+        "charged_to": NAME,
     },
     "object_refs": {"object_id": OBJECT_ID, "flow_id": ID},
+    "flows_to_delete": {"request_id": ID, "flow_id": ID},
     "deletion_requests": {"id": ID, "flow_id": ID, "status": _WORD, "doc": STORED_DOCUMENT},
     "webhooks": {
         "id": ID,
@@ -104,9 +129,17 @@ LIMITS: Mapping[str, Mapping[str, int]] = {
         "doc": STORED_DOCUMENT,
     },
     "garbage": {"storage_id": ID, "object_id": STORED_OBJECT_ID, "extension": _WORD},
+    "usage": {"principal": NAME},
+    "principals": {"name": NAME, "groups": STORED_DOCUMENT, "scopes": NAME},
+    "violations": {"id": ID, "outcome": _WORD, "operation": NAME, "schema_path": ROLE, "principal": NAME},
 }
 """By table and column. The columns that are missing hold numbers and booleans."""
 
+
+LONG_COLUMNS: Mapping[str, frozenset[str]] = {
+    table: frozenset(name for name, most in limits.items() if most >= MEDIA_URL) for table, limits in LIMITS.items()
+}
+"""By table: the columns that decide how many bytes a row has."""
 
 _JSON = {name: frozenset(c.name for c in table.columns if c.type == "json") for name, table in TABLES.items()}
 
@@ -141,13 +174,19 @@ def check_text(text: str, most: int, field: str, what: str = "") -> None:
     size = _text_size(text, most)
     if size > most:
         name = clip(field, 200)
-        raise Invalid(f"{what or name} must have at most {most} bytes of UTF-8, not {size}", field=name)
+        raise Invalid(
+            f"{what or name} must have at most {most} bytes of UTF-8, not {size}",
+            code=error_codes.TEXT_TOO_LONG,
+            field=name,
+        )
 
 
 def check_list(items: Sequence[Any], most: int, field: str) -> None:
     """Reject a list of more than `most` items. Raises: Invalid."""
     if len(items) > most:
-        raise Invalid(f"{field} must have at most {most} items, not {len(items)}", field=field)
+        raise Invalid(
+            f"{field} must have at most {most} items, not {len(items)}", code=error_codes.TOO_MANY_ITEMS, field=field
+        )
 
 
 def check_document(document: Any, what: str, most: int = DOCUMENT) -> None:
@@ -161,7 +200,21 @@ def check_document(document: Any, what: str, most: int = DOCUMENT) -> None:
         largest = max(members, key=lambda name: _document_size(members[name]), default=None)
         field = None if largest is None else clip(largest, 200)
         named = "" if field is None else f"; its largest member is {field}"
-        raise Invalid(f"the {what} must have at most {most} bytes as JSON, not {size}{named}", field=field)
+        raise Invalid(
+            f"the {what} must have at most {most} bytes as JSON, not {size}{named}",
+            code=error_codes.DOCUMENT_TOO_LARGE,
+            field=field,
+        )
+
+
+_TEXTS = {
+    table: tuple((name, most) for name, most in limits.items() if name not in _JSON[table])
+    for table, limits in LIMITS.items()
+}
+_DOCUMENTS = {
+    table: tuple((name, most) for name, most in limits.items() if name in _JSON[table])
+    for table, limits in LIMITS.items()
+}
 
 
 def check_row(table: str, row: Mapping[str, Any]) -> None:
@@ -169,11 +222,26 @@ def check_row(table: str, row: Mapping[str, Any]) -> None:
 
     Raises: Invalid, naming the column.
     """
+    if _is_small(table, row):
+        return
     for name, _, most in oversized(table, row):
         if name in _JSON[table]:
             check_document(row[name], table.removesuffix("s").replace("_", " "), most)
         else:
             check_text(row[name], most, name)
+
+
+def _is_small(table: str, row: Mapping[str, Any]) -> bool:
+    """Whether a row is within its limits and its texts are ASCII, as nearly all are. That takes little time to see."""
+    for name, most in _TEXTS[table]:
+        value = row.get(name)
+        if value is not None and (len(value) > most or not value.isascii()):
+            return False
+    for name, most in _DOCUMENTS[table]:
+        value = row.get(name)
+        if value is not None and len(orjson.dumps(value)) > most:
+            return False
+    return True
 
 
 def oversized(table: str, row: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:

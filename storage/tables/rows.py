@@ -28,9 +28,12 @@ WebhookStatus = Literal["created", "started", "disabled", "error"]
 DeletionStatus = Literal["created", "started", "done", "error"]
 """deletion-request.json."""
 
-TagOwner = Literal["flow", "source", "webhook"]
+TagOwner = Literal["flow", "source", "webhook", "deleted_flow", "deleted_source"]
 
-CredentialKind = Literal["bearer", "basic"]
+ViolationOutcome = Literal["rejected", "accepted"]
+"""Whether a request that broke a schema was rejected, or carried out all the same (TAMS_VALIDATION_LEVEL=relaxed)."""
+
+CredentialKind = Literal["bearer", "basic", "client"]
 
 
 class ServiceRow(TypedDict):
@@ -41,9 +44,12 @@ class ServiceRow(TypedDict):
 
 
 class CredentialRow(TypedDict):
-    """A bearer token or a user with a password, of which `secret` is the hash; "" for tokens, whose hash is in `id`.
+    """A bearer token, a user with a password or a client with a secret, of which `secret` is the hash; "" for tokens,
+    whose hash is in `id`.
 
-    scopes: separated by spaces.
+    scopes: separated by spaces. groups: separated by line breaks; null for none.
+    revoked: when it was revoked; null unless it was. previous: an earlier hash that is accepted until `previous_until`.
+    from_settings: whether a setting made it; null in rows from before there was the column.
     """
 
     id: str
@@ -53,6 +59,11 @@ class CredentialRow(TypedDict):
     scopes: str
     created: int
     expires: NotRequired[int | None]
+    groups: NotRequired[str | None]
+    revoked: NotRequired[int | None]
+    previous: NotRequired[str | None]
+    previous_until: NotRequired[int | None]
+    from_settings: NotRequired[bool | None]
 
 
 class ProfileRow(TypedDict):
@@ -89,6 +100,8 @@ class FlowRow(TypedDict):
 
     content_start, content_end: all segments lie within [content_start, content_end), in ns, which may be wider than
     they are; equal for a flow without segments, null until they have been looked up.
+    outline_node, outline_start, outline_end: an outline of that span (storage.tables.outline), by which SQL databases
+    find it; null where none has been written yet, on VAST Database only.
     """
 
     id: str
@@ -109,17 +122,59 @@ class FlowRow(TypedDict):
     segments_updated: NotRequired[int | None]
     content_start: NotRequired[int | None]
     content_end: NotRequired[int | None]
+    outline_node: NotRequired[int | None]
+    outline_start: NotRequired[int | None]
+    outline_end: NotRequired[int | None]
     doc: Document
 
 
+class DeletedFlowRow(FlowRow):
+    """A flow that has been deleted and can be restored: its row as it was. Its segments and references stay.
+
+    deleted: when. expires: when it is deleted for good. deleted_by: the caller. subject: of the events about that.
+    """
+
+    deleted: int
+    expires: int
+    deleted_by: str
+    subject: Document
+
+
+class DeletedSourceRow(SourceRow):
+    """A source that went with its last flow, which can be restored. The columns are as those of a deleted flow."""
+
+    deleted: int
+    expires: int
+    deleted_by: str
+    subject: Document
+
+
 class TagRow(TypedDict):
-    """One value of a tag, for filters. A tag whose value is an empty list has one row with `empty` true."""
+    """One value of a tag, for filters. A tag whose value is an empty list has one row with `empty` true.
+
+    created: as that of the owner, so that the owners with a tag are found in the order of listings; null in rows from
+    before there was any, on VAST Database only.
+    """
 
     kind: TagOwner
     owner_id: str
     name: str
     value: str
     empty: bool
+    created: NotRequired[int | None]
+
+
+class ClassRow(TypedDict):
+    """One of the classes that a resource names in its tag `auth_classes`, for rules on who may do what.
+
+    name: "" of a resource without the tag, which has such a row only if everyone may use it (storage.catalog.access).
+    created: as that of the owner.
+    """
+
+    kind: TagOwner
+    owner_id: str
+    name: str
+    created: int
 
 
 class SegmentRow(TypedDict):
@@ -135,10 +190,24 @@ class SegmentRow(TypedDict):
     doc: Document
 
 
+class SegmentTagRow(TypedDict):
+    """One value of a tag of a segment (F14), for filters; the tag itself is in the segment's document.
+
+    A tag whose value is an empty list has one row with `empty` true.
+    """
+
+    flow_id: str
+    start_ns: int
+    name: str
+    value: str
+    empty: bool
+
+
 class ObjectRow(TypedDict):
     """An object. flow_id: the flow it was allocated for, then the first flow that used it.
 
     expires: when an object without references may be removed; null while a segment refers to it.
+    owner: the principal that allocated it; null if it was not allocated, or before owners were recorded.
     """
 
     id: str
@@ -152,6 +221,7 @@ class ObjectRow(TypedDict):
     init_object_id: NotRequired[str | None]
     created: int
     expires: NotRequired[int | None]
+    owner: NotRequired[str | None]
 
 
 class InstanceRow(TypedDict):
@@ -160,6 +230,7 @@ class InstanceRow(TypedDict):
 
     size, etag, checksum: of the bytes (storage.media.object_store.StoredObject), if they were verified.
     extension: of its name in the storage backend (storage.media.names); null in rows from before there were any.
+    charged_to, charged_bytes: the principal in whose usage the bytes are counted, and how many; null if they are not.
     """
 
     object_id: str
@@ -172,6 +243,8 @@ class InstanceRow(TypedDict):
     etag: NotRequired[str | None]
     checksum: NotRequired[str | None]
     extension: NotRequired[str | None]
+    charged_to: NotRequired[str | None]
+    charged_bytes: NotRequired[int | None]
 
 
 class ObjectRefRow(TypedDict):
@@ -180,6 +253,17 @@ class ObjectRefRow(TypedDict):
     object_id: str
     flow_id: str
     segments: int
+
+
+class FlowToDeleteRow(TypedDict):
+    """A flow that the flow delete request of a source has still to delete: it has existed since the request.
+
+    position: in the order of the deletion.
+    """
+
+    request_id: str
+    position: int
+    flow_id: str
 
 
 class DeletionRequestRow(TypedDict):
@@ -255,3 +339,45 @@ class GarbageRow(TypedDict):
     object_id: str
     due: int
     extension: NotRequired[str | None]
+
+
+class UsageRow(TypedDict):
+    """The bytes that a principal has stored: the sum of `charged_bytes` of the instances that are charged to it.
+
+    recounted: when that was last counted from the instances; 0 for never.
+    """
+
+    principal: str
+    bytes: int
+    recounted: int
+
+
+class PrincipalRow(TypedDict):
+    """What a principal that owns a webhook and has no credential in this catalogue was last seen to have.
+
+    groups: a list of texts. scopes: separated by spaces. seen: when they last changed.
+    """
+
+    name: str
+    groups: Any
+    scopes: str
+    seen: int
+
+
+class ViolationRow(TypedDict):
+    """How many requests of one day broke the published schemas in one way (F23).
+
+    id: a digest of the day and of the columns that tell what is counted. day: days since 1970, in UTC.
+    outcome: what became of the requests. operation, schema_path, principal: "" in the row that counts what had no room
+    in rows of its own. first_seen, last_seen: the earliest and the latest of these requests.
+    """
+
+    id: str
+    day: int
+    outcome: ViolationOutcome
+    operation: str
+    schema_path: str
+    principal: str
+    requests: int
+    first_seen: int
+    last_seen: int

@@ -4,7 +4,8 @@ Each engine builds its own tables from these declarations. They use no types of 
 of an engine that is not in use is not imported.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -36,24 +37,43 @@ class PresenceFlag:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """How clients list the rows of a table. An SQL database has an index for each filter, in the default order.
+
+    order: the default order; the last column is the key. filters: columns that are compared with one value, together.
+    outlined: the rows have an outline (storage.tables.outline) of their content in this table.
+    """
+
+    order: tuple[str, ...]
+    filters: tuple[tuple[str, ...], ...] = ()
+    outlined: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """key: the primary key, in the order by which the table is best sorted.
     indexes: lists of other columns that queries filter and sort by.
+    listing: how clients list it. Filters by other columns, or in another order, are for few rows.
+    repeats: columns that have the same value as a column of the listed row to which a row belongs, by the name of that.
     span: the columns (owner, start, end) of half-open spans that never overlap within one owner.
     clustered: rows are read in ranges of the key and are best stored in its order.
     presence_flags: questions about the whole table that an engine may answer without a query.
     hashed: columns of the key and of indexes whose text may be too long for an index. An engine with such a limit
     indexes a hash of it, and the order of the key is not that of an index.
+    is_later_addition: exports of earlier releases lack the table, which is empty then.
     """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
+    listing: Listing | None = None
+    repeats: Mapping[str, str] = field(default_factory=dict)
     span: tuple[str, str, str] | None = None
     clustered: bool = False
     presence_flags: tuple[PresenceFlag, ...] = ()
     hashed: tuple[str, ...] = ()
+    is_later_addition: bool = False
 
 
 _TYPES: dict[Any, Type] = {str: "string", int: "int64", bool: "bool", Any: "json"}
@@ -85,12 +105,22 @@ _TABLES = (
         columns_of(rows.ProfileRow),
         key=("id",),
         indexes=(("unlabelled", "label", "id"),),
+        listing=Listing(("unlabelled", "label", "id"), filters=(("format",), ("codec",))),
     ),
     Table(
         "sources",
         columns_of(rows.SourceRow),
         key=("id",),
         indexes=(("created", "id"), ("updated", "id"), ("unlabelled", "label", "id")),
+        listing=Listing(("created", "id"), filters=(("format",), ("unlabelled", "label"))),
+    ),
+    Table(
+        "deleted_sources",
+        columns_of(rows.DeletedSourceRow),
+        key=("id",),
+        indexes=(("created", "id"), ("updated", "id"), ("unlabelled", "label", "id")),
+        listing=Listing(("created", "id")),
+        is_later_addition=True,
     ),
     Table(
         "source_collections",
@@ -110,6 +140,18 @@ _TABLES = (
             ("metadata_updated", "id"),
             ("unlabelled", "label", "id"),
         ),
+        listing=Listing(
+            ("created", "id"),
+            filters=(
+                ("source_id",),
+                ("format",),
+                ("codec",),
+                ("frame_width",),
+                ("frame_height",),
+                ("unlabelled", "label"),
+            ),
+            outlined="segments",
+        ),
     ),
     Table(
         "collections",
@@ -119,12 +161,53 @@ _TABLES = (
         clustered=True,
     ),
     Table(
+        "deleted_flows",
+        columns_of(rows.DeletedFlowRow),
+        key=("id",),
+        indexes=(
+            ("created", "id"),
+            ("metadata_updated", "id"),
+            ("unlabelled", "label", "id"),
+            ("expires", "id"),
+            ("source_id", "expires"),
+        ),
+        listing=Listing(("created", "id"), filters=(("source_id",),), outlined="segments"),
+        is_later_addition=True,
+    ),
+    Table(
+        "deleted_collections",
+        columns_of(rows.CollectionRow),
+        key=("collector_id", "position", "member_id"),
+        indexes=(("member_id", "collector_id"),),
+        clustered=True,
+        is_later_addition=True,
+    ),
+    Table(
+        "webhooks",
+        columns_of(rows.WebhookRow),
+        key=("id",),
+        indexes=(("url", "id"), ("enabled", "id"), ("enabled", "since")),
+        listing=Listing(("url", "id"), filters=(("owner",),)),
+        # Every writer of segments asks whether any webhook is enabled, and locks the flow first.
+        presence_flags=(PresenceFlag("any_enabled", Compare("enabled", "==", True), read_with="flows"),),
+    ),
+    Table(
         "tags",
         columns_of(rows.TagRow),
         key=("kind", "owner_id", "name", "value", "empty"),
-        indexes=(("kind", "name", "value", "owner_id"),),
+        indexes=(("kind", "name", "value", "empty", "created", "owner_id"), ("kind", "name", "created", "owner_id")),
+        repeats={"created": "created", "id": "owner_id"},
         clustered=True,
         hashed=("value",),
+    ),
+    Table(
+        "classes",
+        columns_of(rows.ClassRow),
+        key=("kind", "owner_id", "name"),
+        indexes=(("kind", "name", "created", "owner_id"),),
+        repeats={"created": "created", "id": "owner_id"},
+        clustered=True,
+        is_later_addition=True,
     ),
     Table(
         "segments",
@@ -133,6 +216,15 @@ _TABLES = (
         indexes=(("flow_id", "end_ns", "start_ns"), ("object_id", "flow_id", "start_ns")),
         span=("flow_id", "start_ns", "end_ns"),
         clustered=True,
+    ),
+    Table(
+        "segment_tags",
+        columns_of(rows.SegmentTagRow),
+        key=("flow_id", "start_ns", "name", "value", "empty"),
+        indexes=(("flow_id", "name", "value", "empty", "start_ns"), ("flow_id", "name", "start_ns")),
+        clustered=True,
+        hashed=("value",),
+        is_later_addition=True,
     ),
     Table(
         "objects",
@@ -160,12 +252,12 @@ _TABLES = (
         indexes=(("created", "id"), ("expiry", "id"), ("status", "created"), ("flow_id",)),
     ),
     Table(
-        "webhooks",
-        columns_of(rows.WebhookRow),
-        key=("id",),
-        indexes=(("url", "id"), ("enabled", "id")),
-        # Every writer of segments asks whether any webhook is enabled, and locks the flow first.
-        presence_flags=(PresenceFlag("any_enabled", Compare("enabled", "==", True), read_with="flows"),),
+        "flows_to_delete",
+        columns_of(rows.FlowToDeleteRow),
+        key=("request_id", "position"),
+        indexes=(("flow_id",),),
+        clustered=True,
+        is_later_addition=True,
     ),
     Table(
         "events",
@@ -192,6 +284,15 @@ _TABLES = (
         key=("storage_id", "object_id"),
         indexes=(("object_id",),),
         clustered=True,
+    ),
+    Table("usage", columns_of(rows.UsageRow), key=("principal",), is_later_addition=True),
+    Table("principals", columns_of(rows.PrincipalRow), key=("name",), is_later_addition=True),
+    Table(
+        "violations",
+        columns_of(rows.ViolationRow),
+        key=("id",),
+        indexes=(("day", "id"),),
+        is_later_addition=True,
     ),
 )
 

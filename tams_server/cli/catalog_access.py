@@ -30,11 +30,14 @@ def open_or_create_catalog(settings: Settings) -> Iterator[Catalog]:
 
 
 @contextmanager
-def open_engine(settings: Settings) -> Iterator[Engine]:
-    """Open the database engine, creating its tables if necessary, and close it after the block."""
+def open_engine(settings: Settings, *, importing: bool = False) -> Iterator[Engine]:
+    """Open the database engine, creating its tables if necessary, and close it after the block.
+
+    importing: accept a catalogue whose import was interrupted.
+    """
     from tams_server.wiring import open_tables, prepare_tables
 
-    prepare_tables(settings)
+    prepare_tables(settings, importing=importing)
     engine = open_tables(settings)
     try:
         yield engine

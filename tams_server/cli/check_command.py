@@ -11,13 +11,18 @@ import orjson
 
 from storage.catalog.check.findings import Finding
 from tams_server.cli.catalog_access import open_catalog
+from tams_server.cli.output import print_line
 from tams_server.settings import Loaded
 
 CHECK = """
-Check the catalogue for consistency, and compare it with the bytes on every storage backend.
+Have the database check itself, as far as it can (SQLite: integrity_check; PostgreSQL: reads
+of everything, and amcheck if that extension is installed), check the catalogue for
+consistency, and compare it with the bytes on every storage backend.
 The server may keep running: each finding is confirmed by a second look before it is
 reported.
 
+  damaged-database   the database finds what it has stored damaged: restore a backup;
+                     nothing else is checked
   missing-bytes      the bytes of an object in use are missing or damaged
   unknown-bytes      a backend has bytes that are not in the catalogue; --repair removes
                      them
@@ -26,8 +31,14 @@ reported.
                      --repair corrects it
   wrong-expiry       an object in use is due for garbage collection, or an unreferenced
                      object is not; --repair corrects it
-  wrong-content      a flow has segments outside the timerange recorded for it, so requests
-                     do not find them; --repair corrects the record
+  wrong-content      the timerange recorded for a flow does not fit its segments, so requests
+                     do not find them, or not the flow; --repair corrects the record
+  left-numbers       the number of a segment in live playlists is kept for a flow that does
+                     not exist; --repair deletes it
+  wrong-usage        the bytes recorded for a principal are not those that its instances are
+                     charged; --repair corrects them
+  uncharged-bytes    there is a quota of stored bytes, but objects of a principal are not
+                     counted in it; --repair counts them
   unchecked-backend  a backend is unavailable or not configured
 
 Objects and bytes created within the last TAMS_MIN_OBJECT_TIMEOUT plus TAMS_OBJECT_GRACE
@@ -51,16 +62,16 @@ def check(loaded: Loaded, options: argparse.Namespace) -> int:
         found = catalog.consistency.check(repair=options.repair, storage_id=options.backend, progress=progress.show)
         for finding in found:
             progress.clear()
-            print(_json(finding) if options.json else _line(finding), flush=True)
+            print_line(_json(finding) if options.json else _line(finding))
             kinds[finding.kind] += 1
             repaired += finding.repaired
     progress.clear()
     left = kinds.total() - repaired
     if options.json:
         summary = {"read": progress.read, "findings": dict(kinds), "repaired": repaired, "left": left}
-        print(orjson.dumps({"summary": summary}).decode())
+        print_line(orjson.dumps({"summary": summary}).decode())
     else:
-        print(f"checked {progress.summary()}: {_summary(kinds, repaired)}")
+        print_line(f"checked {progress.summary()}: {_summary(kinds, repaired)}")
     return 1 if left else 0
 
 

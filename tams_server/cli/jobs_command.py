@@ -10,8 +10,9 @@ import orjson
 
 from storage.catalog.clock import SECOND
 from storage.catalog.job_control import COUNTED, Backlog, JobControl
-from storage.catalog.jobs import Counts
+from storage.catalog.job_states import Counts
 from tams_server.cli.catalog_access import open_catalog
+from tams_server.cli.output import print_line, print_lines
 from tams_server.settings import Loaded
 
 STATES = ("waiting", "running", "failed")
@@ -45,9 +46,10 @@ def list_jobs(loaded: Loaded, options: argparse.Namespace) -> int:
         jobs = catalog.job_control.list_jobs(options.state)
     now = time.time()
     if options.json:
-        print(orjson.dumps(_document(backlog, jobs, now), option=orjson.OPT_INDENT_2).decode())
+        print_lines(orjson.dumps(_document(backlog, jobs, now), option=orjson.OPT_INDENT_2).decode())
     else:
-        print(*_text(backlog, jobs, now), sep="\n")
+        for line in _text(backlog, jobs, now):
+            print_line(line)
     return 0
 
 
@@ -60,7 +62,8 @@ def retry(loaded: Loaded, options: argparse.Namespace) -> int:
 def discard(loaded: Loaded, options: argparse.Namespace) -> int:
     """Give up one job and print the consequence. Raises NotFound, or Invalid for a copy that is being written."""
     with open_catalog(loaded.settings) as catalog:
-        print(f"discarded {options.kind} {options.key}: {catalog.job_control.discard(options.kind, options.key)}")
+        consequence = catalog.job_control.discard(options.kind, options.key)
+        print_line(f"discarded {options.kind} {options.key}: {consequence}")
     return 0
 
 
@@ -68,10 +71,10 @@ def _retry(job_control: JobControl, options: argparse.Namespace) -> int:
     if options.failed == (options.kind is not None) or (options.kind is None) != (options.key is None):
         raise ValueError("specify either KIND and KEY of one job, or --failed")
     if options.failed:
-        print(f"retrying {job_control.retry_failed()} jobs")
+        print_line(f"retrying {job_control.retry_failed()} jobs")
     else:
         job_control.retry(options.kind, options.key)
-        print(f"retrying {options.kind} {options.key}")
+        print_line(f"retrying {options.kind} {options.key}")
     return 0
 
 

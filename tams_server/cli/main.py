@@ -6,10 +6,10 @@ Modules that only one command needs (wiring, gunicorn, the specification) are im
 
 import logging
 import os
-import sys
 from collections.abc import Sequence
 
 from storage.errors import TamsError
+from tams_server.cli.output import print_line, print_lines
 from tams_server.cli.parser import Command, build_parser
 from tams_server.logs import configure_logging
 from tams_server.settings import SettingsError, load_settings
@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: success. 1: the command failed, or found differences. 2: invalid options or settings.
     """
+    # Everything that a server or a command creates may hold secrets or media of others.
+    os.umask(0o077)
     options = build_parser().parse_args(arguments)
     try:
         loaded = load_settings(os.environ, {name: getattr(options, name, None) for name in _OVERRIDES})
@@ -37,11 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(loaded, options)
     except SettingsError as error:
         return _invalid_settings(error)
-    except (SpecificationError, TamsError, OSError, ValueError) as error:
-        print(f"tams-server: {error}", file=sys.stderr)
+    except SpecificationError as error:
+        print_lines(f"tams-server: {error}", error=True)
+        return 1
+    except (TamsError, OSError, ValueError) as error:
+        print_line(f"tams-server: {error}", error=True)
         return 1
 
 
 def _invalid_settings(error: SettingsError) -> int:
-    print("invalid settings:", *error.errors, sep="\n  ", file=sys.stderr)
+    print_lines("\n  ".join(("invalid settings:", *error.errors)), error=True)
     return 2

@@ -5,16 +5,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from storage.catalog.caller import SCOPES
 from storage.catalog.job_kinds import KINDS
+from storage.catalog.violations import parse_day
 from tams_server.cli import (
+    backup_command,
     check_command,
+    compliance_command,
     jobs_command,
+    keys_command,
+    query_command,
+    replicate_command,
+    replicate_options,
+    retention_command,
     service_commands,
     specification_command,
     tables_command,
-    token_command,
+    usage_command,
 )
+from tams_server.cli.credential_parser import add_credential_commands
+from tams_server.cli.times import duration
 from tams_server.settings import Loaded
 
 Command = Callable[[Loaded, argparse.Namespace], int]
@@ -43,12 +52,23 @@ def build_parser() -> argparse.ArgumentParser:
     _add_service_commands(commands, data)
     _add_jobs(commands, data)
     _add_check(commands, data)
+    _add_retention(commands, data)
+    _add_backup(commands, data)
     _add_tables(commands, data)
+    _add_query(commands, data)
+    replicate = _add_command(
+        commands, "replicate", replicate_command.replicate, "keep flows the same in another TAMS server"
+    )
+    _describe(replicate, replicate_options.REPLICATE)
+    replicate_options.add_options(replicate)
     _add_command(
         commands, "config", service_commands.config, "print every setting and its source, with secrets redacted", data
     )
     _add_specification(commands)
-    _add_token(commands, data)
+    add_credential_commands(commands, data)
+    _add_keys(commands, data)
+    _add_usage(commands, data)
+    _add_compliance(commands, data)
     return parser
 
 
@@ -92,6 +112,44 @@ def _add_check(commands: _Commands, data: argparse.ArgumentParser) -> None:
     check.add_argument("--json", action="store_true", help="print one JSON object per line: findings, then a summary")
 
 
+def _add_retention(commands: _Commands, data: argparse.ArgumentParser) -> None:
+    retention = _add_command(
+        commands, "retention", retention_command.retention, "delete what the retention tags of flows say is due", data
+    )
+    _describe(retention, retention_command.RETENTION)
+    retention.add_argument("--dry-run", action="store_true", help="tell what is due, and delete nothing")
+    retention.add_argument(
+        "--within",
+        type=duration,
+        default=0,
+        metavar="TIME",
+        help="with --dry-run: also what will be due within 30m, 12h or 7d, if nothing changes",
+    )
+    retention.add_argument("--force", action="store_true", help="delete although the clock may have been set")
+    retention.add_argument("--json", action="store_true", help="print JSON, one object a line")
+
+
+def _add_backup(commands: _Commands, data: argparse.ArgumentParser) -> None:
+    backup = _add_command(commands, "backup", backup_command.backup, "back up the catalogue of a running server", data)
+    _describe(backup, backup_command.BACKUP)
+    backup.add_argument("place", metavar="DIR|s3://BUCKET/PREFIX", help="where backups are kept")
+    backup.add_argument("--keep", type=_positive, metavar="N", help="then keep only the N newest of this installation")
+    backup.add_argument("--media", action="store_true", help="include the media of file stores")
+    backup.add_argument("--list", action="store_true", help="list the complete backups instead")
+
+    restore = _add_command(commands, "restore", backup_command.restore, "restore a backup to an empty catalogue", data)
+    _describe(restore, backup_command.RESTORE)
+    restore.add_argument("place", metavar="DIR|s3://BUCKET/PREFIX[/NAME]", help="where backups are kept, or one")
+    restore.add_argument("--without-media", action="store_true", help="leave the media in the backup out")
+    restore.add_argument("--verify", action="store_true", help="only verify the checksums, and restore nothing")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 1, not {text!r}")
+    return int(text)
+
+
 def _add_tables(commands: _Commands, data: argparse.ArgumentParser) -> None:
     export = _add_command(commands, "export", tables_command.export, "export the whole catalogue to a folder", data)
     _describe(export, tables_command.EXPORT)
@@ -116,6 +174,16 @@ def _add_tables(commands: _Commands, data: argparse.ArgumentParser) -> None:
         change.add_argument(f"--{action}", dest="action", action="store_const", const=action, help=help_)
 
 
+def _add_query(commands: _Commands, data: argparse.ArgumentParser) -> None:
+    query = _add_command(commands, "query", query_command.query, "ask questions about the catalogue in SQL", data)
+    _describe(query, query_command.QUERY)
+    query.add_argument("query", nargs="?", metavar="NAME|SQL", help="name of a question, or a SELECT over the views")
+    query.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", help="a parameter of the question")
+    query.add_argument("--format", choices=query_command.FORMATS, default="table", help="default: table")
+    query.add_argument("--limit", type=_positive, metavar="N", help="most rows (default: TAMS_ANALYTICS_ROWS)")
+    query.add_argument("--define", choices=query_command.DIALECTS, help="print the definitions of the views")
+
+
 def _add_specification(commands: _Commands) -> None:
     specification = commands.add_parser("spec", help="work with the API specification")
     actions = specification.add_subparsers(required=True, metavar="COMMAND")
@@ -125,13 +193,41 @@ def _add_specification(commands: _Commands) -> None:
     diff.add_argument("directory", type=Path, metavar="DIR", help="folder with TimeAddressableMediaStore.yaml")
 
 
-def _add_token(commands: _Commands, data: argparse.ArgumentParser) -> None:
-    actions = commands.add_parser("token", help="manage credentials").add_subparsers(required=True, metavar="COMMAND")
-    create = _add_command(
-        actions, "create", token_command.create, "create a token and print it; only its hash is stored", data
+def _add_keys(commands: _Commands, data: argparse.ArgumentParser) -> None:
+    actions = commands.add_parser("keys", help="manage the keys that sign media URLs and tokens").add_subparsers(
+        required=True, metavar="COMMAND"
     )
-    create.add_argument("--name", required=True, help="value of created_by on whatever this token creates")
-    create.add_argument("--scopes", default=" ".join(SCOPES), help=f"any of {', '.join(SCOPES)} (default: all)")
+    list_ = _add_command(actions, "list", keys_command.list_keys, "list the accepted keys, without their secrets", data)
+    rotate = _add_command(actions, "rotate", keys_command.rotate, "sign with a new key from now on", data)
+    for each in (list_, rotate):
+        each.add_argument("--tokens", action="store_true", help="the keys that sign tokens, not those of media URLs")
+    _describe(rotate, keys_command.ROTATE)
+    rotate.add_argument("--revoke", action="store_true", help="make all URLs, or tokens, signed so far invalid")
+
+
+def _add_usage(commands: _Commands, data: argparse.ArgumentParser) -> None:
+    usage = _add_command(commands, "usage", usage_command.usage, "list the bytes that principals have stored", data)
+    _describe(usage, usage_command.USAGE)
+    usage.add_argument("--json", action="store_true", help="print a JSON document")
+
+
+def _add_compliance(commands: _Commands, data: argparse.ArgumentParser) -> None:
+    compliance = _add_command(
+        commands, "compliance", compliance_command.compliance, "count requests that broke the schemas", data
+    )
+    _describe(compliance, compliance_command.COMPLIANCE)
+    compliance.add_argument(
+        "--by",
+        type=compliance_command.parse_fields,
+        default=list(compliance_command.FIELDS),
+        metavar="NAMES",
+        help=f"what to count by, separated by commas (default: {','.join(compliance_command.FIELDS)})",
+    )
+    compliance.add_argument("--since", type=parse_day, metavar="DAY", help="the first day, such as 2026-11-29")
+    compliance.add_argument("--until", type=parse_day, metavar="DAY", help="the last day")
+    compliance.add_argument("--scan", action="store_true", help="list the stored documents that break the schemas")
+    compliance.add_argument("--from", dest="from_", metavar="POSITION", help="where a scan continues")
+    compliance.add_argument("--json", action="store_true", help="print one JSON object a line")
 
 
 def _describe(parser: argparse.ArgumentParser, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 
+from tams_server.cli.output import print_line
 from tams_server.settings import Loaded
 
 
@@ -12,8 +13,8 @@ def diff(loaded: Loaded, options: argparse.Namespace) -> int:
 
     comparison = compare(api_folder(loaded.settings), options.directory)
     for difference in comparison.differences:
-        print(difference)
-    print(
+        print_line(str(difference))
+    print_line(
         f"{comparison.operations} operations, {comparison.webhooks} webhooks, {comparison.schemas} schemas:"
         f" {len(comparison.differences)} differences"
     )

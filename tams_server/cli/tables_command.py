@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from storage.tables.engine import Engine
 from storage.tables.schema import TABLES
 from tams_server.cli.catalog_access import open_engine, require_catalog
+from tams_server.cli.output import print_line
 from tams_server.settings import Loaded
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ key that signs URLs. Keep the folder safe.
 IMPORT = """
 Import an export into the configured database, whose tables must be empty, and verify
 row counts and checksums. Stop every server that uses this database first. If an import
-is interrupted, servers refuse to start on the incomplete catalogue.
+is interrupted, servers refuse to start on the incomplete catalogue until it is repeated.
 """
 
 
@@ -34,7 +35,7 @@ def export(loaded: Loaded, options: argparse.Namespace) -> int:
     require_catalog(loaded.settings)
     with open_engine(loaded.settings) as engine:
         counts = export_tables(engine, options.folder, _progress)
-    print(f"{sum(counts.values())} rows of {len(counts)} tables exported to {options.folder}")
+    print_line(f"{sum(counts.values())} rows of {len(counts)} tables exported to {options.folder}")
     return 0
 
 
@@ -42,9 +43,9 @@ def import_(loaded: Loaded, options: argparse.Namespace) -> int:
     """Import all tables from a folder."""
     from storage.tables.transfer import import_tables
 
-    with open_engine(loaded.settings) as engine:
+    with open_engine(loaded.settings, importing=True) as engine:
         counts = import_tables(engine, options.folder, _progress)
-    print(f"{sum(counts.values())} rows of {len(counts)} tables imported and verified")
+    print_line(f"{sum(counts.values())} rows of {len(counts)} tables imported and verified")
     return 0
 
 
@@ -56,9 +57,11 @@ def probe(loaded: Loaded, _options: argparse.Namespace) -> int:
     with open_engine(loaded.settings) as engine:
         findings = probe_cluster(_vast(engine))
     for finding in findings:
-        print(f"{'yes' if finding.holds else 'NO':4}{finding.name}: {finding.fact}")
+        print_line(f"{'yes' if finding.holds else 'NO':4}{finding.name}: {finding.fact}")
     several = allow_several_writers(findings)
-    print("several processes may write to this cluster" if several else "only ONE process may write to this cluster")
+    print_line(
+        "several processes may write to this cluster" if several else "only ONE process may write to this cluster"
+    )
     return 0 if several else 1
 
 
@@ -72,7 +75,7 @@ def projections(loaded: Loaded, options: argparse.Namespace) -> int:
 
         change = {"enable": enable_projections, "disable": disable_projections, "status": projection_states}
         for state in change[options.action](_vast(engine).cluster):
-            print(f"{state.table:20}{'enabled' if state.enabled else 'disabled':10}{', '.join(state.sorted_by)}")
+            print_line(f"{state.table:20}{'enabled' if state.enabled else 'disabled':10}{', '.join(state.sorted_by)}")
     return 0
 
 
@@ -81,7 +84,7 @@ def _show_indexes(options: argparse.Namespace) -> None:
         raise ValueError("only VAST has projections; the indexes of this engine are created with its tables")
     for table in TABLES.values():
         for columns in table.indexes:
-            print(f"{table.name:20}{'index':10}{', '.join(columns)}")
+            print_line(f"{table.name:20}{'index':10}{', '.join(columns)}")
 
 
 def _vast(engine: Engine) -> "VastEngine":

@@ -1,13 +1,13 @@
 """The public origin and base path of this server, which begin every link and signed URL."""
 
 import re
+from collections.abc import Mapping
 from urllib.parse import quote, unquote, urlsplit
 
 from starlette.types import Scope
 
 from tams_server.addresses import with_port
 from tams_server.http.forwarded import DEFAULT_PORTS, FORWARDED, HEADERS, read_forwarded
-from tams_server.http.headers import header
 from tams_server.http.request_target import is_host
 from tams_server.settings import Settings
 
@@ -27,20 +27,27 @@ class BaseUrl:
         """Return the percent-encoded path below the base path, which becomes the root path of the scope."""
         raw: bytes | None = scope.get("raw_path")
         raw_path = raw.decode("latin-1").partition("?")[0] if raw else quote(scope["path"])
-        for prefix in (quote(scope.get("root_path", "")), self._base_path):
+        root_path = scope.get("root_path", "")
+        if not (root_path or self._base_path):
+            return raw_path
+        for prefix in (quote(root_path), self._base_path):
             if prefix and (raw_path == prefix or raw_path.startswith(prefix + "/")):
                 scope["root_path"] = unquote(prefix)
                 return raw_path[len(prefix) :] or "/"
         return raw_path
 
-    def of(self, scope: Scope, root_path: str) -> str:
-        """Return the base URL, without a slash at its end. root_path: of the scope as the server set it."""
+    def of(self, scope: Scope, headers: Mapping[bytes, bytes], root_path: str) -> str:
+        """Return the base URL, without a slash at its end.
+
+        headers: the first value of each header, by lower-case name. root_path: of the scope as the server set it.
+        """
         if self._public_url is not None:
             return self._public_url
-        scheme, host = scope.get("scheme", "http"), header(scope, b"host")
-        if host is None or not is_host(host.encode("latin-1")):
-            name, port = scope.get("server") or ("localhost", None)
-            host = with_port(name, port)
+        scheme, sent_host = scope.get("scheme", "http"), headers.get(b"host")
+        if sent_host is not None and is_host(sent_host):
+            host = sent_host.decode("latin-1")
+        else:
+            host = with_port(*(scope.get("server") or ("localhost", None)))
         prefix = quote(root_path)
         if self._trust_proxy:
             sent: dict[str, str] = {}

@@ -5,6 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from storage.errors import Invalid
 from tams_server.http.exchange import exchange_of
 from tams_server.http.operation_handlers import ResourceCheck
+from tams_server.http.parameters import read_flag
 from tams_server.http.serving_process import ServingProcess
 
 
@@ -27,11 +28,13 @@ class ResourceErrorsFirst:
             exchange = exchange_of(scope)
             assert exchange.operation is not None
             assert exchange.caller is not None
-            await self._process.in_thread(
+            await self._process.read(
+                "resource check",
                 self._check_resource,
                 self._process.parts.catalog,
                 exchange.caller,
                 exchange.path_parameters,
                 exchange.operation.id,
+                read_flag(exchange.operation, "deleted", exchange.query_string),
             )
             raise

@@ -22,6 +22,8 @@ FORWARDED: Final = "forwarded"
 DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 _MAX_PREFIX = 200
+_MAX_ELEMENT = 2048
+"""What one proxy may say; only the first element is read."""
 _MAX_LOGGED = 1000
 _SHOWN = 200
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
@@ -30,7 +32,8 @@ _PREFIX = re.compile(r"(/(?!\.{1,2}(/|\Z))(?:[A-Za-z0-9._~!$&'()*+=:@-]|%[0-9A-F
 _ENCODED_DOTS = re.compile(r"%(2e|2f|5c|00)", re.IGNORECASE)
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
-_PAIR = re.compile(rf'\s*(?:({_NAME})\s*=\s*(?:{_QUOTED}|([^\s",;]*))\s*)?([;,]|\Z)')
+# Spaces are matched without going back ("*+"), or a long header of nothing else would take a time that is quadratic.
+_PAIR = re.compile(rf'\s*+(?:({_NAME})\s*+=\s*+(?:{_QUOTED}|([^\s",;]*+))\s*+)?([;,]|\Z)')
 
 _logged: set[tuple[str, str]] = set()
 
@@ -83,16 +86,16 @@ def _read(headers: Mapping[str, str]) -> PublicAddress:
 
 
 def _first(value: str) -> str:
-    items = (item.strip().strip('"').strip() for item in value.split(","))
-    return next((item for item in items if item), "")
+    return value.lstrip(', \t"').partition(",")[0].strip(' \t"')
 
 
 def _first_element(value: str) -> dict[str, str]:
     """Return the parameters of the first element of a Forwarded header, by lower-case name; none if it is malformed."""
     pairs: dict[str, str] = {}
+    value = value.lstrip(", \t")
     position = 0
     while position < len(value):
-        match = _PAIR.match(value, position)
+        match = _PAIR.match(value, position) if position < _MAX_ELEMENT else None
         if match is None:
             _log_ignored(FORWARDED, value)
             return {}

@@ -1,6 +1,7 @@
 """Request headers in an ASGI scope."""
 
 import re
+from collections.abc import Iterable
 
 from starlette.types import Scope
 
@@ -9,9 +10,9 @@ from tams_server.http.limits import PREFLIGHT_BYTES
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]+")
 
 
-def header(scope: Scope, name: bytes) -> str | None:
-    """Return the first value of a header, or None. name: in lower case."""
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
+def first_values(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the first value of each header, by name."""
+    return dict(reversed(list(headers)))
 
 
 def all_headers(scope: Scope) -> dict[str, str]:

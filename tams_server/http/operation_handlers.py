@@ -16,7 +16,7 @@ from storage.catalog.caller import Caller
 from tams_server.specification.document import METHODS, SpecificationError
 from tams_server.specification.operations import Operation
 
-ResourceCheck = Callable[[Catalog, Caller, Mapping[str, str], str], None]
+ResourceCheck = Callable[[Catalog, Caller, Mapping[str, str], str, bool], None]
 """As handlers.shared.resource_check.check_resource."""
 
 

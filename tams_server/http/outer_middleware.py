@@ -9,13 +9,18 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from storage.catalog.violations import Outcome
+from storage.change_notes import start_notes
 from storage.errors import TamsError
 from tams_server.errors import PROBLEM_TYPE, ClientDisconnected, InvalidResponse, problem
 from tams_server.http.authentication import strip_access_token
 from tams_server.http.base_url import BaseUrl
+from tams_server.http.client_address import exact_address
 from tams_server.http.exchange import Exchange, start_exchange
-from tams_server.http.headers import allowed_headers, header
+from tams_server.http.headers import allowed_headers, first_values
 from tams_server.http.rejection import raise_rejection
+from tams_server.http.request_audit import RequestAudit
+from tams_server.http.violation_log import ViolationLog
 from tams_server.logs import request_id_var
 from tams_server.metrics.counters import Metrics
 from tams_server.settings import Settings
@@ -25,12 +30,17 @@ _access_log = logging.getLogger("tams_server.access")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
 _EXPOSED_HEADERS = (
-    "Accept-Encoding, Allow, Content-Range, ETag, Accept-Ranges, Last-Modified, Link, Location, Retry-After, "
+    "Accept-Encoding, Allow, Content-Range, ETag, Accept-Ranges, Last-Modified, Link, Location, RateLimit, "
+    "RateLimit-Policy, Retry-After, "
     "WWW-Authenticate, X-Paging-Count, X-Paging-Limit, X-Paging-NextKey, X-Paging-Reverse-Order, X-Paging-Timerange, "
-    "X-Request-Id"
+    "X-Request-Id, X-Violated-Schema"
 )
 _METHODS = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
-_CORS_HEADERS = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", _EXPOSED_HEADERS.encode()))
+_COMMON_HEADERS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", _EXPOSED_HEADERS.encode()),
+    (b"x-content-type-options", b"nosniff"),
+)
 _PREFLIGHT_AGE_S = 7200
 _CLIENT_CLOSED_REQUEST = 499  # nginx uses it for this as well; it only appears in the log and the metrics
 
@@ -39,15 +49,25 @@ class OuterMiddleware:
     """The outermost ASGI application.
 
     allowed: returns the methods of a raw API path as the Allow header lists them, or None if there is no such path.
+    violations: counts the requests that break the published schemas; None if they are not counted.
     """
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, allowed: Callable[[str], str | None], metrics: Metrics
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        allowed: Callable[[str], str | None],
+        metrics: Metrics,
+        audit: RequestAudit,
+        violations: ViolationLog | None = None,
     ) -> None:
         self._app = app
         self._allowed = allowed
         self._metrics = metrics
+        self._audit = audit
+        self._violations = violations
         self._base_url = BaseUrl(settings)
+        self._trust_proxy = settings.trust_proxy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -55,6 +75,7 @@ class OuterMiddleware:
         start_exchange(scope, exchange)
         token = request_id_var.set(exchange.request_id)
         sender = _ResponseSender(send, scope, exchange)
+        notes = start_notes() if self._audit.is_on else {}
         self._metrics.start_request()
         try:
             raise_rejection(scope)
@@ -71,33 +92,51 @@ class OuterMiddleware:
             if sender.started:
                 raise
             response = problem(error, exchange.raw_path, exchange.request_id)
+            exchange.error_code = response.code
+            exchange.broken_rule = error.schema_path if isinstance(error, TamsError) else None
             await sender.send_all(response.status, {**response.headers, "Content-Type": PROBLEM_TYPE}, response.body)
         finally:
             seconds = time.perf_counter() - started
             self._metrics.end_request(exchange.label, scope["method"], sender.status, seconds)
+            if exchange.error_code is not None:
+                self._metrics.count_error(exchange.error_code.name)
+            if exchange.broken_rule is not None:
+                self._record_violation(exchange, exchange.broken_rule)
+            if self._audit.is_on:
+                self._audit.finish(scope, exchange, sender.status, notes)
             if _access_log.isEnabledFor(logging.INFO):
-                _log_access(scope, exchange, sender, seconds)
+                address = exact_address(scope, exchange.headers, trust_proxy=self._trust_proxy)
+                _log_access(scope, exchange, sender, seconds, address)
             request_id_var.reset(token)
+
+    def _record_violation(self, exchange: Exchange, rule: str) -> None:
+        """Count a request of a known caller that broke a schema: rejected for that, or accepted all the same."""
+        if self._violations is not None and exchange.caller is not None and exchange.operation is not None:
+            outcome: Outcome = "accepted" if exchange.error_code is None else "rejected"
+            self._violations.record(outcome, exchange.operation.id, rule, exchange.caller.name)
 
     def _exchange(self, scope: Scope) -> Exchange:
         root_path = scope.get("root_path", "")
         raw_path = self._base_url.strip_base_path(scope)
-        given = header(scope, b"x-request-id")
-        request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        headers = first_values(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         query = scope["query_string"].decode("latin-1")
-        return Exchange(request_id, raw_path, query, self._base_url.of(scope, root_path))
+        base_url = self._base_url.of(scope, headers, root_path)
+        return Exchange(request_id, raw_path, query, strip_access_token(query), headers, base_url)
 
     async def _respond_to_options(self, scope: Scope, exchange: Exchange, sender: "_ResponseSender") -> bool:
         """Respond to a CORS preflight for any path, or to OPTIONS for a path of the API. Return whether it was one."""
         allowed = self._allowed(exchange.raw_path)
-        preflight = header(scope, b"origin") is not None
+        preflight = b"origin" in exchange.headers
         if allowed is None and not preflight:
             return False
         headers = {"Allow": allowed or _METHODS}
         if preflight:
+            requested = exchange.headers.get(b"access-control-request-headers", b"").decode("latin-1")
             headers |= {
                 "Access-Control-Allow-Methods": allowed or _METHODS,
-                "Access-Control-Allow-Headers": allowed_headers(header(scope, b"access-control-request-headers")),
+                "Access-Control-Allow-Headers": allowed_headers(requested),
                 "Access-Control-Max-Age": str(_PREFLIGHT_AGE_S),
                 "Vary": "Access-Control-Request-Headers",
             }
@@ -111,9 +150,9 @@ class _ResponseSender:
     def __init__(self, send: Send, scope: Scope, exchange: Exchange) -> None:
         self._send = send
         self._is_head = scope["method"] == "HEAD"
-        self._waits_to_send = header(scope, b"expect") is not None
+        self._waits_to_send = b"expect" in exchange.headers
         self._exchange = exchange
-        self._has_token_in_url = strip_access_token(exchange.query_string) != exchange.query_string
+        self._has_token_in_url = exchange.public_query != exchange.query_string
         self.status = 0
         self.size = 0
         self.started = False
@@ -128,6 +167,8 @@ class _ResponseSender:
             if self._is_head:
                 message = {**message, "body": b""}
         await self._send(message)
+        if message["type"] == "http.response.zerocopysend":
+            self.size += message["count"]  # what was sent (tams_server.processes.direct_transfer)
 
     async def send_all(self, status: int, headers: MutableMapping[str, str], body: bytes = b"") -> None:
         """Send a complete response."""
@@ -140,12 +181,15 @@ class _ResponseSender:
     def _with_common_headers(self, given: Any) -> list[tuple[bytes, bytes]]:
         headers = list(given)
         present = {name for name, _ in headers}
-        headers += [pair for pair in _CORS_HEADERS if pair[0] not in present]
+        headers += [pair for pair in _COMMON_HEADERS if pair[0] not in present]
         headers.append((b"x-request-id", self._exchange.request_id.encode()))
         if b"cache-control" not in present:
             # With an entity tag a cache may keep the response, if it asks again before each use.
             reusable = b"etag" in present and not self._has_token_in_url
             headers.append((b"cache-control", b"no-cache" if reusable else b"no-store"))
+        headers += self._exchange.rate_limits
+        if self._exchange.broken_rule is not None and self.status < 400:
+            headers.append((b"x-violated-schema", self._exchange.broken_rule.encode("latin-1", "replace")))
         if self._waits_to_send and self.status >= 400 and b"connection" not in present:
             # A client that waits for 100 Continue may send the body, or the next request (RFC 9110, 10.1.1).
             headers.append((b"connection", b"close"))
@@ -157,11 +201,13 @@ def _encode_value(value: str) -> bytes:
     return value.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace")
 
 
-def _log_access(scope: Scope, exchange: Exchange, sender: _ResponseSender, seconds: float) -> None:
-    query = strip_access_token(exchange.query_string)
-    shown = "" if exchange.raw_path.startswith("/media/") or not query else f"?{query}"
+def _log_access(scope: Scope, exchange: Exchange, sender: _ResponseSender, seconds: float, address: str) -> None:
+    query = exchange.public_query
+    # Presigned URLs of media, and signed ones of playlists.
+    is_secret = exchange.raw_path.startswith("/media/") or "sig=" in query
+    shown = "" if is_secret or not query else f"?{query}"
     _access_log.info(
-        "%s %s%s %d %d bytes %.1f ms %s",
+        "%s %s%s %d %d bytes %.1f ms %s %s",
         scope["method"],
         exchange.raw_path,
         shown,
@@ -169,4 +215,5 @@ def _log_access(scope: Scope, exchange: Exchange, sender: _ResponseSender, secon
         sender.size,
         seconds * 1000,
         exchange.caller.name if exchange.caller else "-",
+        address or "-",
     )

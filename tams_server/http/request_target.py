@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tams_server.errors import BadRequest
+from tams_server.errors import BadRequest, UnsupportedTransferCoding
 from tams_server.specification.explain import format_value
 
 _MAX_HOST = 255
@@ -33,6 +33,12 @@ def check_host(values: Sequence[bytes], http_version: str) -> None:
         raise BadRequest(f"Host: must be given only once, not {len(values)} times", field="Host")
     elif http_version != "1.0":
         raise BadRequest("Host: is missing; HTTP/1.1 requires it", field="Host")
+
+
+def check_transfer_coding(values: Sequence[bytes]) -> None:
+    """Check the Transfer-Encoding headers of a request (RFC 9112, section 6.1). Raises UnsupportedTransferCoding."""
+    if {coding.strip().lower() for coding in b",".join(values).split(b",")} - {b"chunked", b""}:
+        raise UnsupportedTransferCoding("Transfer-Encoding: must be chunked, or absent")
 
 
 def origin_form(target: bytes, method: str) -> Target:

@@ -1,8 +1,7 @@
 """Routing of API requests to operations, by the raw path: an encoded slash (%2F) is part of a path parameter."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,11 +19,9 @@ class _Node:
     parameter: "tuple[str, _Node] | None" = None
     operations: dict[str, Operation] = field(default_factory=dict)
 
-    @cached_property
-    def allowed(self) -> str:
-        """The value of the Allow header."""
-        heads = ["HEAD"] if "GET" in self.operations else []
-        return ", ".join([*self.operations, *heads, "OPTIONS"])
+
+Match = tuple[_Node, dict[str, str]]
+"""The end of a path in the table, and the path parameters, still encoded."""
 
 
 class PathTable:
@@ -32,6 +29,7 @@ class PathTable:
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._root = _Node()
+        self._longest_part = 0  # percent-encoded throughout; longer ones are not decoded
         for operation in operations:
             self._add(operation)
 
@@ -44,23 +42,45 @@ class PathTable:
                 node = node.parameter[1]
             else:
                 node = node.parts.setdefault(part, _Node())
+                self._longest_part = max(self._longest_part, len("%00") * len(part))
         node.operations[operation.method] = operation
 
-    def find(self, raw_path: str) -> tuple[_Node, dict[str, str]] | None:
-        """Return the node of a percent-encoded path and its path parameters, still encoded; None if there is none."""
-        node, parameters = self._root, {}
-        for raw in without_final_slash(raw_path).split("/")[1:]:
-            fixed = node.parts.get(raw) or node.parts.get(percent_decode(raw) or raw)
+    def find(self, raw_path: str, method: str = "") -> Match | None:
+        """Return the node of a percent-encoded path and its path parameters, still encoded; None if there is none.
+
+        A path may match one with a parameter as well: `/objects/batch` is `/objects/{objectId}` too. Then the latter is
+        found if it alone has the method.
+        """
+        first = None
+        for match in self._matches(raw_path):
+            if method in match[0].operations:
+                return match
+            first = first or match
+        return first
+
+    def _matches(self, raw_path: str) -> Iterator[Match]:
+        return self._below(self._root, without_final_slash(raw_path).split("/")[1:], {})
+
+    def _below(self, node: _Node, parts: Sequence[str], parameters: dict[str, str]) -> Iterator[Match]:
+        """Yield what these parts lead to from a node; fixed parts come before parameters."""
+        for number, raw in enumerate(parts, 1):
+            fixed = node.parts.get(raw)
+            if fixed is None and "%" in raw and len(raw) <= self._longest_part:
+                fixed = node.parts.get(percent_decode(raw) or raw)
+            if fixed is not None and node.parameter is not None:
+                yield from self._below(fixed, parts[number:], parameters)
+                fixed = None
             if fixed is not None:
                 node = fixed
             elif node.parameter is not None and raw:
                 name, node = node.parameter
-                parameters[name] = raw
+                parameters = {**parameters, name: raw}
             else:
-                return None
-        return (node, parameters) if node.operations else None
+                return
+        if node.operations:
+            yield node, parameters
 
-    def find_empty_name(self, raw_path: str, method: str) -> tuple["_Node", dict[str, str]] | None:
+    def find_empty_name(self, raw_path: str, method: str) -> Match | None:
         """Return what `find` does for a path that ends with an empty name, as that of the tag "": `/tags/`.
 
         Only for methods that the path without its final slash does not have, since that is served like without.
@@ -78,8 +98,11 @@ class PathTable:
 
     def allowed(self, raw_path: str) -> str | None:
         """Return the methods of a path as the Allow header lists them, or None if there is no such path."""
-        found = self.find(raw_path)
-        return found[0].allowed if found else None
+        methods = dict.fromkeys(method for node, _ in self._matches(raw_path) for method in node.operations)
+        if not methods:
+            return None
+        heads = ["HEAD"] if "GET" in methods else []
+        return ", ".join([*methods, *heads, "OPTIONS"])
 
     def no_operation_error(self, raw_path: str, method: str) -> NoSuchPath | MethodNotAllowed:
         """Return the error for a request that has no operation."""
@@ -108,12 +131,13 @@ class OperationRouting:
         exchange = exchange_of(scope)
         method = scope["method"]
         empty_name = self._table.find_empty_name(exchange.raw_path, method)
-        found = empty_name or self._table.find(exchange.raw_path)
+        operation = "GET" if method == "HEAD" else method
+        found = empty_name or self._table.find(exchange.raw_path, operation)
         if found is not None:
             node, exchange.raw_parameters = found
             if empty_name is None:
                 exchange.raw_path = without_final_slash(exchange.raw_path)
-            exchange.operation = node.operations.get("GET" if method == "HEAD" else method)
+            exchange.operation = node.operations.get(operation)
             if exchange.operation is not None:
                 exchange.label = exchange.operation.id
         await self._app(scope, receive, send)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from storage.errors import Invalid
+from tams_server import error_codes
 
 
 class _Hash(Protocol):
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes | memoryview, /) -> None: ...
 
     def digest(self) -> bytes: ...
 
@@ -25,7 +26,7 @@ class _Crc32:
     def __init__(self) -> None:
         self._value = 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         self._value = zlib.crc32(data, self._value)
 
     def digest(self) -> bytes:
@@ -66,22 +67,25 @@ class Checksums:
     Headers and digests of other algorithms are ignored.
     """
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        """headers: by lower-case name. Raises storage.errors.Invalid for a value that is not valid base64."""
-        self._expected = list(_expected(headers))
-        wanted = {each.algorithm for each in self._expected}
-        # The upload computes the MD5 in any case.
-        self._hashes = {name: make() for name, make in _HASHES.items() if name in wanted and name != "md5"}
+    def __init__(self, headers: Mapping[str, str], *, with_md5: bool = False) -> None:
+        """headers: by lower-case name. with_md5: whether to compute the MD5 here, as `verify` is not told it.
 
-    def update(self, data: bytes) -> None:
+        Raises storage.errors.Invalid for a value that is not valid base64.
+        """
+        self._expected = list(_expected(headers))
+        wanted = {each.algorithm for each in self._expected} - (set() if with_md5 else {"md5"})
+        self._hashes = {name: make() for name, make in _HASHES.items() if name in wanted}
+
+    def update(self, data: bytes | memoryview) -> None:
         """Add the next bytes of the upload."""
         for hash_ in self._hashes.values():
             hash_.update(data)
 
-    def verify(self, md5: str) -> str | None:
+    def verify(self, md5: str = "") -> str | None:
         """Compare the checksums with the uploaded bytes. Returns the best of them, as `sha-256=:...:`, if there is any.
 
-        md5: of the bytes, in hexadecimal. Raises storage.errors.Invalid if a checksum does not match.
+        md5: of the bytes, in hexadecimal, unless it is computed here.
+        Raises storage.errors.Invalid if a checksum does not match.
         """
         actual = {"md5": bytes.fromhex(md5)} | {name: hash_.digest() for name, hash_ in self._hashes.items()}
         for each in self._expected:
@@ -89,6 +93,7 @@ class Checksums:
                 raise Invalid(
                     f"{each.header} {_encode(each.value)} does not match the bytes received"
                     f" ({_encode(actual[each.algorithm])}); nothing was stored",
+                    code=error_codes.UPLOAD_CHECKSUM,
                     field=each.header,
                     behaviour="INT-02",
                 )
@@ -107,6 +112,7 @@ def _expected(headers: Mapping[str, str]) -> Iterator[_Expected]:
             if not found:
                 raise Invalid(
                     f"{header} must be a list such as sha-256=:...:, not {headers[header]!r}",
+                    code=error_codes.UPLOAD_HEADERS,
                     field=header,
                     behaviour="INT-02",
                 )
@@ -121,7 +127,12 @@ def _decode(header: str, algorithm: str, text: str) -> bytes:
         value = b""
     length = _LENGTHS[algorithm]
     if len(value) != length:
-        raise Invalid(f"{header} must be {length} bytes in base64, not {text!r}", field=header, behaviour="INT-02")
+        raise Invalid(
+            f"{header} must be {length} bytes in base64, not {text!r}",
+            code=error_codes.UPLOAD_HEADERS,
+            field=header,
+            behaviour="INT-02",
+        )
     return value
 
 

@@ -13,20 +13,21 @@ from tams_server.http.conditional_requests import (
 from tams_server.media.messages import MediaRequest, MediaResponse, RangeNotSatisfiable
 
 READ_BYTES: Final = 256 * 1024
-"""Read from the disk, and held in memory, at a time."""
+"""Read from the disk, and held in memory, at a time. Of objects with more, the server sends the file if it can."""
 
 # Media come from clients: a browser that opens an object must not run it with the rights of this origin.
 _SANDBOX_HEADERS: Final = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
 
 
-def read_object(request: MediaRequest) -> MediaResponse:
-    """Return the response to GET or HEAD; for GET with the first bytes of the body.
+def read_object(request: MediaRequest, *, sends_files: bool) -> MediaResponse:
+    """Return the response to GET or HEAD; for GET with the first bytes of the body, or none if the file is to be sent.
 
+    sends_files: whether the server can send files.
     Raises storage.errors.NotFound, Unavailable and PreconditionFailed, and RangeNotSatisfiable.
     """
     file = request.store.open_unbuffered(request.object_id)
     try:
-        response = _response(file, request)
+        response = _response(file, request, sends_files)
     except BaseException:
         file.close()
         raise
@@ -35,7 +36,7 @@ def read_object(request: MediaRequest) -> MediaResponse:
     return response
 
 
-def _response(file: ObjectFile, request: MediaRequest) -> MediaResponse:
+def _response(file: ObjectFile, request: MediaRequest, sends_files: bool) -> MediaResponse:
     size = file.stored.size
     modified = int(file.modified)
     current = ResourceState(file.stored.etag, modified=modified)
@@ -64,7 +65,8 @@ def _response(file: ObjectFile, request: MediaRequest) -> MediaResponse:
     if part:
         headers["content-range"] = f"bytes {first}-{end - 1}/{size}"
     file.seek(first)
-    start = file.read(min(READ_BYTES, end - first)) or b""
+    wanted = min(READ_BYTES, end - first)
+    start = b"" if sends_files and end - first > wanted else file.read(wanted) or b""
     return MediaResponse(206 if part else 200, headers, start, file, end - first - len(start))
 
 

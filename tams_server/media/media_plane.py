@@ -4,22 +4,28 @@ A presigned URL needs no credentials; a plain one needs those of the API (AUTH-1
 directions. A request for several ranges gets the whole object.
 """
 
+import io
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from functools import partial
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 import anyio
-import anyio.to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storage.catalog.caller import Caller
+from storage.catalog.objects.object_uploads import upload_not_allocated
 from storage.errors import Forbidden, NotFound, TamsError
 from storage.media.filesystem import FileStore
 from storage.media.object_file import ObjectFile
 from storage.media.signing import allocation_of, is_signed, possible_ids
+from tams_server import error_codes
 from tams_server.errors import ClientDisconnected, MethodNotAllowed
 from tams_server.http.headers import all_headers
+from tams_server.media.access import AccessToMedia, OpenAccess
+from tams_server.media.admission import Admission
+from tams_server.media.bodies import RunInThread
 from tams_server.media.download import READ_BYTES, read_object
 from tams_server.media.messages import (
     CORS_HEADERS,
@@ -30,13 +36,14 @@ from tams_server.media.messages import (
     preflight_response,
     raw_path_of,
 )
+from tams_server.media.threads import MediaThreads
 from tams_server.media.upload import Uploader, UploadRules
 
 _log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-_THREADS: Final = 32
+_UNLIMITED: Final = nullcontext()
+_SEND_FILE: Final = "http.response.zerocopysend"
+"""The extension of ASGI with which the server sends a part of a file."""
 
 
 def media_plane(
@@ -46,6 +53,10 @@ def media_plane(
     *,
     max_upload_bytes: int | None = None,
     stall_timeout_s: float = 60.0,
+    min_rate: float = 0,
+    admission: Admission | None = None,
+    access: AccessToMedia | None = None,
+    in_thread: RunInThread | None = None,
 ) -> ASGIApp:
     """Return the ASGI application for /media/....
 
@@ -54,8 +65,14 @@ def media_plane(
     uploads: decides which objects may be written. Its methods run in threads.
     max_upload_bytes: the maximum size of an upload, beyond which it gets 413; None for no limit.
     stall_timeout_s: the time without any bytes after which an upload gets 408.
+    min_rate: bytes per second below which it gets 408 too, on average over that time.
+    admission: of the requests of principals; None for all of them.
+    access: decides who may use plain URLs, beyond the scopes; None for everybody. Its method runs in threads.
+    in_thread: runs what may block; by default in threads of its own.
     """
-    return _MediaPlane(stores, authenticate, uploads, max_upload_bytes, stall_timeout_s)
+    rules, run = access or OpenAccess(), in_thread or MediaThreads()
+    uploader = Uploader(uploads, run, max_upload_bytes, stall_timeout_s, min_rate, admission)
+    return _MediaPlane(stores, authenticate, uploads, uploader, admission, rules, run)
 
 
 class _MediaPlane:
@@ -64,29 +81,34 @@ class _MediaPlane:
         stores: Mapping[str, FileStore],
         authenticate: Callable[[Scope], Caller],
         uploads: UploadRules,
-        max_upload_bytes: int | None,
-        stall_timeout_s: float,
+        uploader: Uploader,
+        admission: Admission | None,
+        access: AccessToMedia,
+        in_thread: RunInThread,
     ) -> None:
         self._stores = stores
+        self._access = access
         self._authenticate = authenticate
         self._uploads = uploads
-        self._uploader = Uploader(uploads, self._in_thread, max_upload_bytes, stall_timeout_s)
-        # Threads of its own, so that slow disks do not exhaust those of the API.
-        self._threads = anyio.CapacityLimiter(_THREADS)
+        self._admission = admission
+        self._uploader = uploader
+        self._in_thread = in_thread
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = await self._respond(scope, receive)
-        except ClientDisconnected:
-            return
-        except TamsError as error:
-            response = error_response(error, scope)
-        except Exception as error:
-            _log.exception("the media plane failed at %s %s", scope["method"], scope["path"])
-            response = error_response(error, scope)
-        await self._send(response, scope["method"], receive, send)
+        with ExitStack() if self._admission is not None else _UNLIMITED as counted:
+            try:
+                response = await self._respond(scope, receive, counted)
+            except ClientDisconnected:
+                return
+            except TamsError as error:
+                response = error_response(error, scope)
+            except Exception as error:
+                _log.exception("the media plane failed at %s %s", scope["method"], scope["path"])
+                response = error_response(error, scope)
+            await self._send(response, scope, receive, send)
 
-    async def _respond(self, scope: Scope, receive: Receive) -> MediaResponse:
+    async def _respond(self, scope: Scope, receive: Receive, counted: ExitStack | None) -> MediaResponse:
+        """counted: keeps a request with a credential counted until it is closed; None if there are no limits."""
         method = scope["method"]
         headers = all_headers(scope)
         if method == "OPTIONS":
@@ -95,26 +117,41 @@ class _MediaPlane:
             raise MethodNotAllowed(f"method {method} is not allowed here, only {METHODS}", headers={"Allow": METHODS})
         backend_id, object_ids = possible_ids(raw_path_of(scope))
         if backend_id not in self._stores:
-            raise NotFound(f"storage backend {backend_id!r} does not exist or is not served from here")
+            raise NotFound(
+                f"storage backend {backend_id!r} does not exist or is not served from here",
+                code=error_codes.MEDIA_NOT_FOUND,
+            )
         query = scope["query_string"].decode("latin-1")
         store = self._stores[backend_id]
         writes = method == "PUT"
         if is_signed(query):
+            if store.url_keys.need_renewal():
+                await self._in_thread(store.url_keys.renew)
             object_id = _signed_id(store, "PUT" if writes else "GET", object_ids, query)
             allocated = allocation_of(query) if writes else None
         else:
-            await self._require_scope("write" if writes else "read", scope)
-            object_id = await self._in_thread(partial(self._known_id, store, object_ids, writes=writes))
+            caller = await self._require_scope("write" if writes else "read", scope)
+            if self._admission is not None and counted is not None:
+                counted.enter_context(self._admission.request_of(scope, caller.name))
+            find = partial(self._known_id, caller, store, object_ids, writes=writes)
+            object_id = await self._in_thread(find)
             allocated = None
         request = MediaRequest(method, headers, query, store, object_id)
         if writes:
-            return await self._uploader.put(request, allocated, receive)
-        return await self._in_thread(partial(read_object, request))
+            return await self._uploader.put(request, allocated, scope, receive, presigned=is_signed(query))
+        return await self._in_thread(partial(read_object, request, sends_files=_sends_files(scope)))
 
-    def _known_id(self, store: FileStore, object_ids: Sequence[str], *, writes: bool) -> str:
-        """Return the first of the ids that a plain URL may mean whose object can be written or read."""
+    def _known_id(self, caller: Caller, store: FileStore, object_ids: Sequence[str], *, writes: bool) -> str:
+        """Return the first of the ids that a plain URL may mean whose object can be written or read.
+
+        Raises storage.errors.NotFound and Forbidden if the caller may not write or read it.
+        """
+        permission: Literal["read", "write"] = "write" if writes else "read"
+        permits = self._access.permits
         for object_id in object_ids[:-1]:
             try:
+                if not permits(caller, object_id, store.backend.id, permission):
+                    continue
                 if writes:
                     self._uploads.find(object_id, store.backend.id)
                 elif store.stat(object_id) is None:
@@ -122,25 +159,33 @@ class _MediaPlane:
             except NotFound:
                 continue
             return object_id
+        if not permits(caller, object_ids[-1], store.backend.id, permission):
+            raise upload_not_allocated(object_ids[-1], store.backend.id) if writes else store.missing(object_ids[-1])
         return object_ids[-1]
 
-    async def _require_scope(self, needed: Literal["read", "write"], scope: Scope) -> None:
+    async def _require_scope(self, needed: Literal["read", "write"], scope: Scope) -> Caller:
         caller = await self._in_thread(partial(self._authenticate, scope))
         if not caller.may((needed,)):
-            raise Forbidden(f"{caller.name} does not have the scope tams-api/{needed}")
+            raise Forbidden(f"{caller.name} does not have the scope tams-api/{needed}", code=error_codes.AUTH_SCOPE)
+        return caller
 
-    async def _send(self, response: MediaResponse, method: str, receive: Receive, send: Send) -> None:
+    async def _send(self, response: MediaResponse, scope: Scope, receive: Receive, send: Send) -> None:
         headers = response.headers | CORS_HEADERS
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        file, remaining = response.file, response.remaining
         try:
             await send({"type": "http.response.start", "status": response.status, "headers": raw})
-            body = b"" if method == "HEAD" else response.body
-            await send({"type": "http.response.body", "body": body, "more_body": response.remaining > 0})
-            if response.file is not None and response.remaining:
-                await self._send_rest(response.file, response.remaining, receive, send)
+            if file is not None and remaining and _sends_files(scope):
+                opened = io.FileIO(file.descriptor, closefd=False)
+                await send({"type": _SEND_FILE, "file": opened, "offset": file.tell(), "count": remaining})
+                return
+            body = b"" if scope["method"] == "HEAD" else response.body
+            await send({"type": "http.response.body", "body": body, "more_body": remaining > 0})
+            if file is not None and remaining:
+                await self._send_rest(file, remaining, receive, send)
         finally:
-            if response.file is not None:
-                response.file.close()
+            if file is not None:
+                file.close()
 
     async def _send_rest(self, file: ObjectFile, remaining: int, receive: Receive, send: Send) -> None:
         """Send the next `remaining` bytes of `file`. Stop reading it if the client disconnects."""
@@ -154,9 +199,6 @@ class _MediaPlane:
                 await send({"type": "http.response.body", "body": chunk, "more_body": remaining > 0})
             tasks.cancel_scope.cancel()
 
-    async def _in_thread(self, function: Callable[[], T], /) -> T:
-        return await anyio.to_thread.run_sync(function, limiter=self._threads)
-
 
 def _signed_id(store: FileStore, method: str, object_ids: Sequence[str], query: str) -> str:
     """Return the id that a presigned URL means. Raises storage.errors.Forbidden unless its signature is valid now."""
@@ -169,6 +211,10 @@ def _signed_id(store: FileStore, method: str, object_ids: Sequence[str], query: 
         else:
             return object_id
     raise errors[0]
+
+
+def _sends_files(scope: Scope) -> bool:
+    return _SEND_FILE in scope.get("extensions", {})
 
 
 async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:

@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from storage.media.filesystem import FileStore
 from storage.media.object_file import ObjectFile
+from tams_server import error_codes
 from tams_server.errors import PROBLEM_TYPE, HttpError, problem
 from tams_server.http.exchange import Exchange, exchange_of
 from tams_server.http.headers import allowed_headers
@@ -29,7 +30,8 @@ _PREFLIGHT_AGE_S: Final = 7200
 class RangeNotSatisfiable(HttpError):
     """The requested range is outside the object. headers must have Content-Range, with the size of the object."""
 
-    code = "range_not_satisfiable"
+    kind = "range_not_satisfiable"
+    default_code = error_codes.RANGE
     status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 
 
@@ -61,6 +63,9 @@ class MediaResponse:
 def error_response(error: Exception, scope: Scope) -> MediaResponse:
     """Return the problem document of an error."""
     document = problem(error, scope["path"], request_id_of(scope))
+    exchange = _exchange_of(scope)
+    if exchange is not None:
+        exchange.error_code = document.code
     headers = {name.lower(): value for name, value in document.headers.items()}
     fixed = {"content-type": PROBLEM_TYPE, "content-length": str(len(document.body)), "cache-control": "no-store"}
     return MediaResponse(document.status, headers | fixed, document.body)

@@ -1,31 +1,27 @@
 """PUT of an object: its bytes are written to disk as they arrive, and become visible once all are there."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 import anyio
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from storage.catalog.objects.object_uploads import Publication, UploadTarget
 from storage.errors import Invalid, NotFound
+from storage.media.names import without_parameters
 from storage.media.object_file import Upload
 from storage.preconditions import NO_RESOURCE, ResourceState
-from tams_server.errors import ClientDisconnected, TooLarge, TooSlow, UnsupportedMediaType
+from tams_server import error_codes
+from tams_server.errors import TooLarge, UnsupportedMediaType
 from tams_server.http.conditional_requests import read_preconditions
+from tams_server.media.admission import Admission
+from tams_server.media.bodies import RunInThread, receive_body
 from tams_server.media.checksums import Checksums
 from tams_server.media.messages import MediaRequest, MediaResponse
+from tams_server.quotas.principal_quotas import UploadAccount
 
-T = TypeVar("T")
-
-_WRITE_BYTES: Final = 1024 * 1024
 _MAX_LENGTH_DIGITS: Final = 18
-
-
-class RunInThread(Protocol):
-    """Runs a function in a worker thread."""
-
-    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]: ...
 
 
 class UploadRules(Protocol):
@@ -39,96 +35,119 @@ class Uploader:
     """Receives uploads and stores them."""
 
     def __init__(
-        self, rules: UploadRules, in_thread: RunInThread, max_bytes: int | None, stall_timeout_s: float
+        self,
+        rules: UploadRules,
+        in_thread: RunInThread,
+        max_bytes: int | None,
+        stall_timeout_s: float,
+        min_rate: float = 0,
+        admission: Admission | None = None,
     ) -> None:
-        """max_bytes: the maximum size of an object, or None. stall_timeout_s: the longest wait for the next bytes."""
+        """max_bytes: the maximum size of an object, or None. stall_timeout_s: the longest wait for the next bytes.
+        min_rate: bytes per second, on average over that time.
+        """
+        self._admission = admission
+        self._min_rate = min_rate
         self._rules = rules
         self._in_thread = in_thread
         self._max_bytes = max_bytes
         self._stall_timeout_s = stall_timeout_s
 
-    async def put(self, request: MediaRequest, allocated: int | None, receive: Receive) -> MediaResponse:
+    async def put(
+        self, request: MediaRequest, allocated: int | None, scope: Scope, receive: Receive, *, presigned: bool = True
+    ) -> MediaResponse:
         """Store the body of an authorized request (STO-27, OBJ-LIFE-08).
 
-        allocated: the allocation for which the URL was made; None if that is unknown.
+        allocated: the allocation for which the URL was made; None if that is unknown. presigned: whether it permits the
+        request by itself.
 
         Nothing is stored if it raises: storage.errors.Invalid for wrong headers, length or checksums,
-        storage.errors.NotFound, AlreadyExists, PreconditionFailed and Unavailable, TooLarge, TooSlow,
-        UnsupportedMediaType, ClientDisconnected.
+        storage.errors.NotFound, AlreadyExists, PreconditionFailed, QuotaExceeded and Unavailable, TooLarge,
+        TooManyRequests, TooSlow, UnsupportedMediaType, ClientDisconnected.
         """
-        target = await self._in_thread(
-            partial(self._rules.find, request.object_id, request.store.backend.id, allocated)
-        )
-        _check_headers(request.headers, target.content_type)
-        self._check_size(int(request.headers.get("content-length", "0")))
-        checksums = Checksums(request.headers)
-        upload = await self._in_thread(partial(_begin, request, target.content_type))
+        admission = self._admission
+        admit = partial(admission.begin_upload, scope, presigned=presigned) if admission is not None else _admit_any
+        intake = _UploadIntake(self._rules, admit, request, allocated, self._max_bytes)
         try:
-            etag = await self._receive_into(upload, target, checksums, request.headers, receive)
+            await receive_body(scope, receive, intake, self._in_thread, self._stall_timeout_s, self._min_rate)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._in_thread(upload.abort)
-        return MediaResponse(200, {"etag": f'"{etag}"', "content-length": "0"})
+            if not intake.closed:
+                with anyio.CancelScope(shield=True):
+                    await self._in_thread(intake.close)
+        return MediaResponse(200, {"etag": f'"{intake.etag}"', "content-length": "0"})
 
-    async def _receive_into(
-        self, upload: Upload, target: UploadTarget, checksums: Checksums, headers: Mapping[str, str], receive: Receive
-    ) -> str:
-        """Store the body, with about _WRITE_BYTES of it in memory at a time. Return its ETag."""
-        received = buffered_bytes = 0
-        buffered: list[bytes] = []
-        async for piece in self._pieces(receive):
-            received += len(piece)
-            self._check_size(received)
-            buffered.append(piece)
-            buffered_bytes += len(piece)
-            if buffered_bytes >= _WRITE_BYTES:
-                await self._in_thread(partial(_add, upload, checksums, buffered))
-                buffered, buffered_bytes = [], 0
-        declared = int(headers.get("content-length", received))
-        if declared != received:
+
+Admit = Callable[[str | None, int], UploadAccount | None]
+"""Admits an upload of a principal, if that is known, of as many bytes as are announced (Admission.begin_upload)."""
+
+
+def _admit_any(_owner: str | None, _announced: int) -> None:
+    return None
+
+
+class _UploadIntake:
+    """Writes one upload to the store. `close` must follow, unless `closed`. etag: of the bytes, after `end`."""
+
+    def __init__(
+        self, rules: UploadRules, admit: Admit, request: MediaRequest, allocated: int | None, max_bytes: int | None
+    ) -> None:
+        self.closed = False
+        self.etag = ""
+        self._account: UploadAccount | None = None
+        self._rules = rules
+        self._admit = admit
+        self._request = request
+        self._allocated = allocated
+        self._max_bytes = max_bytes
+        self._upload: Upload | None = None
+
+    def begin(self) -> None:
+        request, headers = self._request, self._request.headers
+        self._target = self._rules.find(request.object_id, request.store.backend.id, self._allocated)
+        _check_headers(headers, self._target.content_type)
+        announced = int(headers.get("content-length", "0"))
+        self._check_size(announced)
+        self._checksums = Checksums(headers)
+        if headers.keys() & {"if-match", "if-none-match", "if-unmodified-since"}:
+            _check_conditions(request)
+        self._account = self._admit(self._target.owner, announced)
+        self._upload = request.store.begin(request.object_id, self._target.content_type)
+
+    def add(self, data: bytes | memoryview) -> None:
+        assert self._upload is not None
+        self._check_size(self._upload.size + len(data))
+        if self._account is not None:
+            self._account.receive(self._upload.size + len(data))
+        self._upload.add(data)
+        self._checksums.update(data)
+
+    def end(self) -> None:
+        upload, headers = self._upload, self._request.headers
+        assert upload is not None
+        declared = int(headers.get("content-length", upload.size))
+        if declared != upload.size:
             raise Invalid(
-                f"Content-Length {declared} does not match the body, which has {received} bytes; nothing was stored"
+                f"Content-Length {declared} does not match the body, which has {upload.size} bytes; nothing was stored",
+                code=error_codes.UPLOAD_CHECKSUM,
             )
-        return await self._in_thread(partial(self._finish, upload, target, checksums, buffered, headers))
-
-    def _finish(
-        self,
-        upload: Upload,
-        target: UploadTarget,
-        checksums: Checksums,
-        pieces: list[bytes],
-        headers: Mapping[str, str],
-    ) -> str:
-        _add(upload, checksums, pieces)
-        etag = upload.complete(checksums.verify(upload.etag)).etag
+        self.etag = upload.complete(self._checksums.verify(upload.etag)).etag
         # The other conditions are checked when the upload begins; this one again when it ends, so that only one of
         # several concurrent uploads creates the object.
-        self._rules.publish(target, upload, only_new=headers.get("if-none-match", "").strip() == "*")
-        return etag
+        self._rules.publish(self._target, upload, only_new=headers.get("if-none-match", "").strip() == "*")
+        self.close()
 
-    async def _pieces(self, receive: Receive) -> AsyncIterator[bytes]:
-        more = True
-        while more:
-            try:
-                with anyio.fail_after(self._stall_timeout_s):
-                    message = await receive()
-            except TimeoutError:
-                detail = f"no part of the upload was received for {self._stall_timeout_s:g} seconds; nothing was stored"
-                raise TooSlow(detail, headers={"Connection": "close"}) from None
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnected
-            more = message.get("more_body", False)
-            yield message.get("body", b"")
+    def close(self) -> None:
+        """Discard what has not been published."""
+        self.closed = True
+        if self._account is not None:
+            self._account.end(self._upload.size if self._upload is not None else 0)
+        if self._upload is not None:
+            self._upload.abort()
 
     def _check_size(self, size: int) -> None:
         if self._max_bytes is not None and size > self._max_bytes:
             raise TooLarge(f"the upload must be at most {self._max_bytes} bytes")
-
-
-def _begin(request: MediaRequest, content_type: str) -> Upload:
-    if request.headers.keys() & {"if-match", "if-none-match", "if-unmodified-since"}:
-        _check_conditions(request)
-    return request.store.begin(request.object_id, content_type)
+        self._target.check_size(size)
 
 
 def _check_conditions(request: MediaRequest) -> None:
@@ -141,30 +160,45 @@ def _check_conditions(request: MediaRequest) -> None:
     read_preconditions(request.headers).check_change(current)
 
 
-def _add(upload: Upload, checksums: Checksums, pieces: list[bytes]) -> None:
-    data = b"".join(pieces)
-    upload.add(data)
-    checksums.update(data)
-
-
 def _check_headers(headers: Mapping[str, str], content_type: str) -> None:
     given = headers.get("content-type")
     if given is None:
-        raise Invalid(f"Content-Type is missing; it must be {content_type!r} for this object", field="Content-Type")
-    if _without_parameters(given) != _without_parameters(content_type):
-        raise Invalid(f"Content-Type must be {content_type!r} for this object, not {given!r}", field="Content-Type")
+        raise Invalid(
+            f"Content-Type is missing; it must be {content_type!r} for this object",
+            code=error_codes.UPLOAD_HEADERS,
+            field="Content-Type",
+        )
+    if without_parameters(given) != without_parameters(content_type):
+        raise Invalid(
+            f"Content-Type must be {content_type!r} for this object, not {given!r}",
+            code=error_codes.UPLOAD_HEADERS,
+            field="Content-Type",
+        )
+    check_upload_headers(headers)
+
+
+def check_upload_headers(headers: Mapping[str, str]) -> None:
+    """Check the headers of uploaded bytes, apart from their type. headers: by lower-case name.
+
+    Raises storage.errors.Invalid, UnsupportedMediaType.
+    """
     if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
         raise UnsupportedMediaType(
             "Content-Encoding is not supported: send the bytes as they are to be stored",
+            code=error_codes.BODY_CODING,
             headers={"Accept-Encoding": "identity"},
             field="Content-Encoding",
         )
     if "content-range" in headers:
-        raise Invalid("Content-Range is not supported in an upload: send the whole object", field="Content-Range")
+        raise Invalid(
+            "Content-Range is not supported in an upload: send the whole object",
+            code=error_codes.UPLOAD_HEADERS,
+            field="Content-Range",
+        )
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit() and len(length.lstrip("0")) <= _MAX_LENGTH_DIGITS):
-        raise Invalid(f"Content-Length must be a number of bytes, not {length!r}", field="Content-Length")
-
-
-def _without_parameters(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
+        raise Invalid(
+            f"Content-Length must be a number of bytes, not {length!r}",
+            code=error_codes.UPLOAD_HEADERS,
+            field="Content-Length",
+        )

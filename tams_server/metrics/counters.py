@@ -44,6 +44,9 @@ class Metrics:
             ["operation"],
             registry=self.registry,
         )
+        self._errors = Counter(
+            "tams_errors", "Errors sent as responses, by their code.", ["code"], registry=self.registry
+        )
         self._deliveries = Counter(
             "tams_deliveries",
             "Attempts to deliver an event to a webhook, by outcome: delivered or failed.",
@@ -73,6 +76,9 @@ class Metrics:
             ["kind", "outcome"],
             registry=self.registry,
         )
+        self._audit_failures = Counter(
+            "tams_audit_failures", "Lines of the audit log that could not be written.", registry=self.registry
+        )
         self._requests_by_labels: dict[tuple[str, str, int], Counter] = {}
         self._seconds_by_operation: dict[str, Histogram] = {}
 
@@ -99,6 +105,13 @@ class Metrics:
 
     def count_invalid_response(self, operation_id: str) -> None:
         self._invalid_responses.labels(operation_id).inc()
+
+    def count_error(self, code: str) -> None:
+        """code: one of those that are declared (storage.error_codes)."""
+        self._errors.labels(code).inc()
+
+    def count_audit_failure(self) -> None:
+        self._audit_failures.inc()
 
     def count_delivery_attempt(self, event_type: str, *, delivered: bool, seconds: float) -> None:
         self._deliveries.labels(event_type, "delivered" if delivered else "failed").inc()

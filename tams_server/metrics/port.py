@@ -1,31 +1,47 @@
-"""A port for the metrics of a worker process, which serves no HTTP otherwise."""
+"""A port for metrics alone, in a process that serves no HTTP otherwise.
+
+In the background worker of a server these are the metrics of all of its processes; in a worker on its own, of itself.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import start_http_server
+from prometheus_client.registry import Collector
 
 from storage.catalog.job_control import Backlog
 from tams_server.metrics.backlog_collector import BacklogCollector
 from tams_server.metrics.counters import Metrics
 
+Address = tuple[str, int]
+"""Host and port."""
+
 
 @contextmanager
-def metrics_port(port: int | None, host: str, metrics: Metrics, read_backlog: Callable[[], Backlog]) -> Iterator[None]:
-    """Serve the metrics of this process at `host` and `port` while the block runs. Does nothing if port is None.
+def metrics_port(
+    address: Address | None,
+    metrics: Metrics,
+    read_backlog: Callable[[], Backlog],
+    *others: Collector,
+) -> Iterator[None]:
+    """Serve metrics at an address while the block runs. Does nothing if it is None. others: what to serve as well.
 
     Raises OSError if the port cannot be opened.
     """
-    if port is None:
+    if address is None:
         yield
         return
-    backlog = BacklogCollector(read_backlog)
-    metrics.registry.register(backlog)
-    server, thread = start_http_server(port, host, metrics.registry)
+    host, port = address
+    registry = metrics.shared()
+    collectors = (BacklogCollector(read_backlog), *others)
+    for collector in collectors:
+        registry.register(collector)
+    server, thread = start_http_server(port, host, registry)
     try:
         yield
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
-        metrics.registry.unregister(backlog)
+        for collector in collectors:
+            registry.unregister(collector)

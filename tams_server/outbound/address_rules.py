@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from storage import error_codes
 from storage.errors import Invalid
 from tams_server.outbound.dns_lookups import DnsLookupFailed, DnsLookups, Resolver, system_resolver
 from tams_server.outbound.target_url import InvalidUrl, read_target
@@ -81,7 +82,9 @@ class AddressRules:
             except DnsLookupFailed:
                 self._check(target.host, target.port, ())
         except (InvalidUrl, AddressNotAllowed) as error:
-            raise Invalid(f"{field} {error}", field=field, behaviour="HOOK-POST-08") from None
+            raise Invalid(
+                f"{field} {error}", code=error_codes.URL_NOT_ACCEPTED, field=field, behaviour="HOOK-POST-08"
+            ) from None
 
     def allowed_addresses(self, host: str, port: int, timeout_s: float) -> list[Address]:
         """Look up `host`, in at most `timeout_s` seconds, and return its addresses.

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
+from storage.waiting import about_to_wait_for_others
+
 Resolver = Callable[[str], Sequence[str]]
 """Maps a name to its addresses, as text. Raises OSError if there are none. May block."""
 
@@ -34,6 +36,7 @@ class DnsLookups:
 
     def addresses(self, name: str, timeout_s: float) -> list[str]:
         """Return the addresses of `name`, at least one. Raises DnsLookupFailed."""
+        about_to_wait_for_others("lookup")
         try:
             return self._join_or_start(name).result(timeout_s)
         except FutureTimeoutError:

@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 
 class Gateway:
-    """Checks and makes requests to other servers. max_bytes: size limit of a download; None: unlimited."""
+    """Checks and makes requests to other servers.
 
-    def __init__(self, rules: AddressRules, *, max_bytes: int | None = None) -> None:
+    max_bytes: size limit of a download; None: unlimited. timeout_s: of a whole download.
+    """
+
+    def __init__(self, rules: AddressRules, *, max_bytes: int | None = None, timeout_s: float = 3600) -> None:
         self._rules = rules
+        self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._fetcher: Fetcher | None = None
@@ -41,5 +45,5 @@ class Gateway:
             if self._fetcher is None:
                 from tams_server.outbound.fetcher import Fetcher
 
-                self._fetcher = Fetcher(self._rules)
+                self._fetcher = Fetcher(self._rules, timeout_s=self._timeout_s)
             return self._fetcher

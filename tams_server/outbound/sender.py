@@ -9,7 +9,7 @@ import httpx
 from tams_server.outbound.address_rules import AddressNotAllowed, AddressRules
 from tams_server.outbound.connections import HostNotFound
 from tams_server.outbound.delivery_outcome import Outcome, no_response, outcome_of_response
-from tams_server.outbound.header_rules import is_header_name, is_header_value
+from tams_server.outbound.header_rules import is_header_name, is_header_value, is_set_by_server
 from tams_server.outbound.target_url import InvalidUrl, read_target
 from tams_server.outbound.transport import async_client, closed_without_response
 
@@ -30,17 +30,28 @@ class Sender:
     ) -> None:
         self._client = async_client(rules, connections=connections, idle_s=IDLE_S, ssl_context=ssl_context)
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float) -> Outcome:
+    async def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        timeout_s: float,
+        key: tuple[str, str] | None = None,
+    ) -> Outcome:
         """Send `body` with `headers`, which must include Content-Type. Never raises for a failure of the receiver.
 
+        key: the header that the client chose, if any. It never replaces a header of the server; nothing is sent then.
         timeout_s: for the whole exchange in seconds, from the DNS lookup to the status of the response.
         """
         try:
-            return await self._exchange(read_target(url).url, _encode(headers), body, timeout_s)
+            return await self._exchange(read_target(url).url, _encode(headers, key), body, timeout_s)
         except (InvalidUrl, httpx.InvalidURL):
             return no_response("refused_url", "The URL is not a valid http or https URL.")
         except AddressNotAllowed:
             return no_response("refused_address", "The address or port of the receiver is not allowed.")
+        except _HeaderOfServer:
+            return no_response("header", "api_key_name is a header that the server sets itself.")
         except _InvalidHeader:
             return no_response("header", "A header of the delivery is invalid.")
         except (TimeoutError, httpx.TimeoutException):
@@ -88,7 +99,15 @@ class _InvalidHeader(Exception):
     """A header that HTTP/1.1 cannot carry. Does not contain its value, which may be secret."""
 
 
-def _encode(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+class _HeaderOfServer(Exception):
+    """The key of a webhook, of an earlier release, has the name of a header of the server."""
+
+
+def _encode(headers: Mapping[str, str], key: tuple[str, str] | None) -> list[tuple[bytes, bytes]]:
+    if key is not None:
+        if is_set_by_server(key[0]) or key[0].lower() in map(str.lower, headers):
+            raise _HeaderOfServer
+        headers = {**headers, key[0]: key[1]}
     if not all(is_header_name(name) and is_header_value(value) for name, value in headers.items()):
         raise _InvalidHeader
     return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]

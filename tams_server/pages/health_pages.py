@@ -1,6 +1,5 @@
 """Liveness and readiness: whether this process runs, and whether it can serve requests."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,7 +29,7 @@ def readiness_page(check_writable: Callable[[], Mapping[str, str]]) -> WebPage:
     readiness = CallWithDeadline(check_writable)
 
     async def render(_scope: Scope) -> PageContent:
-        unavailable = await asyncio.to_thread(readiness.get)
+        unavailable = await readiness.wait()
         document: dict[str, Any] = {"status": "ready"}
         if unavailable:
             document["unavailable_storage_backends"] = unavailable

@@ -2,15 +2,25 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
 from tams_server.errors import MethodNotAllowed
 
+SECURITY_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "cross-origin-opener-policy": "same-origin",
+}
+"""What every page forbids browsers, unless it says otherwise. URLs may contain an access token: no page passes its own
+on."""
+
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """The content of a page. headers: besides Content-Type and Content-Length, by lower-case name.
+    """The content of a page. headers: besides Content-Type, Content-Length and SECURITY_HEADERS, by lower-case name.
 
     not_modified: whether the client has this content already; the response is then 304, without a body.
     """
@@ -36,7 +46,7 @@ class WebPage:
             )
         content = await self._render(scope)
         body = b"" if content.not_modified else content.body
-        headers = dict(content.headers)
+        headers = {**SECURITY_HEADERS, **content.headers}
         if not content.not_modified:
             headers |= {"content-type": content.content_type, "content-length": str(len(body))}
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

@@ -6,28 +6,35 @@ on undocumented members of uvicorn, which tests/unit/processes/test_gunicorn_con
 
 import asyncio
 from collections import deque
-from typing import Any, NoReturn, cast
-from urllib.parse import quote
+from typing import NoReturn, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from tams_server.errors import BadRequest, HeadersTooLarge, HttpError, TargetTooLong, TooSlow, UnsupportedTransferCoding
+from tams_server.errors import BadRequest, HeadersTooLarge, HttpError, TargetTooLong, TooSlow
 from tams_server.http.limits import HEADER_BYTES, HEADER_LINES, TARGET_BYTES
 from tams_server.http.rejection import reject
-from tams_server.http.request_target import check_host, origin_form
+from tams_server.http.request_target import check_host, check_transfer_coding, origin_form
+from tams_server.processes.connection_guard import ConnectionGuard, ConnectionLimits
+from tams_server.processes.direct_socket import DirectSocket
+from tams_server.processes.direct_transfer import offer_direct_transfer
+from tams_server.processes.error_scope import error_scope
+from tams_server.processes.response_transport import ResponseTransport, join_head_and_body
 
 _LINE_BYTES = len(b": \r\n")
-_LINGER_S = 2.0
-"""Time for which a connection is read after its last response. Closing it with unread data would reset it, and the
-client could lose the response."""
+_NO_LIMITS = ConnectionLimits()
+_MAX_DECODED = 100  # percent-encoded bytes of a target whose path uvicorn decodes
 _LAST_REQUEST_S = 1.0
 """Time for which idle connections stay open when the server stops, for requests that are already on their way."""
 
 
-def connection_class(head_timeout_s: float) -> type["Connection"]:
-    """Return the class of connections on which a request's head must be complete after `head_timeout_s` seconds."""
-    return type("Connection", (Connection,), {"head_timeout_s": head_timeout_s})
+def connection_class(head_timeout_s: float, limits: ConnectionLimits = _NO_LIMITS) -> type["Connection"]:
+    """Return the class of the connections of a process.
+
+    head_timeout_s: time within which the head of a request must be complete.
+    """
+    guard = ConnectionGuard(limits)
+    return type("Connection", (Connection,), {"head_timeout_s": head_timeout_s, "guard": guard})
 
 
 class Connection(HttpToolsProtocol):
@@ -38,24 +45,38 @@ class Connection(HttpToolsProtocol):
     """
 
     head_timeout_s = 30.0
+    guard = ConnectionGuard(_NO_LIMITS)
     _stopping = False
     _discarding = False  # what is still received is not a request any more
     _head_open = False  # between the first byte of a request and the end of its head
+    _repeats_head = False  # the parser is fed a head that has been handled already
     _heads_begun = 0
     _pending_bytes = 0  # of a head, or of the trailers behind a body, that are not complete
     _body_advanced = False  # since the last bytes were received
+    body_bytes = 0  # of the present request, that the event loop has read
     _header_bytes = 0
     _header_lines = 0
     _error: HttpError | None = None  # raised in a callback of the parser, which does not pass it on
     _head_timer: asyncio.TimerHandle | None = None
+    _direct: DirectSocket | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._lingering = _LingeringTransport(self)
-        self._start_head_timer()
+        self._lingering = ResponseTransport(self)
+        error = self.guard.add(self, self.loop)
+        if error is None:
+            self._start_head_timer()
+        elif self.guard.is_flooded:
+            self.discard()
+            self.transport.abort()
+        else:
+            self._reject(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.guard.remove(self)
         self._stop_head_timer()
+        if self._direct is not None:
+            self._direct.connection_lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -84,30 +105,53 @@ class Connection(HttpToolsProtocol):
             self._start_head_timer()
 
     def _feed(self, data: bytes) -> None:
-        """Parse data. No upgrade is offered, so a request for one is served, and what follows it is another request."""
+        """Parse data. No upgrade is offered, so a request for one is served like any other."""
         while data:
             try:
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as upgrade:
                 data = data[upgrade.args[0] or len(data) :]
+                self._expect_body()
+
+    def _expect_body(self) -> None:
+        """Let a new parser read the body of a request for an upgrade, which the present one takes to have none.
+
+        Otherwise the body would be the next request, in the name of the caller who sent it through the same proxy.
+        """
+        framing = [pair for pair in self.headers if pair[0] in (b"content-length", b"transfer-encoding")]
+        if not framing:
+            return
+        self.parser = _new_parser(self)
+        self.cycle.more_body = self._repeats_head = True
+        try:
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % pair for pair in framing))
+        finally:
+            self._repeats_head = False
 
     def on_body(self, body: bytes) -> None:
         self._body_advanced = True
+        self.body_bytes += len(body)
         super().on_body(body)
 
     def on_message_begin(self) -> None:
+        if self._repeats_head:
+            return
         super().on_message_begin()
         self._head_open = True
         self._heads_begun += 1
-        self._pending_bytes = self._header_bytes = self._header_lines = 0
+        self._pending_bytes = self._header_bytes = self._header_lines = self.body_bytes = 0
 
     def on_url(self, url: bytes) -> None:
+        if self._repeats_head:
+            return
         super().on_url(url)
         if len(self.url) > TARGET_BYTES:
             self._fail(TargetTooLong(f"the path and query must have at most {TARGET_BYTES} bytes"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._repeats_head:
+            return
         self._header_lines += 1
         self._header_bytes += len(name) + len(value) + _LINE_BYTES
         if self._header_lines > HEADER_LINES or self._header_bytes > HEADER_BYTES:
@@ -116,16 +160,32 @@ class Connection(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._repeats_head:
+            return
         try:
             self._check_head()
         except HttpError as error:
             self._fail(error)
-        super().on_headers_complete()
+        if self.url.count(b"%") <= _MAX_DECODED:
+            super().on_headers_complete()
+        else:
+            self._complete_head_undecoded()
         self._head_open = False
         self._stop_head_timer()
         self.cycle.transport = cast(asyncio.Transport, self._lingering)
+        if self.scheme == "http":
+            offer_direct_transfer(self, self.cycle)
+        join_head_and_body(self.cycle, self._lingering)
         if self._stopping:
             self.cycle.keep_alive = False
+
+    def _complete_head_undecoded(self) -> None:
+        """Leave the path of the scope percent-encoded: decoding takes milliseconds, and raw_path is what is read."""
+        encoded = httptools.parse_url(self.url)
+        self.url = self.url.replace(b"%", b"_")
+        super().on_headers_complete()
+        self.scope["path"], self.scope["raw_path"] = self.root_path + encoded.path.decode("ascii"), encoded.path
+        self.scope["query_string"] = encoded.query or b""
 
     def shutdown(self) -> None:
         """Finish the request in progress, or serve one more, then close. The last response has Connection: close."""
@@ -146,13 +206,23 @@ class Connection(HttpToolsProtocol):
         self._stop_head_timer()
         self.flow.resume_reading()
 
+    def lend_socket(self) -> DirectSocket:
+        """Return the socket for direct use. The borrower closes it."""
+        self._direct = DirectSocket(self.transport, self.loop)
+        return self._direct
+
+    def end_body(self, cycle: RequestResponseCycle) -> None:
+        """Continue with the next request. The body of the present one has been read without the parser."""
+        self._pending_bytes = 0
+        self.parser = _new_parser(self)
+        cycle.more_body = False
+        cycle.message_event.set()
+
     def _check_head(self) -> None:
         method = self.parser.get_method().decode("ascii")
         hosts = [value for name, value in self.headers if name == b"host"]
         check_host(hosts, self.parser.get_http_version())
-        codings = b",".join(value for name, value in self.headers if name == b"transfer-encoding")
-        if {coding.strip().lower() for coding in codings.split(b",")} - {b"chunked", b""}:
-            raise UnsupportedTransferCoding("Transfer-Encoding: must be chunked, or absent")
+        check_transfer_coding([value for name, value in self.headers if name == b"transfer-encoding"])
         target = origin_form(self.url, method)
         self.url = target.origin_form
         if target.host is not None and target.scheme is not None:
@@ -190,23 +260,7 @@ class Connection(HttpToolsProtocol):
             self._start_asgi_task(cycle, self.app)
 
     def _error_cycle(self, error: HttpError) -> RequestResponseCycle:
-        target = self.url if self._head_open and self.url.startswith(b"/") else b"/"
-        path = quote(target.partition(b"?")[0][:1000], safe="/%:@!$&'()*+,;=~")
-        scope: dict[str, Any] = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "method": self.parser.get_method().decode("ascii") if self._head_open and self.url else "GET",
-            "root_path": self.root_path,
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "headers": list(self.headers) if self._head_open else [],
-            "state": {},
-        }
+        scope = error_scope(self, has_head=self._head_open)
         reject(scope, error)
         return RequestResponseCycle(
             scope=scope,  # type: ignore[arg-type]
@@ -240,28 +294,10 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
 
-class _LingeringTransport:
-    """The transport for responses. `close` reads on for a while if the client may still be sending."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._transport = connection.transport
-        self._closed = False
-
-    def write(self, data: bytes) -> None:
-        self._transport.write(data)
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
-
-    def close(self) -> None:
-        if not self._connection.expects_more or self._transport.is_closing():
-            self._transport.close()
-        elif not self._closed:
-            self._closed = True
-            self._connection.discard()
-            self._transport.write_eof()
-            self._connection.loop.call_later(_LINGER_S, self._transport.close)
+def _new_parser(connection: Connection) -> httptools.HttpRequestParser:
+    parser = httptools.HttpRequestParser(connection)
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    return parser
 
 
 def _headers_too_large() -> HeadersTooLarge:

@@ -7,6 +7,7 @@ tests/unit/processes/test_gunicorn_contract.py.
 """
 
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -15,7 +16,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, NoReturn
 
 from gunicorn.app.base import BaseApplication
@@ -26,10 +26,13 @@ from uvicorn_worker import UvicornWorker
 from storage.catalog.service import Identity
 from tams_server.app import Application, create_app
 from tams_server.metrics.counters import forget_process
+from tams_server.processes.allocator import return_freed_memory
+from tams_server.processes.certificate import ServerCertificate
 from tams_server.processes.connection import Connection, connection_class
+from tams_server.processes.connection_guard import ConnectionLimits, max_connections
+from tams_server.processes.cores import default_processes
 from tams_server.processes.worker import run_worker
 from tams_server.settings import Settings
-from tams_server.wiring import open_parts
 
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
@@ -41,24 +44,41 @@ KEEPALIVE_S = 75
 """Time for which an idle connection is kept open."""
 _RESTART_INTERVAL_S = 1.0
 """Minimum time between two starts of the background worker."""
+_INHERITED_SOCKETS = ("LISTEN_PID", "LISTEN_FDS", "GUNICORN_PID", "GUNICORN_FD")
+"""Variables by which gunicorn takes over sockets of systemd, or of the server that it replaces."""
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
-def serve(settings: Settings, identity: Identity, bound: socket.socket) -> None:
+def serve(
+    settings: Settings, identity: Identity, bound: socket.socket, certificate: ServerCertificate | None = None
+) -> None:
     """Serve until a signal stops the server, then exit the process.
 
     identity: of the prepared data (tams_server.wiring.prepare). With it, processes can be replaced even while the
-    database is unavailable. bound: the socket to listen on, which this closes.
+    database is unavailable. bound: the socket to listen on, which this closes. certificate: for TLS; None: no TLS.
     """
-    app = create_app(settings, parts=partial(open_parts, settings, identity))
-    _Gunicorn(settings, identity, app, bound.detach()).run()
+    return_freed_memory()
+    # What is loaded here stays: it is never collected, neither in this process nor in those forked from it.
+    gc.disable()
+    app = create_app(settings, identity=identity)
+    gc.freeze()
+    gc.enable()
+    _Gunicorn(settings, identity, app, bound.detach(), certificate).run()
 
 
 class _Gunicorn(BaseApplication):
     """The gunicorn application, configured by our settings only."""
 
-    def __init__(self, settings: Settings, identity: Identity, app: Application, descriptor: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        identity: Identity,
+        app: Application,
+        descriptor: int,
+        certificate: ServerCertificate | None,
+    ) -> None:
         self.settings = settings
+        self.certificate = certificate
         self.identity = identity
         self.descriptor = descriptor
         self.app_served = app
@@ -68,8 +88,8 @@ class _Gunicorn(BaseApplication):
         settings = self.settings
         options = {
             "bind": f"fd://{self.descriptor}",
-            "workers": settings.workers,
-            "worker_class": _worker_class(settings),
+            "workers": settings.workers or default_processes(),
+            "worker_class": _worker_class(settings, self.certificate),
             "preload_app": True,
             "logger_class": _Logger,
             "loglevel": settings.log_level.lower(),
@@ -88,6 +108,10 @@ class _Gunicorn(BaseApplication):
         return self.app_served
 
     def run(self) -> None:
+        # Listen on nothing but the socket that was checked (exposure.py). SIGUSR2 cannot replace a server anyway: the
+        # second one finds the address in use.
+        for name in _INHERITED_SOCKETS:
+            os.environ.pop(name, None)
         _Arbiter(self).run()
 
 
@@ -100,6 +124,9 @@ class _Worker(UvicornWorker):
         "access_log": False,
         "proxy_headers": False,
         "server_header": False,
+        # Report to the master every second. uvicorn measures longer intervals by the wall clock: if that is set back by
+        # minutes, it would report nothing for as long, and the master would kill the process.
+        "timeout_notify": float("-inf"),
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -113,9 +140,20 @@ class _Worker(UvicornWorker):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
 
-def _worker_class(settings: Settings) -> type[_Worker]:
+def _worker_class(settings: Settings, certificate: ServerCertificate | None) -> type[_Worker]:
     """Return the class of the serving processes. gunicorn creates them without arguments of ours."""
-    options = {**_Worker.CONFIG_KWARGS, "http": connection_class(settings.request_head_timeout)}
+    limits = ConnectionLimits(
+        max_connections=max_connections(settings.max_connections),
+        max_per_address=settings.max_connections_per_address,
+        min_rate=settings.min_rate,
+        window_s=settings.min_rate_window,
+    )
+    options: dict[str, Any] = {
+        **_Worker.CONFIG_KWARGS,
+        "http": connection_class(settings.request_head_timeout, limits),
+    }
+    if certificate is not None:
+        options["ssl_context_factory"] = lambda _config, _default: certificate.context
     return type("_Worker", (_Worker,), {"CONFIG_KWARGS": options})
 
 
@@ -136,6 +174,7 @@ class _Arbiter(Arbiter):
     def __init__(self, app: _Gunicorn) -> None:
         self._settings = app.settings
         self._identity = app.identity
+        self._certificate = app.certificate
         self._specification = app.app_served.specification
         self._metrics = app.app_served.metrics
         self._background = 0
@@ -153,6 +192,12 @@ class _Arbiter(Arbiter):
                 _log.error("background worker %d ended unexpectedly; starting another", self._background)
             self._started_at = time.monotonic()
             self._background = self._spawn_background()
+
+    def reload(self) -> None:
+        """Replace the serving processes (SIGHUP). The new ones use the certificate that is in the files now."""
+        if self._certificate is not None:
+            self._certificate.reload()
+        super().reload()
 
     def stop(self, graceful: bool = True) -> None:
         background, self._background = self._background, 0
@@ -176,7 +221,13 @@ class _Arbiter(Arbiter):
             for listener in self.LISTENERS:
                 listener.sock.close()
             _reset_signals(self.SIGNALS)
-            run_worker(self._settings, self._specification, identity=self._identity, metrics=self._metrics)
+            run_worker(
+                self._settings,
+                self._specification,
+                identity=self._identity,
+                metrics=self._metrics,
+                metrics_at=self._settings.metrics_address,
+            )
             status = 0
         except Exception:
             _log.exception("background worker failed")
@@ -208,6 +259,8 @@ def _reset_signals(handled: list[int]) -> None:
 
 def _log_addresses(arbiter: Arbiter) -> None:
     addresses = ", ".join(map(str, arbiter.LISTENERS))
+    if arbiter.app.certificate is not None:
+        addresses = addresses.replace("http://", "https://")
     _log.info("serving at %s with %d workers", addresses, arbiter.num_workers)
 
 

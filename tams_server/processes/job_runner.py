@@ -19,6 +19,7 @@ from tams_server.processes.failures import log_failure
 from tams_server.processes.pacing import pause_after_step_s
 from tams_server.processes.webhook_courier import WebhookCourier
 from tams_server.processes.worker_threads import WorkerThreads
+from tams_server.tracing.tracing import Tracing, job_span
 
 _log = logging.getLogger(__name__)
 
@@ -46,11 +47,13 @@ class JobRunner:
         threads: WorkerThreads,
         metrics: Metrics,
         on_end: Callable[[], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self._catalog = catalog
         self._courier = courier
         self._threads = threads
         self._metrics = metrics
+        self._tracing = tracing
         self._on_end = on_end
         self._held: dict[str, tuple[Claim, float]] = {}
         """Claims by token, each with the monotonic time at which its job started here."""
@@ -67,6 +70,7 @@ class JobRunner:
             deliveries=min(_MAX_RECENT_DELIVERIES - recent, MAX_DELIVERIES - len(deliveries)),
             failing_deliveries=_MAX_FAILING_DELIVERIES - failing,
             others=MAX_OTHER_JOBS - (len(self._held) - len(deliveries)),
+            held=frozenset(self._held),
         )
 
     def start(self, claims: Sequence[Claim]) -> None:
@@ -99,10 +103,11 @@ class JobRunner:
 
     async def _run(self, claim: Claim) -> None:
         try:
-            if claim.kind == DELIVERY:
-                await self._run_delivery(claim)
-            else:
-                await self._handle_failure(claim, self._threads.run_job(self._run_steps, claim))
+            with job_span(self._tracing, f"job {claim.kind}", {"tams.job": claim.kind, "tams.job_key": claim.key}):
+                if claim.kind == DELIVERY:
+                    await self._run_delivery(claim)
+                else:
+                    await self._handle_failure(claim, self._threads.run_job(self._run_steps, claim))
         finally:
             self._held.pop(claim.token, None)
             self._on_end()

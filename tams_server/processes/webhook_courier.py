@@ -11,14 +11,13 @@ from storage.catalog.webhooks.deliveries import Deliveries, Delivery, WebhookReq
 from storage.catalog.webhooks.delivery_progress import DeliveryProgress, Rejection, read_progress
 from tams_server.metrics.counters import Metrics
 from tams_server.outbound.delivery_outcome import Outcome
+from tams_server.outbound.header_rules import DELIVERY_ID
 from tams_server.outbound.sender import Sender
 from tams_server.processes.event_parts import EventPart, first_part
 from tams_server.specification.validators import Validator
 
 _log = logging.getLogger(__name__)
 
-DELIVERY_ID = "TAMS-Delivery-Id"
-"""The header whose value is the same for all attempts of one delivery (AMB-41)."""
 _BATCH = 20
 """Deliveries that are read and acknowledged together. After a crash, up to so many are repeated."""
 _TURN_S = 10.0
@@ -157,10 +156,10 @@ class WebhookCourier:
 
     async def _post(self, request: WebhookRequest, part: EventPart, delivery_id: str) -> Outcome:
         headers = {"Content-Type": "application/json", DELIVERY_ID: delivery_id}
-        if request.header is not None:
-            headers[request.header[0]] = request.header[1]
         started = time.monotonic()
-        outcome = await self._sender.post(request.url, headers, part.body, timeout_s=self._timeout_s)
+        outcome = await self._sender.post(
+            request.url, headers, part.body, timeout_s=self._timeout_s, key=request.header
+        )
         seconds = time.monotonic() - started
         self._metrics.count_delivery_attempt(request.event_type, delivered=outcome.delivered, seconds=seconds)
         return outcome

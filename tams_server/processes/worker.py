@@ -13,17 +13,23 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from storage.catalog import Catalog
+from storage.catalog.clock_guard import ClockGuard
 from storage.catalog.service import Identity
+from tams_server.metrics.build_info_collector import BuildInfoCollector
 from tams_server.metrics.counters import Metrics
-from tams_server.metrics.port import metrics_port
+from tams_server.metrics.port import Address, metrics_port
 from tams_server.outbound.sender import Sender
+from tams_server.processes.allocator import return_freed_memory
 from tams_server.processes.failures import log_failure
 from tams_server.processes.job_runner import MAX_DELIVERIES, MAX_OTHER_JOBS, JobRunner
 from tams_server.processes.pacing import pause_after_step_s
+from tams_server.processes.retention_sweeper import RetentionSweeper
 from tams_server.processes.webhook_courier import WebhookCourier
 from tams_server.processes.worker_threads import WorkerThreads
 from tams_server.settings import Settings
 from tams_server.specification.load import Specification
+from tams_server.tracing.tracing import Tracing, read_tracing
+from tams_server.version import software_version
 from tams_server.wiring import address_rules, open_parts
 
 T = TypeVar("T")
@@ -43,21 +49,27 @@ def run_worker(
     *,
     identity: Identity | None = None,
     metrics: Metrics | None = None,
-    port: int | None = None,
+    metrics_at: Address | None = None,
 ) -> None:
     """Run a worker until SIGTERM, SIGINT or SIGQUIT. The data must have been prepared (tams_server.wiring.prepare).
 
-    identity: of the installation, if it is already known. metrics: the counters to use. port: where to serve the
-    metrics, if at all.
+    identity: of the installation, if it is already known. metrics: the counters to use. metrics_at: where to serve
+    them, if at all.
     Raises: OSError if the port cannot be opened; what tams_server.wiring.open_parts raises.
     """
-    asyncio.run(_run(settings, specification, identity, metrics or Metrics(), port))
+    return_freed_memory()
+    asyncio.run(_run(settings, specification, identity, metrics or Metrics(), metrics_at))
 
 
 async def _run(
-    settings: Settings, specification: Specification, identity: Identity | None, metrics: Metrics, port: int | None
+    settings: Settings,
+    specification: Specification,
+    identity: Identity | None,
+    metrics: Metrics,
+    metrics_at: Address | None,
 ) -> None:
-    parts = open_parts(settings, identity)
+    tracing = read_tracing(settings)
+    parts = open_parts(settings, identity, tracing=tracing)
     try:
         courier = WebhookCourier(
             parts.catalog.deliveries,
@@ -69,28 +81,59 @@ async def _run(
             fail_on_invalid_event=settings.fail_on_bad_answer,
             metrics=metrics,
         )
-        worker = Worker(parts.catalog, courier, interval_s=settings.worker_interval, metrics=metrics)
+        worker = Worker(
+            parts.catalog,
+            courier,
+            interval_s=settings.worker_interval,
+            retention_interval_s=settings.retention_interval if settings.retention else None,
+            metrics=metrics,
+            tracing=tracing,
+            clock_guard=parts.catalog.clock_guard(settings.unregistered_object_lifetime),
+        )
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
-        with metrics_port(port, settings.host, metrics, parts.catalog.job_control.backlog):
+        build_info = BuildInfoCollector(software_version(), specification.api_version)
+        with metrics_port(metrics_at, metrics, parts.catalog.job_control.backlog, build_info):
             await worker.run()
     finally:
         parts.close()
+        if tracing is not None:
+            tracing.stop()
 
 
 class Worker:
-    """Polls for work and does it. interval_s: seconds between two polls while there is none."""
+    """Polls for work and does it.
+
+    interval_s: seconds between two polls while there is none. retention_interval_s: between two passes over the flows
+    with retention tags; None for no passes. clock_guard: when to delete what has expired; None for always.
+    """
 
     def __init__(
-        self, catalog: Catalog, courier: WebhookCourier, *, interval_s: float = 1.0, metrics: Metrics | None = None
+        self,
+        catalog: Catalog,
+        courier: WebhookCourier,
+        *,
+        interval_s: float = 1.0,
+        retention_interval_s: float | None = None,
+        metrics: Metrics | None = None,
+        tracing: Tracing | None = None,
+        clock_guard: ClockGuard | None = None,
     ) -> None:
+        self._deletion_time = catalog.clock if clock_guard is None else clock_guard.time_for_deletions
         self._catalog = catalog
         self._courier = courier
         self._interval_s = interval_s
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._wake = asyncio.Event()
         self._threads = WorkerThreads(MAX_OTHER_JOBS)
-        self._runner = JobRunner(catalog, courier, self._threads, metrics or Metrics(), on_end=self._wake.set)
+        self._sweeper = None
+        if retention_interval_s is not None:
+            self._sweeper = RetentionSweeper(
+                catalog.retention, self._threads, retention_interval_s, self._deletion_time
+            )
+        self._runner = JobRunner(
+            catalog, courier, self._threads, metrics or Metrics(), on_end=self._wake.set, tracing=tracing
+        )
         self._uploads_removed_at = time.monotonic()
         self._polls_until_removal = 0
         self._stopping = False
@@ -103,7 +146,9 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`. Failures are logged, and the work is retried, since it stays recorded in the catalogue."""
-        heartbeat = asyncio.create_task(self._runner.renew_leases())
+        beside = [asyncio.create_task(self._runner.renew_leases())]
+        if self._sweeper is not None:
+            beside.append(asyncio.create_task(self._sweeper.run()))
         try:
             while not self._stopping:
                 self._wake.clear()
@@ -113,7 +158,8 @@ class Worker:
                     await self._wait(pause_after_step_s(started) if worked else self._interval_s)
             await self._runner.wait_until_ended(_STOP_TIMEOUT_S)
         finally:
-            heartbeat.cancel()
+            for task in beside:
+                task.cancel()
             await self._courier.aclose()
             self._threads.close()
 
@@ -154,7 +200,11 @@ class Worker:
         if self._polls_until_removal:
             self._polls_until_removal -= 1
             return False
-        removed = bool(await self._attempt(self._catalog.remove_expired))
+        now = await self._attempt(self._deletion_time)
+        if now is not None:
+            removed = bool(await self._attempt(self._catalog.remove_expired, now))
+        else:
+            removed = bool(await self._attempt(self._catalog.jobs.undo_clock_steps))
         self._polls_until_removal = 0 if removed else _POLLS_BETWEEN_REMOVALS
         return removed
 

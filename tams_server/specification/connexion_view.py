@@ -6,6 +6,7 @@ operations: HEAD is served as GET without a body.
 """
 
 from tams_server.specification.document import METHODS, Json
+from tams_server.specification.operations import APART_MARK
 
 
 def connexion_view(document: Json) -> Json:
@@ -17,12 +18,13 @@ def connexion_view(document: Json) -> Json:
         "servers": [{"url": "/"}],
         "security": document.get("security", []),
         "components": {"securitySchemes": document["components"]["securitySchemes"]},
-        "paths": {path: _path_item(item) for path, item in document["paths"].items()},
+        "paths": {path: view for path, item in document["paths"].items() if (view := _path_item(item))},
     }
 
 
 def _path_item(item: Json) -> Json:
-    return {method: _operation(item[method]) for method in METHODS if method in item and method != "head"}
+    methods = [method for method in METHODS if method in item and method != "head"]
+    return {method: _operation(item[method]) for method in methods if not item[method].get(APART_MARK)}
 
 
 def _operation(source: Json) -> Json:

@@ -16,6 +16,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 MAX_VALUE_CHARS = 60
+MAX_NAME_CHARS = 100
 _MAX_MESSAGE_CHARS = 300
 _SECRET_MEMBERS = ("api_key_value",)
 """Members whose value no message shows (HOOK-LIST-06)."""
@@ -43,21 +44,32 @@ class Violation:
     """One violation of a schema.
 
     path: members and indexes that lead to the value at fault. text: the value and the rule, without the path.
+    rule: what leads from the schema to the rule, without references.
     """
 
     path: Sequence[str | int]
     text: str
+    rule: Sequence[str | int] = ()
 
     @property
     def field(self) -> str:
         """The path with dots ("essence_parameters.frame_rate"); "" for the value as a whole."""
-        return ".".join(map(str, self.path))
+        return join_path(self.path)
+
+
+def join_path(path: Iterable[str | int]) -> str:
+    """Return a path with dots. Long names of members are cut: they are the client's own text."""
+    return ".".join(clip(str(part), MAX_NAME_CHARS) for part in path)
 
 
 def format_value(value: Any) -> str:
     """Format `value` as JSON for a message, without secrets, cut to MAX_VALUE_CHARS."""
-    text = json.dumps(_without_secrets(value), ensure_ascii=False, default=str)
-    return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 3] + "..."
+    return clip(json.dumps(_without_secrets(value), ensure_ascii=False, default=str), MAX_VALUE_CHARS)
+
+
+def clip(text: str, most: int) -> str:
+    """Return the text, cut to `most` characters and ending in "..." if it is longer."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def is_secret(path: Iterable[str | int]) -> bool:
@@ -164,12 +176,12 @@ def _no_alternative(choice: ValidationError) -> ValidationError:
     if allowed:
         instance: Any = choice.instance
         format_ = instance.get("format")
-        path = [*choice.absolute_path, "format"]
-        return ValidationError("", "enum", path, validator_value=allowed, instance=format_, schema={})
+        path, rule = [*choice.absolute_path, "format"], choice.absolute_schema_path
+        return ValidationError("", "enum", path, None, (), allowed, format_, {}, rule)
     types = [str(error.validator_value) for error in relevant if error.validator == "type" and not error.relative_path]
     if types and len(types) == len(relevant):
-        path = list(choice.absolute_path)
-        return ValidationError("", "type", path, validator_value=types, instance=choice.instance, schema={})
+        path, rule = list(choice.absolute_path), choice.absolute_schema_path
+        return ValidationError("", "type", path, None, (), types, choice.instance, {}, rule)
     missing = (e for e in relevant if e.validator == "required" and _missing_member(e) == "format")
     return next(missing, choice)
 
@@ -202,20 +214,21 @@ def _matches_several(error: ValidationError) -> bool:
 
 def _violation(error: ValidationError) -> Violation:
     path: tuple[str | int, ...] = tuple(error.absolute_path)
+    where: tuple[str | int, ...] = tuple(error.absolute_schema_path)
     rule: Any = error.validator_value
     if error.validator == "required":
-        return Violation((*path, _missing_member(error) or ""), "is required")
+        return Violation((*path, _missing_member(error) or ""), "is required", where)
     if error.validator in ("additionalProperties", "unevaluatedProperties") and isinstance(error.instance, dict):
         unexpected = _UNEXPECTED.search(error.message)
         names = unexpected[1] if unexpected else error.message
-        return Violation(path, f"has members that are not allowed: {names}"[:_MAX_MESSAGE_CHARS])
+        return Violation(path, f"has members that are not allowed: {names}"[:_MAX_MESSAGE_CHARS], where)
     conflicting = _conflicting_members(error)
     if conflicting:
         *others, last = conflicting
         context = f"together with {' and '.join(others)}" if others else "here"
-        return Violation((*path, last), f"is not allowed {context}")
+        return Violation((*path, last), f"is not allowed {context}", where)
     value = "the value" if is_secret(path) else format_value(error.instance)
-    return Violation(path, f"{value} {_broken_rule(error, rule, path)}")
+    return Violation(path, f"{value} {_broken_rule(error, rule, path)}", where)
 
 
 def _broken_rule(error: ValidationError, rule: Any, path: Sequence[str | int]) -> str:

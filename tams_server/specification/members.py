@@ -23,13 +23,21 @@ def _collect(schema: Any, schemas: Json, names: set[str], seen: set[str]) -> Non
     reference = schema.get("$ref")
     if isinstance(reference, str) and reference.startswith(_PREFIX) and reference not in seen:
         seen.add(reference)
-        target: Any = schemas
-        for part in reference.removeprefix(_PREFIX).split("/"):
-            target = target.get(part, {}) if isinstance(target, dict) else {}
-        _collect(target, schemas, names, seen)
+        _collect(_target(reference.removeprefix(_PREFIX), schemas), schemas, names, seen)
     names.update(schema.get("properties", ()))
     for keyword in ("allOf", "anyOf", "oneOf"):
         for branch in schema.get(keyword, ()):
             _collect(branch, schemas, names, seen)
     for keyword in ("then", "else", "items"):
         _collect(schema.get(keyword), schemas, names, seen)
+
+
+def _target(pointer: str, schemas: Json) -> Any:
+    """Return what a pointer leads to, such as "flow-put/allOf/1"; None if that does not exist."""
+    target: Any = schemas
+    for part in pointer.split("/"):
+        if isinstance(target, list):
+            target = target[int(part)] if part.isdecimal() and int(part) < len(target) else None
+        else:
+            target = target.get(part) if isinstance(target, dict) else None
+    return target

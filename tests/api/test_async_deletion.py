@@ -1,6 +1,7 @@
-"""The tests of deletion against a server that runs every deletion in the background."""
+"""F4: the tests of deletion against a server that runs every deletion in the background."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -12,10 +13,13 @@ from tests.conformance.test_delete_requests import *  # noqa: F403
 from tests.conformance.test_object_lifetime import *  # noqa: F403
 from tests.conformance.test_segment_deletion import *  # noqa: F403
 
+RETENTION_S = 3600
+
 
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
-    with own_server(tmp_path_factory.mktemp("async"), {"TAMS_ASYNC_DELETION_THRESHOLD": "0"}) as subject:
+    settings = {"TAMS_ASYNC_DELETION_THRESHOLD": "0", "TAMS_DELETE_REQUEST_RETENTION": str(RETENTION_S)}
+    with own_server(tmp_path_factory.mktemp("async"), settings) as subject:
         yield subject
 
 
@@ -32,6 +36,15 @@ def test_deleting_a_single_segment_creates_a_request(tams: TamsClient, delete: o
     flow = tams.make_flow()
     tams.make_segments(flow["id"], ["[0:0_1:0)"])
     assert delete(tams, flow["id"]) is not None  # type: ignore[operator]
+
+
+@pytest.mark.behaviour("DREQ-09")
+def test_a_request_expires_when_the_setting_says(tams: TamsClient) -> None:
+    flow = tams.make_flow()
+    tams.make_segments(flow["id"], ["[0:0_1:0)"])
+    request = tams.delete(f"/flows/{flow['id']}/segments").json()
+    kept = datetime.fromisoformat(request["expiry"]) - datetime.fromisoformat(request["created"])
+    assert kept == timedelta(seconds=RETENTION_S)
 
 
 @pytest.mark.behaviour("SORT-03", "SVC-SORT-01", "A09")

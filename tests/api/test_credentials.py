@@ -197,7 +197,7 @@ def test_tokens_can_be_created_while_the_server_runs(tmp_path: Path) -> None:
         assert get_status(subject.url, token, "GET", path) == 404
         assert get_status(subject.url, token, "DELETE", path) == 404
         assert get_status(subject.url, token, "PUT", f"{path}/label") == 403
-        full = create_token(tmp_path, "--name", "chief").stdout.strip()
+        full = create_token(tmp_path, "--name", "chief", "--scopes", "admin").stdout.strip()
         assert get_status(subject.url, full, "GET", "/flow-delete-requests") == 200
         assert token != full
     for name, content in contents(tmp_path).items():

@@ -1,4 +1,4 @@
-"""An accepted deletion is completed even if the process that accepted it ends."""
+"""F4: an accepted deletion is completed even if the process that accepted it ends."""
 
 from pathlib import Path
 

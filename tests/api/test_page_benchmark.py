@@ -1,18 +1,31 @@
-"""The benchmark of pages runs. Its results are for `make bench`."""
+"""The benchmark of pages runs on every store. Its results are for `make bench`."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.pages import measure
-from tests.servers.stores import CATALOGUES, running
+from tests.benchmarks.frame import ROOT, Options, Result, Shared
+from tests.benchmarks.rows.pages import measure_pages
+from tests.servers.stores import CATALOGUES
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES)
 def test_pages_of_a_short_and_a_long_flow_are_measured(tmp_path: Path, catalogue: str) -> None:
     lines: list[str] = []
-    with running(catalogue, "files") as stores:
-        found = measure(tmp_path, stores, 100, 1000, 2, lines.append)
-    assert len(found) == 4
-    assert all(each.short_ms > 0 and each.long_ms > 0 for each in found)
-    assert lines == ["  100 of 100 segments", "  1,000 of 1,000 segments"]
+    with ExitStack() as stack:
+        options = Options(
+            checkout=ROOT,
+            stores=[catalogue],
+            sizes=[100, 1000],
+            listing_sizes=[],
+            rounds=2,
+            short=False,
+            tools=tmp_path,
+            shared=Shared(stack),
+            say=lines.append,
+        )
+        found = [each for each in measure_pages(options) if isinstance(each, Result)]
+    assert len(found) == 10
+    assert all(each.baseline and each.baseline.median > 0 and each.sample.median > 0 for each in found)
+    assert lines == [f"{catalogue}: 100 segments", f"{catalogue}: 1,000 segments"]

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from storage.error_codes.code import CODES
 from tams_server.specification.document import load_document
 from tams_server.specification.validators import SchemaValidators
 from tests.api.in_process import TOKEN, Running, serving
@@ -79,15 +80,16 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-def problem(response: httpx.Response, status: int, code: str, message: str, field: str | None = None) -> dict[str, Any]:
-    """Check what all errors have in common, and return the problem document."""
+def problem(response: httpx.Response, status: int, kind: str, message: str, field: str | None = None) -> dict[str, Any]:
+    """Check what all errors have in common, and return the problem document. kind: of the class of errors."""
     assert response.status_code == status, response.text
     assert response.headers["Content-Type"] == "application/problem+json"
     document: dict[str, Any] = response.json()
     assert re.fullmatch(message, document["message"], re.DOTALL), document["message"]
     assert document["detail"] == document["summary"] == document["message"]
-    assert (document["code"], document.get("field")) == (code, field)
-    assert document["type"] == f"urn:x-tams-server:problem:{code.replace('_', '-')}"
+    assert (CODES[document["code"]].kind, document.get("field")) == (kind, field)
+    assert document["severity"] == CODES[document["code"]].severity
+    assert document["type"] == f"urn:x-tams-server:problem:{kind.replace('_', '-')}"
     assert (document["status"], document["title"]) == (status, HTTPStatus(status).phrase)
     assert document["instance"] == response.request.url.raw_path.decode().partition("?")[0]
     assert document["request_id"] == response.headers["X-Request-Id"]

@@ -1,4 +1,4 @@
-"""Every response has a request id, also logged: that of the client if it sent a valid one."""
+"""F11: every response has a request id, also logged: that of the client if it sent a valid one."""
 
 import re
 from collections.abc import Iterator

@@ -156,8 +156,13 @@ def test_a_bulk_request_reports_each_failed_segment(tams: TamsClient) -> None:
     assert response.status_code == 200
     (failed,) = response.json()["failed_segments"]
     assert (failed["object_id"], failed["timerange"]) == (unknown["object_id"], unknown["timerange"])
-    assert set(failed["error"]) == {"type", "summary", "time"}
-    assert unknown["object_id"] in failed["error"]["summary"]
+    alone = tams.post(path, unknown)
+    assert_error(alone, "object_id")
+    error, problem = failed["error"], alone.json()
+    assert set(error) == {"type", "summary", "time", "code", "severity", "field", "behaviour"}
+    assert {name: error[name] for name in ("code", "severity", "field", "behaviour")}.items() <= problem.items()
+    assert error["summary"] == problem["detail"]
+    assert unknown["object_id"] in error["summary"]
 
 
 @pytest.mark.behaviour("SEG-POST-12", "A37")

@@ -62,8 +62,8 @@ def test_the_document_is_valid_and_complete(document: dict[str, Any]) -> None:
     assert references
     assert all(reference.startswith("#/components/schemas/") for reference in references)
     operations = [item[method] for item in document["paths"].values() for method in item if method != "parameters"]
-    assert len(operations) == 85
-    assert all("x-scopes" in operation for operation in operations)
+    assert len(operations) == 114
+    assert all("x-scopes" in operation or operation.get("security") == [] for operation in operations)
     assert document["servers"] == [{"url": "./", "description": "This server"}]
 
 
@@ -180,7 +180,7 @@ def test_the_docs_page_loads_nothing_from_other_sites(running: Running) -> None:
             assert re.findall(r"url\((?![\"']?data:)[^)]{,80}|@import", asset.text) == []
     assert "'self'" in page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    assert not re.search(r"https?:|\*(?!;)", page.headers["Content-Security-Policy"].replace("connect-src *", ""))
+    assert not re.search(r"https?:|\*", page.headers["Content-Security-Policy"])
 
 
 def test_the_docs_page_shows_the_document_of_this_server(running: Running) -> None:

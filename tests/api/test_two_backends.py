@@ -1,4 +1,4 @@
-"""The tests of instances, URLs and storage against a server with two storage backends that have tags."""
+"""F2: the tests of instances, URLs and storage against a server with two storage backends that have tags."""
 
 from collections.abc import Iterator
 

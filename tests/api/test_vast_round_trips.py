@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
+from storage.media import url_keys
 from tests.api.in_process import Running, serving
-from tests.conformance.kit.documents import flow
+from tests.conformance.kit.documents import MULTI, flow
 from tests.vast_emulator import Emulator
 
 APPEND = {"begin": 1, "select": 2, "update": 2, "insert": 2, "commit": 1}
 """The rows of flow and object are read and changed; a segment and a reference to the object are inserted."""
-WITH_LISTENERS = {"begin": 1, "select": 5, "update": 2, "insert": 3, "commit": 1}
-"""In addition, reads the webhooks and the collections of flow and source, and inserts the event."""
+WITH_LISTENERS = {"begin": 1, "select": 6, "update": 2, "insert": 3, "commit": 1}
+"""In addition, reads the webhooks, the collections of flow and source and the newest event, and inserts the event."""
+
+_TRIES = 6
+"""A credential, a key or a rule may have to be read again between two requests."""
 
 
 @pytest.fixture(params=["statement", "commit"])
@@ -23,6 +27,13 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     emulator = Emulator(request.param)
     yield emulator
     emulator.close()
+
+
+@pytest.fixture(autouse=True)
+def _keep_url_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not read the keys of media URLs again, which happens every few seconds beside the requests."""
+    monkeypatch.setattr(url_keys, "RENEW_S", 3600)
+    monkeypatch.setattr(url_keys, "WAIT_S", 3600)
 
 
 @pytest.fixture
@@ -65,6 +76,7 @@ def _counted(emulator: Emulator, server: Running, method: str, path: str, json: 
 def test_an_allocation_takes_six_requests(emulator: Emulator, server: Running, flow_id: str) -> None:
     """One transaction reads and changes the row of the flow, and inserts the objects and their instances."""
     expected = {"begin": 1, "select": 1, "update": 1, "insert": 2, "commit": 1}
+    _allocated(server, flow_id, 1)  # reads the keys of media URLs
     for count in (1, 100):
         assert _counted(emulator, server, "POST", f"/flows/{flow_id}/storage", {"limit": count}) == expected
 
@@ -80,7 +92,7 @@ def test_an_append_takes_eight_requests(emulator: Emulator, server: Running, flo
     assert append(3, 4, 5, 6, 7) == APPEND
 
 
-def test_an_append_with_a_webhook_takes_twelve_requests(emulator: Emulator, server: Running, flow_id: str) -> None:
+def test_an_append_with_a_webhook_takes_thirteen_requests(emulator: Emulator, server: Running, flow_id: str) -> None:
     hook = {"url": "https://receiver.example/", "events": ["flows/segments_added"]}
     server.client.post("/service/webhooks", json=hook).raise_for_status()
     object_id = _allocated(server, flow_id, 1)[0]
@@ -117,3 +129,34 @@ def test_a_source_or_an_object_takes_a_transaction(emulator: Emulator, server: R
 def test_an_unknown_flow_takes_one_request(emulator: Emulator, server: Running) -> None:
     counted = _counted(emulator, server, "GET", f"/flows/{uuid.uuid4()}/segments")
     assert counted == {"select": 1}
+
+
+def test_a_batch_takes_as_many_requests_as_one_item(emulator: Emulator, server: Running, flow_id: str) -> None:
+    """F5 and F6: whatever the number of flows, sources and objects."""
+
+    def flows(count: int) -> list[dict[str, Any]]:
+        return [flow(tags={"studio": "A"}) for _ in range(count)]
+
+    def collected(count: int) -> list[dict[str, Any]]:
+        items = flows(count)
+        members = [{"id": each["id"]} for each in items]
+        programme = {"source_id": str(uuid.uuid4()), "format": MULTI, "flow_collection": members}
+        return [programme, *items]
+
+    def sources(count: int) -> list[dict[str, Any]]:
+        return [{"format": MULTI, "tags": {"studio": "A"}}] * count
+
+    def objects(count: int) -> list[dict[str, Any]]:
+        return [{"flow_id": flow_id}] * count
+
+    server.client.post("/objects/batch", json=objects(1)).raise_for_status()  # reads the keys of media URLs
+    for path, items in (("flows", flows), ("flows", collected), ("sources", sources), ("objects/batch", objects)):
+        counted: dict[int, list[dict[str, int]]] = {2: [], 100: []}
+        for _ in range(_TRIES):
+            for count, found in counted.items():
+                found.append(_counted(emulator, server, "POST", f"/{path}", items(count)))
+            few, many = (min(found, key=lambda each: sum(each.values())) for found in counted.values())
+            if few == many:
+                break
+        assert few == many, path
+        assert sum(many.values()) < 30, path

@@ -1,4 +1,4 @@
-"""TAMS_VERIFY_UPLOADS: a segment is registered only if its bytes have arrived."""
+"""F17: TAMS_VERIFY_UPLOADS: a segment is registered only if its bytes have arrived."""
 
 import hashlib
 import socket

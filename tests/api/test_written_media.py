@@ -177,7 +177,7 @@ def test_an_upload_url_expires_no_later_than_its_object(server: Running) -> None
 
 def test_a_term_shortens_an_upload_url(server: Running) -> None:
     (store,) = server.catalog._stores.values()
-    url = store.upload_request("a", "video/mp4", presigned=True, base_url="", term=AllocationTerm(7, -5.0)).url
+    url = store.upload_requests(["a"], "video/mp4", presigned=True, base_url="", term=AllocationTerm(7, -5.0))[0].url
     response = server.client.put(url, content=b"x", headers={"Content-Type": "video/mp4"})
     assert response.status_code == 403
     assert "expired" in response.json()["detail"]

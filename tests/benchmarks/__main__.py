@@ -1,71 +1,141 @@
-"""`python -m tests.benchmarks`: the cost of a page of segments in short and long flows, and of a change of a flow with
-few and many webhooks."""
+"""`python -m tests.benchmarks`: measures the rows of docs/performance.md side by side with their baselines."""
 
 import argparse
 import sys
-import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
-from tests.benchmarks import webhooks
-from tests.benchmarks.pages import measure
-from tests.servers.stores import CATALOGUES, running
+from tests.benchmarks.document import write_document
+from tests.benchmarks.frame import ROOT, Options, Outcome, Row, Shared
+from tests.benchmarks.picture import draw_costs
+from tests.benchmarks.report import heading, line, load, save, summary
+from tests.benchmarks.rows.registry import ROWS
+from tests.servers.stores import CATALOGUES
 
-MAX_PAGE_RATIO = 1.5
-MAX_WEBHOOK_RATIO = 1.1
+_SIZES = "1000,10000,100000,1000000"
+_LISTING_SIZES = "1000,100000"
+_SHORT_ROWS = "P1,P2,P3,P4,P8"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--short", type=int, default=500, help="segments in the short flow (default 500)")
-    parser.add_argument("--long", type=int, default=500_000, help="segments in the long flow (default 500000)")
-    parser.add_argument(
-        "--store", choices=CATALOGUES, default="sqlite", help="catalogue of these flows (default sqlite)"
+    options = _parser().parse_args()
+    if options.document:
+        write_document(load(options.document))
+        return 0
+    with ExitStack() as stack:
+        chosen = _options(options, Shared(stack))
+        outcomes = [outcome for row in _rows(options) for outcome in _measured(row, chosen)]
+    print(f"\n{summary(outcomes)}")
+    if options.json:
+        save(options.json, outcomes, chosen)
+    if options.picture:
+        options.picture.write_text(draw_costs(outcomes))
+    return 0 if all(getattr(each, "met", True) for each in outcomes) else 1
+
+
+def _measured(row: Row, options: Options) -> list[Outcome]:
+    print(f"\n{row.id}: {row.title}", flush=True)
+    began = time.monotonic()
+    found: list[Outcome] = []
+    for outcome in row.measure(options):
+        if not found:
+            print(heading())
+        found.append(outcome)
+        print(line(outcome), flush=True)
+    print(f"  {time.monotonic() - began:.0f} s", flush=True)
+    return found
+
+
+def _rows(arguments: argparse.Namespace) -> list[Row]:
+    wanted = arguments.only or (_SHORT_ROWS.split(",") if arguments.short else list(ROWS))
+    unknown = set(wanted) - set(ROWS)
+    if unknown:
+        raise SystemExit(f"--only: {', '.join(sorted(unknown))}: not among {', '.join(ROWS)}")
+    return [ROWS[name] for name in wanted]
+
+
+def _options(arguments: argparse.Namespace, shared: Shared) -> Options:
+    short = arguments.short
+    return Options(
+        checkout=arguments.server.resolve(),
+        stores=arguments.store or (["sqlite"] if short else ["sqlite", "postgresql"]),
+        sizes=arguments.sizes or ([1000, 200_000] if short else _numbers(_SIZES)),
+        listing_sizes=arguments.listing_sizes or ([1000, 50_000] if short else _numbers(_LISTING_SIZES)),
+        rounds=arguments.rounds,
+        short=short,
+        tools=arguments.tools,
+        shared=shared,
+        say=lambda text: print(f"  {text}", flush=True),
     )
-    parser.add_argument("--only", choices=("pages", "webhooks"), help="run only this benchmark")
-    parser.add_argument("--rounds", type=int, default=300, help="requests of each kind (default 300)")
-    arguments = parser.parse_args()
-    passed = [] if arguments.only == "webhooks" else [_pages(arguments)]
-    passed += [] if arguments.only == "pages" else [_webhooks(arguments.rounds)]
-    return 0 if all(passed) else 1
 
 
-def _pages(options: argparse.Namespace) -> bool:
-    """Whether a page of the long flow costs about as much as one of the short flow."""
-    print(f"Filling flows on {options.store} with {options.short:,} and {options.long:,} segments", flush=True)
-    with running(options.store, "files") as stores, tempfile.TemporaryDirectory() as folder:
-        found = measure(
-            Path(folder), stores, options.short, options.long, options.rounds, lambda t: print(t, flush=True)
-        )
-    print(f"\n{'a page of 30 segments':28}{'short':>10}{'long':>10}{'ratio':>8}   (at most {MAX_PAGE_RATIO})")
-    for each in found:
-        print(f"{each.name:28}{each.short_ms:>8.2f}ms{each.long_ms:>8.2f}ms{each.ratio:>8.2f}")
-    return all(each.ratio <= MAX_PAGE_RATIO for each in found)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks",
+        description="Measure the speed of the server side by side with named baselines. The exit status is 1 if a "
+        "target is missed.",
+        epilog="; ".join(f"{row.id}: {row.title}" for row in ROWS.values()),
+    )
+    add = parser.add_argument
+    add("--only", type=_names, metavar="P4,P5", help="measure only these rows")
+    add("--short", action="store_true", help=f"the form for CI: {_SHORT_ROWS}, few cases, wide margins")
+    add(
+        "--store",
+        type=_stores,
+        metavar="NAME[,NAME]",
+        help=f"catalogues of rows that have several: of {', '.join(CATALOGUES)} (default sqlite,postgresql)",
+    )
+    add("--sizes", type=_numbers, metavar="N,N", help=f"segments in a flow, for P1 and P2 (default {_SIZES})")
+    add(
+        "--listing-sizes",
+        type=_numbers,
+        metavar="N,N",
+        help=f"flows and sources, for P3 (default {_LISTING_SIZES}; up to 1000000)",
+    )
+    add("--rounds", type=int, default=30, help="interleaved rounds of each case (default 30)")
+    add("--server", type=_checkout, default=ROOT, metavar="FOLDER", help="checkout whose server is measured")
+    add("--json", type=Path, metavar="FILE", help="write the results there")
+    add("--picture", type=Path, metavar="FILE", help="write an SVG of cost against size there")
+    add(
+        "--tools",
+        type=Path,
+        default=Path.home() / ".cache" / "tams-benchmarks",
+        metavar="FOLDER",
+        help="where baselines from npm are installed",
+    )
+    add(
+        "--document",
+        type=Path,
+        metavar="FILE",
+        help="only write the results of FILE into docs/performance.md and its picture",
+    )
+    return parser
 
 
-def _webhooks(rounds: int) -> bool:
-    """Whether a change costs about as much with many webhooks as with one."""
-    cases = [
-        webhooks.NONE,
-        webhooks.ONE,
-        webhooks.MANY,
-        webhooks.Case("1 webhook, this flow's", 1, worker_interval=webhooks.IDLE),
-        webhooks.Case("1,000 webhooks, this flow's", 1000, worker_interval=webhooks.IDLE),
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        none, one, many, matching_one, matching_many = costs = webhooks.measure(Path(folder), cases, rounds)
-    with tempfile.TemporaryDirectory() as folder:
-        costs += webhooks.measure(Path(folder), webhooks.WORKER_ACTIVE, rounds)
-    print(f"\n{'a change of a label':36}{'median':>10}{'p95':>10}{'CPU':>11}")
-    for cost in costs:
-        print(f"{cost.case.name:36}{cost.median_ms:>8.2f}ms{cost.p95_ms:>8.2f}ms{cost.cpu_ms:>9.2f}ms")
-    ratios = {
-        "1,000 versus 1, other flows'": many.cpu_ms / one.cpu_ms,
-        "1,000 versus 1, this flow's": matching_many.cpu_ms / matching_one.cpu_ms,
-    }
-    for name, ratio in ratios.items():
-        print(f"{name:36}{ratio:>10.2f}   (at most {MAX_WEBHOOK_RATIO})")
-    print(f"{'1 versus none':36}{one.cpu_ms / none.cpu_ms:>10.2f}")
-    return all(ratio <= MAX_WEBHOOK_RATIO for ratio in ratios.values())
+def _checkout(text: str) -> Path:
+    # Without this the server of this checkout would be measured instead.
+    if not (Path(text) / "tams_server").is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a checkout of the server")
+    return Path(text)
+
+
+def _names(text: str) -> list[str]:
+    return text.split(",")
+
+
+def _numbers(text: str) -> list[int]:
+    numbers = sorted(int(each) for each in text.replace("_", "").split(","))
+    if len(numbers) < 2 or not numbers[0] >= 100 or numbers[-1] > 10_000_000:
+        raise argparse.ArgumentTypeError("needs at least two numbers from 100 to 10000000")
+    return numbers
+
+
+def _stores(text: str) -> list[str]:
+    names = text.split(",")
+    if not set(names) <= set(CATALOGUES):
+        raise argparse.ArgumentTypeError(f"must be of {', '.join(CATALOGUES)}")
+    return names
 
 
 if __name__ == "__main__":

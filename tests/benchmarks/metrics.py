@@ -1,8 +1,7 @@
 """The cost of request metrics relative to a whole request, in one process and one run.
 
 This overstates the ratio: the request goes through the ASGI application without a network, so that it is cheaper than
-in practice, and the counters are shared between processes, which is more expensive than not sharing them. Run by
-`python -m tests.benchmarks.metrics`.
+in practice, and the counters are shared between processes, which is more expensive than not sharing them.
 """
 
 import asyncio
@@ -20,11 +19,14 @@ _COUNTINGS = 2000
 _TOKEN = b"a-token-of-the-benchmark"
 
 
-def main() -> None:
+def measure() -> tuple[float, float]:
+    """CPU seconds of a request, and of its metrics."""
     logging.disable(logging.INFO)
-    with tempfile.TemporaryDirectory() as folder, share_counters():
-        whole, metrics = asyncio.run(_measured(Path(folder)))
-    print(f"a request {whole * 1e6:.0f} us, its metrics {metrics * 1e6:.1f} us: {metrics / whole:.2%}")
+    try:
+        with tempfile.TemporaryDirectory() as folder, share_counters():
+            return asyncio.run(_measured(Path(folder)))
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 async def _measured(folder: Path) -> tuple[float, float]:
@@ -88,7 +90,3 @@ def _scope() -> dict[str, object]:
         "query_string": b"",
         "headers": [(b"authorization", b"Bearer " + _TOKEN), (b"host", b"tams.test")],
     }
-
-
-if __name__ == "__main__":
-    main()

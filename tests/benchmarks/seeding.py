@@ -1,82 +1,131 @@
-"""Fills a flow with many segments through the Engine protocol, faster than an API client could."""
+"""Fills a catalogue with many rows, by copying rows that the server itself has made.
 
-import time
-from collections.abc import Callable
+The copies are made by the database: `INSERT INTO t SELECT ... FROM t, series`, with expressions for the columns that
+differ. So a row has all columns that this release of the server gives it, and a million rows take seconds.
+"""
 
-from storage.tables import open_engine
-from storage.tables.conditions import equals
-from storage.tables.engine import Reader
-from storage.tables.rows import InstanceRow, ObjectRefRow, ObjectRow, SegmentRow
-from storage.timerange import NS
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
-SEGMENT_NS = 2 * NS
-_BATCH = 20_000
+import psycopg
+
+from storage.tables.database_url import sqlite_file
+
+_BATCH = 100_000
+_EXCLUSIONS = (
+    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'x' AND conrelid = '{}'::regclass"
+)
 
 
-def fill(url: str, flow_id: str, count: int, progress: Callable[[int], None]) -> None:
-    """Add `count` adjacent segments of two seconds from 0:0, each with its own object, to a flow.
+class Seeder:
+    """A connection to an SQLite file or a PostgreSQL database, past the server.
 
-    url: of the database, in which the flow must exist with an allocated object. progress: called with the number of
-    segments so far.
+    Expressions are SQL that both understand, over the number `n` of the copy and the columns of the original, `t.*`.
     """
-    engine = open_engine(url)
-    with engine.read() as tx:
-        storage_id = _storage_id(tx, flow_id)
-    now = time.time_ns() // 1000
-    for first in range(0, count, _BATCH):
-        numbers = range(first, min(first + _BATCH, count))
-        with engine.write() as tx:
-            ids = {n: f"{flow_id}/{n}" for n in numbers}
-            content = {"content_start": 0, "content_end": (numbers[-1] + 1) * SEGMENT_NS, "segments_updated": now}
-            instances: list[InstanceRow] = [
-                {"object_id": id_, "instance": storage_id, "storage_id": storage_id, "created": now}
-                for id_ in ids.values()
-            ]
-            references: list[ObjectRefRow] = [
-                {"object_id": id_, "flow_id": flow_id, "segments": 1} for id_ in ids.values()
-            ]
-            tx.lock(f"flow:{flow_id}")
-            tx.update("flows", equals(id=flow_id), content)
-            tx.insert("segments", [_segment(n, ids[n], flow_id, now) for n in numbers], fresh=True)
-            tx.insert("objects", [_object(n, ids[n], flow_id, now) for n in numbers], fresh=True)
-            tx.insert("instances", instances, fresh=True)
-            tx.insert("object_refs", references, fresh=True)
-        progress(numbers[-1] + 1)
-    engine.close()
+
+    def __init__(self, connection: Any, *, sqlite: bool) -> None:
+        self._connection = connection
+        self._sqlite = sqlite
+
+    def copy(
+        self,
+        table: str,
+        where: str,
+        numbers: range,
+        changed: Mapping[str, str],
+        progress: Callable[[int], None] = lambda _: None,
+        only: str = "1 = 1",
+    ) -> None:
+        """Copy the row of `table` for which `where` holds, once for each of `numbers` for which `only` holds.
+
+        changed: expressions by column. Columns that the table does not have are left out.
+        progress: called with the number of copies so far.
+        """
+        columns = self._columns(table)
+        values = [changed.get(name, f"t.{name}") for name in columns]
+        for first in range(numbers.start, numbers.stop, _BATCH):
+            last = min(first + _BATCH, numbers.stop) - 1
+            self.execute(
+                f"{self._series(first, last)} INSERT INTO {table} ({', '.join(columns)}) "
+                f"SELECT {', '.join(values)} FROM {table} AS t, series WHERE ({where}) AND ({only}) ORDER BY 1, 2"
+            )
+            self._connection.commit()
+            progress(last + 1)
+
+    @contextmanager
+    def unconstrained(self, table: str) -> Iterator[None]:
+        """Drop the exclusion constraints of a table for the block: checking them row by row takes most of the time."""
+        found = [] if self._sqlite else self.execute(_EXCLUSIONS.format(table))
+        for name, _ in found:
+            self.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        yield
+        for name, definition in found:
+            self.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        cursor = self._connection.execute(statement)
+        return [] if cursor.description is None else cursor.fetchall()
+
+    def finish(self) -> None:
+        """Commit, and give PostgreSQL the statistics that autovacuum would gather. SQLite's are left as they are."""
+        self._connection.commit()
+        if not self._sqlite:
+            self._connection.autocommit = True
+            self.execute("VACUUM ANALYZE")
+
+    def hex8(self, expression: str) -> str:
+        """Eight hexadecimal digits of a number below 2^32."""
+        return f"printf('%08x', {expression})" if self._sqlite else f"lpad(to_hex({expression}), 8, '0')"
+
+    def uuid(self, kind: int, number: str = "n") -> str:
+        """A UUID made of `kind` (below 2^16) and a number below 2^32, which does not sort as the number does."""
+        scattered = self.hex8(f"(({number}) * CAST(2654435761 AS BIGINT)) % 4294967296")
+        return f"{scattered} || '-{kind:04x}-4000-8000-0000' || {self.hex8(f'CAST({number} AS BIGINT)')}"
+
+    def json(self, expression: str) -> str:
+        """A text with JSON, as a value of a column of documents."""
+        return f"({expression})" if self._sqlite else f"CAST({expression} AS json)"
+
+    def text(self, column: str) -> str:
+        """A column of documents as text."""
+        return column if self._sqlite else f"CAST({column} AS text)"
+
+    def _series(self, first: int, last: int) -> str:
+        if not self._sqlite:
+            return f"WITH series AS (SELECT CAST(n AS BIGINT) AS n FROM generate_series({first}, {last}) AS s(n))"
+        return f"WITH RECURSIVE series(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM series WHERE n < {last})"
+
+    def _columns(self, table: str) -> list[str]:
+        if self._sqlite:
+            return [row[1] for row in self.execute(f"PRAGMA table_info({table})")]
+        query = (
+            f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}' ORDER BY ordinal_position"
+        )
+        return [row[0] for row in self.execute(query)]
 
 
-def _storage_id(tx: Reader, flow_id: str) -> str:
-    """The storage backend of an object that the service allocated for the flow."""
-    allocated = tx.select("objects", equals(flow_id=flow_id), limit=1)[0]
-    storage_id = tx.select("instances", equals(object_id=allocated["id"]), limit=1)[0]["storage_id"]
-    assert storage_id is not None
-    return storage_id
+def uuid_text(kind: int, number: int) -> str:
+    """The UUID that Seeder.uuid makes."""
+    return f"{number * 2654435761 % 2**32:08x}-{kind:04x}-4000-8000-0000{number:08x}"
 
 
-def _timerange(n: int) -> str:
-    return f"[{2 * n}:0_{2 * n + 2}:0)"
-
-
-def _segment(n: int, object_id: str, flow_id: str, created: int) -> SegmentRow:
-    return {
-        "flow_id": flow_id,
-        "start_ns": n * SEGMENT_NS,
-        "end_ns": (n + 1) * SEGMENT_NS,
-        "object_id": object_id,
-        "timerange": _timerange(n),
-        "created": created,
-        "doc": {"object_timerange": _timerange(n)},
-    }
-
-
-def _object(n: int, object_id: str, flow_id: str, created: int) -> ObjectRow:
-    return {
-        "id": object_id,
-        "state": "media",
-        "flow_id": flow_id,
-        "content_type": "video/mp2t",
-        "timerange": _timerange(n),
-        "start_ns": n * SEGMENT_NS,
-        "end_ns": (n + 1) * SEGMENT_NS,
-        "created": created,
-    }
+@contextmanager
+def seeding(database: str) -> Iterator[Seeder]:
+    """A Seeder for the database of this URL, whose tables exist."""
+    if database.startswith("sqlite:"):
+        file = sqlite3.connect(sqlite_file(database), isolation_level="DEFERRED")
+        for pragma in ("synchronous = OFF", "cache_size = -400000", "temp_store = MEMORY"):
+            file.execute(f"PRAGMA {pragma}")
+        seeder = Seeder(file, sqlite=True)
+    else:
+        server = psycopg.connect(database.replace("+psycopg", ""))
+        server.execute("SET maintenance_work_mem = '256MB'")
+        server.execute("SET work_mem = '128MB'")
+        seeder = Seeder(server, sqlite=False)
+    try:
+        yield seeder
+        seeder.finish()
+    finally:
+        seeder._connection.close()

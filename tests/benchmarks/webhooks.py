@@ -6,7 +6,7 @@ Several servers that differ only in their webhooks get the same changes alternat
 import random
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,18 +47,25 @@ class Cost:
 
 
 NONE = Case("no webhook", 0)
+ONE = Case("no webhook", 0)
 WORKER_ACTIVE = [Case("1 dead webhook, this flow's", 1), Case("1,000 dead webhooks, this flow's", 1000)]
 """Cases with an active worker on the same machine, which attempts up to a thousand deliveries for each change."""
 ONE = Case("1 webhook, another flow's", 1, matching=False)
 MANY = Case("1,000 webhooks, other flows'", 1000, matching=False)
 
 
-def measure(folder: Path, cases: Sequence[Case], rounds: int) -> list[Cost]:
-    """Measure the cost of setting a flow's label in each case, by `rounds` requests of each."""
+def measure(folder: Path, cases: Sequence[Case], rounds: int, settings: Mapping[str, str] | None = None) -> list[Cost]:
+    """Measure the cost of setting a flow's label in each case, by `rounds` requests of each.
+
+    settings: of the servers.
+    """
     with ExitStack() as stack:
         servers = [
             stack.enter_context(
-                ServerProcess(folder / str(number), _SETTINGS | {"TAMS_WORKER_INTERVAL": case.worker_interval})
+                ServerProcess(
+                    folder / str(number),
+                    {**_SETTINGS, **(settings or {}), "TAMS_WORKER_INTERVAL": case.worker_interval},
+                )
             )
             for number, case in enumerate(cases)
         ]

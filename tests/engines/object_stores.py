@@ -59,12 +59,11 @@ def read(store: ObjectStore, object_id: str) -> bytes:
 
 
 def put_url(store: ObjectStore, object_id: str) -> str:
-    return store.upload_request(object_id, TYPE, presigned=True, base_url="ignored").url
+    return store.upload_requests([object_id], TYPE, presigned=True, base_url="ignored")[0].url
 
 
 def get_url(store: ObjectStore, object_id: str) -> str:
-    (url,) = store.download_urls(object_id, presigned=True, base_url="ignored")
-    return url.url
+    return store.download_urls([object_id], presigned=True, base_url="ignored").presigned[0]
 
 
 def same_store(store: S3Store, server: SeaweedServer, **options: Any) -> S3Store:

@@ -9,8 +9,9 @@ from typing import TypeVar
 from storage.errors import Conflict, Contended
 from storage.tables import open_engine
 from storage.tables.conditions import Overlaps, equals
-from storage.tables.engine import Engine, Writer
+from storage.tables.engine import Engine
 from storage.tables.rows import SegmentRow, SourceRow
+from storage.tables.transaction import Writer
 
 APPENDS = 20
 PLACEMENTS = 30

@@ -11,7 +11,8 @@ from vastdb import errors
 from storage.errors import Unavailable
 from storage.tables import open_engine
 from storage.tables.conditions import equals
-from storage.tables.engine import Engine, Reader, Writer
+from storage.tables.engine import Engine
+from storage.tables.transaction import Reader, Writer
 from storage.tables.vast import query
 from tests.engines.rows import flow_row
 from tests.engines.trying import until_done

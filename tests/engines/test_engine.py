@@ -22,6 +22,10 @@ def _source(id_: str, created: int, label: str = "") -> dict[str, Any]:
     return {"id": id_, "created": created, "label": label, **plain}
 
 
+def _object(id_: str, state: str) -> dict[str, Any]:
+    return {"id": id_, "state": state, "flow_id": "f", "created": 1}
+
+
 def _insert(engine: Engine, table: str, rows: Rows) -> None:
     with engine.write() as tx:
         tx.insert(table, rows)
@@ -153,6 +157,35 @@ def test_a_key_cannot_be_inserted_twice(engine: Engine) -> None:
         tx.insert("sources", [_source("b", 1)])
         tx.insert("sources", [_source("a", 2)])
     assert _ids(engine, []) == ["a"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_update_rows_sets_columns_of_each_row_by_its_key(engine: Engine, count: int) -> None:
+    rows = [_object(f"o{n}", "allocated") for n in range(4)]
+    _insert(engine, "objects", rows)
+    changes = [{"id": f"o{n}", "state": "media", "start_ns": n, "timerange": None if n else "_"} for n in range(count)]
+    with engine.write() as tx:
+        tx.lock("flow:f")
+        assert tx.update_rows("objects", changes) == count
+        if count:
+            assert tx.update_rows("objects", [*changes[:-1], {**changes[-1], "id": "none"}]) == count - 1
+    with engine.read() as tx:
+        found = tx.select("objects", order=("id",), columns=["id", "state", "flow_id", "start_ns", "timerange"])
+    expected = {row["id"]: {**row, "start_ns": None, "timerange": None} for row in rows}
+    for change in changes:
+        expected[change["id"]] |= change
+    columns = ("id", "state", "flow_id", "start_ns", "timerange")
+    assert found == [{name: expected[f"o{n}"][name] for name in columns} for n in range(4)]
+
+
+def test_update_rows_replaces_documents(engine: Engine) -> None:
+    _insert(engine, "sources", [_source(id_, 1) for id_ in "abc"])
+    with engine.write() as tx:
+        tx.lock("source:a", "source:b")
+        assert tx.update_rows("sources", [{"id": id_, "doc": {"new": [id_, None]}} for id_ in "ab"]) == 2
+    with engine.read() as tx:
+        docs = [row["doc"] for row in tx.select("sources", order=("id",))]
+    assert docs == [{"new": ["a", None]}, {"new": ["b", None]}, {"id": "c"}]
 
 
 def test_update_and_delete_return_the_number_of_rows(engine: Engine) -> None:

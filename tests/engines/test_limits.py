@@ -95,7 +95,7 @@ def test_one_byte_more_is_rejected_before_anything_is_written(tmp_path: Path, ta
 def test_long_values_of_tags_are_told_apart_and_found(engine: Engine) -> None:
     start = incompressible(TAG_VALUE - 1)
     rows: list[Any] = [
-        {"kind": "flow", "owner_id": f"f{n}", "name": "n", "value": start + end, "empty": False}
+        {"kind": "flow", "owner_id": f"f{n}", "name": "n", "value": start + end, "empty": False, "created": n}
         for n, end in enumerate("abc")
     ]
     with engine.write() as tx:
@@ -127,7 +127,8 @@ def test_an_import_names_the_value_that_is_too_long(
     table = TABLES[name]
     row = full_row(table, column)
     with monkeypatch.context() as patch:
-        _export_with(tmp_path, lambda: patch.setattr("storage.tables.engine.check_row", lambda *_: None), name, row)
+        unchecked = "storage.tables.transaction.check_row", lambda *_: None
+        _export_with(tmp_path, lambda: patch.setattr(*unchecked), name, row)
     engine = open_engine(new_url())
     engine.create()
     most = LIMITS[name][column]

@@ -8,7 +8,8 @@ import pytest
 
 from storage.tables import open_engine
 from storage.tables.conditions import equals
-from storage.tables.engine import Engine, Writer
+from storage.tables.engine import Engine
+from storage.tables.transaction import Writer
 from tests.engines.rows import flow_row
 from tests.engines.trying import until_done
 

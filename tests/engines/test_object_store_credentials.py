@@ -1,14 +1,18 @@
 """Sources of the credentials of S3 stores: where they look, and that they notice new credentials."""
 
+import datetime
 import os
 import time
 from pathlib import Path
 
+import botocore.session
 import pytest
+from botocore.credentials import RefreshableCredentials
 
 from storage.errors import Unavailable
 from storage.media.s3_credentials import ChainCredentials, EnvironmentCredentials, FileCredentials
 from storage.media.sigv4 import Credentials
+from storage.waiting import WouldWait, answer_at_once
 
 FILE = """
 [default]
@@ -107,3 +111,45 @@ def test_the_default_chain_is_not_searched_at_every_use(bare: Path) -> None:
     assert time.monotonic() - started < 2
     now += 10
     assert source.current().access_key == "AK1"
+
+
+def test_credentials_that_are_known_are_returned_at_once(path: Path, bare: Path) -> None:
+    now = 0.0
+    bare.write_text(FILE)
+    for source in (FileCredentials(path, clock=lambda: now), ChainCredentials(clock=lambda: now)):
+        with answer_at_once(), pytest.raises(WouldWait):
+            source.current()
+        known = source.current()
+        with answer_at_once():
+            assert source.current() == known
+
+
+def test_a_file_that_may_have_changed_is_not_read_at_once(path: Path) -> None:
+    now = 0.0
+    source = FileCredentials(path, clock=lambda: now)
+    source.current()
+    now += 1
+    with answer_at_once(), pytest.raises(WouldWait):
+        source.current()
+
+
+def test_temporary_credentials_are_not_renewed_at_once(monkeypatch: pytest.MonkeyPatch, bare: Path) -> None:
+    renewals = []
+
+    def renew() -> dict[str, str]:
+        renewals.append(len(renewals))
+        expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=len(renewals))
+        return {"access_key": "AK", "secret_key": "S", "token": "T", "expiry_time": expires.isoformat()}
+
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=1)
+    expiring = RefreshableCredentials("AK", "S", "T", soon, renew, "test")
+    monkeypatch.setattr(botocore.session.Session, "get_credentials", lambda self: expiring)
+    source = ChainCredentials()
+    source._find()
+    with answer_at_once(), pytest.raises(WouldWait):
+        source.current()
+    assert renewals == []
+    renewed = source.current()
+    assert renewals == [0]
+    with answer_at_once():
+        assert source.current() == renewed

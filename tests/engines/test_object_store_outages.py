@@ -77,7 +77,7 @@ def test_denied_requests_are_an_outage(server: SeaweedServer, store: S3Store) ->
 def test_missing_credentials_are_an_outage(store: S3Store, tmp_path: Path) -> None:
     without = S3Store(new_backend("s3"), store._bucket, FileCredentials(tmp_path / "nothing"), **TIMEOUTS)
     with pytest.raises(Unavailable, match="no credentials") as outage:
-        without.download_urls("object", presigned=None, base_url="")
+        without.download_urls(["object"], presigned=None, base_url="")
     assert str(tmp_path) not in outage.value.message
 
 

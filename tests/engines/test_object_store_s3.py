@@ -10,9 +10,10 @@ import pytest
 
 from storage.errors import NotFound
 from storage.media import s3_transfer
-from storage.media.s3 import GRACE_S, LONGEST_TIMEOUT_S, SHARED_S, S3Store
+from storage.media.s3 import S3Store
 from storage.media.s3_client import Bucket, Connection, RequestLimits
 from storage.media.s3_keys import key_of
+from storage.media.s3_urls import GRACE_S, LONGEST_TIMEOUT_S, SHARED_S
 from storage.media.sigv4 import Presigner
 from tests.engines.object_stores import (
     TIMEOUTS,
@@ -99,6 +100,14 @@ def test_urls_are_the_same_when_a_page_is_reloaded(server: SeaweedServer, store:
     assert get_url(one, "object") == get_url(other, "object")
 
 
+def test_stable_urls_are_the_same_for_an_hour(server: SeaweedServer, store: S3Store) -> None:
+    moments = (1_800_000_000.0, 1_800_003_599.0, 1_800_003_600.0)
+    stores = [same_store(store, server, clock=lambda moment=moment: moment) for moment in moments]
+    urls = [each.download_urls(["object"], presigned=True, base_url="", stable=True).presigned[0] for each in stores]
+    assert urls[0] == urls[1] != urls[2]
+    assert f"X-Amz-Expires={TIMEOUTS['download_timeout_s'] + GRACE_S + 3600}&" in urls[0]
+
+
 def test_changed_urls_are_rejected(store: S3Store, http: httpx.Client) -> None:
     write(store, "object")
     write(store, "other")
@@ -148,20 +157,20 @@ def test_browsers_can_use_urls_if_the_bucket_has_cors(server: SeaweedServer, htt
 def test_unsigned_urls_are_offered_if_configured(server: SeaweedServer, http: httpx.Client) -> None:
     store = s3_store(server, server.new_bucket(public=True), unsigned=True)
     write(store, "odd/../é")
-    both = store.download_urls("odd/../é", presigned=None, base_url="ignored")
-    assert [url.presigned for url in both] == [True, False]
-    assert "?" not in both[1].url
-    assert [http.get(url.url).content for url in both] == [b"bytes", b"bytes"]
-    assert [url.presigned for url in store.download_urls("a", presigned=False, base_url="")] == [False]
-    upload = store.upload_request("a", TYPE, presigned=False, base_url="")
+    both = store.download_urls(["odd/../é"], presigned=None, base_url="ignored")
+    assert [len(urls) for urls in both] == [1, 1]
+    assert "?" not in both.plain[0]
+    assert [http.get(url).content for urls in both for url in urls] == [b"bytes", b"bytes"]
+    assert [len(urls) for urls in store.download_urls(["a"], presigned=False, base_url="")] == [0, 1]
+    upload = store.upload_requests(["a"], TYPE, presigned=False, base_url="")[0]
     assert (upload.presigned, "?" in upload.url) == (False, False)
 
 
 def test_unsigned_urls_are_not_offered_by_default(store: S3Store) -> None:
     assert not store.unsigned
-    assert store.download_urls("a", presigned=False, base_url="") == []
-    assert [url.presigned for url in store.download_urls("a", presigned=None, base_url="")] == [True]
-    assert store.upload_request("a", TYPE, presigned=False, base_url="").presigned
+    assert store.download_urls(["a"], presigned=False, base_url="") == ([], [])
+    assert [len(urls) for urls in store.download_urls(["a"], presigned=None, base_url="")] == [1, 0]
+    assert store.upload_requests(["a"], TYPE, presigned=False, base_url="")[0].presigned
 
 
 def test_clients_get_urls_of_the_public_endpoint(server: SeaweedServer, http: httpx.Client) -> None:
@@ -180,7 +189,7 @@ def test_the_bucket_can_be_part_of_the_host(server: SeaweedServer, store: S3Stor
     write(store, "odd é/+")
     presigner = Presigner(f"http://{DOMAIN}:{port}", store._bucket.name, server.region, virtual_host=True)
     credentials = FixedCredentials(server.access_key, server.secret_key).current()
-    url = urlsplit(presigner.sign("GET", key_of(store._bucket.prefix, "odd é/+"), 60, credentials))
+    url = urlsplit(presigner.signer("GET", 60, credentials)(key_of(store._bucket.prefix, "odd é/+")))
     assert url.netloc == f"{store._bucket.name}.{DOMAIN}:{port}"
     # No name server resolves the domain of the tests.
     reachable = urlunsplit(url._replace(netloc=f"127.0.0.1:{port}"))

@@ -14,6 +14,7 @@ from storage.errors import Conflict, Contended
 from storage.tables import open_engine
 from storage.tables.conditions import In, equals
 from storage.tables.engine import Engine
+from storage.tables.sql.transaction import SqlTransaction
 from tests.engines.rows import flow_row, insert_segments, segment_row, segment_starts
 from tests.servers.postgres import PostgresServer
 
@@ -171,7 +172,8 @@ def test_the_isolation_level_of_the_role_does_not_matter(postgres: PostgresServe
     shown = []
     for begin in (engine.read_once, engine.read, engine.write):
         with begin() as tx:
-            found = tx._connection.exec_driver_sql("SHOW transaction_isolation").scalar()  # type: ignore[attr-defined]
-            shown.append(found)
+            assert isinstance(tx, SqlTransaction)
+            assert tx.select("flows") == []  # Which begins the transaction.
+            shown.append(tx.connection.execute("SHOW transaction_isolation").fetchone()[0])
     engine.close()
     assert shown == ["read committed", "repeatable read", "read committed"]

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.catalog import Limits
+from storage.catalog import Limits, StoredBytesQuota
+from storage.catalog.access.owners import remember_owner
+from storage.catalog.access.rules import AccessRules
+from storage.catalog.caller import Caller
+from storage.catalog.violations import Seen, Violation, day_of
 from storage.tables import open_engine
 from storage.tables.engine import Engine
 from storage.tables.schema import TABLES
@@ -29,6 +33,9 @@ def _use(world: World) -> None:
     catalog.credentials.add_token("somebody", ["read"], expires=2**53 + 1)
     catalog.credentials.add_password("user", "a password", ["admin"])
     world.add_webhook(api_key_name="X-Key", api_key_value="sécret", tags={"auth_classes": ["a", "b"]})
+    outsider = Caller("issuer:ann", frozenset({"read"}), frozenset({"news_read", "a, b"}))
+    with world.engine.write() as tx:
+        remember_owner(tx, AccessRules(enabled=True), outsider, world.clock())
     profile_id, linked = fresh(), flow()
     profile = {"id": profile_id, "label": "profile", "flow_metadata": TECHNICAL[VIDEO]}
     catalog.profiles.create(CALLER, profile_id, profile)
@@ -44,26 +51,36 @@ def _use(world: World) -> None:
     initial = world.make_flow(init_flow())
     world.allocate(initial, "init", content_type="video/mp4")
     world.add_object(initial, "with-init", init_object_id="init", key_frame_count=2)
-    catalog.objects.add_uncontrolled("with-init", "https://media.example.com/é?a=b", "elsewhere")
+    catalog.objects.add_uncontrolled(CALLER, "with-init", "https://media.example.com/é?a=b", "elsewhere")
     world.allocate(full, "never-uploaded", content=None)
+    catalog.segment_tags.set(CALLER, full, "[0:0_1:0]", "schöne Grüße", ["a,b", ""])
+    broken = Violation("rejected", "GET_flows", "#/paths/~1flows/get", "Ann, ünd 'more'")
+    catalog.violations.add({(day_of(world.clock()), broken): Seen(1, world.clock(), world.clock())})
 
 
 def _leave_work(world: World) -> None:
-    """Leave events that are not sent yet, and jobs that no worker has done."""
+    """Leave events that are not sent yet, jobs that no worker has done, and a flow that can be restored."""
     busy = world.make_flow()
     for second in range(3):
         world.add_object(busy, f"busy-{second}", f"[{second}:0_{second + 1}:0)")
     while world.catalog.deliveries.dispatch():
         pass
-    world.catalog.copies.copy("busy-1", SECOND_BACKEND)
-    world.catalog.objects.remove_instance("busy-1", SECOND_BACKEND, None)
+    world.catalog.copies.copy(CALLER, "busy-1", SECOND_BACKEND)
+    world.catalog.objects.remove_instance(CALLER, "busy-1", SECOND_BACKEND, None)
     assert world.delete_segments(busy) is not None
+    deleted = world.make_flow()
+    world.set_collection(world.make_flow(flow(MULTI)), deleted)
+    assert world.catalog.deletions.delete_flow(CALLER, deleted) is None
+    doomed = flow()
+    world.make_flow(doomed)
+    assert world.catalog.source_deletions.delete(CALLER, doomed["source_id"], cascade=True) is not None
 
 
 @pytest.fixture
 def used(tmp_path: Path) -> Engine:
     """An SQLite catalogue with rows in every table, written by the catalogue itself."""
-    with open_world(tmp_path, Limits(async_deletion_threshold=1)) as world:
+    limits = Limits(async_deletion_threshold=1, soft_delete_grace_s=3600)
+    with open_world(tmp_path, limits, quota=StoredBytesQuota(2**60)) as world:
         _use(world)
         _leave_work(world)
     return open_engine(f"sqlite:///{tmp_path / 'catalog.db'}")

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from storage.catalog import Catalog
+from storage.catalog.access.rules import AccessRules
+from storage.catalog.caller import Caller
 from storage.catalog.job_kinds import REMOVAL
 from storage.catalog.jobs import JobSelection, enqueue
 from storage.tables import open_engine
@@ -134,6 +136,17 @@ def test_rows_that_were_read_are_changed_without_another_query(emulator: Emulato
     assert count.by_kind == {"begin": 1, "select": 2, "update": 1, "commit": 1}
 
 
+def test_many_rows_are_updated_with_one_query_and_one_update(emulator: Emulator, engine: Engine) -> None:
+    with engine.write() as tx:
+        tx.insert("service", [{"key": f"{n}", "value": 0} for n in range(5)])
+    with Count(emulator) as count, engine.write() as tx:
+        tx.lock("service")
+        assert tx.update_rows("service", [{"key": f"{n}", "value": n} for n in range(1, 9)]) == 4
+    assert count.by_kind == {"begin": 1, "select": 2, "update": 2, "commit": 1}
+    with engine.read() as tx:
+        assert [row["value"] for row in tx.select("service", order=("key",))] == [0, 1, 2, 3, 4]
+
+
 def test_a_replaced_row_is_updated_in_place(emulator: Emulator, engine: Engine) -> None:
     with engine.write() as tx:
         tx.insert("service", [{"key": "k", "value": 1}])
@@ -205,3 +218,29 @@ def test_a_page_costs_the_same_in_a_long_flow(emulator: Emulator, engine: Engine
             print(f"  {name:28} {counts[FEW]}  {counts[MANY]}")
             assert all(many <= 1.5 * few for few, many in zip(counts[FEW], counts[MANY], strict=True))
             assert counts[MANY][0] <= 4
+
+
+@pytest.mark.parametrize("filters", [{}, {"format": "even"}])
+def test_a_page_for_a_caller_with_classes_takes_few_requests(
+    emulator: Emulator, engine: Engine, filters: dict[str, Any]
+) -> None:
+    """The caller may read an eighth of the flows, which are too many to be read in advance."""
+    count, apart = 20_000, 8
+    rows = [flow_row(f"f{n:05}", created=n, format="even" if n % 16 else "odd") for n in range(count)]
+    classes: Any = [
+        {"kind": "flow", "owner_id": f"f{n:05}", "name": f"g{n % 400}_read", "created": n} for n in range(count)
+    ]
+    with engine.write() as tx:
+        tx.insert("flows", rows, fresh=True)
+        tx.insert("classes", classes, fresh=True)
+    groups = frozenset(f"g{n}_read" for n in range(0, 400, apart))
+    readable = [n for n in range(count - 1, -1, -1) if n % apart == 0 and (not filters or n % 16)]
+    caller = Caller("reader", frozenset({"read"}), groups, AccessRules())
+    where: tuple[Condition, ...] = (*equals(**filters), *caller.visible("flow"))
+    how: dict[str, Any] = {"order": ("created", "id"), "descending": True, "limit": PAGE, "columns": ["created", "id"]}
+    with Count(emulator) as counted, engine.read() as tx:
+        first = tx.select("flows", where, **how)
+        found = first + tx.select("flows", where, **how, after=[first[-1]["created"], first[-1]["id"]])
+    assert [row["created"] for row in found] == readable[: 2 * PAGE]
+    assert counted.total <= 2 * 6 + 2, counted.by_kind
+    assert counted.rows <= 20_000

@@ -1,12 +1,14 @@
-"""The VAST engine's tables, presence flags, projections and address."""
+"""F8: the VAST engine's tables, presence flags, projections and address."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from storage.catalog.tags import replace_rows
 from storage.errors import Invalid
 from storage.tables import open_engine
 from storage.tables import vast as engine_package
@@ -97,6 +99,27 @@ def test_tables_of_the_first_release_are_migrated(emulator: Emulator, engine: Va
             found = {row["id"]: (row["segments_updated"], row["content_start"]) for row in tx.select("flows")}
         assert found == {"one": (7, None), "two": (None, None)}
     assert "flow_state" not in {path[-1] for path in emulator.store.definitions}
+
+
+def test_classes_of_earlier_releases_get_their_rows(engine: VastEngine) -> None:
+    documents: dict[str, Any] = {"list": ["a_read", "b, c"], "text": "a_read, b_write", "none": []}
+    with engine.write() as tx:
+        for name, value in documents.items():
+            tx.insert("flows", [{**flow_row(name), "created": 5, "doc": {"tags": {"auth_classes": value}}}])
+            replace_rows(tx, "flow", name, 5, {"auth_classes": value})
+        tx.insert("flows", [flow_row("untagged")])
+    with engine.cluster.schema_transaction() as schema:
+        schema.table("classes").drop()
+    for _ in range(2):
+        engine.create()
+        with engine.read() as tx:
+            rows = tx.select("classes", order=("kind", "owner_id", "name"))
+        assert [(row["owner_id"], row["name"], row["created"]) for row in rows] == [
+            ("list", "a_read", 5),
+            ("list", "b, c", 5),
+            ("text", "a_read", 5),
+            ("text", "b_write", 5),
+        ]
 
 
 def test_a_missing_nullable_column_is_added(emulator: Emulator, engine: VastEngine) -> None:

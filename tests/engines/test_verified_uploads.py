@@ -1,4 +1,4 @@
-"""Uploads are verified when segments are registered, over every engine and every object store."""
+"""F17: uploads are verified when segments are registered, over every engine and every object store."""
 
 import base64
 import hashlib
@@ -21,6 +21,7 @@ from storage.media.object_store import DamagedObject, ObjectStore
 from storage.tables.conditions import equals
 from storage.tables.engine import Engine
 from storage.tables.rows import InstanceRow
+from storage.waiting import WouldWaitForOthers, not_for_others
 from tests.conformance.kit.documents import Json, flow, init_flow
 from tests.engines.object_stores import KINDS, TYPE, new_store
 
@@ -99,6 +100,20 @@ def test_a_segment_is_registered_once_its_bytes_have_arrived(world: World) -> No
     assert (row["size"], row["etag"]) == (len(MEDIA), hashlib.md5(MEDIA).hexdigest())
 
 
+def test_only_remote_stores_make_a_request_leave_its_thread(world: World) -> None:
+    flow_id = world.make_flow()
+    world.allocate(flow_id, "one")
+    world.upload("one")
+    waits = []
+    with not_for_others():
+        try:
+            assert world.register(flow_id, segment(0, "one")) == []
+        except WouldWaitForOthers as error:
+            waits.append(error.wait)
+    assert waits == (["lookup"] if world.store.is_remote else [])
+    assert world.registered(flow_id) == ([] if world.store.is_remote else ["one"])
+
+
 @pytest.mark.behaviour("SEG-POST-65", "SEG-POST-56")
 def test_segments_without_bytes_are_the_failed_ones_of_a_batch(world: World) -> None:
     flow_id = world.make_flow()
@@ -172,7 +187,7 @@ def test_a_given_checksum_is_recorded(world: World) -> None:
 
 
 def _store_with_checksum(store: Any, name: str, checksum: str, digest: bytes) -> None:
-    if hasattr(store, "begin"):
+    if not store.is_remote:
         begun = store.begin(name, TYPE)
         begun.add(MEDIA)
         begun.commit(checksum=checksum)

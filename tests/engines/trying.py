@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from storage.errors import Unavailable
-from storage.tables.engine import Engine, Writer
+from storage.tables.engine import Engine
+from storage.tables.transaction import Writer
 
 
 def until_done(engine: Engine, change: Callable[[Writer], Any], tries: int = 1000) -> None:

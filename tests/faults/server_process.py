@@ -38,6 +38,12 @@ class ServerProcess:
         return (self.folder / "server.log").read_text(errors="replace")
 
     @property
+    def subject(self) -> Subject:
+        """The running server."""
+        assert self._subject is not None
+        return self._subject
+
+    @property
     def process(self) -> "subprocess.Popen[bytes]":
         """The master process, which leads the process group."""
         assert self._subject is not None and self._subject.process is not None

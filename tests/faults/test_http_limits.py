@@ -109,6 +109,18 @@ def test_a_request_behind_one_for_an_upgrade_is_served(client: RawClient) -> Non
     assert [response.status for response in responses] == [200, 200]
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_the_body_of_a_request_for_an_upgrade_is_not_a_request(client: RawClient, chunked: bool) -> None:
+    """Java's HttpClient asks for an upgrade with every first request."""
+    body = client.build("GET", "/flows", None, {})
+    framed = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if chunked else body
+    framing = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(len(body))}
+    upgrade = {"Connection": "Upgrade", "Upgrade": "h2c", "Content-Type": "application/json", **framing}
+    head = client.build("POST", "/service", None, upgrade)
+    responses = client.exchange(head + framed + client.build("GET", "/service", None, {}))
+    assert [response.status for response in responses] == [400, 200]
+
+
 @pytest.mark.parametrize("path", ["/service", "/media/x/y"])
 def test_an_error_closes_a_connection_whose_client_waits_to_send(client: RawClient, path: str) -> None:
     """Otherwise the next request could be read as the body of this one."""
@@ -289,6 +301,17 @@ def test_a_rejected_body_that_is_too_large_gets_its_response(tmp_path: Path) -> 
         client = RawClient(subject)
         response = client.request("POST", "/service", b"x" * 5 * 10**6)
         assert response.status == 413
+
+
+@pytest.mark.parametrize("encoded", ["%C3%A9" * 100, "%zz" * 300, "%41/" * 200])
+def test_paths_with_much_encoding_arrive_as_they_were_sent(client: RawClient, encoded: str) -> None:
+    """uvicorn decodes paths, at a cost for everyone; long ones reach the application encoded."""
+    path = f"/objects/{encoded}"
+    problem = json.loads(client.request("GET", f"{path}?a=%41{'%42' * 200}").body)
+    assert problem["status"] == 404
+    assert problem["instance"] == path
+    answer = client.request("GET", f"/healthz?{'%' * 1000}")
+    assert answer.status == 200
 
 
 def test_rejected_connections_are_closed_on_the_server(own: Subject, client: RawClient) -> None:

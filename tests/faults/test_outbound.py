@@ -13,6 +13,7 @@ import pytest
 from tams_server.outbound import sender as sender_module
 from tams_server.outbound.address_rules import AddressRules
 from tams_server.outbound.delivery_outcome import Outcome
+from tams_server.outbound.header_rules import DELIVERY_ID
 from tams_server.outbound.sender import Sender
 from tests.faults.behaviours import (
     Behaviour,
@@ -264,6 +265,16 @@ class TestMisbehaviour:
             outcome = run(lambda sender: sender.post(receiver.url, {"X-Key": value}, BODY, timeout_s=5))
             assert outcome.problem == "header"
             assert "s3cr3t" not in repr(outcome)
+            assert receiver.connections == 0
+
+    @pytest.mark.parametrize("name", ["content-type", "HOST", "user_agent", DELIVERY_ID, "Content-Length", "x-own"])
+    @pytest.mark.behaviour("HOOK-POST-14")
+    def test_key_of_an_earlier_release_replaces_no_header_of_the_server(self, name: str) -> None:
+        own = {**HEADERS, "X-Own": "1"}
+        with Receiver() as receiver:
+            outcome = run(lambda sender: sender.post(receiver.url, own, BODY, timeout_s=5, key=(name, "x")))
+            assert outcome.problem == "header"
+            assert "api_key_name" in outcome.summary
             assert receiver.connections == 0
 
     @pytest.mark.behaviour("HOOK-LIST-06")

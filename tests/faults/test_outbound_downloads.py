@@ -119,6 +119,15 @@ def test_too_many_bytes_are_rejected(behaviour: Behaviour) -> None:
         assert len(fetch(source.url, max_bytes=101)) == 101
 
 
+def test_a_whole_download_has_a_deadline_whatever_its_rate() -> None:
+    with Receiver([large_body(50 * 2**20)]) as source:
+        fetcher = Fetcher(loopback_rules(), timeout_s=0.2)
+        with pytest.raises(Unavailable, match="longer than permitted"), fetcher.open(source.url) as download:
+            for _ in download.chunks():
+                time.sleep(0.01)
+        fetcher.close()
+
+
 def test_source_without_connection_or_address_is_unavailable() -> None:
     with refusing_url() as url, pytest.raises(Unavailable, match="no connection"):
         fetch(url)

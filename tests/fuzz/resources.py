@@ -11,10 +11,13 @@ import httpx
 
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, TECHNICAL, VIDEO, Json, flow, init_flow
 from tests.conformance.kit.events import ALL
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.webhooks import LISTING as WEBHOOKS
 
 NO_LISTENER = "http://127.0.0.1:9/"
 """A URL at which nothing listens."""
+CLIENT_ID, CLIENT_SECRET = "fuzz", "the secret of the client"
+"""Of the client that fetches tokens."""
 TAG = "colour"
 COPIES = ("copy", "spare copy")
 """Labels of the instances of every object with a segment. All are uncontrolled."""
@@ -55,6 +58,11 @@ class Resources:
         """The ids of objects with segments."""
         return [segment["object_id"] for segments in self._segments.values() for segment in segments]
 
+    @property
+    def timeranges(self) -> list[str]:
+        """The timeranges of segments."""
+        return [segment["timerange"] for segments in self._segments.values() for segment in segments]
+
     def writable_flows(self, format_: str | None) -> list[str]:
         """The ids of the flows of this format that are not read-only."""
         return [id_ for id_, flow in self.flows.items() if flow.get("format") == format_ and not flow.get("read_only")]
@@ -77,10 +85,12 @@ class Resources:
         elif "{objectId}" in path and parameters.get("objectId") in self.objects:
             self._add_instances(parameters["objectId"])
         elif "{sourceId}" in path and parameters.get("sourceId") in self.sources:
+            if path == "/sources/{sourceId}":
+                self._remake_flows(parameters["sourceId"])
             self._describe_source(parameters["sourceId"])
         elif document is not None:
             self.client.put(f"/flows/{document['id']}/read_only", json=False)
-            if path in ("/flows/{flowId}", "/flows/{flowId}/segments"):
+            if path in ("/flows/{flowId}", "/flows/{flowId}/segments") or "timerange" in parameters:
                 self.client.delete(f"/flows/{document['id']}")
             self._make_flow(document)
 
@@ -142,7 +152,8 @@ class Resources:
         }
 
     def _segment(self, object_id: str, timerange: str) -> Json:
-        return {"object_id": object_id, "timerange": timerange, "get_urls": self._copies(object_id)}
+        copies = self._copies(object_id)
+        return {"object_id": object_id, "timerange": timerange, "get_urls": copies, "tags": {TAG: ["red"]}}
 
     def _copies(self, object_id: str) -> list[Json]:
         url = f"https://media.example.com/{quote(object_id, safe='')}"
@@ -203,6 +214,17 @@ class Resources:
             self._request("POST", f"{path}/segments", self._segments[document["id"]])
         if document.get("read_only"):
             self._request("PUT", f"{path}/read_only", True)
+
+    def _remake_flows(self, source_id: str) -> None:
+        """Recreate the flows of a source that has been deleted with them, once all of them are gone."""
+        wait_until(lambda: not self._is_being_deleted(source_id), f"source {source_id} to be deleted")
+        for document in self.flows.values():
+            if document["source_id"] == source_id and self.client.head(f"/flows/{document['id']}").status_code == 404:
+                self._make_flow(document)
+
+    def _is_being_deleted(self, source_id: str) -> bool:
+        requests = self._request("GET", "/flow-delete-requests").json()
+        return any(each.get("source_id") == source_id and each["status"] in ("created", "started") for each in requests)
 
     def _describe_source(self, source_id: str) -> None:
         for member, value in (("label", "a label"), ("description", "a description"), (f"tags/{TAG}", ["red"])):

@@ -14,12 +14,16 @@ from schemathesis.core import NOT_SET
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.case import Case
 
+from tams_server.specification.operations import FORM
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.webhooks import LISTING as WEBHOOKS
-from tests.fuzz.resources import COPIES, NO_LISTENER, TAG, Resources
+from tests.fuzz.resources import CLIENT_ID, CLIENT_SECRET, COPIES, NO_LISTENER, TAG, Resources
 
 REJECTED_URLS = ("ftp://127.0.0.1/", "http://user@127.0.0.1/", "https://127.0.0.1:0/", "http://10.0.0.1/", "nowhere")
 """URLs that are rejected for webhooks."""
+
+_OF_TIMERANGES = "[(:_)]"
+"""Not quoted, because schemathesis compares the text in a path with the pattern of timeranges without decoding it."""
 
 _NEARLY_ALWAYS = 0.95
 _OFTEN = 0.85
@@ -68,10 +72,13 @@ class _Targeting:
             "request-id": lambda: [self._world.delete_request_id],
             "webhookId": lambda: list(self._world.webhooks),
             "name": lambda: [TAG],
+            "timerange": lambda: self._world.timeranges,
         }
         for name in parameters:
             if name in choices and self._chance_of():
                 parameters[name] = quote(self._choose(choices[name]()), safe="")
+        if "timerange" in parameters:
+            parameters["timerange"] = quote(unquote(parameters["timerange"]), safe=_OF_TIMERANGES)
         if parameters != self._case.path_parameters:
             self._case.path_parameters = parameters
 
@@ -82,7 +89,7 @@ class _Targeting:
             return [*same, self._new_id()]
         if self._case.path.endswith("/flow_collection") and self._case.method != "PUT":
             return [self._world.id("multi")]
-        if self._case.path.endswith(("/segments", "/storage")):
+        if self._case.path.endswith(("/segments", "/storage")) or "{timerange}" in self._case.path:
             return [self._world.id(what) for what in ("video", "video", "video", "audio", "audio", "init", "locked")]
         return [self._world.id("video"), self._world.id("audio"), *self._world.flows]
 
@@ -135,6 +142,10 @@ class _Targeting:
             return self._webhook(self._same_id(dict(body)))
         if self._is_negative(ParameterLocation.BODY):
             return self._same_id(dict(body))
+        if path == "/oauth2/token":
+            return self._token_request(dict(body))
+        if path.endswith("/segments") and self._case.media_type == FORM:
+            return self._form(body)
         if path.endswith("/segments"):
             return self._segment(dict(body))
         if path.endswith("/flow_collection"):
@@ -145,6 +156,10 @@ class _Targeting:
         if path.endswith("/storage"):
             return self._allocation(dict(body))
         return self._flow(self._same_id(dict(body)))
+
+    def _token_request(self, body: Json) -> Json:
+        """Name the only client."""
+        return {**body, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 
     def _same_id(self, body: Json) -> Json:
         """Set the id to that of the path, in nearly all cases."""
@@ -191,6 +206,17 @@ class _Targeting:
         if self._chance_of() and "accept_storage_ids" in body:
             body["accept_storage_ids"] = [self._world.storage_id]
         return body
+
+    def _form(self, body: Json) -> Json:
+        """Put the parts in order, with a segment that most flows take, and nearly always a new object."""
+        if not isinstance(body.get("segment"), dict) or "file" not in body:
+            return body
+        document = self._segment(dict(body["segment"]))
+        if self._chance_of(_NEARLY_ALWAYS):
+            document.pop("object_id", None)
+        if "storage_id" in document and self._chance_of():
+            document["storage_id"] = self._world.storage_id
+        return {"segment": document, "file": body["file"]}
 
     def _segment(self, body: Json) -> Json:
         if self._chance_of():

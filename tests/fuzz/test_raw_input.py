@@ -69,7 +69,7 @@ LIMITS = (
     "true",
     "1,2",
 )
-LISTINGS = ("/flows", "/sources", "/service/profiles", "/service/webhooks", "/flow-delete-requests")
+LISTINGS = ("/flows", "/sources", "/service/profiles", "/service/webhooks", "/flow-delete-requests", "/compliance")
 TIMERANGES = (
     *(
         "[" + "9" * 5000 + ":0_)",

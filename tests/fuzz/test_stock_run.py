@@ -15,6 +15,7 @@ from tests.fuzz.test_published import PUBLISHED
 
 OWN = Path(__file__).parents[2] / "api"
 REJECTED, UNDOCUMENTED = "ST202", "ST103"
+UNDECLARED_METHOD, UNDECLARED_IN_ALLOW = "ST204", "ST205"
 
 
 def get_and_head(*paths: str) -> list[str]:
@@ -42,6 +43,16 @@ CONTRADICTIONS: dict[tuple[str, str], str] = {
         ),
         "PAGE-06: a page key that was never issued is 400",
     ),
+    # Methods that this server adds to published paths.
+    **dict.fromkeys(
+        (
+            (code, f"{method} {path}")
+            for code, method in ((UNDECLARED_METHOD, "POST"), (UNDECLARED_IN_ALLOW, "OPTIONS"))
+            for path in ("/flows", "/sources")
+        ),
+        "F5: flows and sources can be created by POST, which the published document does not have",
+    ),
+    (UNDECLARED_IN_ALLOW, "OPTIONS /sources/{sourceId}"): "F3: sources can be deleted, with all of their flows",
     (REJECTED, "PUT /flows/{flowId}"): "FLOW-PUT-04: another id in the body than in the path is 400",
     (REJECTED, "PUT /service/webhooks/{webhookId}"): "HOOK-PUT-04: another id in the body than in the path is 400",
     (REJECTED, "POST /service/profiles/{profileId}"): "PROF-POST-02, PROF-POST-03: an id in use, or another, is 400",

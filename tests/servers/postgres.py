@@ -42,12 +42,14 @@ class PostgresServer:
     """One server. `stop`, `kill` and `start` keep its data and port; `remove` deletes the data.
 
     durable: write through to the disk, as a production server should. Even otherwise a killed server loses nothing.
+    settings: more of PostgreSQL's own, as "name=value".
     """
 
     folder: str
     port: int
     password: str
     durable: bool
+    settings: tuple[str, ...] = ()
 
     @classmethod
     def create(cls, *, durable: bool = False, state: Path | None = None) -> "PostgresServer":
@@ -70,12 +72,12 @@ class PostgresServer:
         return server
 
     @classmethod
-    def open(cls, folder: Path) -> "PostgresServer":
+    def open(cls, folder: Path, settings: tuple[str, ...] = ()) -> "PostgresServer":
         """Start a durable server with the data in `folder`, which is initialised if empty and kept when it stops."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new, password = not (folder / "data" / "PG_VERSION").exists(), folder / "password"
         secret = secrets.token_urlsafe(16) if new else password.read_text()
-        server = cls(str(folder.resolve()), 0, secret, durable=True)
+        server = cls(str(folder.resolve()), 0, secret, durable=True, settings=settings)
         if new:
             server._initialise()
         server.stop()
@@ -104,7 +106,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start, or restart after `stop` or `kill`, and wait until it accepts connections. Raises RuntimeError."""
-        settings = [*_SETTINGS, f"port={self.port}", *(() if self.durable else _VOLATILE)]
+        settings = [*_SETTINGS, f"port={self.port}", *(() if self.durable else _VOLATILE), *self.settings]
         command = [str(BIN / "postgres"), "-D", self._data, *(part for each in settings for part in ("-c", each))]
         user, group = _identity()
         with Path(self.folder, "log").open("ab") as log:

@@ -19,6 +19,8 @@ CATALOGUES = ("sqlite", "postgresql", "vast-statement", "vast-commit")
 MEDIA = ("files", "s3")
 """files: one folder of the server. s3: a bucket as the default storage backend, with tags, and a folder as another."""
 
+_VAST_IDLE_S = 5
+"""So that a test that kills servers does not wait long for the locks that they held."""
 _CORS: list[Mapping[str, Any]] = [
     {
         "AllowedOrigins": ["*"],
@@ -116,7 +118,7 @@ def _postgres(stack: ExitStack) -> str:
 def _vast(stack: ExitStack, folder: Path, conflicts: Any) -> str:
     from tests.servers.vast import VastServer
 
-    return stack.enter_context(VastServer(folder / "vast", conflicts)).url("").rstrip("/")
+    return stack.enter_context(VastServer(folder / "vast", conflicts, idle_s=_VAST_IDLE_S)).url("").rstrip("/")
 
 
 def _s3(stack: ExitStack, folder: Path) -> dict[str, str]:

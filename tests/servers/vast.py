@@ -14,12 +14,16 @@ _STOP_S = 20.0
 class VastServer:
     """One emulated cluster. `kill` and `start` keep the committed data, which are in `folder`.
 
-    conflicts: when a transaction fails whose row another has changed.
+    conflicts: when a transaction fails whose row another has changed. idle_s: seconds after which it rolls back what a
+    client that was killed has begun.
     The process is killed at the latest when the thread that started it ends.
     """
 
-    def __init__(self, folder: Path, conflicts: Literal["statement", "commit"] = "statement") -> None:
+    def __init__(
+        self, folder: Path, conflicts: Literal["statement", "commit"] = "statement", *, idle_s: float = 30
+    ) -> None:
         self.folder = folder
+        self._idle_s = idle_s
         self._conflicts = conflicts
         self._origin = ""
         self._process: subprocess.Popen[str] | None = None
@@ -39,6 +43,7 @@ class VastServer:
         """Start, or restart on the same port with the same data, and wait until it is ready. Raises RuntimeError."""
         port = self._origin.rpartition(":")[2].partition("/")[0] or "0"
         options = ["--data", str(self.folder), "--port", port, "--conflicts", self._conflicts]
+        options += ["--idle", str(self._idle_s)]
         command = killed_with_parent([sys.executable, "-m", "tests.vast_emulator", *options])
         root = Path(__file__).parents[2]
         self._process = subprocess.Popen(

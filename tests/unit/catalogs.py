@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from storage.catalog import Catalog, Limits
+from storage.catalog import Catalog, Limits, StoredBytesQuota
 from storage.catalog.caller import Caller
 from storage.catalog.clock import SECOND
 from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, JobState
@@ -21,7 +21,8 @@ from storage.media.filesystem import FileStore
 from storage.media.object_store import Backend
 from storage.tables import open_engine
 from storage.tables.conditions import In, equals
-from storage.tables.engine import Engine, Row
+from storage.tables.engine import Engine
+from storage.tables.transaction import Row
 from storage.timerange import parse_timerange
 from tests.conformance.kit.documents import Json, flow
 
@@ -255,9 +256,14 @@ class World:
 
 
 @contextmanager
-def open_world(folder: Path, limits: Limits | None = None) -> Iterator[World]:
-    """Open the catalogue in `folder`; a new one is empty."""
-    engine = open_engine(f"sqlite:///{folder / 'catalog.db'}")
+def open_world(
+    folder: Path,
+    limits: Limits | None = None,
+    database_url: str | None = None,
+    quota: StoredBytesQuota | None = None,
+) -> Iterator[World]:
+    """Open the catalogue in `folder`, or with this URL; a new one is empty."""
+    engine = open_engine(database_url or f"sqlite:///{folder / 'catalog.db'}")
     engine.create()
     clock = Clock()
     stores = {
@@ -271,6 +277,6 @@ def open_world(folder: Path, limits: Limits | None = None) -> Iterator[World]:
         for id_, label in ((DEFAULT_BACKEND, "home"), (SECOND_BACKEND, "second"))
     }
     other_servers = OtherServers()
-    catalog = Catalog(engine, stores, limits or Limits(), clock, other_servers)
+    catalog = Catalog(engine, stores, limits or Limits(), clock, other_servers, stored_bytes_quota=quota)
     yield World(folder, catalog, engine, stores, clock, other_servers)
     engine.close()

@@ -32,7 +32,7 @@ class StubHandlers:
     def reset(self) -> None:
         self.calls: list[tuple[str, Call]] = []
         self.result: Result | Exception = Result(200, {})
-        self.check_resource: ResourceCheck = lambda _catalog, _caller, _path, _operation_id: None
+        self.check_resource: ResourceCheck = lambda _catalog, _caller, _path, _operation_id, _deleted: None
 
     def remove(self) -> None:
         for name in self.modules:

@@ -1,5 +1,7 @@
 """Calls with a deadline."""
 
+import asyncio
+import gc
 import threading
 import time
 
@@ -51,3 +53,55 @@ def test_a_hanging_call_is_unavailable_at_its_deadline_and_is_not_repeated() -> 
         except Unavailable:
             time.sleep(0.01)
     assert len(calls) == 1
+
+
+def test_coroutines_wait_without_threads() -> None:
+    release = threading.Event()
+    call = CallWithDeadline(lambda: release.wait(10), deadline_s=0.3)
+
+    async def wait_many() -> list[object]:
+        before = threading.active_count()
+        waiting = [asyncio.create_task(call.wait()) for _ in range(50)]
+        await asyncio.sleep(0.05)
+        assert threading.active_count() <= before + 1
+        waiting.pop().cancel()
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    errors = asyncio.run(wait_many())
+    assert {type(error) for error in errors} == {Unavailable}
+    release.set()
+
+    async def wait_once() -> object:
+        return await CallWithDeadline(lambda: 5).wait()
+
+    assert asyncio.run(wait_once()) == 5
+
+
+def test_an_exception_is_raised_for_everyone_who_asks_and_reported_to_no_one_else() -> None:
+    reported: list[object] = []
+
+    async def ask() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+        call = CallWithDeadline(fail)
+        traces = set()
+        for _ in range(3):
+            with pytest.raises(Unavailable) as raised:
+                await call.wait()
+            traces.add(len(raised.traceback))
+        assert len(traces) == 1
+        late = CallWithDeadline(fail_late, deadline_s=0.01)
+        with pytest.raises(Unavailable, match="not responding"):
+            await late.wait()
+        await asyncio.sleep(0.2)
+
+    def fail() -> None:
+        time.sleep(0.02)
+        raise Unavailable("no")
+
+    def fail_late() -> None:
+        time.sleep(0.1)
+        raise Unavailable("no")
+
+    asyncio.run(ask())
+    gc.collect()
+    assert reported == []

@@ -133,3 +133,22 @@ def test_ipv6_hosts_may_have_brackets() -> None:
         == load_settings({"TAMS_HOST": "::1"}).settings.host
         == "::1"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:9410", ("127.0.0.1", 9410)),
+        (" inner.example:1 ", ("inner.example", 1)),
+        ("[::1]:65535", ("::1", 65535)),
+    ],
+)
+def test_metrics_may_have_an_address_of_their_own(text: str, address: tuple[str, int]) -> None:
+    assert load_settings({"TAMS_METRICS_LISTEN": text}).settings.metrics_address == address
+    assert load_settings({"TAMS_METRICS_LISTEN": text, "TAMS_METRICS": "false"}).settings.metrics_address is None
+    assert "only one" in errors(TAMS_METRICS_LISTEN=text, TAMS_METRICS_TOKEN="x")[0]
+
+
+@pytest.mark.parametrize("text", ["9410", ":9410", "127.0.0.1", "127.0.0.1:0", "::1:9410", "127.0.0.1:70000", "a b:1"])
+def test_addresses_of_metrics_are_checked(text: str) -> None:
+    assert "TAMS_METRICS_LISTEN" in errors(TAMS_METRICS_LISTEN=text)[0]

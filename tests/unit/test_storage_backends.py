@@ -1,4 +1,4 @@
-"""The storage backends file: the stores it describes, and its errors, all reported together."""
+"""F2: the storage backends file: the stores it describes, and its errors, all reported together."""
 
 import copy
 import os
@@ -12,9 +12,10 @@ import yaml
 
 from storage.errors import Unavailable
 from storage.media.filesystem import FileStore
-from storage.media.s3 import GRACE_S, SHARED_S, S3Store
+from storage.media.s3 import S3Store
+from storage.media.s3_urls import GRACE_S, SHARED_S
 from tams_server.settings import SettingsError
-from tams_server.storage_backends import log_unavailable_backends, open_stores, unavailable_backends
+from tams_server.storage_backends import check_at_start, open_stores, unavailable_backends
 from tams_server.storage_backends_file import UrlTimeouts, read_backends
 
 TIMEOUTS = UrlTimeouts(minimum=300, max_upload=660, upload=600, download=3600)
@@ -99,17 +100,17 @@ def test_every_member_is_used(path: Path) -> None:
         "availability_zone": "eu-west-1b",
         "tags": {"tier": "hot", "sites": ["London", "Salford"]},
     }
-    upload = urlsplit(store.upload_request("object", "video/mp4", presigned=True, base_url="").url)
+    upload = urlsplit(store.upload_requests(["object"], "video/mp4", presigned=True, base_url="")[0].url)
     assert (upload.netloc, upload.path) == ("media.media.example", "/tams/one/object")
     assert parse_qs(upload.query)["X-Amz-Expires"] == [str(400 + GRACE_S + SHARED_S)]
-    signed, plain = store.download_urls("object", presigned=None, base_url="")
-    assert parse_qs(urlsplit(signed.url).query)["X-Amz-Expires"] == [str(7200 + GRACE_S + SHARED_S)]
-    assert plain.url == "https://media.media.example/tams/one/object"
+    (signed,), (plain,) = store.download_urls(["object"], presigned=None, base_url="")
+    assert parse_qs(urlsplit(signed).query)["X-Amz-Expires"] == [str(7200 + GRACE_S + SHARED_S)]
+    assert plain == "https://media.media.example/tams/one/object"
 
 
 def test_settings_give_the_default_timeouts(path: Path) -> None:
     (store,) = open_stores(read_backends(write(path, S3), TIMEOUTS), TIMEOUTS, SECRET).values()
-    url = store.upload_request("object", "video/mp4", presigned=True, base_url="").url
+    url = store.upload_requests(["object"], "video/mp4", presigned=True, base_url="")[0].url
     assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == [str(600 + GRACE_S + SHARED_S)]
 
 
@@ -201,7 +202,7 @@ def test_an_unavailable_backend_is_reported_and_does_not_stop_the_server(
     started = time.monotonic()
     assert unavailable_backends(stores).keys() == {ids[1], ids[2]}
     assert time.monotonic() - started < 10
-    log_unavailable_backends(stores)
+    check_at_start(stores)
     assert all((id_ in caplog.text) == (id_ != ids[0]) for id_ in ids)
     stores[ids[0]].write("object", "video/mp4", iter([b"x"]))
     for call in (lambda: stores[ids[1]].stat("object"), lambda: list(stores[ids[1]].object_ids())):

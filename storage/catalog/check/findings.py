@@ -6,11 +6,13 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from storage.catalog.environment import Environment
-from storage.tables.engine import Row
 from storage.tables.schema import TABLES
+from storage.tables.transaction import Row
 
 T = TypeVar("T")
 
+DAMAGED_DATABASE = "damaged-database"
+"""The database finds what it has stored damaged."""
 MISSING_BYTES = "missing-bytes"
 """The bytes of an object in use are not where the catalogue says."""
 UNKNOWN_BYTES = "unknown-bytes"
@@ -22,7 +24,15 @@ WRONG_COUNT = "wrong-count"
 WRONG_EXPIRY = "wrong-expiry"
 """An object in use is due for garbage collection, or an unreferenced one will never be."""
 WRONG_CONTENT = "wrong-content"
-"""A flow has segments outside the content range that its row records."""
+"""The content range that a flow's row records, or its outline, does not fit its segments."""
+WRONG_TAGS = "wrong-tags"
+"""The rows by which listings find a tag are not those of the tags of their flow, source, webhook or segment."""
+LEFT_NUMBERS = "left-numbers"
+"""The catalogue has the number of a segment in live playlists of a flow that does not exist."""
+WRONG_USAGE = "wrong-usage"
+"""The recorded bytes of a principal differ from those that its instances are charged."""
+UNCHARGED_BYTES = "uncharged-bytes"
+"""Bytes of objects of a known principal are charged to nobody, although there is a quota."""
 UNCHECKED_BACKEND = "unchecked-backend"
 """A storage backend could not be checked, since it is unavailable or not configured."""
 

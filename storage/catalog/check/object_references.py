@@ -21,7 +21,7 @@ from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
 from storage.catalog.retry import retried
 from storage.tables.conditions import In, equals
-from storage.tables.engine import Reader
+from storage.tables.transaction import Reader
 
 _ROWS_PER_COUNT_QUERY = 1000
 

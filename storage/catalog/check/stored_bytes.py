@@ -23,7 +23,7 @@ from storage.errors import Unavailable
 from storage.media.names import split_name, stored_name
 from storage.media.object_store import DamagedObject, ObjectStore
 from storage.tables.conditions import Condition, In, equals
-from storage.tables.engine import Reader, Row
+from storage.tables.transaction import Reader, Row
 
 _CONCURRENT_STATS = 16
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from storage.catalog.spans import Span, covering_timerange
 from storage.tables.conditions import Compare, Condition, Overlaps, equals
-from storage.tables.engine import Reader, Writer
+from storage.tables.outline import outline_columns
 from storage.tables.rows import FlowRow
+from storage.tables.transaction import Reader, Writer
 from storage.timerange import EMPTY, TimeRange
 
 CONTENT_COLUMNS = ("content_start", "content_end")
@@ -64,9 +65,16 @@ def refresh_content_span(tx: Writer, flow_id: str) -> None:
     tx.update("flows", equals(id=flow_id), content_columns(measure_content_span(tx, flow_id)))
 
 
-def content_columns(content: Span) -> dict[str, Any]:
-    """The columns of a flow's row that record this content range."""
-    return dict(zip(CONTENT_COLUMNS, content, strict=True))
+def content_columns(content: Span, recorded: FlowRow | None = None) -> dict[str, Any]:
+    """The columns of a flow's row that record this content range.
+
+    recorded: the row as it is. Then the columns of the outline are left out unless they change, since they are indexed.
+    """
+    columns = dict(zip(CONTENT_COLUMNS, content, strict=True))
+    outline = outline_columns(*content)
+    if recorded is not None and all(recorded[name] == value for name, value in outline.items()):  # type: ignore[literal-required]
+        return columns
+    return columns | outline
 
 
 def content_span_after_deletion(content: Span, deleted: Span, first_start: int, last_end: int) -> Span:

@@ -27,12 +27,12 @@ class FlowFilter:
     timerange: TimeRange = ETERNITY
     tags: TagFilter = field(default_factory=TagFilter)
 
-    def conditions(self) -> list[Condition]:
-        """The conditions on the table of flows."""
+    def conditions(self, kind: str = KIND) -> list[Condition]:
+        """The conditions on the table of flows. kind: of the owners of their tags."""
         columns = dict(self.columns)
         if "label" in columns:
             columns |= label_columns(columns["label"])
-        where: list[Condition] = [*self.tags.conditions(KIND), *equals(**columns)]
+        where: list[Condition] = [*self.tags.conditions(kind), *equals(**columns)]
         if self.collected_by_ids is not None:
             where.append(sources.collected_by("collections", self.collected_by_ids))
         if self.timerange.is_empty:

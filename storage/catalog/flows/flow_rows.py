@@ -4,42 +4,102 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from storage.catalog import sources
+from storage.catalog.access.checks import find_permissions, not_found, not_permitted, require
+from storage.catalog.access.rules import Permission
 from storage.catalog.caller import Caller
 from storage.catalog.clock import rfc3339, rfc3339_seconds
-from storage.catalog.event_journal import EventJournal
+from storage.catalog.event_journal import EventJournal, pages
 from storage.catalog.flows import flow_collections, flow_rules
+from storage.catalog.flows.content_range import CONTENT_COLUMNS
 from storage.catalog.flows.flow_filter import KIND
 from storage.catalog.flows.metadata_version import flow_state
-from storage.errors import Contended, NotFound
+from storage.errors import Contended
 from storage.preconditions import Preconditions
-from storage.tables.conditions import Compare, In, equals
-from storage.tables.engine import Reader, Writer
+from storage.tables.conditions import In, equals
+from storage.tables.outline import COLUMNS as OUTLINE_COLUMNS
 from storage.tables.rows import FlowRow
+from storage.tables.transaction import Reader, Writer
+
+DOCUMENT_COLUMNS = ("id", "created", "segments_updated", "doc")
+"""The columns of a flow that `documents` needs."""
+CONTENT_WRITER_COLUMNS = (
+    *("id", "source_id", "container", "init_segments", "read_only", "created", "segments_updated"),
+    *CONTENT_COLUMNS,
+    *OUTLINE_COLUMNS,
+)
+"""The columns of a flow that writers of its objects and segments need. Its document may be long."""
 
 
-def get(tx: Reader, caller: Caller, flow_id: str) -> FlowRow:
-    """The flow's row. Raises: NotFound."""
-    row = get_if_present(tx, caller, flow_id)
+def get(
+    tx: Reader,
+    caller: Caller,
+    flow_id: str,
+    columns: Sequence[str] | None = None,
+    permission: Permission = "read",
+) -> FlowRow:
+    """The flow's row, or these columns of it.
+
+    Raises: NotFound; Forbidden if the caller has other permissions on the flow than this.
+    """
+    require(tx, caller, KIND, flow_id, permission)
+    row = _find(tx, flow_id, columns)
     if row is None:
-        raise NotFound(f"there is no flow {flow_id}", field="flow_id", behaviour="FLOW-GET-02")
+        raise not_found(KIND, flow_id)
     return row
 
 
-def get_if_present(tx: Reader, caller: Caller, flow_id: str, columns: Sequence[str] | None = None) -> FlowRow | None:
-    """The flow's row, or these columns of it; None if there is no such flow."""
-    rows = tx.select("flows", [Compare("id", "==", flow_id), *caller.visible(KIND)], limit=1, columns=columns)
+def get_if_present(
+    tx: Reader,
+    caller: Caller,
+    flow_id: str,
+    columns: Sequence[str] | None = None,
+    permission: Permission = "read",
+) -> FlowRow | None:
+    """The flow's row, or these columns of it; None if there is no such flow, or none that the caller may know of.
+
+    Raises: Forbidden if the caller has other permissions on the flow than this.
+    """
+    if caller.is_restricted:
+        found = find_permissions(tx, caller, KIND, flow_id)
+        if not found:
+            return None
+        if permission not in found:
+            raise not_permitted(KIND, flow_id, permission)
+    return _find(tx, flow_id, columns)
+
+
+def get_to_replace(tx: Reader, caller: Caller, flow_id: str) -> FlowRow | None:
+    """The row of a flow that is to be replaced; None if the id is free.
+
+    Raises: NotFound if the flow is hidden from the caller; Forbidden if it may not write it.
+    """
+    row = _find(tx, flow_id, None)
+    if row is not None:
+        require(tx, caller, KIND, flow_id, "write")
+    return row
+
+
+def _find(tx: Reader, flow_id: str, columns: Sequence[str] | None) -> FlowRow | None:
+    rows = tx.select("flows", equals(id=flow_id), limit=1, columns=columns)
     return rows[0] if rows else None
 
 
 def lock_writable(
-    tx: Writer, caller: Caller, flow_id: str, *more_locks: str, preconditions: Preconditions | None = None
+    tx: Writer,
+    caller: Caller,
+    flow_id: str,
+    *more_locks: str,
+    preconditions: Preconditions | None = None,
+    columns: Sequence[str] | None = None,
+    permission: Permission = "write",
 ) -> FlowRow:
-    """Lock the flow, and return its row.
+    """Lock the flow, and return its row, or at least these columns of it.
 
-    Raises: NotFound; Forbidden if the flow is read-only (A33); PreconditionFailed if the flow does not meet them.
+    Raises: NotFound; Forbidden if the caller lacks the permission or the flow is read-only (A33); PreconditionFailed if
+        the flow does not meet them.
     """
     tx.lock(f"flow:{flow_id}", *more_locks)
-    row = get(tx, caller, flow_id)
+    row = get(tx, caller, flow_id, columns if preconditions is None else None, permission)
     flow_rules.check_writable(row)
     if preconditions is not None:
         preconditions.check_change(flow_state(row["doc"]))
@@ -76,8 +136,9 @@ def record_updates(tx: Reader, journal: EventJournal, flow_ids: Collection[str],
     moment: RFC 3339 time of the change; now by default.
     """
     if flow_ids and journal.wanted:
-        for doc in documents(tx, tx.select("flows", [In("id", sorted(flow_ids))])):
-            journal.flow("flows/updated", doc, moment)
+        for ids in pages(flow_ids):
+            found = documents(tx, tx.select("flows", [In("id", ids)]))
+            journal.flows("flows/updated", found, moment)
 
 
 def record_collection_changes(

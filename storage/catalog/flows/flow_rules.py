@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from storage import error_codes
 from storage.catalog.profiles import TECHNICAL
 from storage.catalog.tags import check_tags
 from storage.errors import Forbidden, Invalid
@@ -21,13 +22,17 @@ def check_body(flow_id: str, body: Mapping[str, Any]) -> None:
     """
     if body["id"] != flow_id:
         raise Invalid(
-            f"id must be {flow_id}, the id of the flow itself, not {body['id']!r}", field="id", behaviour="FLOW-PUT-04"
+            f"id must be {flow_id}, the id of the flow itself, not {body['id']!r}",
+            code=error_codes.FLOW_ID_MISMATCH,
+            field="id",
+            behaviour="FLOW-PUT-04",
         )
     check_sizes(body)
     profile_id = body.get("profile_id", "")
     if not isinstance(profile_id, str):
         raise Invalid(
             "profile_id must be a string: the id of a profile, or an empty string to remove the link",
+            code=error_codes.PROFILE_LINK,
             field="profile_id",
             behaviour="FLOW-PROF-10",
         )
@@ -35,12 +40,14 @@ def check_body(flow_id: str, body: Mapping[str, Any]) -> None:
     if profile_id and technical:
         raise Invalid(
             f"{technical[0]} is set by the profile: omit it, or remove the link with an empty profile_id",
+            code=error_codes.PROFILE_SETS_MEMBER,
             field=technical[0],
             behaviour="FLOW-PROF-04",
         )
     if not profile_id and "format" not in body:
         raise Invalid(
             "profile_id is empty, so the flow needs a format and the members that the format requires",
+            code=error_codes.PROFILE_LINK,
             field="profile_id",
             behaviour="FLOW-PROF-09",
         )
@@ -79,12 +86,14 @@ def check_format(doc: Mapping[str, Any], stored: Mapping[str, Any] | None, sourc
     if stored is not None and stored["format"] != doc["format"]:
         raise Invalid(
             f"format cannot be changed from {stored['format']} to {doc['format']}",
+            code=error_codes.FLOW_FORMAT_FIXED,
             field="format",
             behaviour="FLOW-SRC-02",
         )
     if source_format is not None and source_format != doc["format"]:
         raise Invalid(
             f"format {doc['format']} differs from {source_format}, the format of source {doc['source_id']}",
+            code=error_codes.FLOW_SOURCE_FORMAT,
             field="format",
             behaviour="FLOW-SRC-01",
         )
@@ -95,6 +104,7 @@ def check_source(doc: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
     if stored["source_id"] != doc["source_id"]:
         raise Invalid(
             f"source_id cannot be changed from {stored['source_id']} to {doc['source_id']}",
+            code=error_codes.FLOW_SOURCE_FIXED,
             field="source_id",
             behaviour="FLOW-SRC-07",
         )
@@ -104,7 +114,10 @@ def check_writable(row: Mapping[str, Any]) -> None:
     """Reject a change of a read-only flow (RO-01 to RO-10, A65). Raises: Forbidden."""
     if row["read_only"]:
         raise Forbidden(
-            f"flow {row['id']} is read-only; set its read_only to false first", field="read_only", behaviour="RO-01"
+            f"flow {row['id']} is read-only; set its read_only to false first",
+            code=error_codes.FLOW_READ_ONLY,
+            field="read_only",
+            behaviour="RO-01",
         )
 
 
@@ -113,6 +126,7 @@ def check_container(flow: FlowRow) -> None:
     if flow["container"] is None:
         raise Invalid(
             f"flow {flow['id']} has no container; set one before adding objects",
+            code=error_codes.FLOW_NO_CONTAINER,
             field="container",
             behaviour="SEG-POST-05",
         )

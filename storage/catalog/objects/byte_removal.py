@@ -18,8 +18,8 @@ from storage.catalog.retry import retried
 from storage.errors import Unavailable
 from storage.media.names import split_name, stored_name
 from storage.tables.conditions import In, equals
-from storage.tables.engine import Reader, Writer
 from storage.tables.rows import GarbageRow
+from storage.tables.transaction import Reader, Writer
 
 LOCK = "removal"
 

@@ -10,26 +10,34 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from storage import error_codes
+from storage.catalog.access.backends import readable_backends, require_backend
+from storage.catalog.access.object_access import require_object, require_object_before_lock
+from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment
 from storage.catalog.job_kinds import COPY, copy_key
 from storage.catalog.jobs import Claim, Jobs, LeaseLost
 from storage.catalog.kept_lease import kept_lease
 from storage.catalog.objects.byte_removal import schedule_removal
 from storage.catalog.objects.instances import instance_name
-from storage.catalog.objects.objects import get_registered, object_state
+from storage.catalog.objects.objects import get_registered, object_state, require_use
 from storage.catalog.remote_servers import Download
 from storage.catalog.retry import retried
+from storage.catalog.usage import charge_new, require_remaining_bytes
 from storage.errors import Invalid, NotFound, TamsError, Unavailable
 from storage.media.names import extension_for, split_name, stored_name
 from storage.media.object_store import ObjectStore, StoredObject
 from storage.preconditions import Preconditions
 from storage.tables.conditions import equals
-from storage.tables.engine import Reader, Writer
 from storage.tables.rows import InstanceRow
+from storage.tables.transaction import Reader, Writer
+from storage.waiting import about_to_wait_for_others
 
 _CHUNK_BYTES = 1 << 20
+_LAST_START_S = 300.0
+"""Time after which no other instance is tried, if the ones before could not be read."""
 
 
 @dataclass(slots=True)
@@ -48,14 +56,16 @@ class Copies:
         self._env = env
         self._jobs = Jobs(env)
 
-    def copy(self, object_id: str, storage_id: str, preconditions: Preconditions | None = None) -> None:
-        """Copy an object to another storage backend, and add the copy as an instance.
+    def copy(self, caller: Caller, object_id: str, storage_id: str, preconditions: Preconditions | None = None) -> None:
+        """Copy an object to another storage backend, and add the copy as an instance, which is charged to the caller.
 
-        Raises: NotFound; Invalid; PreconditionFailed; Unavailable if the bytes cannot be read or written now. Then
-            nothing is left behind.
+        Raises: NotFound; Invalid; PreconditionFailed; QuotaExceeded; Unavailable if the bytes cannot be read or
+            written now. Then nothing is left behind.
         """
-        self._env.store(storage_id, "OBJ-INST-POST-05")
-        claim = self._start(object_id, storage_id, preconditions)
+        require_object_before_lock(self._env.engine, caller, object_id, "write")
+        require_backend(self._env, caller, storage_id, "OBJ-INST-POST-05")
+        about_to_wait_for_others("transfer")
+        claim = self._start(caller, object_id, storage_id, preconditions)
         try:
             with kept_lease(self._jobs, claim):
                 self.make_copy(claim)
@@ -77,7 +87,7 @@ class Copies:
             instances = tx.select("instances", equals(object_id=object_id), order=("object_id", "instance"))
             content_type = row["content_type"] or _container(tx, row["flow_id"])
         name = _name_of_copy(claim)
-        self._copy_from_any(claim, name, instances, content_type, target)
+        self._copy_from_any(claim, name, _sources_of(claim, instances), content_type, target)
         stored = target.stat(name)
         if stored is None:
             raise Unavailable(f"the copy of object {object_id!r} has disappeared from storage backend {storage_id}")
@@ -92,10 +102,12 @@ class Copies:
             self._delete_job(tx, claim)
 
     @retried
-    def _start(self, object_id: str, storage_id: str, preconditions: Preconditions | None) -> Claim:
+    def _start(self, caller: Caller, object_id: str, storage_id: str, preconditions: Preconditions | None) -> Claim:
         with self._env.engine.write() as tx:
             tx.lock(f"object:{object_id}")
+            require_object(tx, caller, object_id, "write")
             row = get_registered(tx, object_id)
+            require_use(tx, object_id)
             if preconditions is not None:
                 preconditions.check_change(object_state(tx, row))
             key = copy_key(storage_id, object_id)
@@ -104,6 +116,7 @@ class Copies:
                 raise Invalid(
                     f"an instance of object {object_id!r} on storage backend {storage_id} already exists, or is just"
                     " being made",
+                    code=error_codes.INSTANCE_EXISTS,
                     field="storage_id",
                     behaviour="OBJ-INST-POST-06",
                 )
@@ -112,9 +125,18 @@ class Copies:
                     f"an earlier instance of object {object_id!r} on storage backend {storage_id} is still being"
                     " removed; try again later"
                 )
+            require_remaining_bytes(tx, self._env, caller.name)
             content_type = row["content_type"] or _container(tx, row["flow_id"])
             extension = extension_for(object_id, content_type)
-            doc = {"object_id": object_id, "storage_id": storage_id, "extension": extension}
+            doc: dict[str, Any] = {
+                "object_id": object_id,
+                "storage_id": storage_id,
+                "extension": extension,
+                "owner": caller.name,
+            }
+            sources = readable_backends(self._env, caller)
+            if sources is not None:
+                doc["sources"] = sorted(sources)
             return self._jobs.start(tx, "request", COPY, key, doc)
 
     def _copy_from_any(
@@ -127,8 +149,11 @@ class Copies:
     ) -> None:
         """Copy the bytes from the first instance that can be read, controlled instances first. name: in the target."""
         errors: list[TamsError] = []
+        started = time.monotonic()
         for instance in sorted(instances, key=lambda row: row["storage_id"] is None):
             source = self._env.stores.get(instance["storage_id"] or "")
+            if errors and time.monotonic() - started > _LAST_START_S:
+                break
             try:
                 if source is not None and target.copy_from(source, name, instance_name(instance)):
                     return
@@ -144,7 +169,7 @@ class Copies:
         message = f"object {split_name(name)[0]!r} could not be copied from any of its instances{reasons}"
         if any(isinstance(error, Unavailable) for error in errors):
             raise Unavailable(message)
-        raise Invalid(message, field="storage_id", behaviour="OBJ-INST-POST-04")
+        raise Invalid(message, code=error_codes.COPY_FAILED, field="storage_id", behaviour="OBJ-INST-POST-04")
 
     @contextmanager
     def _open(self, instance: InstanceRow) -> Iterator[_OpenInstance | None]:
@@ -215,7 +240,8 @@ class Copies:
             tx.lock(f"object:{object_id}")
             self._jobs.finish(tx, claim)
             get_registered(tx, object_id)
-            tx.insert("instances", [instance])
+            owner = claim.doc.get("owner")
+            tx.insert("instances", [instance if owner is None else charge_new(tx, self._env, instance, owner)])
 
     @retried
     def _cancel(self, claim: Claim) -> None:
@@ -234,6 +260,12 @@ def _container(tx: Reader, flow_id: str | None) -> str | None:
     return flow["container"] if flow else None
 
 
+def _sources_of(claim: Claim, instances: Iterable[InstanceRow]) -> list[InstanceRow]:
+    """The instances that may be read: all, or those of the storage backends that the caller may read, and elsewhere."""
+    readable = claim.doc.get("sources")
+    return [row for row in instances if readable is None or row["storage_id"] in (None, *readable)]
+
+
 def _name_of_copy(claim: Claim) -> str:
     """The name of a copy in its storage backend. Jobs from before names had extensions have none."""
     return stored_name(claim.doc["object_id"], claim.doc.get("extension"))
@@ -245,7 +277,9 @@ def _unavailable_as_invalid() -> Iterator[None]:
     try:
         yield
     except Unavailable as error:
-        raise Invalid(error.message, field="storage_id", behaviour="OBJ-INST-POST-04") from error
+        raise Invalid(
+            error.message, code=error_codes.COPY_FAILED, field="storage_id", behaviour="OBJ-INST-POST-04"
+        ) from error
 
 
 def _download_chunks(download: Download) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from storage.catalog.objects.byte_removal import schedule_removal
 from storage.catalog.objects.instances import instance_name
 from storage.catalog.objects.lifetime import allocated_until
 from storage.catalog.retry import retried
+from storage.catalog.usage import discharge
 from storage.errors import Contended
 from storage.tables.conditions import Compare, In
 from storage.tables.rows import ObjectRow
@@ -17,9 +18,8 @@ class GarbageCollection:
         self._env = env
 
     @retried
-    def collect_batch(self) -> bool:
-        """Remove one batch of expired objects. Returns False if there were none."""
-        now = self._env.clock()
+    def collect_batch(self, now: int) -> bool:
+        """Remove one batch of the objects that have expired by `now`. Returns False if there were none."""
         expired = Compare("expires", "<=", now)
         with self._env.engine.read_once() as tx:
             limit, columns = self._env.limits.garbage_batch, ["id", "created", "content_type"]
@@ -38,6 +38,7 @@ class GarbageCollection:
             places = [(row["storage_id"], instance_name(row)) for row in instances if row["storage_id"] is not None]
             tx.delete("instances", [In("object_id", ids)])
             schedule_removal(tx, now, places)
+            discharge(tx, instances)
         return True
 
     def _writable_until(self, row: ObjectRow) -> int:

@@ -6,15 +6,15 @@ it, a new segment can use it again (A41).
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment, Limits
 from storage.errors import Contended
 from storage.media.object_store import ObjectStore
 from storage.tables.conditions import In, equals
-from storage.tables.engine import Writer
 from storage.tables.rows import ObjectRefRow
+from storage.tables.transaction import Writer
 
 References = tuple[str, str | None]
 """What one segment refers to: its object's id, and the init object's."""
@@ -31,7 +31,7 @@ def allocated_until(limits: Limits, created: int, store: ObjectStore) -> int:
     return created + (limits.unregistered_object_s + store.upload_tail_s) * SECOND
 
 
-def add_references(tx: Writer, flow_id: str, segments: Iterable[References], *, unreferenced: Container[str]) -> None:
+def add_references(tx: Writer, flow_id: str, segments: Iterable[References], *, unreferenced: Set[str]) -> None:
     """Count the references of new segments of the flow.
 
     unreferenced: ids of objects that no segment has ever referred to, whose counts need not be read.

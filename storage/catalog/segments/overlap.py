@@ -2,9 +2,10 @@
 
 from bisect import bisect_left
 
+from storage import error_codes
 from storage.errors import Invalid
 from storage.tables.conditions import Compare, equals
-from storage.tables.engine import Reader
+from storage.tables.transaction import Reader
 from storage.timerange import TimeRange
 
 
@@ -27,6 +28,7 @@ class OccupiedTime:
         if self._overlaps_accepted(start, end) or self._overlaps_stored(start, end):
             raise Invalid(
                 f"timerange {timerange} overlaps a segment that already exists in flow {self._flow_id}",
+                code=error_codes.SEGMENT_OVERLAP,
                 field="timerange",
                 behaviour="SEG-POST-22",
             )

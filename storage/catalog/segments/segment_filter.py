@@ -1,17 +1,22 @@
 """The filters of a listing or a deletion of segments."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from storage.catalog.tags import TagFilter
 from storage.tables.conditions import Compare, Condition, Overlaps, equals
 from storage.timerange import ETERNITY, TimeRange
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentFilter:
-    """The filters of a request for segments. object_id: only segments of this object; None does not filter."""
+    """The filters of a request for segments. object_id: only segments of this object; None does not filter.
+
+    tags: for listings only, which `tagged_page` selects if there are any.
+    """
 
     timerange: TimeRange = ETERNITY
     object_id: str | None = None
+    tags: TagFilter = field(default_factory=TagFilter)
 
     def overlapping(self, flow_id: str) -> list[Condition]:
         """Conditions for the flow's segments that overlap the timerange, as listings return them."""

@@ -6,25 +6,28 @@ delay any other.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from storage.backoff import Backoff
 from storage.catalog import jobs
+from storage.catalog.access.owners import owner_of
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
+from storage.catalog.event_journal import Subject, newest_position
 from storage.catalog.job_kinds import DELIVERY
 from storage.catalog.jobs import Claim, Jobs
-from storage.catalog.objects.get_urls import GetUrlFilter, read_get_urls
 from storage.catalog.retry import retried
-from storage.catalog.webhooks import webhooks
 from storage.catalog.webhooks.delivery_progress import DeliveryProgress, Rejection, progress_doc
+from storage.catalog.webhooks.event_access import may_receive
 from storage.catalog.webhooks.event_filters import event_matches
+from storage.catalog.webhooks.event_segments import event_segments
+from storage.catalog.webhooks.webhook_errors import error_columns, set_aside_columns
 from storage.errors import Contended
 from storage.tables.conditions import In, equals
-from storage.tables.engine import Reader, Writer
 from storage.tables.rows import DeliveryRow
+from storage.tables.transaction import Reader, Writer
 
 _MAX_EVENTS_PER_DISPATCH = 200
 _MAX_DELIVERIES_PER_DISPATCH = 5000
@@ -81,10 +84,14 @@ class Deliveries:
             if not events:
                 return False
             hooks = tx.select("webhooks", equals(enabled=True), columns=["id", "since", "doc"])
+            newest = newest_position(tx, pending=False)
+        moved = events[0]["position"] <= newest  # the clock was set back
         wanted: list[str] = []
         unwanted: list[str] = []
         queued: list[DeliveryRow] = []
         for event in events:
+            if moved:
+                newest = event["position"] = max(event["position"], newest + 1)
             matching = [hook for hook in hooks if event_matches(event, hook)]
             queued += [
                 {"webhook_id": hook["id"], "position": event["position"], "event_id": event["id"]} for hook in matching
@@ -97,6 +104,9 @@ class Deliveries:
             taken = tx.update("events", [In("id", wanted), *equals(pending=True)], {"pending": False})
             if taken != len(wanted):
                 raise Contended("another worker is queueing these events")
+            if moved:
+                positions = {event["id"]: event["position"] for event in events}
+                tx.update_rows("events", [{"id": id_, "position": positions[id_]} for id_ in wanted])
             tx.delete("events", [In("id", unwanted), *equals(pending=True)])
             tx.insert("deliveries", queued, fresh=True)
             jobs.enqueue(tx, self._env.clock(), DELIVERY, {row["webhook_id"] for row in queued})
@@ -114,7 +124,8 @@ class Deliveries:
     ) -> WebhookRequest | None:
         """Return the request that delivers an event without its first `sent` segments, with URLs signed now (TRF-09).
 
-        None if the event is no longer wanted, since the webhook was deleted, disabled or changed (HOOK-DEL-03).
+        None if the event is no longer wanted, since the webhook was deleted, disabled or changed (HOOK-DEL-03), or if
+        its owner may not read what the event is about.
         lease_s: how long the request may take. A lease that ends before is renewed, so that two workers never send to
         the same webhook at once. Raises: LeaseLost.
         """
@@ -130,11 +141,16 @@ class Deliveries:
         event = tx.get("events", id=delivery.event_id)
         if hook is None or event is None or not hook["enabled"] or delivery.position < hook["since"] * 1000:
             return None
+        owner = None
+        if self._env.access.enabled:
+            owner = owner_of(tx, self._env.access, hook["owner"], self._env.clock())
+            if not may_receive(tx, owner, Subject(**event["doc"]["subject"])):
+                return None
         doc = hook["doc"]
         body = event["doc"]["message"]
         if "segments" in body["event"]:
             unsent = body["event"]["segments"][sent:]
-            body["event"]["segments"] = self._segments(tx, unsent, doc, hook["base_url"])
+            body["event"]["segments"] = event_segments(tx, self._env, owner, unsent, doc, hook["base_url"])
         header = None if hook["secret"] is None else (doc["api_key_name"], hook["secret"])
         return WebhookRequest(doc["url"], header, body["event_type"], body)
 
@@ -188,7 +204,7 @@ class Deliveries:
                 return None
             progress = progress.after(rejection.segments)
             self._jobs.save_doc(tx, claim, progress_doc(progress))
-            values = webhooks.set_aside_columns(hook, delivery.event_id, rejection, now)
+            values = set_aside_columns(hook, delivery.event_id, rejection, now)
             tx.update("webhooks", equals(id=claim.key, status=hook["status"]), values)
             if rejection.is_rest:
                 self._remove(tx, claim.key, [delivery])
@@ -214,7 +230,7 @@ class Deliveries:
                 since = hook["failing_since"] or now
                 values: dict[str, Any] = {"failing_since": since, "status": "started"}
                 if gone or now - since >= self._env.limits.webhook_give_up_s * SECOND:
-                    values |= webhooks.error_columns(hook, problem, summary, now)
+                    values |= error_columns(hook, problem, summary, now)
                     gives_up = True
                 tx.update("webhooks", equals(id=claim.key, status=hook["status"]), values)
             backoff = WEBHOOK_BACKOFF if enabled else None
@@ -239,30 +255,15 @@ class Deliveries:
             row = equals(webhook_id=webhook_id, position=delivery.position, event_id=delivery.event_id)
             tx.delete("deliveries", row)
         ids = [delivery.event_id for delivery in deliveries]
-        needed = {row["event_id"] for row in tx.select("deliveries", [In("event_id", ids)], columns=["event_id"])}
-        tx.delete("events", [In("id", [id_ for id_ in ids if id_ not in needed])])
+        if shared := _with_deliveries(tx, ids):
+            # Of two concurrent transactions that remove the last deliveries of an event, the later one now waits for
+            # the earlier one, or fails and is repeated, and so finds the event without deliveries.
+            tx.update("events", [In("id", sorted(shared))], {"pending": False})
+            shared = _with_deliveries(tx, sorted(shared))
+        tx.delete("events", [In("id", [id_ for id_ in ids if id_ not in shared])])
 
-    def _segments(
-        self, tx: Reader, segments: Sequence[Mapping[str, Any]], doc: Mapping[str, Any], base_url: str
-    ) -> list[dict[str, Any]]:
-        """Return the segments of an event with the members and URLs that the webhook asks for (TRF-01 to -08)."""
-        url_filter = GetUrlFilter(
-            labels=doc.get("accept_get_urls"),
-            storage_ids=doc.get("accept_storage_ids"),
-            presigned=doc.get("presigned"),
-            verbose=doc.get("verbose_storage", False),
-        )
-        object_ids = {s["object_id"] for s in segments}
-        init_object_ids = {s["init_object_id"] for s in segments if "init_object_id" in s}
-        get_urls = read_get_urls(tx, self._env, object_ids | init_object_ids, url_filter, base_url)
-        items = []
-        for segment in segments:
-            item = {name: value for name, value in segment.items() if name != "init_object_id"}
-            if not doc.get("include_object_timerange", False):
-                item.pop("object_timerange", None)
-            item["get_urls"] = get_urls[item["object_id"]]
-            if "init_object_id" in segment:
-                init_id = segment["init_object_id"]
-                item["init_object"] = {"object_id": init_id, "get_urls": get_urls[init_id]}
-            items.append(item)
-        return items
+
+def _with_deliveries(tx: Reader, event_ids: Sequence[str]) -> set[str]:
+    """Those of the events that are still to be sent to a webhook."""
+    rows = tx.select("deliveries", [In("event_id", event_ids)], columns=["event_id"])
+    return {row["event_id"] for row in rows}

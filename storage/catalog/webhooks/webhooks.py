@@ -3,34 +3,37 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
+from storage import error_codes
 from storage.catalog import jobs
 from storage.catalog import tags as tag_rows
+from storage.catalog.access.checks import not_found, reading, require, require_before_lock, unreadable
+from storage.catalog.access.class_changes import check_class_change, check_new_classes, with_default_classes
+from storage.catalog.access.class_rows import delete_classes_with_owner, replace_classes
+from storage.catalog.access.owners import forget_owner, remember_owner
+from storage.catalog.access.rules import Permission
 from storage.catalog.caller import Caller
-from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
+from storage.catalog.event_journal import next_since
 from storage.catalog.job_kinds import DELIVERY
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
 from storage.catalog.tags import TagFilter
-from storage.catalog.webhooks.delivery_progress import Rejection
-from storage.errors import Invalid, NotFound
+from storage.catalog.webhooks.webhook_secret import missing_secret, secret_after
+from storage.errors import Forbidden, Invalid
 from storage.preconditions import Preconditions, ResourceState, ResourceVersion, digest_of
 from storage.tables.conditions import Condition, equals
-from storage.tables.engine import Reader, Writer
 from storage.tables.limits import (
     LABEL,
-    MESSAGE,
     NAME,
     SECRET,
     WEBHOOK_URL,
     check_document,
     check_list,
     check_text,
-    clip,
 )
-from storage.tables.rows import WebhookRow
+from storage.tables.rows import TagOwner, WebhookRow
+from storage.tables.transaction import Reader, Writer
 
 KIND: Final = "webhook"
 _LISTS = (
@@ -46,6 +49,12 @@ _LISTS = (
 STORED = ("url", "api_key_name", *_LISTS, "presigned", "verbose_storage", "include_object_timerange", "tags")
 """The members of webhook.json that are stored and returned as they were sent. Unknown members are dropped (A21)."""
 
+_FILTERED: Mapping[TagOwner, Sequence[str]] = {
+    "flow": ("flow_ids", "flow_collected_by_ids"),
+    "source": ("source_ids", "source_collected_by_ids"),
+}
+"""The filters that name flows and sources."""
+
 _REVISION = "revision"
 """A member of the stored document that every change replaces. It is not shown."""
 _ORDER = Order(("url", "id"))
@@ -59,7 +68,7 @@ class Webhooks:
     def page(self, caller: Caller, tags: TagFilter, request: PageRequest) -> Page:
         """Return the matching webhooks that the caller may see, by URL (HOOK-LIST-01 to -05)."""
         size = request.size(self._env.limits)
-        where = [*tags.conditions(KIND), *_visible(caller)]
+        where = [*tags.conditions(KIND), *visible_webhooks(caller)]
         with self._env.engine.read() as tx:
             rows, next_key = select_page(tx, "webhooks", where, _ORDER, request, size)
         return Page([_document(row) for row in rows], size, request.reverse, next_key)
@@ -68,14 +77,14 @@ class Webhooks:
         return self.get_with_version(caller, webhook_id)[0]
 
     def get_with_version(self, caller: Caller, webhook_id: str) -> tuple[dict[str, Any], ResourceVersion]:
-        with self._env.engine.read_once() as tx:
-            row = _find(tx, caller, webhook_id)
+        with reading(self._env.engine, caller) as tx:
+            row = _find(tx, caller, webhook_id, "read")
         return _document(row), ResourceVersion(_version(row))
 
-    def require(self, caller: Caller, webhook_id: str) -> None:
-        """Raise NotFound unless the webhook exists and the caller may see it."""
-        with self._env.engine.read_once() as tx:
-            _find(tx, caller, webhook_id)
+    def require(self, caller: Caller, webhook_id: str, permission: Permission = "read") -> None:
+        """Raise NotFound unless the webhook exists and the caller may see it; Forbidden if it lacks the permission."""
+        with reading(self._env.engine, caller) as tx:
+            _find(tx, caller, webhook_id, permission)
 
     def create(self, caller: Caller, body: Mapping[str, Any], base_url: str) -> dict[str, Any]:
         """Create a webhook, even if an identical one exists (HOOK-POST-01, -02).
@@ -85,17 +94,25 @@ class Webhooks:
         secret = body.get("api_key_value")
         self._check(body, secret)
         if "api_key_name" in body and secret is None:
-            raise _missing_secret("api_key_name is given without a value", "AMB-13")
+            raise missing_secret("api_key_name is given without a value", "AMB-13")
         return self._insert(caller, body, base_url)
 
     @retried
     def _insert(self, caller: Caller, body: Mapping[str, Any], base_url: str) -> dict[str, Any]:
         now = self._env.clock()
-        columns = _columns(body, now) | {"secret": body.get("api_key_value"), "base_url": base_url}
-        row = cast(WebhookRow, columns | {"id": str(uuid.uuid4()), "owner": caller.name, "created": now})
+        webhook_id = str(uuid.uuid4())
+        check_new_classes(caller, KIND, webhook_id, body.get("tags", {}))
+        tags = with_default_classes(caller, body.get("tags", {}))
+        body = {**body, "tags": tags} if tags else body
+        columns = _columns(body) | {"secret": body.get("api_key_value"), "base_url": base_url}
+        row = cast(WebhookRow, columns | {"id": webhook_id, "owner": caller.name, "created": now})
         with self._env.engine.write() as tx:
+            _check_filters(tx, caller, body)
+            row["since"] = next_since(tx, now)
             tx.insert("webhooks", [row])
-            tag_rows.replace_rows(tx, KIND, row["id"], body.get("tags", {}))
+            tag_rows.replace_rows(tx, KIND, webhook_id, now, tags)
+            replace_classes(tx, self._env.access, KIND, webhook_id, now, tags)
+            remember_owner(tx, self._env.access, caller, now)
         return _document(row)
 
     def replace(
@@ -110,10 +127,11 @@ class Webhooks:
 
         Raises: NotFound; Invalid; PreconditionFailed.
         """
-        self.require(caller, webhook_id)
+        self.require(caller, webhook_id, "write")
         if body["id"] != webhook_id:
             raise Invalid(
                 f"id must equal the id in the path, {webhook_id}, not {body['id']!r}",
+                code=error_codes.WEBHOOK_ID_MISMATCH,
                 field="id",
                 behaviour="HOOK-PUT-04",
             )
@@ -132,21 +150,29 @@ class Webhooks:
         now = self._env.clock()
         with self._env.engine.write() as tx:
             tx.lock(f"webhook:{webhook_id}")
-            row = _find(tx, caller, webhook_id)
+            row = _find(tx, caller, webhook_id, "write")
             if preconditions is not None:
                 preconditions.check_change(ResourceState(version=_version(row)))
+            _check_filters(tx, caller, body)
+            tags, stored_tags = body.get("tags", {}), row["doc"].get("tags", {})
+            check_class_change(caller, KIND, webhook_id, stored_tags, tags)
             if row["status"] == "error" and body["status"] == "disabled":
                 raise Invalid(
                     "status must be created, not disabled, while the webhook's status is error",
+                    code=error_codes.WEBHOOK_STATUS,
                     field="status",
                     behaviour="HOOK-ST-04",
                 )
-            secret = _secret(row, body)
-            values = _columns(body, now) | {"secret": secret, "base_url": base_url}
-            if row["enabled"] and values["enabled"]:
-                values["since"] = row["since"]
+            secret = secret_after(row, body)
+            values = _columns(body) | {"secret": secret, "base_url": base_url}
+            values["since"] = row["since"] if row["enabled"] and values["enabled"] else next_since(tx, now)
+            values["owner"] = caller.name
             tx.update("webhooks", equals(id=webhook_id), values)
-            tag_rows.replace_rows(tx, KIND, webhook_id, body.get("tags", {}))
+            tag_rows.check_room(self._env.engine, stored_tags, tags)
+            tag_rows.replace_rows(tx, KIND, webhook_id, row["created"], tags)
+            replace_classes(tx, self._env.access, KIND, webhook_id, row["created"], tags, stored_tags)
+            remember_owner(tx, self._env.access, caller, now)
+            forget_owner(tx, self._env.access, row["owner"])
             self._reschedule_deliveries(tx, webhook_id)
         return _document(cast(WebhookRow, {**row, **values}))
 
@@ -156,13 +182,16 @@ class Webhooks:
 
         Raises: NotFound; PreconditionFailed.
         """
+        require_before_lock(self._env.engine, caller, KIND, webhook_id, "delete")
         with self._env.engine.write() as tx:
             tx.lock(f"webhook:{webhook_id}")
-            row = _find(tx, caller, webhook_id)
+            row = _find(tx, caller, webhook_id, "delete")
             if preconditions is not None:
                 preconditions.check_change(ResourceState(version=_version(row)))
             tx.delete("webhooks", equals(id=webhook_id))
             tx.delete("tags", equals(kind=KIND, owner_id=webhook_id))
+            delete_classes_with_owner(tx, self._env.access, KIND, webhook_id, row["doc"].get("tags", {}))
+            forget_owner(tx, self._env.access, row["owner"])
             self._reschedule_deliveries(tx, webhook_id)
 
     def _reschedule_deliveries(self, tx: Writer, webhook_id: str) -> None:
@@ -182,56 +211,71 @@ class Webhooks:
         check_document({name: body[name] for name in STORED if name in body}, "webhook")
         self._env.outbound.check_url(body["url"], "url")
         if secret is not None and "api_key_name" not in body:
-            raise Invalid("api_key_value requires api_key_name", field="api_key_name", behaviour="AMB-13")
+            raise Invalid(
+                "api_key_value requires api_key_name",
+                code=error_codes.WEBHOOK_SECRET,
+                field="api_key_name",
+                behaviour="AMB-13",
+            )
         if "api_key_name" in body:
             self._env.outbound.check_header(body["api_key_name"], secret or "")
 
 
-def _secret(row: WebhookRow, body: Mapping[str, Any]) -> str | None:
-    """Return the secret after a PUT. A PUT without one keeps it, if header and receiver stay the same (AMB-12)."""
-    if "api_key_name" not in body:
-        return None
-    if "api_key_value" in body:
-        return str(body["api_key_value"])
-    if body["api_key_name"] != row["doc"].get("api_key_name"):
-        raise _missing_secret("api_key_name has changed", "AMB-12")
-    if _origin(body["url"]) != _origin(row["url"]):
-        raise _missing_secret("url has moved to another server", "AMB-12")
-    secret: str | None = row["secret"]
-    return secret
-
-
-def _missing_secret(reason: str, behaviour: str) -> Invalid:
-    return Invalid(f"api_key_value is required: {reason}", field="api_key_value", behaviour=behaviour)
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme.lower(), parts.netloc.lower()
-
-
-def _columns(body: Mapping[str, Any], now: int) -> dict[str, Any]:
+def _columns(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that a body sets, all but `since`."""
     status = body.get("status", "created")
     return {
         "url": body["url"],
         "enabled": status in _ENABLED,
         "status": status,
-        "since": now,
         "failing_since": None,
         "doc": {name: body[name] for name in STORED if name in body} | {_REVISION: uuid.uuid4().hex},
     }
 
 
-def _visible(caller: Caller) -> Sequence[Condition]:
-    """Callers that may write see and change every webhook; all others only their own (HOOK-LIST-05, AMB-25, AMB-39)."""
+def visible_webhooks(caller: Caller) -> Sequence[Condition]:
+    """Callers that may write see every webhook; all others only their own (HOOK-LIST-05, AMB-25, AMB-39).
+
+    Where there are rules on classes, these decide instead.
+    """
+    if caller.is_restricted:
+        return caller.visible(KIND)
     return () if caller.may(["write"]) else equals(owner=caller.name)
 
 
-def _find(tx: Reader, caller: Caller, webhook_id: str) -> WebhookRow:
-    rows = tx.select("webhooks", [*equals(id=webhook_id), *_visible(caller)], limit=1)
+def _find(tx: Reader, caller: Caller, webhook_id: str, permission: Permission) -> WebhookRow:
+    require(tx, caller, KIND, webhook_id, permission)
+    where = () if caller.is_restricted else visible_webhooks(caller)
+    rows = tx.select("webhooks", [*equals(id=webhook_id), *where], limit=1)
     if not rows:
-        raise NotFound(f"there is no webhook {webhook_id}", field="webhook_id", behaviour="HOOK-GET-01")
+        raise not_found(KIND, webhook_id)
+    if permission != "read":
+        _check_owner(caller, rows[0])
     return rows[0]
+
+
+def _check_owner(caller: Caller, row: WebhookRow) -> None:
+    """Reject changes by others than the owner and administrators, unless there are rules on classes (HOOK-PUT-08).
+
+    The owner of a webhook is the caller that made or last changed it.
+    """
+    if not caller.rules.enabled and caller.name != row["owner"] and not caller.may(()):
+        message = "only the owner of a webhook, or an administrator, may change or delete it"
+        raise Forbidden(message, code=error_codes.WEBHOOK_OWNER, behaviour="HOOK-PUT-08")
+
+
+def _check_filters(tx: Reader, caller: Caller, body: Mapping[str, Any]) -> None:
+    """Reject filters by flows and sources that the caller may not read, or that do not exist (HOOK-POST-11)."""
+    for kind, names in _FILTERED.items():
+        for name in names:
+            ids = body.get(name, ())
+            for hidden in unreadable(tx, caller, kind, ids):
+                raise Invalid(
+                    f"{name}.{ids.index(hidden)} {hidden} is not a {kind} that you may read",
+                    code=error_codes.WEBHOOK_FILTER,
+                    field=f"{name}.{ids.index(hidden)}",
+                    behaviour="HOOK-POST-11",
+                )
 
 
 def _document(row: WebhookRow) -> dict[str, Any]:
@@ -243,24 +287,3 @@ def _document(row: WebhookRow) -> dict[str, Any]:
 def _version(row: WebhookRow) -> str:
     """Return the version of a webhook, in which a new secret counts too, although it is never shown."""
     return digest_of([row["doc"], row["status"]])
-
-
-def set_aside_columns(row: WebhookRow, event_id: str, rejection: Rejection, now: int) -> dict[str, Any]:
-    """Return the columns that say in a webhook's `error` that a part of an event is not sent; its status stays.
-
-    now: microseconds since 1970.
-    """
-    what = f"{rejection.segments} of the segments of event" if rejection.segments else "Event"
-    summary = f"{what} {event_id} could not be delivered and was set aside. {rejection.summary}"
-    error = {"type": "set_aside", "summary": clip(summary, MESSAGE), "time": rfc3339(now)}
-    values: dict[str, Any] = {"doc": row["doc"] | {"error": error}, "status": "started"}
-    return values | {"failing_since": None} if rejection.too_large else values
-
-
-def error_columns(row: WebhookRow, kind: str, summary: str, now: int) -> dict[str, Any]:
-    """Return the columns that set a webhook's status to `error` (HOOK-GET-03, HOOK-ST-05).
-
-    kind: a short, stable name of the problem. summary: one sentence. now: microseconds since 1970.
-    """
-    error = {"type": kind, "summary": clip(summary, MESSAGE), "time": rfc3339(now)}
-    return {"status": "error", "enabled": False, "doc": row["doc"] | {"error": error}}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from storage.tables.sql import METADATA
+from storage.tables.sql.tables import METADATA
 
-NEWEST = "0006"
+NEWEST = "0013"
 _BEFORE_ALEMBIC = "0001"
 """The version of a database that has tables, but no table of versions."""
 

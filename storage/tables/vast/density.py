@@ -8,7 +8,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from storage.tables.engine import Row
+from storage.tables.transaction import Row
 from storage.tables.vast.layout import TableLayout
 from storage.tables.vast.predicates import span_columns
 

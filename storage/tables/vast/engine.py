@@ -10,7 +10,8 @@ import pyarrow as pa
 from vastdb.table_metadata import TableMetadata, TableRef, TableType
 
 from storage.errors import Contended, Unavailable
-from storage.tables.engine import Engine, Reader, T, Writer
+from storage.tables.engine import Engine, T
+from storage.tables.transaction import Reader, Writer
 from storage.tables.vast.address import Address, parse_address
 from storage.tables.vast.cluster import CONTENTION_BACKOFF, Cluster
 from storage.tables.vast.density import DensityCache
@@ -18,8 +19,9 @@ from storage.tables.vast.layout import LAYOUTS, LOCK_SLOTS, LOCKS, TableLayout
 from storage.tables.vast.locks import LockQueues
 from storage.tables.vast.projections import enable_projections
 from storage.tables.vast.reader import VastDirectReader, VastReader
-from storage.tables.vast.upgrade import create_flags, migrate_flow_state
+from storage.tables.vast.upgrade import add_classes, create_flags, migrate_flow_state
 from storage.tables.vast.writer import VastWriter
+from storage.waiting import about_to_wait
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +71,8 @@ class VastEngine(Engine):
             create_flags(self.cluster, schema.tx.active_txid)
             if "flow_state" in existing:
                 migrate_flow_state(self.cluster, schema)
+            if "tags" in existing and "classes" not in existing:
+                add_classes(self.cluster, schema.tx.active_txid)
 
     def _create_table(self, schema: Any, layout: TableLayout) -> None:
         tx = schema.tx.active_txid
@@ -102,9 +106,11 @@ class VastEngine(Engine):
             )
 
     def read(self) -> AbstractContextManager[Reader]:
+        about_to_wait()
         return closing(VastReader(self.cluster, self._densities))
 
     def read_once(self) -> AbstractContextManager[VastDirectReader]:
+        about_to_wait()
         return closing(VastDirectReader(self.cluster, self._densities))
 
     def read_under(self, lock: str, read: Callable[[Reader], T]) -> T:
@@ -125,6 +131,7 @@ class VastEngine(Engine):
 
     @contextmanager
     def write(self) -> Iterator[Writer]:
+        about_to_wait()
         writer = VastWriter(self.cluster, self._densities, self._queues)
         try:
             try:

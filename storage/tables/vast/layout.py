@@ -9,10 +9,12 @@ import ibis
 import orjson
 import pyarrow as pa
 
+from storage import error_codes
 from storage.errors import Invalid
 from storage.tables.conditions import Condition, In
-from storage.tables.engine import Row
+from storage.tables.limits import LONG_COLUMNS
 from storage.tables.schema import TABLES, Column, Table
+from storage.tables.transaction import Row
 
 ROW_ID = "$row_id"
 LOCKS = "locks"
@@ -35,7 +37,7 @@ LOCK_TABLES = {"flow": "flows"}
 VERSION_COLUMNS = (HOLDERS.name, "metadata_updated")
 """Columns of a table in LOCK_TABLES. Any change of a row changes one of these: a writer that locks the row adds its
 mark, and one that does not sets the time."""
-LOCK_OWNER_COLUMNS = {"flows": "id", "segments": "flow_id"}
+LOCK_OWNER_COLUMNS = {"flows": "id", "segments": "flow_id", "segment_tags": "flow_id"}
 """Tables whose rows change only together with a flow's row, and the column that has the flow's id."""
 FLAG_KEY = ""
 """Id of the row that stores a presence flag in a table of LOCK_TABLES; the catalogue never sees this row."""
@@ -133,7 +135,10 @@ class TableLayout:
         if size > CELL_BYTES:
             row = self.name.rstrip("s")
             what = f"the {row}" if self.columns[name].type == "json" else f"{name} of the {row}"
-            raise Invalid(f"{what} is {size} bytes long as stored; VAST Database accepts at most {CELL_BYTES}")
+            raise Invalid(
+                f"{what} is {size} bytes long as stored; VAST Database accepts at most {CELL_BYTES}",
+                code=error_codes.TEXT_TOO_LONG,
+            )
         return size
 
     def rows(self, found: pa.Table) -> list[Row]:
@@ -145,6 +150,11 @@ class TableLayout:
                 if row[name] is not None:
                     row[name] = orjson.loads(row[name])
         return rows
+
+    def long_bytes(self, row: Row) -> int:
+        """The bytes of a row in the columns whose values can be long."""
+        values = (row[name] for name in LONG_COLUMNS[self.name] if row.get(name) is not None)
+        return sum(len(value if isinstance(value, str) else orjson.dumps(value)) for value in values)
 
     def row_ids(self, ids: Sequence[Any]) -> pa.Array:
         return pa.array(ids, self.id_type)

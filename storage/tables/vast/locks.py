@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.errors import Contended
-from storage.tables.engine import Row
+from storage.tables.transaction import Row
 from storage.tables.vast.layout import LOCK_SLOTS
 
 MAX_MARKS = 24

@@ -6,7 +6,7 @@ from functools import reduce
 from typing import Any
 
 from storage.tables.conditions import Compare, Condition, In, Overlaps
-from storage.tables.engine import Row
+from storage.tables.transaction import Row
 from storage.tables.vast.layout import TableLayout
 
 MAX_LIST = 2000

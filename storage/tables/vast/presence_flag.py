@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from storage.tables.conditions import Compare, Condition
-from storage.tables.engine import Row
 from storage.tables.schema import TABLES
+from storage.tables.transaction import Row
 from storage.tables.vast.layout import HOLDERS, LOCK_TABLES
 
 SOME, NONE = "some", "none"

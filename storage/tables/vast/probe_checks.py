@@ -9,8 +9,8 @@ from vastdb import errors
 
 from storage.errors import Contended, TamsError
 from storage.tables.conditions import Compare, In
-from storage.tables.engine import Row
 from storage.tables.schema import Column, Table
+from storage.tables.transaction import Row
 from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.cluster_errors import UnknownOutcome
 from storage.tables.vast.layout import CELL_BYTES, ROW_ID, TableLayout

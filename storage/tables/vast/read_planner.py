@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from storage.tables.conditions import Compare, Condition, Exists, In, Operator
-from storage.tables.engine import Row
+from storage.tables.transaction import Row
 from storage.tables.vast.density import DEFAULT_DENSITY, DensityCache
 from storage.tables.vast.layout import LAYOUTS, TableLayout
-from storage.tables.vast.predicates import RowCondition, key_values, simplify
+from storage.tables.vast.predicates import MAX_LIST, RowCondition, key_values, simplify
 from storage.tables.vast.time_windows import Timeline
 
 Fetch = Callable[[TableLayout, Sequence[Compare | In], Sequence[str], int | None], list[Row]]
@@ -79,6 +79,19 @@ class RowQuery:
         return sorted(rows, key=place, reverse=self.descending)
 
 
+def _repeats_order(query: RowQuery, condition: Exists) -> bool:
+    """Whether the other table of a condition repeats the columns by which a page is sorted, in every row."""
+    inner = LAYOUTS[condition.table]
+    repeated = [inner.table.repeats.get(name) for name in query.order]
+    return bool(
+        condition.present
+        and query.limit
+        and repeated
+        and all(name is not None and not inner.columns[name].nullable for name in repeated)
+        and inner.table.repeats.get(condition.outer) == condition.column
+    )
+
+
 class ReadPlanner:
     """Runs reads by means of `fetch`."""
 
@@ -112,7 +125,12 @@ class ReadPlanner:
         query = RowQuery(
             layout, tuple(simple), tuple(order), descending, None if after is None else tuple(after), limit, needed
         )
-        return self._select_filtered(query, per_candidate) if per_candidate else self._select_ordered(query)
+        if not per_candidate:
+            return self._select_ordered(query)
+        through = next((each for each in per_candidate if _repeats_order(query, each)), None)
+        if through is None:
+            return self._select_filtered(query, per_candidate)
+        return self._select_through(query, through, [each for each in per_candidate if each is not through])
 
     # Exists conditions.
 
@@ -147,6 +165,32 @@ class ReadPlanner:
             if len(found) >= query.limit or len(page) < count:
                 return found[: query.limit]
             after = tuple(page[-1][name] for name in page_order)
+
+    def _select_through(self, query: RowQuery, condition: Exists, others: Sequence[Exists]) -> list[Row]:
+        """Read the rows that another table has, in the order that it repeats, and keep those that meet `others`."""
+        inner = LAYOUTS[condition.table]
+        names = tuple(inner.table.repeats[name] for name in query.order)
+        limit = query.limit or 0
+        count = max(limit, _CANDIDATE_PAGE) if others or query.where else limit
+        after = query.after
+        found: list[Row] = []
+        while True:
+            places = self.select(
+                inner,
+                condition.where,
+                order=names,
+                descending=query.descending,
+                after=after,
+                limit=count,
+                columns=names,
+            )
+            keys = list(dict.fromkeys(row[condition.column] for row in places))
+            rows = self._select_ordered(query.narrowed(In(condition.outer, keys), limit=None)) if keys else []
+            found += self._meeting(rows, others)
+            if len(found) >= limit or len(places) < count:
+                return found[:limit]
+            after = tuple(places[-1][name] for name in names)
+            count = min(2 * count, MAX_LIST)
 
     def _meeting(self, rows: Sequence[Row], conditions: Sequence[Exists]) -> list[Row]:
         left = list(rows)

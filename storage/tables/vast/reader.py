@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from storage.tables.conditions import Compare, Condition, In
-from storage.tables.engine import Reader, Row
+from storage.tables.transaction import ByteBudget, Reader, Row
 from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.density import DensityCache
 from storage.tables.vast.layout import (
@@ -53,15 +53,25 @@ class VastReader(Reader):
         after: Sequence[Any] | None = None,
         limit: int | None = None,
         columns: Sequence[str] | None = None,
+        budget: ByteBudget | None = None,
     ) -> list[Any]:
         layout = LAYOUTS[table]
         names = list(columns or layout.catalog_columns)
         rows = self._planner.select(
             layout, where, order=order, descending=descending, after=after, limit=limit, columns=names
         )
+        if budget is not None:
+            budget.start()
+            rows = rows[: budget.take(layout.long_bytes(row) for row in rows)]
         if rows and len(rows[0]) == len(names):
             return rows
         return [{name: row[name] for name in names} for row in rows]
+
+    def arrow(self, table: str, columns: Sequence[str]) -> pa.Table:
+        """All rows of a table, cut to these columns, in no order."""
+        layout = LAYOUTS[table]
+        conditions = [Compare(layout.table.key[0], "!=", FLAG_KEY)] if layout.has_locks else []
+        return self._query(layout, conditions, list(columns), None)
 
     def _fetch(
         self, layout: TableLayout, conditions: Sequence[Compare | In], columns: Sequence[str], limit: int | None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from storage.tables.conditions import Compare
-from storage.tables.engine import Row
+from storage.tables.transaction import Row
 from storage.tables.vast.density import Density
 from storage.tables.vast.layout import TableLayout
 from storage.tables.vast.predicates import RowCondition, simplify, span_columns

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from storage.tables.auth_classes import OWNERS, TAG, classes_of_document
 from storage.tables.conditions import Compare, In
 from storage.tables.schema import Column, Table
 from storage.tables.vast.cluster import Cluster
@@ -50,3 +51,21 @@ def migrate_flow_state(cluster: Cluster, schema: Any) -> None:
         cluster.update(tx, flows, flows.row_ids([row[ROW_ID] for row in rows]), values)
     schema.table(_FLOW_STATE.name).drop()
     _log.info("VAST database: table flow_state was merged into flows")
+
+
+def add_classes(cluster: Cluster, tx: int) -> None:
+    """Insert a row for each class that a resource of an earlier release names in its tag."""
+    tags, classes = LAYOUTS["tags"], LAYOUTS["classes"]
+    for kind, table in OWNERS.items():
+        tagged = cluster.select(tx, tags, [Compare("kind", "==", kind), Compare("name", "==", TAG)], ["owner_id"], None)
+        ids = sorted(set(tagged["owner_id"].to_pylist()))
+        owners = LAYOUTS[table]
+        for start in range(0, len(ids), MAX_LIST):
+            part = [In("id", ids[start : start + MAX_LIST])]
+            rows = [
+                {"kind": kind, "owner_id": row["id"], "name": name, "created": row["created"]}
+                for row in owners.rows(cluster.select(tx, owners, part, ["id", "created", "doc"], None))
+                for name in classes_of_document(row["doc"]) or ()
+            ]
+            for batch in classes.batches(rows, list(classes.columns)):
+                cluster.insert(tx, classes, batch)

@@ -6,7 +6,7 @@ from itertools import islice, product
 from typing import Any
 
 from storage.tables.conditions import Condition, Exists
-from storage.tables.engine import Row
+from storage.tables.transaction import Row
 from storage.tables.vast.layout import ROW_ID, TableLayout
 from storage.tables.vast.predicates import RowCondition, fixes_key, key_values, matches
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from storage.errors import Conflict, Contended, Unavailable
 from storage.tables.conditions import Compare, Condition, In
-from storage.tables.engine import Row, Writer
+from storage.tables.transaction import ByteBudget, Row, Writer
 from storage.tables.vast.cluster import CONTENTION_BACKOFF, Cluster
 from storage.tables.vast.cluster_errors import UnknownOutcome
 from storage.tables.vast.commit_outcome import CommitTraces, LockedRow, has_committed, new_row
@@ -138,6 +138,7 @@ class VastWriter(VastReader, Writer):
         after: Sequence[Any] | None = None,
         limit: int | None = None,
         columns: Sequence[str] | None = None,
+        budget: ByteBudget | None = None,
     ) -> list[Any]:
         if self._flags.rule_out(table, where):
             return []
@@ -147,9 +148,10 @@ class VastWriter(VastReader, Writer):
             known = [buffer.rows[key] for key in keys[:limit]]
             return [{name: row[name] for name in columns or buffer.layout.catalog_columns} for row in known]
         rows = super().select(
-            table, where, order=order, descending=descending, after=after, limit=limit, columns=columns
+            table, where, order=order, descending=descending, after=after, limit=limit, columns=columns, budget=budget
         )
-        if after is None and (limit is None or len(rows) < limit):
+        is_cut = budget is not None and budget.is_spent
+        if after is None and not is_cut and (limit is None or len(rows) < limit):
             buffer.mark_complete(where)
         return rows
 
@@ -193,12 +195,16 @@ class VastWriter(VastReader, Writer):
         layout = buffer.layout
         if keys and not self._locked_names:
             self.lock(*(f"{layout.name}:{'/'.join(map(str, key))}" for key in keys))
-        unknown = [key for key in keys if not buffer.exists(key) and not buffer.is_absent(key)]
-        if unknown:
-            self.select(layout.name, layout.key_conditions(unknown), columns=layout.table.key)
+        self._look_up(buffer, keys)
         taken = next((key for key in keys if buffer.exists(key)), None)
         if taken is not None:
             raise Conflict(f"another request has just created the same thing: {layout.name} {taken}")
+
+    def _look_up(self, buffer: WriteBuffer, keys: Sequence[Key]) -> None:
+        """Look up which of these keys exist, all in one query, unless that is known."""
+        unknown = [key for key in keys if not buffer.exists(key) and not buffer.is_absent(key)]
+        if unknown:
+            self.select(buffer.layout.name, buffer.layout.key_conditions(unknown), columns=buffer.layout.table.key)
 
     def _update(self, table: str, where: Sequence[Condition], values: Mapping[str, Any]) -> int:
         buffer = self._buffers[table]
@@ -215,6 +221,11 @@ class VastWriter(VastReader, Writer):
             else:
                 buffer.update(key, dict(values))
         return len(keys)
+
+    def _update_rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        buffer = self._buffers[table]
+        self._look_up(buffer, [buffer.layout.key_of(row) for row in rows])
+        return super()._update_rows(table, rows)
 
     def delete(self, table: str, where: Sequence[Condition]) -> int:
         buffer = self._buffers[table]

@@ -67,7 +67,8 @@ def own_server(folder: Path, settings: Mapping[str, str] | None = None, port: in
             start_new_session=True,
         )
         try:
-            url = f"http://127.0.0.1:{port}"
+            scheme = "https" if "TAMS_TLS_CERT" in environment else "http"
+            url = f"{scheme}://127.0.0.1:{port}"
             _wait(url, process, log_path)
             yield Subject(url, token, process)
         finally:
@@ -81,7 +82,7 @@ def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"the server exited with status {process.returncode}:\n{log.read_text()[-4000:]}")
         try:
-            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+            if httpx.get(f"{url}/readyz", timeout=2, verify=False).status_code == 200:
                 return
         except httpx.TransportError:
             pass

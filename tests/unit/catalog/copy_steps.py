@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import Unavailable
-from tests.unit.catalogs import SECOND_BACKEND, World, open_world
+from tests.unit.catalogs import CALLER, SECOND_BACKEND, World, open_world
 
 URL = "https://elsewhere.example/x"
 """An uncontrolled URL on another server."""
@@ -39,4 +39,4 @@ def _exit_while_copying(folder: Path, object_id: str, with_bytes: bool) -> None:
             os._exit(_DIED)
 
         store.write = write_and_exit  # type: ignore[method-assign, assignment]
-        world.catalog.copies.copy(object_id, SECOND_BACKEND)
+        world.catalog.copies.copy(CALLER, object_id, SECOND_BACKEND)

@@ -1,11 +1,15 @@
 """Events when a flow collection changes: updates of the flow, its members, and their sources (AMB-19)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
+from storage.catalog import event_journal
 from storage.catalog.event_journal import EventJournal
+from storage.catalog.flows import flow_rows
 from storage.errors import Unavailable
+from storage.tables.transaction import Reader
 from tests.conformance.kit.documents import MULTI, Json, flow
 from tests.unit.catalogs import CALLER, World
 from tests.unit.event_recorder import EventRecorder, subject_id
@@ -117,6 +121,35 @@ def test_creating_a_flow_with_members_updates_the_members(family: Family) -> Non
     family.world.make_flow(document)
     created = {("flows/created", document["id"]), ("sources/created", document["source_id"])}
     assert family.new_events() == created | updated(first, second)
+
+
+@pytest.mark.behaviour("EVT-FU-02", "AMB-19")
+def test_the_events_of_a_large_collection_take_little_memory(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few documents are read at once, and few events kept; all are sent, in order."""
+    read: list[int] = []
+    documents = flow_rows.documents
+
+    def counting(tx: Reader, rows: Sequence[Json]) -> list[Json]:
+        read.append(len(rows))
+        return documents(tx, rows)
+
+    monkeypatch.setattr(flow_rows, "documents", counting)
+    monkeypatch.setattr(event_journal, "_MAX_DOCUMENTS", 2)
+    monkeypatch.setattr(event_journal, "_MAX_ROWS", 2)
+    kept: list[int] = []
+    write = EventJournal.write
+
+    def measured(journal: EventJournal) -> None:
+        kept.append(len(journal._rows))
+        write(journal)
+
+    monkeypatch.setattr(EventJournal, "write", measured)
+    family.collect(*family.members)
+    assert max(read) == 2
+    assert kept == [2, 2, 2, 2, 0]
+    positions = [row["position"] for row in family.world.rows("events")]
+    assert len(set(positions)) == len(positions)
+    assert family.new_events() == updated(family.parent, *family.members)
 
 
 @pytest.mark.behaviour("A27", "AMB-19")

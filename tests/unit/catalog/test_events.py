@@ -158,9 +158,9 @@ def test_allocations_uploads_and_instances_cause_no_events(world: World, recorde
     assert recorder.new_events() == []
     assert world.register(made, {"object_id": "a", "timerange": at(0)}) == []
     assert recorder.new_types() == ["flows/segments_added"]
-    world.catalog.copies.copy("a", SECOND_BACKEND)
-    world.catalog.objects.add_uncontrolled("a", "https://elsewhere.example/a", "elsewhere")
-    world.catalog.objects.remove_instance("a", SECOND_BACKEND, None)
+    world.catalog.copies.copy(CALLER, "a", SECOND_BACKEND)
+    world.catalog.objects.add_uncontrolled(CALLER, "a", "https://elsewhere.example/a", "elsewhere")
+    world.catalog.objects.remove_instance(CALLER, "a", SECOND_BACKEND, None)
     world.run_background_work()
     assert recorder.new_events() == []
 

@@ -1,4 +1,4 @@
-"""Flow delete requests: workers delete many segments in batches, one request at a time or several at once."""
+"""F4: flow delete requests: workers delete many segments in batches, one request at a time or several at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -35,7 +35,7 @@ def fill(world: World, flow_id: str, start: int, end: int, prefix: str = "o") ->
 
 def current(world: World, made: Json | None) -> Json:
     assert made is not None
-    return world.catalog.flow_delete_requests.get(made["id"])
+    return world.catalog.flow_delete_requests.get(CALLER, made["id"])
 
 
 @pytest.mark.behaviour("SEG-DEL-13", "DEL-01")
@@ -119,6 +119,26 @@ def test_segments_registered_after_the_request_are_kept(world: World, filled: st
     world.run_background_work()
     assert current(world, made)["status"] == "done"
     assert world.timeranges(filled) == [at(1), at(20), at(21)]
+
+
+@pytest.mark.behaviour("A59")
+@pytest.mark.parametrize("step_s", [-3600, 3600])
+def test_a_step_of_the_clock_changes_nothing_about_which_segments_are_deleted(
+    world: World, filled: str, step_s: int
+) -> None:
+    """Neither a step between the registration of segments and the request, nor one after it."""
+    world.clock.forward(step_s)
+    fill(world, filled, 10, 12)
+    world.delete_segments(filled, "[0:0_1:0)")
+    world.clock.forward(-step_s)
+    fill(world, filled, 12, 14)
+    made = world.delete_segments(filled)
+    world.clock.forward(-step_s)
+    fill(world, filled, 20, 22)
+    world.clock.forward(step_s)
+    world.run_background_work()
+    assert current(world, made)["status"] == "done"
+    assert world.timeranges(filled) == [at(20), at(21)]
 
 
 @pytest.mark.behaviour("FLOW-DEL-02", "FLOW-DEL-10", "DREQ-11", "A59", "DEL-05")

@@ -7,7 +7,7 @@ import pytest
 from storage.catalog import Limits
 from storage.errors import Invalid, Unavailable
 from tests.conformance.kit.documents import init_flow
-from tests.unit.catalogs import DEFAULT_BACKEND, SECOND_BACKEND, World
+from tests.unit.catalogs import CALLER, DEFAULT_BACKEND, SECOND_BACKEND, World
 
 LIMITS = Limits(min_object_timeout_s=600, object_grace_s=60)
 EXPIRY_S = 660
@@ -134,7 +134,7 @@ def test_removing_an_uncontrolled_object_touches_no_store(world: World) -> None:
 def test_bytes_are_removed_from_every_backend(world: World) -> None:
     flow_id = world.make_flow()
     world.add_object(flow_id, "a")
-    world.catalog.copies.copy("a", SECOND_BACKEND)
+    world.catalog.copies.copy(CALLER, "a", SECOND_BACKEND)
     world.delete_segments(flow_id)
     world.clock.forward(EXPIRY_S)
     world.run_background_work()

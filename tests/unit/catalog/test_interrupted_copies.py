@@ -10,7 +10,7 @@ from storage.catalog.job_kinds import COPY
 from storage.catalog.objects import copies
 from storage.errors import Invalid, NotFound, Unavailable
 from tests.unit.catalog.copy_steps import URL, die_in_a_copy, fail
-from tests.unit.catalogs import DEFAULT_BACKEND, SECOND_BACKEND, RemotePage, World
+from tests.unit.catalogs import CALLER, DEFAULT_BACKEND, SECOND_BACKEND, RemotePage, World
 
 
 @pytest.mark.behaviour("OBJ-INST-POST-02", "OBJ-LIFE-07")
@@ -26,7 +26,7 @@ def test_an_object_deleted_during_its_copy_leaves_no_bytes(world: World, monkeyp
 
     monkeypatch.setattr(world.stores[SECOND_BACKEND], "write", write_then_delete_object)
     with pytest.raises(NotFound):
-        world.catalog.copies.copy("a", SECOND_BACKEND)
+        world.catalog.copies.copy(CALLER, "a", SECOND_BACKEND)
     world.clock.forward(10_000)
     world.run_background_work()
     assert not world.has_bytes("a", DEFAULT_BACKEND)
@@ -41,11 +41,11 @@ def test_a_concurrent_copy_to_the_same_backend_is_rejected(
 
     def write_during_another_copy(*args: object) -> object:
         with pytest.raises(Invalid, match="just"):
-            world.catalog.copies.copy(placed, SECOND_BACKEND)
+            world.catalog.copies.copy(CALLER, placed, SECOND_BACKEND)
         return write(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(world.stores[SECOND_BACKEND], "write", write_during_another_copy)
-    world.catalog.copies.copy(placed, SECOND_BACKEND)
+    world.catalog.copies.copy(CALLER, placed, SECOND_BACKEND)
     assert world.backends_of(placed) == {DEFAULT_BACKEND, SECOND_BACKEND}
 
 
@@ -59,7 +59,7 @@ def test_a_worker_finishes_the_copy_of_a_dead_process(world: World, placed: str,
     world.run_background_work()
     assert world.backends_of(placed) == {DEFAULT_BACKEND}, "the lease of the dead process has not expired"
     with pytest.raises(Invalid, match="just"):
-        world.catalog.copies.copy(placed, SECOND_BACKEND)
+        world.catalog.copies.copy(CALLER, placed, SECOND_BACKEND)
     world.clock.forward(1)
     world.run_background_work()
     assert world.backends_of(placed) == {DEFAULT_BACKEND, SECOND_BACKEND}
@@ -84,7 +84,7 @@ def test_a_copy_taken_over_by_a_worker_is_listed_once(
 
     monkeypatch.setattr(world.stores[SECOND_BACKEND], "write", slowly)
     with pytest.raises(Unavailable, match="handed to a background worker"):
-        world.catalog.copies.copy(placed, SECOND_BACKEND)
+        world.catalog.copies.copy(CALLER, placed, SECOND_BACKEND)
     world.clock.forward(3600)
     world.run_background_work()
     assert world.backends_of(placed) == {DEFAULT_BACKEND, SECOND_BACKEND}
@@ -140,6 +140,6 @@ def test_a_slow_copy_keeps_its_lease(world: World, outside: str, monkeypatch: py
     page = RemotePage([b"piece"] * 10, 50)
     monkeypatch.setattr(page, "chunks", slowly)
     world.other_servers.pages[URL] = page
-    world.catalog.copies.copy(outside, SECOND_BACKEND)
+    world.catalog.copies.copy(CALLER, outside, SECOND_BACKEND)
     assert world.has_bytes(outside, SECOND_BACKEND)
     assert world.jobs() == []

@@ -59,3 +59,19 @@ def test_no_more_than_fifty_jobs_are_claimed_at_once(world: World) -> None:
     room = Room(deliveries=AMPLE, failing_deliveries=AMPLE, others=AMPLE)
     assert claim_keys(world, room) == [f"d{n:02}" for n in range(50)]
     assert claim_keys(world, room) == [f"d{n:02}" for n in range(50, 60)]
+
+
+def test_a_worker_does_not_take_over_its_own_jobs(world: World) -> None:
+    enqueue(world, REMOVAL, "slow", "other")
+    _, waiting = world.catalog.pending_work(AMPLE)
+    (slow,) = world.catalog.claim_jobs("a worker", waiting, Room(deliveries=0, failing_deliveries=0, others=1))
+    world.clock.forward(world.catalog.jobs.lease_s)
+    _, waiting = world.catalog.pending_work(AMPLE)
+    room = Room(deliveries=0, failing_deliveries=0, others=1, held=frozenset((slow.token,)))
+    (other,) = world.catalog.claim_jobs("a worker", waiting, room)
+    assert (slow.key, other.key) == ("slow", "other")
+    world.catalog.jobs.renew(slow)
+    world.clock.forward(world.catalog.jobs.lease_s)
+    _, waiting = world.catalog.pending_work(AMPLE)
+    taken_over = world.catalog.claim_jobs("another worker", waiting, Room(0, 0, 5))
+    assert sorted(claim.key for claim in taken_over) == ["other", "slow"]

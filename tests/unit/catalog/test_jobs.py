@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
-from storage.catalog.jobs import Claim, Counts, Jobs, JobSelection, LeaseLost
+from storage.catalog.job_states import Counts
+from storage.catalog.jobs import Claim, Jobs, JobSelection, LeaseLost
 from storage.tables.conditions import In, equals
 from tests.unit.catalog.job_steps import (
     ALL,

@@ -8,7 +8,7 @@ from storage.catalog import Limits
 from storage.media.filesystem import FileStore
 from storage.media.object_store import ObjectStore
 from tests.conformance.kit.polling import wait_until
-from tests.unit.catalogs import SECOND_BACKEND, open_world
+from tests.unit.catalogs import CALLER, SECOND_BACKEND, open_world
 
 
 def test_a_copy_in_one_long_step_keeps_its_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +25,6 @@ def test_a_copy_in_one_long_step_keeps_its_lease(tmp_path: Path, monkeypatch: py
             return False
 
         monkeypatch.setattr(FileStore, "copy_from", slow_copy)
-        world.catalog.copies.copy("a", SECOND_BACKEND)
+        world.catalog.copies.copy(CALLER, "a", SECOND_BACKEND)
         assert world.has_bytes("a", SECOND_BACKEND)
         assert world.rows("jobs") == []

@@ -31,7 +31,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A world whose default store signs URLs by the clock of the test."""
     with open_world(tmp_path, Limits(object_grace_s=60)) as world:
         signer = UrlSigner(b"another secret of 16+", clock=lambda: world.clock() / SECOND)
-        monkeypatch.setattr(world.stores[DEFAULT_BACKEND], "_signer", signer)
+        monkeypatch.setattr(world.stores[DEFAULT_BACKEND]._urls, "_signer", signer)
         yield world
 
 
@@ -42,8 +42,8 @@ def flow_id(world: World) -> str:
     world.allocate(flow_id, "init", "media")
     assert world.register(flow_id, segment("media", 10, init_object_id="init")) == []
     for object_id in ("init", "media"):
-        world.catalog.copies.copy(object_id, SECOND_BACKEND)
-    world.catalog.objects.add_uncontrolled("init", ELSEWHERE["url"], ELSEWHERE["label"])
+        world.catalog.copies.copy(CALLER, object_id, SECOND_BACKEND)
+    world.catalog.objects.add_uncontrolled(CALLER, "init", ELSEWHERE["url"], ELSEWHERE["label"])
     world.clock.forward(1)
     return flow_id
 

@@ -123,6 +123,25 @@ def test_integers_beyond_64_bits_are_rejected(engine: Engine) -> None:
         select_page(tx, "sources", (), Order(("created", "id"), descending=True), PageRequest(key=key), 1)
 
 
+@pytest.mark.parametrize(
+    ("table", "columns", "where", "content"),
+    [
+        ("sources", ("id",), equals(id="a"), [[], "digest"]),
+        ("sources", ("created", "id"), (), [[1, "a"], "digest"]),
+        ("segments", ("start_ns",), equals(flow_id="f"), [[5], "digest"]),
+        ("object_refs", ("object_id", "flow_id"), equals(object_id="o"), [["f"], "digest"]),
+    ],
+)
+def test_keys_with_texts_that_are_never_cut_are_rejected(
+    engine: Engine, table: str, columns: tuple[str, ...], where: Any, content: Any
+) -> None:
+    text = orjson.dumps(content)
+    listing = f"{table} {' '.join(columns)} False"
+    key = base64.urlsafe_b64encode(_checksum(text, listing) + text).decode().rstrip("=")
+    with engine.read() as tx, pytest.raises(Invalid, match="page key"):
+        select_page(tx, table, where, Order(columns), PageRequest(key=key), 1)
+
+
 @pytest.mark.parametrize("key", ["", "é", "a" * 10_000, "====", "AAAA", "\0"])
 def test_texts_that_are_not_keys_are_rejected(engine: Engine, key: str) -> None:
     with pytest.raises(Invalid, match="page key"):

@@ -1,4 +1,4 @@
-"""Presigned URLs are valid for their timeout, and not for much longer."""
+"""F1: presigned URLs are valid for their timeout, and not for much longer."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A catalogue whose default store signs URLs by the test's clock."""
     with open_world(tmp_path) as world:
         signer = UrlSigner(b"another secret of 16+", clock=lambda: world.clock() / SECOND)
-        monkeypatch.setattr(world.stores[DEFAULT_BACKEND], "_signer", signer)
+        monkeypatch.setattr(world.stores[DEFAULT_BACKEND]._urls, "_signer", signer)
         yield world
 
 

@@ -89,7 +89,7 @@ def test_a_worker_without_lease_records_no_failure(world: World) -> None:
     world.run_background_work()
     with pytest.raises(LeaseLost):
         world.catalog.jobs.fail(stale, "the store is unavailable")
-    assert world.catalog.flow_delete_requests.get(made["id"])["status"] == "done"
+    assert world.catalog.flow_delete_requests.get(CALLER, made["id"])["status"] == "done"
 
 
 def test_a_flow_created_again_after_a_failed_deletion_has_no_old_segments(world: World) -> None:
@@ -101,7 +101,7 @@ def test_a_flow_created_again_after_a_failed_deletion_has_no_old_segments(world:
         if not world.catalog.jobs.fail(claim, "the store is unavailable"):
             world.catalog.flow_delete_requests.mark_failed(claim.key, "the store is unavailable")
         world.clock.forward(1000)
-    assert world.catalog.flow_delete_requests.get(made["id"])["status"] == "error"
+    assert world.catalog.flow_delete_requests.get(CALLER, made["id"])["status"] == "error"
     with pytest.raises(NotFound):
         world.make_flow(flow(id=flow_id))
     world.catalog.jobs.retry(FLOW_DELETION, made["id"])
@@ -136,12 +136,12 @@ def test_a_copy_that_failed_in_an_outage_can_be_requested_again(world: World) ->
     store = world.stores[SECOND_BACKEND]
     write, store.write = store.write, fail
     with pytest.raises(Unavailable):
-        world.catalog.copies.copy("a", SECOND_BACKEND)
+        world.catalog.copies.copy(CALLER, "a", SECOND_BACKEND)
     store.write = write
     with pytest.raises(Unavailable, match="still being removed"):
-        world.catalog.copies.copy("a", SECOND_BACKEND)
+        world.catalog.copies.copy(CALLER, "a", SECOND_BACKEND)
     world.run_background_work()
-    world.catalog.copies.copy("a", SECOND_BACKEND)
+    world.catalog.copies.copy(CALLER, "a", SECOND_BACKEND)
     assert world.backends_of("a") == {DEFAULT_BACKEND, SECOND_BACKEND}
 
 

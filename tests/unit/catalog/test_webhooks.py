@@ -6,7 +6,7 @@ from storage.catalog import Limits
 from storage.catalog.caller import Caller
 from storage.catalog.paging import PageRequest
 from storage.catalog.tags import TagFilter
-from storage.errors import Invalid, NotFound
+from storage.errors import Forbidden, Invalid, NotFound
 from tests.conformance.kit.documents import Json
 from tests.conformance.kit.ids import fresh
 from tests.unit.catalogs import BASE, CALLER, RECEIVER, World
@@ -191,10 +191,8 @@ def test_the_id_must_exist_and_match_the_path(world: World) -> None:
 
 
 @pytest.mark.behaviour("HOOK-LIST-05", "HOOK-GET-02", "AMB-25", "AMB-39", "HOOK-DEL-02")
-@pytest.mark.parametrize(
-    ("caller", "may"), [(CALLER, True), (WRITER, True), (READER, True), (OTHER, False), (DELETER, False)], ids=str
-)
-def test_a_webhook_is_visible_to_its_owner_and_to_writers(world: World, caller: Caller, may: bool) -> None:
+@pytest.mark.parametrize(("caller", "may"), [(CALLER, True), (READER, True), (OTHER, False), (DELETER, False)], ids=str)
+def test_a_webhook_is_for_its_owner_and_administrators(world: World, caller: Caller, may: bool) -> None:
     webhooks = world.catalog.webhooks
     webhook = world.add_webhook(caller=READER)
     body = {"id": webhook, "url": RECEIVER, "events": [], "status": "disabled"}
@@ -202,7 +200,10 @@ def test_a_webhook_is_visible_to_its_owner_and_to_writers(world: World, caller: 
     if may:
         assert webhooks.get(caller, webhook)["id"] == webhook
         webhooks.replace(caller, webhook, body, BASE)
-        assert list_ids(world, READER) == [webhook], "it stays its owner's"
+        assert list_ids(world, caller) == [webhook]
+        assert list_ids(world, READER) == ([webhook] if caller == READER else []), (
+            "the caller that changed it last owns it"
+        )
         webhooks.delete(caller, webhook)
         assert list_ids(world) == []
         return
@@ -214,6 +215,22 @@ def test_a_webhook_is_visible_to_its_owner_and_to_writers(world: World, caller: 
         webhooks.delete(caller, webhook)
     assert world.webhook(webhook)["status"] == "created"
     assert "reader" not in str(world.webhook(webhook))
+
+
+@pytest.mark.behaviour("HOOK-PUT-08", "HOOK-DEL-02", "AMB-25")
+def test_a_webhook_of_another_can_be_seen_but_not_changed_by_writers(world: World) -> None:
+    webhooks = world.catalog.webhooks
+    webhook = world.add_webhook(caller=READER)
+    body = {"id": webhook, "url": RECEIVER, "events": [], "status": "disabled"}
+    assert list_ids(world, WRITER) == [webhook]
+    for change in (
+        lambda: webhooks.require(WRITER, webhook, "write"),
+        lambda: webhooks.replace(WRITER, webhook, body, BASE),
+        lambda: webhooks.delete(WRITER, webhook),
+    ):
+        with pytest.raises(Forbidden, match="owner"):
+            change()
+    assert world.webhook(webhook)["status"] == "created"
 
 
 @pytest.mark.behaviour("HOOK-LIST-02", "HOOK-LIST-03", "HOOK-LIST-04", "HOOK-POST-09")

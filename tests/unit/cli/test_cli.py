@@ -18,12 +18,34 @@ from tams_server.addresses import with_port
 from tams_server.cli.main import main
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["config"], ["spec"], ["spec", "diff"], ["token", "create"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["serve"],
+        ["config"],
+        ["spec"],
+        ["spec", "diff"],
+        ["token", "create"],
+        ["backup"],
+        ["restore"],
+        ["keys", "rotate"],
+        ["replicate"],
+    ],
+)
 def test_every_command_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command, "--help"])
     assert caught.value.code == 0
     assert "usage: tams-server" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("keep", ["0", "-1", "two"])
+def test_a_backup_keeps_at_least_one(keep: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["backup", "/nowhere", f"--keep={keep}"])
+    assert caught.value.code == 2
+    assert "must be a number from 1" in capsys.readouterr().err
 
 
 def test_config_prints_values_and_sources(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,6 +93,19 @@ def test_a_port_that_is_taken_is_reported_before_anything_is_created(
         assert main(["serve", "--host", "::1", "--port", str(port), "--data-dir", str(folder)]) == 1
     printed = capsys.readouterr()
     assert printed.err == f"tams-server: cannot listen on [::1]:{port}: address already in use\n"
+    assert printed.out == ""
+    assert not folder.exists()
+
+
+def test_a_wrong_file_of_issuers_is_reported_before_anything_is_created(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAMS_ISSUERS", str(tmp_path / "missing.yaml"))
+    folder = tmp_path / "data"
+    monkeypatch.setattr("tams_server.processes.gunicorn_server.serve", lambda *_: pytest.fail("it was started"))
+    assert main(["serve", "--port", "0", "--data-dir", str(folder)]) == 2
+    printed = capsys.readouterr()
+    assert "missing.yaml" in printed.err
     assert printed.out == ""
     assert not folder.exists()
 

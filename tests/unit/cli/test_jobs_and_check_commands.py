@@ -1,4 +1,4 @@
-"""tams-server jobs and tams-server check, from the command line."""
+"""F15: tams-server jobs and tams-server check, from the command line."""
 
 import json
 import os
@@ -17,6 +17,7 @@ from tams_server.cli.main import main
 from tams_server.settings import Settings
 from tams_server.wiring import Parts, open_parts, prepare
 from tests.conformance.kit.documents import flow
+from tests.engines.damage import damage_index
 from tests.unit.catalogs import BASE, CALLER, EVENT_TYPES
 
 SECRET = "secret-of-the-receiver"
@@ -132,7 +133,7 @@ def test_a_job_that_failed_permanently_can_be_retried(parts: Parts, run: Any) ->
     assert parts.catalog.jobs.list_jobs()[0]["state"] == "waiting"
     assert run("jobs", "retry", held.kind, held.key)[0] == 0
     assert not parts.catalog.flow_delete_requests.delete_batch(claim(parts, "flow-deletion"))
-    assert parts.catalog.flow_delete_requests.get(held.key)["status"] == "done"
+    assert parts.catalog.flow_delete_requests.get(CALLER, held.key)["status"] == "done"
 
 
 def test_retry_needs_a_job(run: Any) -> None:
@@ -152,7 +153,7 @@ def test_a_discarded_deletion_shows_an_error_and_stops(parts: Parts, run: Any) -
     assert run("jobs", "discard", "flow-deletion", made["id"])[0] == 0
     with pytest.raises(LeaseLost):
         parts.catalog.flow_delete_requests.delete_batch(held)
-    request = parts.catalog.flow_delete_requests.get(made["id"])
+    request = parts.catalog.flow_delete_requests.get(CALLER, made["id"])
     assert request["status"] == "error"
     assert "discarded" in request["error"]["summary"]
     assert parts.catalog.jobs.list_jobs() == []
@@ -216,10 +217,12 @@ def test_check_reports_and_repairs_findings(parts: Parts, run: Any) -> None:
     [(storage_id, store)] = parts.stores.items()
     assert run("check") == (
         0,
-        f"checked 2 objects on backend {storage_id}, 2 instances, 2 segments, 2 objects, 1 flows: no findings\n",
+        "checked 1 database by PRAGMA integrity_check, "
+        f"2 objects on backend {storage_id}, 2 instances, 2 segments, 2 objects, 1 flows, 0 tags, 0 segment tags, "
+        "0 numbers of live playlists, 0 usage: no findings\n",
     )
     store.write("stray", "video/mp2t", iter([b"stray"]))
-    os.utime(store._file_of("stray"), (1, 1))
+    os.utime(store.file_of("stray"), (1, 1))
     status, output = run("check")
     assert status == 1
     assert output.startswith(f"unknown-bytes      object stray, backend {storage_id}: ")
@@ -230,6 +233,16 @@ def test_check_reports_and_repairs_findings(parts: Parts, run: Any) -> None:
     assert (summary["summary"]["repaired"], summary["summary"]["left"]) == (1, 0)
     assert run("check", "--backend", storage_id)[0] == 0
     assert run("check", "--backend", "nowhere")[0] == 1
+
+
+def test_check_begins_with_the_check_of_the_database_itself(parts: Parts, run: Any) -> None:
+    make_segments(parts, 2)
+    damage_index(parts.settings.data_dir / "catalog.db", "objects")
+    status, output = run("check", "--repair")
+    assert status == 1
+    assert output.startswith("damaged-database ")
+    assert "checked 1 database by PRAGMA integrity_check: " in output
+    assert "unknown-bytes" not in output, "nothing that relies on the database is reported or repaired"
 
 
 def test_a_folder_without_a_catalogue_is_rejected(

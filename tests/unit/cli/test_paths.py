@@ -52,8 +52,8 @@ def test_the_data_folder_is_the_one_that_is_named(
     tmp_path: Path, name: str, relative: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = name if relative else str(tmp_path / name)
-    for _ in range(2):
-        assert main(["token", "create", "--data-dir", folder, "--name", "n"]) == 0
+    for number in range(2):
+        assert main(["token", "create", "--data-dir", folder, "--name", f"n{number}"]) == 0
     assert main(["export", "--data-dir", folder, "exported"]) == 0
     assert "rows of" in capsys.readouterr().out
     found = files_below(tmp_path)

@@ -36,6 +36,10 @@ def test_every_head_operation_is_served(client: Client, specification: Specifica
     for path, item in specification.document["paths"].items():
         if "head" in item:
             path = path.replace("{objectId}", "o").replace("{name}", "n").replace("{request-id}", FLOW)
+            path = path.replace("{timerange}", "0:0_1:0")
+            path = (
+                path.replace("{view}", "flows").replace("{question}", "retention").replace("/sql", "/sql?sql=SELECT+1")
+            )
             for name in ("flowId", "sourceId", "profileId", "webhookId"):
                 path = path.replace(f"{{{name}}}", FLOW)
             assert client.request("HEAD", path).status_code == 200, path
@@ -46,9 +50,12 @@ def test_every_head_operation_is_served(client: Client, specification: Specifica
     ("method", "path", "allow"),
     [
         ("PUT", "/service", {"GET", "HEAD", "POST", "OPTIONS"}),
-        ("DELETE", f"/sources/{FLOW}", {"GET", "HEAD", "OPTIONS"}),
+        ("PUT", f"/sources/{FLOW}", {"GET", "HEAD", "DELETE", "OPTIONS"}),
         ("GET", f"/flows/{FLOW}/storage", {"POST", "OPTIONS"}),
         ("PATCH", f"/flows/{FLOW}", {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}),
+        ("DELETE", "/flows", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("DELETE", "/objects/batch", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("POST", "/objects/other", {"GET", "HEAD", "OPTIONS"}),
         ("POST", "/healthz", {"GET", "HEAD"}),
         ("POST", "/docs", {"GET", "HEAD"}),
     ],
@@ -91,12 +98,12 @@ def test_every_response_can_be_read_by_pages_of_other_origins(client: Client, pa
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
-        (Invalid("a: 5 must be 6", field="a", behaviour="TR-01"), 400, "invalid"),
-        (Forbidden("no"), 403, "forbidden"),
-        (NotFound("no"), 404, "not_found"),
-        (Conflict("no"), 409, "conflict"),
-        (Unavailable("no"), 503, "unavailable"),
-        (ZeroDivisionError("secret of the server"), 500, "internal"),
+        (Invalid("a: 5 must be 6", field="a", behaviour="TR-01"), 400, "request.invalid"),
+        (Forbidden("no"), 403, "request.forbidden"),
+        (NotFound("no"), 404, "request.not_found"),
+        (Conflict("no"), 409, "request.conflict"),
+        (Unavailable("no"), 503, "service.unavailable"),
+        (ZeroDivisionError("secret of the server"), 500, "service.internal"),
     ],
 )
 def test_errors_are_problem_documents(
@@ -227,7 +234,7 @@ def test_a_public_url_may_have_a_path_which_proxies_keep_or_remove(make_client) 
         assert client.stub.call.base_url == "https://example.com/tams/v8.2"
         assert client.stub.call.target == "/flows?limit=1"
     assert client.get("/tams/v8.2").status_code == 200
-    assert client.get("/tams/v8.2/media/x").json()["code"] == "not_found"
+    assert client.get("/tams/v8.2/media/x").json()["code"] == "media.not_found"
 
 
 def test_health_needs_no_credentials(client: Client) -> None:
@@ -251,7 +258,7 @@ def test_a_server_whose_catalogue_cannot_be_written_is_not_ready(make_client, mo
 
 def test_the_document_and_its_page_need_no_credentials(client: Client, specification: Specification) -> None:
     document = client.without_credentials("GET", "/openapi.json")
-    assert document.json() == specification.document
+    assert document.json()["paths"] == specification.document["paths"]
     assert document.json()["openapi"].startswith("3.1")
     page = client.without_credentials("GET", "/docs").text
     for asset in ("docs/swagger-ui.css", "docs/swagger-ui-bundle.js", "docs/start.js", "docs/favicon-32x32.png"):

@@ -89,12 +89,6 @@ def test_operations_are_made_with_function_and_id(app: connexion.FlaskApp, monke
         fail("FlaskApi.make_operation", "is not called once for each operation, with its operation_id and function")
 
 
-def test_errors_of_handlers_are_not_converted(app: connexion.FlaskApp) -> None:
-    for option in ("PROPAGATE_EXCEPTIONS", "TRAP_HTTP_EXCEPTIONS"):
-        if FlaskASGIApp(__name__, {}).app.config[option] is not True:
-            fail("FlaskASGIApp.app.config", f"does not have {option}")
-
-
 def test_only_one_module_uses_connexion() -> None:
     assert [path for path in _sources() if "connexion" in _imported_packages(path)] == [USER]
 

@@ -1,9 +1,11 @@
 """Path and query parameters: decoding, conversion, and errors that name the parameter."""
 
-from urllib.parse import unquote
+import random
+from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
 
+from tams_server.http.parameters import percent_decode
 from tests.unit.conftest import Client
 from tests.unit.stub_handlers import StubHandlers
 
@@ -204,3 +206,14 @@ def test_invalid_ids_are_not_found(client: Client, id_: str) -> None:
 )
 def test_unknown_paths_are_not_found(client: Client, path: str) -> None:
     assert client.raw(path.encode())[0] == 404
+
+
+def test_percent_decoding_is_that_of_the_standard_library() -> None:
+    random_ = random.Random(1)
+    for _ in range(500):
+        text = "".join(random_.choice(["%", "4", "1", "a", "F", "g", "%C3%A9", "%2c", "/"]) for _ in range(20))
+        try:
+            expected = unquote_to_bytes(text).decode()
+        except UnicodeDecodeError:
+            expected = None
+        assert percent_decode(text) == expected

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -188,11 +188,11 @@ def test_a_body_of_neither_form_is_an_error_of_its_type(client: Client) -> None:
 def test_errors_about_the_resource_take_precedence(client: Client, stub: StubHandlers, body: bytes) -> None:
     checked: list[tuple[dict[str, str], str]] = []
 
-    def missing(_catalog: Catalog, _caller: Caller, path: Mapping[str, str], operation_id: str) -> None:
+    def missing(_catalog: Catalog, _caller: Caller, path: Mapping[str, str], operation_id: str, _deleted: bool) -> None:
         checked.append((dict(path), operation_id))
         raise NotFound("the flow does not exist")
 
-    def read_only(_catalog: Catalog, _caller: Caller, _path: Mapping[str, str], _operation_id: str) -> None:
+    def read_only(_catalog: Catalog, _caller: Caller, _path: Mapping[str, str], _id: str, _deleted: bool) -> None:
         raise Forbidden("the flow is read-only")
 
     stub.check_resource = missing
@@ -204,7 +204,7 @@ def test_errors_about_the_resource_take_precedence(client: Client, stub: StubHan
     assert not stub.calls
     stub.result = Invalid("found by the handler")
     assert client.get(f"/flows/{FLOW}").status_code == 403
-    stub.check_resource = lambda _catalog, _caller, _path, _operation_id: None
+    stub.check_resource = lambda _catalog, _caller, _path, _operation_id, _deleted: None
     assert client.get(f"/flows/{FLOW}").status_code == 400
 
 
@@ -220,8 +220,8 @@ def test_large_invalid_bodies_are_rejected_quickly(client: Client) -> None:
     assert time.perf_counter() - started < 5
 
 
-def test_a_stalled_body_is_rejected(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tams_server.http.request_bodies.STALL_TIMEOUT_S", 0.05)
+def test_a_stalled_body_is_rejected(make_client: Callable[..., Client]) -> None:
+    client = make_client(min_rate_window=0.05)
     messages: list[Any] = []
 
     async def receive() -> Any:

@@ -74,9 +74,9 @@ def test_signatures_name_the_object_with_or_without_its_extension(tmp_path: Path
     store = open_store(tmp_path)
     object_id, extension = split_name(name)
     if method == "GET":
-        url = store.download_urls(name, presigned=True, base_url="")[0].url
+        url = store.download_urls([name], presigned=True, base_url="").presigned[0]
     else:
-        url = store.upload_request(name, "video/mp2t", presigned=True, base_url="").url
+        url = store.upload_requests([name], "video/mp2t", presigned=True, base_url="")[0].url
     parts = urlsplit(url)
     assert parts.path == media_path(BACKEND.id, object_id, extension)
     store.check_signature(method, object_id, parts.query)

@@ -14,12 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from handlers.shared.call import Result
 from storage.catalog.job_control import Backlog
-from storage.catalog.jobs import Counts
+from storage.catalog.job_states import Counts
 from storage.errors import Unavailable
 from tams_server.metrics.backlog_collector import BacklogCollector
 from tams_server.metrics.counters import Metrics
 from tams_server.metrics.port import metrics_port
 from tams_server.metrics.shared_counters import counters_are_shared, share_counters
+from tams_server.pages import metrics_page
 from tests.conformance.kit.server import free_port
 from tests.unit.conftest import Client
 
@@ -107,6 +108,30 @@ def test_the_metrics_page_can_be_disabled(make_client: Callable[..., Client]) ->
     assert client.get("/metrics").status_code == 404
 
 
+def test_the_text_is_made_at_most_once_a_second(
+    make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    monkeypatch.setattr(metrics_page, "generate_latest", lambda _registry: made.append(1) or b"x 1\n")
+    client = make_client()
+    assert [scrape(client) for _ in range(20)][-1] == {("x", frozenset()): 1}
+    assert len(made) <= 4, "two parts for each second"
+
+
+def test_the_metrics_page_may_require_a_token(make_client: Callable[..., Client]) -> None:
+    client = make_client(metrics_token="for-prometheus")
+
+    def status(*authorization: str) -> int:
+        headers = {"Authorization": authorization[0]} if authorization else {}
+        return client.without_credentials("GET", "/metrics", headers=headers).status_code
+
+    assert status("Bearer for-prometheus") == 200
+    assert status("bearer  for-prometheus") == 200
+    assert [status(), status("Bearer wrong"), status("Basic for-prometheus"), status("Bearer")] == [401] * 4
+    response = client.without_credentials("GET", "/metrics")
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="metrics"'
+
+
 def test_the_metrics_page_allows_only_get_and_head(client: Client) -> None:
     assert client.request("POST", "/metrics").status_code == 405
     assert client.request("HEAD", "/metrics").content == b""
@@ -140,7 +165,7 @@ def test_a_worker_serves_its_metrics_on_its_own_port() -> None:
     metrics.count_delivery_attempt("flows/created", delivered=True, seconds=0.2)
     metrics.count_delivery_attempt("flows/created", delivered=False, seconds=0.2)
     port = free_port()
-    with metrics_port(port, "127.0.0.1", metrics, lambda: Backlog({}, 0, None)):
+    with metrics_port(("127.0.0.1", port), metrics, lambda: Backlog({}, 0, None)):
         found = samples(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
     assert value(found, "tams_deliveries_total", event_type="flows/created", outcome="delivered") == 1
     assert value(found, "tams_deliveries_total", event_type="flows/created", outcome="failed") == 1

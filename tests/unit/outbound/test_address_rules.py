@@ -5,6 +5,7 @@ import time
 import pytest
 
 from storage.errors import Invalid
+from storage.waiting import WouldWaitForOthers, not_for_others
 from tams_server.outbound.address_rules import AddressNotAllowed, AddressRules
 from tests.unit.outbound.example_urls import ACCEPTED, REJECTED, resolver
 from tests.unit.outbound.hanging_resolver import hanging
@@ -89,3 +90,11 @@ def test_each_connection_is_checked_again() -> None:
     rules.check_url("https://rebinding.example/", "url")
     with pytest.raises(AddressNotAllowed):
         rules.allowed_addresses("rebinding.example", 443, 1)
+
+
+def test_only_lookups_make_a_request_leave_its_thread() -> None:
+    rules = AddressRules(resolver=resolver)
+    with not_for_others():
+        rules.check_url("http://93.184.215.14/", "url")
+        with pytest.raises(WouldWaitForOthers):
+            rules.check_url("http://public.example/", "url")

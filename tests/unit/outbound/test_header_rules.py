@@ -8,7 +8,7 @@ import pytest
 
 from storage.errors import Invalid
 from tams_server.outbound.delivery_outcome import MAX_RETRY_AFTER_S, outcome_of_response, retry_after_s
-from tams_server.outbound.header_rules import MAX_NAME_CHARS, MAX_VALUE_CHARS, check_header
+from tams_server.outbound.header_rules import DELIVERY_ID, MAX_NAME_CHARS, MAX_VALUE_CHARS, check_header
 
 SECRET = "s3cr3t-value"
 
@@ -41,6 +41,17 @@ SECRET = "s3cr3t-value"
         "Proxy-Authorization",
         "Proxy-Connection",
         "HTTP2-Settings",
+        "User-Agent",
+        "user_agent",
+        "Accept",
+        "Accept-Encoding",
+        DELIVERY_ID,
+        "tams_delivery_id",
+        "content_length",
+        "Transfer_Encoding",
+        "X-Forwarded-For",
+        "Forwarded",
+        "X-HTTP-Method-Override",
     ],
 )
 def test_name_is_rejected(name: str) -> None:
@@ -82,6 +93,7 @@ def test_value_is_rejected_and_not_shown(value: str) -> None:
     ("name", "value"),
     [
         ("Authorization", "Bearer a.b.c"),
+        ("TAMS-Api-Key", SECRET),
         ("X-Api-Key", SECRET),
         ("x_key!#$%&'*+.^`|~", "a\tb c"),
         ("Cookie", "session=1; a=b"),

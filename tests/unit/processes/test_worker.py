@@ -14,7 +14,7 @@ import pytest
 from storage.catalog import Catalog, Limits
 from storage.catalog.job_kinds import DELIVERY
 from storage.tables import open_engine
-from tams_server.processes.webhook_courier import DELIVERY_ID
+from tams_server.outbound.header_rules import DELIVERY_ID
 from tams_server.specification.load import Specification
 from tests.conformance.kit.documents import flow
 from tests.conformance.kit.polling import wait_until

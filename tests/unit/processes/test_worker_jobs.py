@@ -9,7 +9,7 @@ from storage.catalog.job_kinds import FLOW_DELETION
 from storage.errors import Unavailable
 from tams_server.specification.load import Specification
 from tests.conformance.kit.polling import wait_until
-from tests.unit.catalogs import OtherServers, World
+from tests.unit.catalogs import CALLER, OtherServers, World
 from tests.unit.processes.worker_steps import TIMEOUT_S, wait_until_idle
 from tests.unit.workers import RunningWorker, working
 
@@ -26,7 +26,7 @@ def test_a_stopped_worker_releases_a_long_deletion(world: World, specification: 
     with working(world.catalog, specification.webhooks):
         wait_until_idle(world)
     assert world.timeranges(flow_id) == []
-    assert world.catalog.flow_delete_requests.get(made["id"])["status"] == "done"
+    assert world.catalog.flow_delete_requests.get(CALLER, made["id"])["status"] == "done"
 
 
 def filled(world: World, count: int) -> str:
@@ -62,10 +62,10 @@ def test_a_permanently_failed_deletion_reports_its_error(
     with working(world.catalog, specification.webhooks):
         wait_until(lambda: world.jobs() == [(FLOW_DELETION, "failed")], "the failure", TIMEOUT_S)
         shown = wait_until(
-            lambda: world.catalog.flow_delete_requests.get(made["id"]).get("error"), "the error", TIMEOUT_S
+            lambda: world.catalog.flow_delete_requests.get(CALLER, made["id"]).get("error"), "the error", TIMEOUT_S
         )
     assert "the catalogue is unavailable" in shown["summary"]
-    assert world.catalog.flow_delete_requests.get(made["id"])["status"] == "error"
+    assert world.catalog.flow_delete_requests.get(CALLER, made["id"])["status"] == "error"
 
 
 def fail(*_args: object) -> None:

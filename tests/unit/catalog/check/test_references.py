@@ -1,4 +1,4 @@
-"""What a consistency check finds and repairs in the references to objects, their expiry and content ranges."""
+"""F15: what a consistency check finds and repairs in the references to objects, their expiry and content ranges."""
 
 import pytest
 
@@ -9,7 +9,9 @@ from storage.catalog.check.findings import (
     WRONG_EXPIRY,
 )
 from storage.catalog.clock import SECOND
+from storage.catalog.flows.content_range import content_columns
 from storage.tables.conditions import equals
+from storage.tables.outline import outline_columns
 from tests.conformance.kit.documents import init_flow
 from tests.unit.catalog.check.checks import CHECK_LIMITS, OLD_S, check, corrupt, kinds_and_ids, repair_all
 from tests.unit.catalog.seconds import at
@@ -31,6 +33,28 @@ def test_wrong_counts_are_repaired(world: World, filled: str, recorded: dict[str
     assert check(world) == []
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"outline_node": 12345}, id="node"),
+        pytest.param({"outline_end": 1}, id="end"),
+        pytest.param(outline_columns(0, 0), id="outline of nothing"),
+    ],
+)
+def test_a_wrong_outline_is_corrected(world: World, filled: str, values: dict[str, object]) -> None:
+    corrupt(world, "flows", values, id=filled)
+    [finding] = check(world)
+    assert (finding.kind, finding.flow_id) == (WRONG_CONTENT, filled)
+    repair_all(world)
+
+
+def test_a_content_range_without_segments_is_corrected(world: World) -> None:
+    flow_id = world.make_flow()
+    corrupt(world, "flows", content_columns((0, 10**9)), id=flow_id)
+    assert [each.flow_id for each in check(world)] == [flow_id]
+    repair_all(world)
+
+
 @pytest.mark.parametrize("recorded", [(0, 3), (1, 5), (2, 3), (0, 0), (9, 12)])
 def test_segments_outside_the_content_range_are_found_after_repair(
     world: World, filled: str, recorded: tuple[int, int]
@@ -39,7 +63,8 @@ def test_segments_outside_the_content_range_are_found_after_repair(
     everything = [at(n) for n in range(5)]
     start, end = (second * 10**9 for second in recorded)
     corrupt(world, "flows", {"content_start": start, "content_end": end}, id=filled)
-    corrupt(world, "flows", {"content_start": -5, "content_end": 5}, id=wide)
+    world.add_object(wide, "wide", at(1))
+    corrupt(world, "flows", content_columns((-5, 10 * 10**9)), id=wide)
     assert world.timeranges(filled) != everything
     [finding] = check(world)
     assert (finding.kind, finding.flow_id) == (WRONG_CONTENT, filled)

@@ -19,7 +19,7 @@ from storage.errors import Invalid
 from tests.conformance.kit.documents import init_flow
 from tests.unit.catalog.check.checks import CHECK_LIMITS, OLD_S, check, corrupt, kinds_and_ids, repair_all
 from tests.unit.catalog.seconds import at
-from tests.unit.catalogs import DEFAULT_BACKEND, SECOND_BACKEND, World, open_world
+from tests.unit.catalogs import CALLER, DEFAULT_BACKEND, SECOND_BACKEND, World, open_world
 
 LIMITS = CHECK_LIMITS
 
@@ -29,7 +29,7 @@ def write_unknown(world: World, object_id: str, age_s: float = OLD_S) -> None:
     store = world.stores[DEFAULT_BACKEND]
     store.write(object_id, "video/mp2t", iter([b"stray"]))
     moment = world.clock.now / SECOND - age_s
-    os.utime(store._file_of(object_id), (moment, moment))
+    os.utime(store.file_of(object_id), (moment, moment))
 
 
 def test_a_consistent_catalogue_has_no_findings(world: World, filled: str) -> None:
@@ -39,7 +39,7 @@ def test_a_consistent_catalogue_has_no_findings(world: World, filled: str) -> No
     world.allocate(with_init, "init", content_type="application/octet-stream")
     for n in range(2):
         world.add_object(with_init, f"m{n}", at(n), init_object_id="init")
-    world.catalog.copies.copy("o2", SECOND_BACKEND)
+    world.catalog.copies.copy(CALLER, "o2", SECOND_BACKEND)
     world.allocate(filled, "never-uploaded", content=None)
     world.delete_segments(filled, at(4))
     assert check(world) == []
@@ -61,7 +61,7 @@ def test_missing_bytes_are_reported_and_nothing_is_deleted(world: World, filled:
 
 def test_a_damaged_file_is_reported_and_hides_no_other_finding(world: World, filled: str) -> None:
     store = world.stores[DEFAULT_BACKEND]
-    os.truncate(store._file_of("o2"), 7)
+    os.truncate(store.file_of("o2"), 7)
     store.delete("o3")
     write_unknown(world, "stray")
     assert kinds_and_ids(check(world)) == [(MISSING_BYTES, "o2"), (MISSING_BYTES, "o3"), (UNKNOWN_BYTES, "stray")]
@@ -114,7 +114,7 @@ def test_bytes_being_copied_or_removed_are_known(world: World, filled: str) -> N
 
 
 def test_an_unavailable_backend_is_reported_and_none_of_its_bytes_as_missing(world: World, filled: str) -> None:
-    world.catalog.copies.copy("o2", SECOND_BACKEND)
+    world.catalog.copies.copy(CALLER, "o2", SECOND_BACKEND)
     shutil.rmtree(world.folder / "second")
     world.clock.forward(OLD_S)
     [finding] = check(world, repair=True)
@@ -132,7 +132,7 @@ def test_a_backend_that_is_not_configured_is_reported_once(world: World, filled:
 
 
 def test_a_single_backend_can_be_checked(world: World, filled: str) -> None:
-    world.catalog.copies.copy("o2", SECOND_BACKEND)
+    world.catalog.copies.copy(CALLER, "o2", SECOND_BACKEND)
     world.clock.forward(OLD_S)
     world.stores[SECOND_BACKEND].delete("o2")
     world.stores[DEFAULT_BACKEND].delete("o1")
@@ -162,7 +162,7 @@ def test_work_in_progress_is_never_reported(tmp_path: Path, repair: bool) -> Non
                     == []
                 )
                 if n % 4 == 0:
-                    world.catalog.copies.copy(f"{name}{n}", SECOND_BACKEND)
+                    world.catalog.copies.copy(CALLER, f"{name}{n}", SECOND_BACKEND)
                 if n % 10 == 9:
                     world.delete_segments(flow_id, f"[{n - 9}:0_{n - 2}:0)")
                     world.delete_segments(flow_id, f"[{1000 + n - 9}:0_{1000 + n - 2}:0)")

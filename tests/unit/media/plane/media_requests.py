@@ -74,15 +74,15 @@ def put_url(store: FileStore, object_id: str = "object", content_type: str = TYP
     if content_type not in TYPES:
         TYPES.append(content_type)
     term = AllocationTerm(TYPES.index(content_type), 3600)
-    return store.upload_request(object_id, content_type, presigned=True, base_url=BASE, term=term).url
+    return store.upload_requests([object_id], content_type, presigned=True, base_url=BASE, term=term)[0].url
 
 
 def get_url(store: FileStore, object_id: str = "object") -> str:
-    return store.download_urls(object_id, presigned=True, base_url=BASE)[0].url
+    return store.download_urls([object_id], presigned=True, base_url=BASE).presigned[0]
 
 
 def plain_url(store: FileStore, object_id: str = "object") -> str:
-    return store.download_urls(object_id, presigned=False, base_url=BASE)[0].url
+    return store.download_urls([object_id], presigned=False, base_url=BASE).plain[0]
 
 
 def stored(store: FileStore, data: bytes = DATA, object_id: str = "object", content_type: str = TYPE) -> str:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 async def test_uploaded_bytes_come_back_for_every_id(
     store: FileStore, client: httpx.AsyncClient, object_id: str
 ) -> None:
-    upload = store.upload_request(object_id, TYPE, presigned=True, base_url=BASE, term=AllocationTerm(0, 300))
+    upload = store.upload_requests([object_id], TYPE, presigned=True, base_url=BASE, term=AllocationTerm(0, 300))[0]
     response = await client.put(
         upload.url, content=DATA, headers={"content-type": upload.content_type, **upload.headers}
     )

@@ -1,0 +1,13 @@
+"""What one query may take."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """memory: bytes. timeout_s: seconds for everything, reading the tables included. rows: of a result."""
+
+    memory: int
+    timeout_s: float
+    rows: int
+    threads: int = 2

@@ -1,0 +1,1 @@
+"""Playback of flows and sources: playlists for players (F19)."""

@@ -1,0 +1,144 @@
+"""The segments of a flow that a media playlist lists: those of a timerange, or of a live window."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from storage import error_codes
+from storage.catalog.flows.content_range import CONTENT_COLUMNS, in_content_range
+from storage.catalog.segments.segment_filter import SegmentFilter
+from storage.errors import Invalid
+from storage.playback.media_segment import MediaSegment, media_segment
+from storage.playback.numbering import SEED
+from storage.tables.conditions import Compare, Condition, equals
+from storage.tables.rows import FlowRow, SegmentRow
+from storage.tables.transaction import Reader
+from storage.timerange import TimeRange
+
+FLOW_COLUMNS = ("id", "status", "metadata_updated", "segments_updated", *CONTENT_COLUMNS, "doc")
+MOST_SEGMENTS: Final = SEED
+"""In one playlist: eleven hours of two seconds each."""
+_COUNTED_AFTER: Final = 2_000
+"""After so many segments, the rest are counted by their keys before they are read."""
+_FEWEST_LIVE: Final = 4
+_MOST_PASSED: Final = 500
+_PAGE: Final = 500
+SEGMENT_COLUMNS = ("start_ns", "end_ns", "timerange", "object_id", "init_object_id", "doc")
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Segments in order of time.
+
+    left_out: how many more there are that use only a part of their object.
+    before: the segment before those of a window, if it could be listed.
+    """
+
+    segments: list[MediaSegment]
+    left_out: int = 0
+    before: MediaSegment | None = None
+
+
+def overlapping(flow: FlowRow, timerange: TimeRange) -> list[Condition]:
+    """Conditions for the segments of a flow that overlap a timerange."""
+    return [*SegmentFilter(timerange).overlapping(flow["id"]), *in_content_range(flow)]
+
+
+def read_timerange(tx: Reader, flow: FlowRow, timerange: TimeRange, slack: int) -> Media:
+    """The segments that overlap a timerange. slack: as for `media_segment`.
+
+    Raises: Invalid for more than MOST_SEGMENTS.
+    """
+    where = overlapping(flow, timerange)
+    found: list[MediaSegment | None] = []
+    for row in [] if timerange.is_empty else _rows(tx, where):
+        found.append(media_segment(row, slack))
+        if len(found) == _COUNTED_AFTER:
+            _check_rest(tx, where, row["start_ns"])
+    return _media(found)
+
+
+def read_window(tx: Reader, flow: FlowRow, timerange: TimeRange, slack: int, window_ns: int) -> Media:
+    """The last segments that overlap a timerange: those of the last `window_ns`, and _FEWEST_LIVE at least.
+
+    Segments that use only a part of their object do not count, but not more than _MOST_PASSED of them are looked at
+    beyond the window.
+
+    Raises: Invalid for more than MOST_SEGMENTS.
+    """
+    where = overlapping(flow, timerange)
+    found: list[MediaSegment | None] = []
+    listed = passed = 0
+    first: int | None = None
+    before: MediaSegment | None = None
+    for row in [] if timerange.is_empty else _rows(tx, where, descending=True):
+        first = row["end_ns"] - window_ns if first is None else first
+        if row["end_ns"] <= first:
+            if listed >= _FEWEST_LIVE or passed >= _MOST_PASSED:
+                before = media_segment(row, slack)
+                break
+            passed += 1
+        segment = media_segment(row, slack)
+        found.append(segment)
+        listed += segment is not None
+    return replace(_media(found[::-1]), before=before)
+
+
+def read_between(tx: Reader, flow_id: str, after: int, before: int, slack: int, most: int) -> list[MediaSegment] | None:
+    """The segments that start after `after` and before `before`, in ns; None if there are more than `most`."""
+    where = [*equals(flow_id=flow_id), Compare("start_ns", ">", after), Compare("start_ns", "<", before)]
+    found: list[MediaSegment] = []
+    for number, row in enumerate(_rows(tx, where)):
+        if number >= most:
+            return None
+        segment = media_segment(row, slack)
+        found += [] if segment is None else [segment]
+    return found
+
+
+def _media(found: Sequence[MediaSegment | None]) -> Media:
+    segments = [each for each in found if each is not None]
+    return Media(segments, len(found) - len(segments))
+
+
+def _rows(tx: Reader, where: Sequence[Condition], *, descending: bool = False) -> Iterator[SegmentRow]:
+    """The rows in order of time, a page at a time. Raises: Invalid for more than MOST_SEGMENTS."""
+    page = min(_PAGE, tx.max_fetched or _PAGE)
+    after: list[int] | None = None
+    count = 0
+    while True:
+        rows = tx.select(
+            "segments",
+            where,
+            order=("start_ns",),
+            descending=descending,
+            after=after,
+            limit=page,
+            columns=SEGMENT_COLUMNS,
+        )
+        count += len(rows)
+        _check_count(count)
+        yield from rows
+        if len(rows) < page:
+            return
+        after = [rows[-1]["start_ns"]]
+
+
+def _check_rest(tx: Reader, where: Sequence[Condition], last: int) -> None:
+    """Check that not too many segments follow the first _COUNTED_AFTER, which end with the one that starts at `last`.
+
+    Raises: Invalid.
+    """
+    limit = max(MOST_SEGMENTS - _COUNTED_AFTER + 1, 1)
+    rest = tx.select("segments", where, order=("start_ns",), after=[last], limit=limit, columns=["start_ns"])
+    _check_count(_COUNTED_AFTER + len(rest))
+
+
+def _check_count(count: int) -> None:
+    """Raises: Invalid for more than MOST_SEGMENTS."""
+    if count > MOST_SEGMENTS:
+        raise Invalid(
+            f"a playlist has at most {MOST_SEGMENTS} segments, and there are more; give a shorter timerange",
+            code=error_codes.TOO_MANY_SEGMENTS,
+            field="timerange",
+        )

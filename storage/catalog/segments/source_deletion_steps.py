@@ -1,0 +1,115 @@
+"""The steps of a deletion of a source with all its flows (F3): one flow after another, the segments of each in batches.
+
+The request records the flows of the source as rows of `flows_to_delete`, and every deletion of a flow removes its
+rows. So any worker can resume the request, and flows that are restored or created after it stay. So does a flow that
+has become read-only.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from storage.catalog.clock import rfc3339
+from storage.catalog.environment import Environment
+from storage.catalog.event_journal import EventJournal, Subject
+from storage.catalog.flows import flow_deletion
+from storage.catalog.segments import segment_rows
+from storage.tables.conditions import equals
+from storage.tables.rows import DeletionRequestRow, Document, FlowRow, FlowToDeleteRow
+from storage.tables.transaction import Writer
+
+_READ_ONLY: Final = "read_only"
+"""The type of the error of a deletion that has come to its end."""
+
+
+def is_of_source(request: DeletionRequestRow) -> bool:
+    """Whether a flow delete request is for a source with all of its flows."""
+    return "source_id" in request["doc"]
+
+
+def record_flows(tx: Writer, request_id: str, flow_ids: Iterable[str]) -> None:
+    """Record the flows that a request is to delete, in that order. The source is locked, so none comes or goes."""
+    rows: list[FlowToDeleteRow] = [
+        {"request_id": request_id, "position": position, "flow_id": flow_id}
+        for position, flow_id in enumerate(flow_ids)
+    ]
+    tx.insert("flows_to_delete", rows, fresh=True)
+
+
+class SourceDeletionStep:
+    """One step, within a transaction. The values that it leaves in `flow_id` and `doc` are to be stored.
+
+    In the document: `flow` is the subject of a flow that has gone and whose segments are being deleted; `kept` is the
+    number of flows that stayed.
+    """
+
+    def __init__(self, tx: Writer, journal: EventJournal, env: Environment, request: DeletionRequestRow) -> None:
+        self._tx = tx
+        self._journal = journal
+        self._env = env
+        self._request_id = request["id"]
+        self.flow_id = request["flow_id"]
+        self.doc: Document = dict(request["doc"])
+
+    def run(self) -> bool:
+        """Delete a batch of segments, or the next flow. Returns whether that was the end."""
+        if self.doc.get("flow") is not None:
+            self._delete_segments(Subject(**self.doc["flow"]))
+            return False
+        entries = self._tx.select("flows_to_delete", equals(request_id=self._request_id), order=("position",), limit=1)
+        if not entries:
+            return True
+        self._delete_entry(entries[0])
+        return False
+
+    def _delete_entry(self, entry: FlowToDeleteRow) -> None:
+        """Delete a flow, unless it has become read-only or has just been deleted by somebody else."""
+        self._tx.lock(f"flow:{entry['flow_id']}", f"source:{self.doc['source_id']}")
+        key = {"request_id": entry["request_id"], "position": entry["position"]}
+        if self._tx.get("flows_to_delete", **key) is None:
+            return
+        row = self._tx.get("flows", id=entry["flow_id"])
+        if row is not None and not row["read_only"]:
+            self._delete_flow(row)
+            return
+        self._tx.delete("flows_to_delete", equals(**key))
+        self.doc["kept"] += row is not None
+
+    def _delete_flow(self, row: FlowRow) -> None:
+        now = self._env.clock()
+        deletion = flow_deletion.soft_deletion(self._env, now, self.doc["created_by"])
+        if deletion is not None:
+            flow_deletion.delete_flow(self._tx, self._journal, row, now, deletion)
+            self.doc["flows_deleted"] += 1
+            return
+        self.flow_id = row["id"]
+        self.doc["flow"] = self._journal.flow_subject(row["id"], row["source_id"]).document()
+        flow_deletion.delete_flow(self._tx, self._journal, row, now)
+        self._delete_segments(Subject(**self.doc["flow"]))
+
+    def _delete_segments(self, subject: Subject) -> None:
+        """Delete a batch of the segments of a flow that has gone."""
+        most = self._env.limits.deletion_batch
+        rows = self._tx.select(
+            "segments",
+            equals(flow_id=subject.flow_id),
+            order=("start_ns",),
+            limit=most,
+            columns=segment_rows.DELETION_COLUMNS,
+        )
+        segment_rows.delete(self._tx, self._env, self._journal, subject, None, rows)
+        if len(rows) < most:
+            self.doc["flow"] = None
+            self.doc["flows_deleted"] += 1
+
+
+def error_of(doc: Document, now: int) -> dict[str, Any] | None:
+    """What went wrong in a deletion that has come to its end (error.json); None if nothing did."""
+    if not doc["kept"]:
+        return None
+    summary = f"{doc['kept']} of the flows became read-only meanwhile; they stay, and so does the source"
+    return {"type": _READ_ONLY, "summary": summary, "time": rfc3339(now)}
+
+
+def has_ended(doc: Document) -> bool:
+    """Whether a request that has the status error has come to its end, so that nothing of it is left to be retried."""
+    return "error" in doc and bool(doc["error"]["type"] == _READ_ONLY)

@@ -1,0 +1,30 @@
+"""URLs that were signed a moment ago, kept for the many clients that read the same pages of a live flow."""
+
+from collections.abc import Callable, Hashable, Sequence
+
+_MOST = 4096
+"""URLs of one store in one process, more or less a page. Those of S3 take about 3 MB."""
+
+
+class RecentUrls:
+    """Signed URLs by the name of the object. Safe to share between threads, which at worst sign the same URL twice."""
+
+    def __init__(self) -> None:
+        self._recent: tuple[Hashable, dict[str, str]] = (None, {})
+
+    def of(self, names: Sequence[str], term: Hashable, signer: Callable[[], Callable[[str], str]]) -> list[str]:
+        """Return the URLs of these objects, in order. Those that are not known are signed.
+
+        term: all that URLs depend on besides the name, such as their expiry and the credentials. URLs of another term
+        are forgotten. signer: returns the function that signs the URL of a name for this term.
+        """
+        known_term, urls = self._recent
+        if known_term != term or len(urls) >= _MOST:
+            urls = {}
+            self._recent = (term, urls)
+        unknown = [name for name in names if name not in urls]
+        if unknown:
+            sign = signer()
+            for name in unknown:
+                urls[name] = sign(name)
+        return [urls[name] for name in names]

@@ -1,0 +1,1 @@
+"""Playlists of flows: pure functions from segments and technical metadata to the text that players read."""

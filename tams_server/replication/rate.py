@@ -1,0 +1,24 @@
+"""A limit for bytes a second, shared by all transfers of a run."""
+
+import asyncio
+import time
+
+_AHEAD_S = 0.25
+"""Transfers may be ahead of the rate by so much, so that pauses are rare and short."""
+
+
+class RateLimit:
+    """Slows transfers down to `rate` bytes a second in total; None for no limit."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._rate = rate
+        self._paid_until = time.monotonic()
+
+    async def take(self, count: int) -> None:
+        """Wait until `count` more bytes may pass."""
+        if self._rate is None:
+            return
+        now = time.monotonic()
+        self._paid_until = max(self._paid_until, now) + count / self._rate
+        if (ahead := self._paid_until - now - _AHEAD_S) > 0:
+            await asyncio.sleep(ahead)

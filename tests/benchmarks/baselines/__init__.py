@@ -1,0 +1,1 @@
+"""What the server is compared with: servers that do the same work, and nothing else."""

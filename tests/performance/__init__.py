@@ -1,0 +1,1 @@
+"""How fast a server is, measured from outside by its URL, with limits that pass or fail (`make test-performance`)."""

@@ -1,0 +1,1 @@
+"""Tests of playback: the rules of HLS, playlists against them, and players."""

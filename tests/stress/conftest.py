@@ -1,0 +1,5 @@
+"""The server under test."""
+
+from tests.conformance.conftest import subject
+
+__all__ = ["subject"]

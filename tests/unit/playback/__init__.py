@@ -1,0 +1,1 @@
+"""Playlists as pure functions."""

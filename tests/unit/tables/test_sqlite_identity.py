@@ -1,0 +1,146 @@
+"""The file of an SQLite database is removed, replaced or unmounted while it is open."""
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from storage.errors import TamsError, Unavailable
+from storage.tables import open_engine
+from storage.tables.engine import Engine
+from storage.tables.sqlite import SqliteEngine
+from storage.tables.sqlite_connections import Connection
+
+
+def _remove(file: Path) -> None:
+    file.unlink()
+
+
+def _move_folder_away(file: Path) -> None:
+    file.parent.rename(file.parent.with_name("unmounted"))
+    file.parent.mkdir()
+
+
+def _replace_by_copy(file: Path) -> None:
+    shutil.copy(file, file.with_name("copy"))
+    os.replace(file.with_name("copy"), file)
+
+
+def _remove_journal(file: Path) -> None:
+    file.with_name(f"{file.name}-wal").unlink()
+
+
+LOSSES = [_remove, _move_folder_away, _replace_by_copy]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "catalog.db"
+
+
+@pytest.fixture
+def engine(file: Path) -> Engine:
+    engine = open_engine(file)
+    engine.create()
+    _write(engine, "before")
+    return engine
+
+
+def _write(engine: Engine, key: str) -> None:
+    with engine.write() as tx:
+        tx.insert("service", [{"key": key, "value": "x"}])
+
+
+def _keys(engine: Engine) -> set[str]:
+    with engine.read() as tx:
+        return {row["key"] for row in tx.select("service")}
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_no_change_is_acknowledged_after_the_file_was_lost(
+    engine: Engine, file: Path, lose: Callable[[Path], None]
+) -> None:
+    lose(file)
+    found = set(os.listdir(file.parent))
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=r"the catalogue's file was (removed|replaced)"):
+            _write(engine, "after")
+    assert set(os.listdir(file.parent)) == found, "nothing is made again"
+
+
+@pytest.mark.parametrize("lose", [*LOSSES, _remove_journal])
+def test_a_change_is_not_acknowledged_if_the_file_is_lost_before_its_commit(
+    engine: Engine, file: Path, lose: Callable[[Path], None]
+) -> None:
+    with pytest.raises(Unavailable, match=r"removed|replaced"), engine.write() as tx:
+        tx.insert("service", [{"key": "lost", "value": "x"}])
+        lose(file)
+
+
+def test_no_change_is_acknowledged_after_the_journal_was_removed(engine: Engine, file: Path) -> None:
+    _remove_journal(file)
+    with pytest.raises(Unavailable, match="journal"):
+        _write(engine, "after")
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_reads_of_a_lost_file_end_within_a_second(
+    engine: Engine, file: Path, lose: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(file)
+    monkeypatch.setattr("storage.tables.sqlite_identity._READERS_CHECK_S", 0)
+    for read in (engine.read, engine.read_once):
+        with pytest.raises(Unavailable, match="the catalogue's file was"), read():
+            pass
+
+
+def test_work_goes_on_when_the_file_is_put_back(engine: Engine, file: Path) -> None:
+    away = file.parent.with_name("away")
+    file.parent.rename(away)
+    with pytest.raises(Unavailable):
+        _write(engine, "meanwhile")
+    away.rename(file.parent)
+    _write(engine, "after")
+    assert _keys(engine) == {"before", "after"}
+
+
+def test_a_missing_file_is_not_made_by_a_connection(file: Path) -> None:
+    file.parent.mkdir()
+    engine = open_engine(file)
+    for call in (_keys, lambda engine: _write(engine, "new")):
+        with pytest.raises(Unavailable, match="does not exist"):
+            call(engine)
+    assert os.listdir(file.parent) == []
+
+
+def test_a_file_lost_while_a_connection_opens_it_is_noticed(
+    engine: Engine, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection opened the file before, so that it must not count as one to that which is found later."""
+    assert isinstance(engine, SqliteEngine)
+    engine.close()
+    open_ = Connection.execute
+
+    def execute(self: Connection, sql: str, *parameters: object) -> object:
+        if sql.startswith("PRAGMA temp_store"):
+            with suppress(FileNotFoundError):
+                _replace_by_copy(file)
+        return open_(self, sql, *parameters)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Connection, "execute", execute)
+    with pytest.raises(TamsError, match="replaced"):
+        _write(engine, "after")
+
+
+def test_another_process_accepts_only_the_file_that_the_first_has_held(engine: Engine, file: Path) -> None:
+    other = open_engine(file)
+    other.hold(engine.held())
+    assert _keys(other) == {"before"}
+    _replace_by_copy(file)
+    late = open_engine(file)
+    late.hold(engine.held())
+    with pytest.raises(Unavailable, match="replaced"):
+        _keys(late)

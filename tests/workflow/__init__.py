@@ -1,0 +1,1 @@
+"""The sample workflow: fifteen steps against a real server, of which docs/workflow.md is made."""
