@@ -1,0 +1,78 @@
+"""The `tams` command: find the command, give it the server and an output, report errors in one line.
+
+A command is a module with `add_parser(subparsers)`, which calls `parsers.add_command`, and a function
+`run(options, context)` that returns the exit status. Modules that only one command needs (PyAV, the replication) are
+imported inside its function, so that `--help` and the short commands start quickly.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from tams_server.client import ClientError
+from tams_server.client_cli.context import Context
+from tams_server.client_cli.errors import EXIT_STATUS, FAILED, INTERRUPTED, CommandError, explain
+from tams_server.client_cli.output import Output
+from tams_server.client_cli.parsers import add_common_options
+
+COMMANDS = ("context",)
+"""The commands in the order of the help. Each is the module NAME_command of this package."""
+
+TAMS = """
+Work with Time-addressable Media Stores (TAMS 8.x): look around, ingest and export media, edit,
+copy between servers, watch.
+
+Begin with a server, then look what it has:
+
+  tams context add local http://localhost:4010 --token
+  tams doctor
+  tams ls flows
+
+'tams COMMAND --help' explains a command, with examples.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands. Parsed options have the function to run in `run`."""
+    parser = argparse.ArgumentParser(
+        prog="tams",
+        description=TAMS.strip(),
+        epilog=EXIT_STATUS.strip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_common_options(parser)
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        importlib.import_module(f"{__package__}.{name}_command").add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command named by `arguments` (default: sys.argv) and return its exit status, one of `errors`."""
+    options = build_parser().parse_args(arguments)
+    output = Output.of_process(getattr(options, "output", "table"), os.environ)
+    context = Context(os.environ, output, getattr(options, "context", ""), getattr(options, "quiet", False))
+    try:
+        status: int = options.run(options, context)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # The reader, such as `head`, has enough. Without this, Python reports the error again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except ClientError as error:
+        return _report(output, explain(error))
+    except CommandError as error:
+        return _report(output, error)
+    except OSError as error:
+        return _report(output, CommandError(str(error)))
+
+
+def _report(output: Output, error: CommandError) -> int:
+    output.note(f"tams: {error}")
+    return error.status
