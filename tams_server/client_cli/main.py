@@ -11,13 +11,14 @@ import os
 import sys
 from collections.abc import Sequence
 
+from storage.errors import TamsError
 from tams_server.client import ClientError
 from tams_server.client_cli.context import Context
-from tams_server.client_cli.errors import EXIT_STATUS, FAILED, INTERRUPTED, CommandError, explain
+from tams_server.client_cli.errors import EXIT_STATUS, FAILED, INTERRUPTED, WRONG_USE, CommandError, explain
 from tams_server.client_cli.output import Output
 from tams_server.client_cli.parsers import add_common_options
 
-COMMANDS = ("context",)
+COMMANDS = ("context", "ls", "show", "tag", "version")
 """The commands in the order of the help. Each is the module NAME_command of this package."""
 
 TAMS = """
@@ -69,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(output, explain(error))
     except CommandError as error:
         return _report(output, error)
+    except TamsError as error:  # what was given is no timerange, or no timestamp
+        return _report(output, CommandError(str(error), WRONG_USE))
     except OSError as error:
         return _report(output, CommandError(str(error)))
 

@@ -109,9 +109,17 @@ class Output:
             elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
                 self.styled_line((title.rstrip(), "bold"))
                 for each in value:
-                    self.line(f"{indent}  {cell(each)}")
+                    self._item(each, indent)
             else:
                 self.styled_line((title, "bold"), (cell(value), ""))
+
+    def _item(self, value: object, indent: str) -> None:
+        """One item of a list, with a dash."""
+        if isinstance(value, Mapping) and value:
+            self.line(f"{indent}  -")
+            self._members(value, f"{indent}    ")
+        else:
+            self.line(f"{indent}  - {cell(value)}")
 
     def _json_list(self, items: Iterable[Document]) -> int:
         """One item a line, so that lines can be searched and the whole is one JSON document."""
