@@ -22,6 +22,7 @@ from storage.catalog.flows.flow_creation import FlowCreation
 from storage.catalog.flows.flows import Flows
 from storage.catalog.job_control import JobControl
 from storage.catalog.job_kinds import KINDS
+from storage.catalog.job_listing import JobListing
 from storage.catalog.job_room import Room
 from storage.catalog.jobs import Claim, Jobs, WaitingJob
 from storage.catalog.objects.allocation import Allocation
@@ -133,6 +134,7 @@ class Catalog:
         self.jobs = Jobs(env)
         self.job_control = JobControl(env, self.deliveries, self.flow_delete_requests, self.copies)
         self.consistency = Consistency(env)
+        self.job_listing = JobListing(env)
         self.playback = Playback(env, playlist_keys)
         self.analytics = Analytics(env, queries or NoQueries(), analytics_rows, visible_webhooks)
         self._garbage_collection = GarbageCollection(env)

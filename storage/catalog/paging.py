@@ -29,7 +29,8 @@ KEY_BYTES = 199
 PAGE_BYTES = 7 * 2**19
 """The documents of a page of more than one item, as they are stored. A response has 4 MiB at most, and members beside
 them (tams_server.http.page_bytes)."""
-_MAX_TEXT = KEY_BYTES * 3 // 4 - _CHECK_BYTES
+PAGE_KEY_TEXT = KEY_BYTES * 3 // 4 - _CHECK_BYTES
+"""How long the JSON text of a page key's content may be, in bytes."""
 _INT64 = range(-(2**63), 2**63)
 _LAST_CHARACTER = "\U0010ffff"
 
@@ -179,65 +180,67 @@ def slice_page(items: list[dict[str, Any]], listing: str, request: PageRequest, 
     """
     start = 0
     if request.key is not None:
-        last = _decode(request.key, listing)
+        last = decode_page_key(request.key, listing)
         ids = [item["id"] for item in items]
         if last not in ids:
-            raise _unknown_key()
+            raise unknown_page_key()
         start = ids.index(last) + 1
     chosen = items[start : start + size]
     more = start + size < len(items)
-    return Page(chosen, size, request.reverse, _encode(chosen[-1]["id"], listing) if more else None)
+    return Page(chosen, size, request.reverse, encode_page_key(chosen[-1]["id"], listing) if more else None)
 
 
 def _checksum(text: bytes, listing: str) -> bytes:
     return hashlib.blake2b(text, digest_size=_CHECK_BYTES, key=listing.encode()[:64]).digest()
 
 
-def _encode(content: Any, listing: str) -> str:
+def encode_page_key(content: Any, listing: str) -> str:
+    """A page key of `listing` that holds `content`, whose JSON text has at most PAGE_KEY_TEXT bytes."""
     text = orjson.dumps(content)
     return base64.urlsafe_b64encode(_checksum(text, listing) + text).decode().rstrip("=")
 
 
-def _decode(key: str, listing: str) -> Any:
+def decode_page_key(key: str, listing: str) -> Any:
+    """What a page key holds. Raises: Invalid if `listing` did not issue it (PAGE-06)."""
     if len(key) > KEY_BYTES:
-        raise _unknown_key()
+        raise unknown_page_key()
     try:
         raw = base64.b64decode(key.encode("ascii") + b"=" * (-len(key) % 4), altchars=b"-_", validate=True)
         checksum, text = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
         if checksum != _checksum(text, listing):
-            raise _unknown_key()
+            raise unknown_page_key()
         return orjson.loads(text)
     except (UnicodeEncodeError, binascii.Error, orjson.JSONDecodeError):
-        raise _unknown_key() from None
+        raise unknown_page_key() from None
 
 
 def _encode_position(values: list[Any], listing: str) -> str:
     """The page key after an item with these sort values, with texts cut if it would be too long."""
-    if len(orjson.dumps(values)) <= _MAX_TEXT:
-        return _encode(values, listing)
+    if len(orjson.dumps(values)) <= PAGE_KEY_TEXT:
+        return encode_page_key(values, listing)
     digest, *others, id_ = _digest(values), *values
     texts = [value for value in others if isinstance(value, str)]
     empty = ["" if isinstance(value, str) else value for value in others]
-    most = (_MAX_TEXT - len(orjson.dumps([[*empty, id_], digest]))) // len(texts)
-    cut = [_beginning(value, most) if isinstance(value, str) else value for value in others]
-    return _encode([[*cut, id_], digest], listing)
+    most = (PAGE_KEY_TEXT - len(orjson.dumps([[*empty, id_], digest]))) // len(texts)
+    cut = [beginning_of(value, most) if isinstance(value, str) else value for value in others]
+    return encode_page_key([[*cut, id_], digest], listing)
 
 
 def _decode_position(key: str, listing: str, table: str, columns: Sequence[str]) -> _Position:
-    content = _decode(key, listing)
+    content = decode_page_key(key, listing)
     position = _Position(content)
     types = {column.name: _TYPES[column.type] for column in TABLES[table].columns if column.name in columns}
     expected = [types[name] for name in columns]
     if isinstance(content, list) and content and isinstance(content[0], list):
         may_be_cut = str in expected[:-1] and TABLES[table].key == (columns[-1],)
         if len(content) != 2 or not isinstance(content[1], str) or not may_be_cut:
-            raise _unknown_key()
+            raise unknown_page_key()
         position = _Position(*content)
     values = position.values
     if not isinstance(values, list) or [type(value) for value in values] != expected:
-        raise _unknown_key()
+        raise unknown_page_key()
     if any("\0" in value if isinstance(value, str) else value not in _INT64 for value in values):
-        raise _unknown_key()
+        raise unknown_page_key()
     return position
 
 
@@ -245,7 +248,7 @@ def _digest(values: list[Any]) -> str:
     return base64.b64encode(hashlib.blake2b(orjson.dumps(values), digest_size=9).digest()).decode()
 
 
-def _beginning(text: str, most: int) -> str:
+def beginning_of(text: str, most: int) -> str:
     """The longest beginning of `text` that takes at most `most` bytes in a JSON string."""
     end = min(len(text), most)
     while len(orjson.dumps(text[:end])) - len('""') > most:
@@ -253,7 +256,8 @@ def _beginning(text: str, most: int) -> str:
     return text[:end]
 
 
-def _unknown_key() -> Invalid:
+def unknown_page_key() -> Invalid:
+    """The error for a page key that the listing did not issue."""
     return Invalid(
         "the page key was not issued by this listing; omit it to start from the first page",
         code=error_codes.PAGE_KEY,

@@ -74,6 +74,7 @@ DELETE /objects/{objectId}/instances                w a
 GET    /flow-delete-requests                        a
 GET    /flow-delete-requests/{request-id}           d a
 GET    /compliance                                  a
+GET    /jobs                                        a
 GET    /analytics                                   r a
 GET    /analytics/views/{view}                      r a
 GET    /analytics/questions/{question}              r a

@@ -21,7 +21,7 @@ def permitted(operation: Operation) -> set[str]:
     reading = operation.method in ("GET", "HEAD")
     if reading and operation.path in PUBLIC:
         return set(SCOPES)
-    if operation.path in ("/service", "/flow-delete-requests", "/compliance"):
+    if operation.path in ("/service", "/flow-delete-requests", "/compliance", "/jobs"):
         return {"admin"}
     if operation.path == "/flow-delete-requests/{request-id}":
         return {"admin", "delete"}

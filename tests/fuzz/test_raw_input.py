@@ -69,7 +69,9 @@ LIMITS = (
     "true",
     "1,2",
 )
-LISTINGS = ("/flows", "/sources", "/service/profiles", "/service/webhooks", "/flow-delete-requests", "/compliance")
+LISTINGS = (
+    *("/flows", "/sources", "/service/profiles", "/service/webhooks", "/flow-delete-requests", "/compliance", "/jobs"),
+)
 TIMERANGES = (
     *(
         "[" + "9" * 5000 + ":0_)",
