@@ -38,6 +38,12 @@ FLOW_NOT_RESTORABLE = declare(
     "The deleted flow does not fit the flows or the source that have been made since.",
     "Change or delete what `detail` names, then restore the flow.",
 )
+RESTORATION_UNFINISHED = declare(
+    "source.restoration_unfinished",
+    "unavailable",
+    "The source has more deleted flows than one request restores; some of them have been restored.",
+    "Repeat the request after `Retry-After`, until it is answered with 204.",
+)
 DELETED_NOT_FOUND = declare(
     "deleted.not_found",
     "not_found",

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from storage.catalog import Limits
+from storage.catalog.deleted import deleted_resources
 from storage.catalog.flows import flow_collections, source_collections
 from storage.catalog.flows.flow_filter import FlowFilter
 from storage.catalog.objects.objects import ObjectQuery
 from storage.catalog.paging import PageRequest
 from storage.catalog.sources import SourceFilter
 from storage.catalog.tags import TagFilter
-from storage.errors import AlreadyExists, NotFound
+from storage.errors import AlreadyExists, NotFound, Unavailable
 from storage.tables import limits
 from storage.tables.transaction import Reader
 from storage.timerange import parse_timerange
@@ -303,6 +304,21 @@ def test_the_restoration_of_a_source_is_repeated_for_flows_that_are_still_delete
         assert {row["id"] for row in world.rows("flows") if row["id"]} == set(ids)
         with pytest.raises(NotFound):
             world.catalog.deleted.restore_source(CALLER, source_id)
+
+
+def test_the_restoration_of_many_flows_takes_several_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deleted_resources, "_RESTORING_S", -1.0)
+    with open_world(tmp_path, LIMITS) as world:
+        source_id = fresh()
+        ids = [world.make_flow(flow(source_id=source_id)) for _ in range(3)]
+        for flow_id in ids:
+            delete(world, flow_id)
+        for left in (3, 2):
+            with pytest.raises(Unavailable, match=f"1 of {left} deleted flows") as error:
+                world.catalog.deleted.restore_source(CALLER, source_id)
+            assert error.value.code.name == "source.restoration_unfinished"
+        world.catalog.deleted.restore_source(CALLER, source_id)
+        assert {row["id"] for row in world.rows("flows")} >= set(ids)
 
 
 def test_flows_that_collect_none_are_deleted_and_restored_without_a_look_at_the_others_of_their_source(

@@ -1,5 +1,6 @@
 """Flows and sources that have been deleted and can be restored: listed, read, restored, and deleted for good (F13)."""
 
+import time
 from collections.abc import Callable, Container, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -22,7 +23,7 @@ from storage.catalog.segments.deletions import Deletions
 from storage.catalog.sources import KIND as SOURCE_KIND
 from storage.catalog.sources import ORDERS as SOURCE_ORDERS
 from storage.catalog.sources import SourceFilter, source_state
-from storage.errors import Contended, NotFound, TamsError
+from storage.errors import Contended, NotFound, TamsError, Unavailable
 from storage.preconditions import NO_RESOURCE, Preconditions
 from storage.tables.conditions import Compare, Condition, equals
 from storage.tables.rows import DeletedFlowRow, DeletedSourceRow
@@ -31,6 +32,8 @@ from storage.tables.transaction import Reader
 R = TypeVar("R", DeletedFlowRow, DeletedSourceRow)
 
 _FLOWS_PER_BATCH = 20
+_RESTORING_S = 5.0
+"""A request for the restoration of a source begins no further flow after this time."""
 _COLUMNS = ("id", "created", "deleted", "expires", "deleted_by", "doc")
 
 
@@ -87,14 +90,21 @@ class DeletedResources:
         The preconditions are checked once, before the first.
 
         Raises: Forbidden, before anything is restored, if the caller may not restore one of them; what `restore_flow`
-            raises; PreconditionFailed.
+            raises; PreconditionFailed; Unavailable after _RESTORING_S, with at least one flow restored.
         """
         with reading(self._env.engine, caller) as tx:
             flow_ids = _deleted_flows_of(tx, caller, source_id)
             if preconditions is not None:
                 source = tx.get("deleted_sources", id=source_id) or tx.get("sources", id=source_id)
                 preconditions.check_change(NO_RESOURCE if source is None else source_state(source["doc"]))
-        for flow_id in flow_ids:
+        deadline = time.monotonic() + _RESTORING_S
+        for place, flow_id in enumerate(flow_ids):
+            if place and time.monotonic() > deadline:
+                raise Unavailable(
+                    f"{place} of {len(flow_ids)} deleted flows of source {source_id} have been restored so far; send"
+                    " the request again for the others",
+                    code=error_codes.RESTORATION_UNFINISHED,
+                )
             try:
                 self.restore_flow(caller, flow_id)
             except NotFound as error:
