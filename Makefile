@@ -7,9 +7,13 @@ STAMP  := $(VENV)/.installed
 AUDIT  := $(VENV)/audit
 PIP    := python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: help install lock run test conformance fuzz lint audit sbom demo bench chromium trino test-trino test-performance test-stress soak errors-page
+.PHONY: help install console lock run test conformance fuzz lint audit sbom demo bench chromium trino test-trino test-performance test-stress soak errors-page
 
-install: $(STAMP) ## install into .venv
+# CONSOLE=no: without the console, where npm's registry cannot be reached.
+CONSOLE_STAMP := tams_server/console/static/sources.sha256
+READY          = $(STAMP) $(if $(filter no,$(CONSOLE)),,$(CONSOLE_STAMP))
+
+install: $(READY) ## install into .venv, and build the console unless CONSOLE=no
 
 $(STAMP): setup.cfg pyproject.toml requirements.lock requirements-test.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
@@ -17,6 +21,13 @@ $(STAMP): setup.cfg pyproject.toml requirements.lock requirements-test.lock
 	$(VENV)/bin/$(PIP) --require-hashes -r requirements-test.lock
 	PYTHONWARNINGS=ignore $(VENV)/bin/$(PIP) --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
+
+console: $(STAMP) $(CONSOLE_STAMP) ## build the console if its sources have changed
+
+BUILD_CONSOLE := $(VENV)/bin/python tams_server/console/web/build.py
+$(CONSOLE_STAMP): $(shell find tams_server/console/web -name node_modules -prune -o -type f -print) | $(STAMP)
+	$(BUILD_CONSOLE)
+	touch $@
 
 $(AUDIT)/.installed: requirements-audit.lock | $(STAMP)
 	test -x $(AUDIT)/bin/python || $(PYTHON) -m venv $(AUDIT)
@@ -38,7 +49,7 @@ help: ## list the targets
 
 # STORE=postgresql or STORE=vast-emulated: start a PostgreSQL or an emulated VAST Database for the server, with its data
 # in the data folder.
-run: $(STAMP) ## serve on port 4010 from ./tams-data; STORE=postgresql or vast-emulated starts that store too
+run: $(READY) ## serve on port 4010 from ./tams-data; STORE=postgresql or vast-emulated starts that store too
 	$(VENV)/bin/$(if $(STORE),python -m tests.servers $(STORE),tams-server serve)
 
 # After all tests, the kit runs with the other stores. HTTP_ALONE: modules whose requests reach no store; omitted.
@@ -52,7 +63,7 @@ WRITE_ALONE := flow_collections flow_members flow_metadata flow_put flow_sources
 KIT         := $(VENV)/bin/python -m pytest tests/conformance tests/soak/test_kills.py -n auto --dist worksteal -q -r NfE --webhook-patience 30
 without      = $(patsubst %,--ignore tests/conformance/%,selftest $(patsubst %,test_%.py,$(HTTP_ALONE) $(1)))
 
-test: $(STAMP) ## run every test, then the conformance kit over the other stores
+test: $(READY) ## run every test, then the conformance kit over the other stores
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal
 	@echo "The kit with postgresql and s3"
 	@$(KIT) --store postgresql --media s3 $(call without)
@@ -106,6 +117,7 @@ lint: $(STAMP) audit ## check style, types, terms and weaknesses: ruff, mypy, co
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy storage handlers tams_server tests
 	$(VENV)/bin/codespell -D - -D docs/terms.txt $(SPELT)
+	$(BUILD_CONSOLE) --check
 
 # bandit: weaknesses of our own code; its options are in pyproject.toml. pip-audit: known weaknesses of dependencies, by a
 # service on the internet, without which it is skipped.

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from storage.catalog.caller import SCOPES
+from storage.catalog.caller import SCOPES, Caller
 from storage.catalog.credential import SCOPE_PREFIX
 from storage.catalog.service import Identity
+from tams_server.console.console_pages import ConsoleFiles, session_page
+from tams_server.console.console_settings import console_settings, media_origins
 from tams_server.http.address_limit import limited_by_address
 from tams_server.http.api_middlewares import AuthenticationAndScopes, RequestValidation
 from tams_server.http.authentication import check_schemes, remove_url_tokens
@@ -37,6 +39,7 @@ from tams_server.pages.docs_login import CodeFlow
 from tams_server.pages.docs_page import docs_page
 from tams_server.pages.health_pages import liveness_page, readiness_page
 from tams_server.pages.metrics_page import metrics_page
+from tams_server.pages.page import WebPage
 from tams_server.settings import Settings
 from tams_server.specification.load import Specification, load_specification
 from tams_server.tracing.tracing import Tracing, read_tracing
@@ -108,6 +111,7 @@ class Application:
         yield Route("/openapi.json", "docs", docs)
         yield Route("/docs", "docs", docs)
         yield Route("/docs/", "docs", docs)
+        yield from self._console_routes()
         yield Route(TOKEN_PATH, "token", TokenEndpoint(process))
         scopes, fixed_url = [SCOPE_PREFIX + scope for scope in SCOPES], process.settings.public_url is not None
         metadata = metadata_page(TOKEN_PATH, scopes, fixed_url=fixed_url)
@@ -120,6 +124,23 @@ class Application:
             token = process.settings.metrics_token
             page = metrics_page(self.metrics, lambda: process.parts.catalog.job_control.backlog(), build_info, token)
             yield Route("/metrics", "metrics", limited_by_address(page, process))
+
+    def _console_routes(self) -> Iterator[Route]:
+        process, settings = self.process, self.process.settings
+        code_flow = _code_flow(settings)
+        document = console_settings(settings, TOKEN_PATH, code_flow, self.specification.api_version)
+
+        def origins() -> list[str]:
+            return [*media_origins(settings), *([] if code_flow is None else code_flow.allowed_origins)]
+
+        async def find_caller(scope: Scope) -> Caller:
+            process.audit.begin(scope, exchange_of(scope))
+            return await process.in_thread(process.authenticate, scope)
+
+        files = limited_by_address(WebPage(ConsoleFiles(document, origins).render), process)
+        yield Route("/console", "console", files)
+        yield Route("/console/session.json", "session", limited_by_address(session_page(find_caller), process))
+        yield Route("/console/", "console", files)
 
     def _api(self, table: PathTable, handlers: str) -> ASGIApp:
         process, specification = self.process, self.specification

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from jsonschema import Draft202012Validator
 
 from storage.media.s3_urls import LONGEST_TIMEOUT_S
-from tams_server.settings import SettingsError
+from tams_server.settings import Settings, SettingsError
 from tams_server.settings.yaml_files import read_yaml
 
 Entry = dict[str, Any]
@@ -85,6 +85,15 @@ class UrlTimeouts:
     max_upload: int
     upload: int
     download: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "UrlTimeouts":
+        return cls(
+            minimum=settings.min_presigned_url_timeout,
+            max_upload=settings.unregistered_object_lifetime,
+            upload=settings.upload_url_timeout,
+            download=settings.download_url_timeout,
+        )
 
 
 def read_backends(path: Path, timeouts: UrlTimeouts) -> list[Entry]:

@@ -23,12 +23,14 @@ class PageContent:
     """The content of a page. headers: besides Content-Type, Content-Length and SECURITY_HEADERS, by lower-case name.
 
     not_modified: whether the client has this content already; the response is then 304, without a body.
+    status: of the response otherwise.
     """
 
     body: bytes
     content_type: str
     headers: dict[str, str] = field(default_factory=lambda: {"cache-control": "no-store"})
     not_modified: bool = False
+    status: int = 200
 
 
 class WebPage:
@@ -39,7 +41,7 @@ class WebPage:
         self._render = render
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send 200 or 304. Raises MethodNotAllowed, and what the page raises."""
+        """Send the content, or 304. Raises MethodNotAllowed, and what the page raises."""
         if scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(
                 f"method {scope['method']} is not allowed here, only GET and HEAD", headers={"Allow": "GET, HEAD"}
@@ -50,6 +52,6 @@ class WebPage:
         if not content.not_modified:
             headers |= {"content-type": content.content_type, "content-length": str(len(body))}
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        status = 304 if content.not_modified else 200
+        status = 304 if content.not_modified else content.status
         await send({"type": "http.response.start", "status": status, "headers": encoded})
         await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,188 @@
+// A table of any length: only the rows in view are in the document, and further pages are read as they come near.
+import type { ComponentChildren } from "preact";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { navigate } from "../router";
+import { useNarrow } from "./media";
+
+export interface Column<T> {
+  key: string;
+  title: string;
+  render: (row: T) => ComponentChildren;
+  width?: string; // of the grid's track, such as "120px" or "minmax(160px, 2fr)"
+  align?: "right";
+  sort?: string; // the value of sort_by
+  narrow?: "hide"; // on phones
+}
+
+interface DataTableProps<T> {
+  label: string; // what the rows are, for screen readers
+  columns: readonly Column<T>[];
+  rows: readonly T[];
+  rowKey: (row: T) => string;
+  rowHref?: (row: T) => string; // path of the page that Enter and a click open
+  complete?: boolean;
+  onMore?: () => void; // reads further rows
+  sort?: { by: string; reverse: boolean };
+  onSort?: (by: string) => void;
+  empty?: ComponentChildren;
+  rowHeight?: number; // pixels
+}
+
+const OVERSCAN = 12;
+const ROWS_AHEAD = 60;
+
+export function DataTable<T>(props: DataTableProps<T>) {
+  const narrow = useNarrow();
+  const columns = narrow ? props.columns.filter((column) => column.narrow !== "hide") : props.columns;
+  const { rows, rowKey, rowHref, complete = true, onMore, sort, onSort, rowHeight = 34 } = props;
+  const frame = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ first: 0, last: 60 });
+  const [active, setActive] = useState(-1);
+  const count = rows.length;
+
+  const measure = useCallback(() => {
+    const element = frame.current;
+    if (!element) return;
+    const first = Math.max(0, Math.floor(element.scrollTop / rowHeight) - OVERSCAN);
+    const last = Math.ceil((element.scrollTop + element.clientHeight) / rowHeight) + OVERSCAN;
+    setView((old) => (old.first === first && old.last === last ? old : { first, last }));
+  }, [rowHeight]);
+
+  useLayoutEffect(() => {
+    measure();
+    const element = frame.current;
+    if (!element) return;
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [measure]);
+
+  useEffect(() => {
+    if (!complete && view.last + ROWS_AHEAD > count) onMore?.();
+  }, [view.last, count, complete, onMore]);
+
+  const focusRow = useCallback(
+    (index: number) => {
+      const target = Math.max(0, Math.min(index, count - 1));
+      const element = frame.current;
+      if (!element || count === 0) return;
+      const head = element.querySelector<HTMLElement>("[role=rowgroup]")?.offsetHeight ?? 0;
+      const top = target * rowHeight;
+      if (top < element.scrollTop) element.scrollTop = top;
+      const bottom = top + rowHeight + head - element.clientHeight;
+      if (bottom > element.scrollTop) element.scrollTop = bottom;
+      setActive(target);
+      measure();
+    },
+    [count, rowHeight, measure],
+  );
+
+  useEffect(() => {
+    if (active < 0) return;
+    const row = frame.current?.querySelector<HTMLElement>(`[data-index="${active}"]`);
+    if (row && row !== document.activeElement) row.focus({ preventScroll: true });
+  }, [active, view.first]);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const page = Math.max(1, Math.floor((frame.current?.clientHeight ?? 0) / rowHeight) - 2);
+    const moves: Record<string, number> = {
+      ArrowDown: active + 1, j: active + 1, ArrowUp: active - 1, k: active - 1,
+      PageDown: active + page, PageUp: active - page, Home: 0, End: count - 1,
+    };
+    const target = moves[event.key];
+    if (target !== undefined) {
+      event.preventDefault();
+      focusRow(target);
+    }
+  };
+
+  const last = Math.min(view.last, count);
+  const template = { gridTemplateColumns: columns.map((column) => column.width ?? "minmax(80px, 1fr)").join(" ") };
+  if (count === 0 && complete) return <>{props.empty ?? null}</>;
+  return (
+    <div
+      ref={frame}
+      class="data-table"
+      role="table"
+      aria-label={props.label}
+      aria-rowcount={complete ? count + 1 : -1}
+      aria-colcount={columns.length}
+      tabIndex={active < 0 ? 0 : -1}
+      onScroll={measure}
+      onKeyDown={onKeyDown}
+    >
+      <div role="rowgroup" class="table-head">
+        <div role="row" class="table-row" aria-rowindex={1} style={template}>
+          {columns.map((column) => (
+            <Heading key={column.key} column={column} sort={sort} onSort={onSort} />
+          ))}
+        </div>
+      </div>
+      <div role="rowgroup" class="table-body" style={{ height: `${count * rowHeight}px` }}>
+        {rows.slice(view.first, last).map((row, offset) => {
+          const index = view.first + offset;
+          const link = rowHref?.(row);
+          return (
+            <div
+              key={rowKey(row)}
+              role="row"
+              class={link ? "table-row linked" : "table-row"}
+              data-index={index}
+              aria-rowindex={index + 2}
+              tabIndex={index === active ? 0 : -1}
+              style={{ ...template, transform: `translateY(${index * rowHeight}px)`, height: `${rowHeight}px` }}
+              onFocus={() => setActive(index)}
+              onClick={(event) => {
+                const inner = event.target instanceof Element && event.target.closest("a, button, input, select");
+                if (link && !inner && !getSelection()?.toString()) navigate(link);
+              }}
+              onKeyDown={(event) => {
+                if (link && event.key === "Enter" && event.target === event.currentTarget) navigate(link);
+              }}
+            >
+              {columns.map((column) => (
+                <div key={column.key} role="cell" class={cellClass(column)}>
+                  {column.render(row)}
+                </div>
+              ))}
+            </div>
+          );
+        })}
+      </div>
+      {!complete && <div class="table-more" role="status">Loading more rows…</div>}
+    </div>
+  );
+}
+
+interface HeadingProps<T> {
+  column: Column<T>;
+  sort: { by: string; reverse: boolean } | undefined;
+  onSort: ((by: string) => void) | undefined;
+}
+
+function Heading<T>({ column, sort, onSort }: HeadingProps<T>) {
+  const by = column.sort;
+  if (!by || !onSort) {
+    return <div role="columnheader" class={cellClass(column)}>{column.title}</div>;
+  }
+  const sorted = sort?.by === by;
+  // Dates run from the newest to the oldest unless reversed, labels from A to Z.
+  const ascending = sorted && (by === "label") !== sort.reverse;
+  return (
+    <div
+      role="columnheader"
+      class={cellClass(column)}
+      aria-sort={sorted ? (ascending ? "ascending" : "descending") : "none"}
+    >
+      <button type="button" class="sort-button" onClick={() => onSort(by)}>
+        {column.title}
+        <span class="sort-mark" aria-hidden="true">{sorted ? (ascending ? "↑" : "↓") : ""}</span>
+      </button>
+    </div>
+  );
+}
+
+function cellClass<T>(column: Column<T>): string {
+  return `cell${column.align === "right" ? " right" : ""}`;
+}

@@ -1,0 +1,103 @@
+// Small pieces of text: ids, timeranges, formats, states, facts.
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import { Icon } from "./icons";
+import { describeTimerange, formatAge, formatDate } from "./time";
+
+/** An id, with a button that copies it. short: shows its first part only. */
+export function Id({ id, short = false, link }: { id: string; short?: boolean; link?: string }) {
+  const text = short ? id.slice(0, 8) : id;
+  return (
+    <span class="id">
+      {link ? (
+        <a class="mono" href={link} title={id}>
+          {text}
+        </a>
+      ) : (
+        <span class="mono" title={id}>
+          {text}
+        </span>
+      )}
+      <CopyButton text={id} label="Copy the id" />
+    </span>
+  );
+}
+
+export function CopyButton({ text, label }: { text: string; label: string }) {
+  const [copied, setCopied] = useState(false);
+  return (
+    <button
+      type="button"
+      class="icon-button copy"
+      aria-label={copied ? "Copied" : label}
+      title={label}
+      onClick={(event) => {
+        event.stopPropagation();
+        void navigator.clipboard?.writeText(text).then(() => {
+          setCopied(true);
+          setTimeout(() => setCopied(false), 1500);
+        });
+      }}
+    >
+      <Icon name={copied ? "check" : "copy"} />
+    </button>
+  );
+}
+
+const FORMATS: Record<string, string> = {
+  "urn:x-nmos:format:video": "video",
+  "urn:x-nmos:format:audio": "audio",
+  "urn:x-nmos:format:data": "data",
+  "urn:x-nmos:format:multi": "multi",
+  "urn:x-tam:format:image": "image",
+};
+
+/** All formats: [URN, short name]. */
+export const FORMAT_OPTIONS: readonly (readonly [string, string])[] = Object.entries(FORMATS);
+
+export function formatName(urn: string | undefined): string {
+  return (urn && FORMATS[urn]) ?? urn?.split(":").pop() ?? "";
+}
+
+export function Format({ urn }: { urn: string | undefined }) {
+  const name = formatName(urn);
+  return <span class={`format format-${name}`}>{name}</span>;
+}
+
+/** A state as a coloured word. */
+export function Badge({ kind, children }: { kind: "good" | "bad" | "busy" | "plain"; children: ComponentChildren }) {
+  return <span class={`badge ${kind}`}>{children}</span>;
+}
+
+export function Timerange({ text }: { text: string | undefined }) {
+  if (text === undefined) return null;
+  return (
+    <span class="timerange">
+      <span class="mono">{text}</span> <span class="muted">{describeTimerange(text)}</span>
+    </span>
+  );
+}
+
+export function Age({ date }: { date: string | undefined }) {
+  return date ? (
+    <time dateTime={date} title={formatDate(date)}>
+      {formatAge(date)}
+    </time>
+  ) : null;
+}
+
+/** Names and values side by side. Rows whose value is undefined, null or "" are left out. */
+export function Facts({ rows }: { rows: readonly (readonly [name: string, value: ComponentChildren])[] }) {
+  return (
+    <dl class="facts">
+      {rows.map(([name, value]) =>
+        value === undefined || value === null || value === "" ? null : (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ),
+      )}
+    </dl>
+  );
+}
