@@ -66,12 +66,12 @@ def first_url(document: Document) -> str:
 
 _ID = Column("ID", member("id"))
 _LABEL = Column("LABEL", member("label"), short=True)
-SOURCES = (_ID, Column("FORMAT", format_name), _LABEL, Column("TAGS", member("tags"), short=True))
+SOURCES = (_ID, Column("FORMAT", format_name), _LABEL, Column("TAGS", member("tags"), short=True, optional=True))
 FLOWS = (
     _ID,
     Column("FORMAT", format_name),
-    Column("CODEC", member("codec"), short=True),
-    Column("ESSENCE", picture, short=True),
+    Column("CODEC", member("codec"), short=True, optional=True),
+    Column("ESSENCE", picture, short=True, optional=True),
     _LABEL,
 )
 SEGMENTS = (
@@ -85,15 +85,15 @@ WEBHOOKS = (
     _ID,
     Column("STATUS", member("status")),
     Column("URL", member("url")),
-    Column("EVENTS", member("events"), short=True),
+    Column("EVENTS", member("events"), short=True, optional=True),
     Column("ERROR", member("error.summary"), short=True),
 )
 DELETIONS = (
     _ID,
     Column("STATUS", member("status")),
     Column("FLOW", member("flow_id")),
-    Column("REMAINING", member("timerange_remaining"), short=True),
-    Column("CREATED", member("created"), short=True),
+    Column("REMAINING", member("timerange_remaining"), short=True, optional=True),
+    Column("CREATED", member("created"), optional=True),
 )
 
 

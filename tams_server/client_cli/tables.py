@@ -17,17 +17,23 @@ _MEASURED = 200
 """Rows that are read before the first is printed, to know the widths."""
 _NARROWEST = 8
 """Characters to which a column is shortened at most."""
+_READABLE = 20
+"""Characters that a shortened column should have; optional columns make room for it."""
 _GAP = "  "
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. read: the value of a document in it. short: may be shortened to fit. right: aligned to the right."""
+    """A column. read: the value of a document in it. right: aligned to the right.
+
+    short: may be shortened to fit. optional: left out where there is no room for the others.
+    """
 
     title: str
     read: Callable[[Mapping[str, Any]], object]
     short: bool = False
     right: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +58,38 @@ class Table:
         if not first:
             return
         titles = [column.title for column in self._columns]
-        widths = self._widths([titles, *first])
-        yield Row(self._line(titles, widths), is_title=True)
+        layout = self._layout([titles, *first])
+        yield Row(self._line(titles, layout), is_title=True)
         for row in chain(first, cells):
-            yield Row(self._line(row, widths))
+            yield Row(self._line(row, layout))
 
-    def _widths(self, rows: Sequence[Sequence[str]]) -> list[int]:
-        widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    def _layout(self, rows: Sequence[Sequence[str]]) -> dict[int, int]:
+        """The columns that are shown, by number, with their widths."""
+        widths = {number: max(map(cell_len, column)) for number, column in enumerate(zip(*rows, strict=True))}
         if self._width is None:
             return widths
-        excess = sum(widths) + len(_GAP) * (len(widths) - 1) - self._width
+        for number in reversed(list(widths)):
+            readable = {i: min(each, _READABLE) if self._columns[i].short else each for i, each in widths.items()}
+            if self._excess(readable, self._width) > 0 and self._columns[number].optional:
+                del widths[number]
+        excess = self._excess(widths, self._width)
         while excess > 0:
-            shrinkable = [i for i, column in enumerate(self._columns) if column.short and widths[i] > _NARROWEST]
+            shrinkable = [i for i in widths if self._columns[i].short and widths[i] > _NARROWEST]
             if not shrinkable:
                 break
-            widest = max(shrinkable, key=lambda i: widths[i])
-            widths[widest] -= 1
+            widths[max(shrinkable, key=lambda i: widths[i])] -= 1
             excess -= 1
         return widths
 
-    def _line(self, cells: Sequence[str], widths: Sequence[int]) -> str:
+    @staticmethod
+    def _excess(widths: Mapping[int, int], width: int) -> int:
+        """The characters that are too many for the terminal."""
+        return sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
+
+    def _line(self, cells: Sequence[str], layout: Mapping[int, int]) -> str:
         found = []
-        for text, width, column in zip(cells, widths, self._columns, strict=True):
+        for number, width in layout.items():
+            column, text = self._columns[number], cells[number]
             shown = _shortened(text, width) if column.short and self._width is not None else text
             padding = " " * (width - cell_len(shown))
             found.append(padding + shown if column.right else shown + padding)

@@ -1,0 +1,128 @@
+"""tams cp: copy flows and sources from one server to another."""
+
+import argparse
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+from storage.timerange import parse_timerange
+from tams_server.client_cli.context import Context
+from tams_server.client_cli.errors import FAILED, INTERRUPTED, OK, WRONG_USE, CommandError
+from tams_server.client_cli.kinds import find
+from tams_server.client_cli.parsers import Subparsers, add_command, positive
+from tams_server.client_cli.progress import Progress, size
+
+if TYPE_CHECKING:
+    from tams_server.replication.report import Report
+    from tams_server.replication.run import Plan
+
+CP = """
+Copy flows, or all flows of sources, from one server to another, under the same ids: metadata,
+members of collections, segments and media. Both may be any TAMS 8.x server. What TO has
+already stays as it is, so that a copy that was interrupted continues where it stopped, and a
+repeated one copies what is new. Bytes are compared by their checksums.
+
+  tams cp FLOW --to cloud
+      from the context in use to the context 'cloud'
+  tams cp SOURCE --from studio --to cloud --timerange "[0:0_3600:0)"
+      only segments that overlap the hour
+  tams cp FLOW --to cloud --verify
+      reads every object at TO again
+  tams cp FLOW --to cloud --dry-run
+
+Messages call the two servers FROM and TO. 'tams-server replicate --follow' keeps copying what is
+added.
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = add_command(subparsers, "cp", run, "copy flows and sources to another server", CP)
+    parser.add_argument("ids", nargs="+", metavar="ID", help="id of a flow or source")
+    parser.add_argument("--from", dest="origin", default="", metavar="CONTEXT", help="copy from this context")
+    parser.add_argument("--to", dest="target", required=True, metavar="CONTEXT", help="copy to this context")
+    parser.add_argument("--timerange", default="_", metavar="RANGE", help="only segments that overlap it")
+    parser.add_argument("--verify", action="store_true", help="read every object at TO again, and compare")
+    parser.add_argument("--parallel", type=positive, default=4, metavar="N", help="objects at a time (default: 4)")
+    parser.add_argument("--storage-backend", metavar="ID", help="storage backend at TO (default: TO's choice)")
+    parser.add_argument("--dry-run", action="store_true", help="change nothing, and say what would be copied")
+
+
+def run(options: argparse.Namespace, context: Context) -> int:
+    """Copy, and return 0 only if TO has everything then."""
+    from tams_server.replication.report import Report
+
+    plan = _plan(options, context)
+    context.note(f"FROM {plan.origin.url} TO {plan.target.url}")
+    with context.progress() as progress:
+        report = Report(tell_problem=context.output.note, say=context.note)
+        if not options.dry_run:
+            report.on_progress = _Shown(progress).show
+        is_complete = asyncio.run(_run(plan, report))
+    context.note(_summary(report, dry_run=options.dry_run))
+    if is_complete is None:
+        context.output.note("tams: interrupted: the same command continues")
+        return INTERRUPTED
+    return OK if is_complete else FAILED
+
+
+def _plan(options: argparse.Namespace, context: Context) -> "Plan":
+    from tams_server.replication.options import Options
+    from tams_server.replication.run import Plan, Server
+    from tams_server.replication.state import default_path
+
+    origin, target = context.server(options.origin), context.server(options.target)
+    if origin.url == target.url:
+        raise CommandError(f"FROM and TO are the same server, {origin.url}", WRONG_USE)
+    timerange = parse_timerange(options.timerange, "--timerange")
+    ids: dict[str, list[str]] = {"flow": [], "source": []}
+    with context.client(options.origin) as client:
+        for each in dict.fromkeys(options.ids):
+            ids[find(client, each, ("flow", "source")).kind].append(each)
+    what = Options(
+        tuple(ids["flow"]),
+        tuple(ids["source"]),
+        timerange,
+        options.parallel,
+        1.0 if options.verify else 0.0,
+        dry_run=options.dry_run,
+    )
+    servers = Server(origin.url, origin.credentials), Server(target.url, target.credentials)
+    return Plan(*servers, what, default_path(), storage_id=options.storage_backend)
+
+
+async def _run(plan: "Plan", report: "Report") -> bool | None:
+    """Whether TO has everything; None if a signal ended it."""
+    from tams_server.replication.run import replicate
+
+    running = asyncio.create_task(replicate(plan, report, asyncio.Event()))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, running.cancel)
+    try:
+        return await running
+    except asyncio.CancelledError:
+        return None
+
+
+class _Shown:
+    """The progress of a copy. Its length is not known: segments are compared as they are listed."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._task = progress.add("copying")
+
+    def show(self, report: "Report") -> None:
+        self._task.what = f"copied {report.segments_copied:,} segments"
+        self._task.set(report.bytes_copied)
+
+
+def _summary(report: "Report", *, dry_run: bool) -> str:
+    if dry_run:
+        return (
+            f"nothing was changed; {report.segments_there:,} segments are there already, {report.problems:,} problems"
+        )
+    return (
+        f"{report.segments_copied:,} segments copied, {report.segments_there:,} were there; {report.objects_copied:,}"
+        f" objects copied ({size(report.bytes_copied)}; TO confirmed the checksums of {report.objects_proven:,},"
+        f" {report.objects_reread:,} were read again); {report.problems:,} problems"
+    )
