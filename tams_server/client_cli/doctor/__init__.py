@@ -1,0 +1,1 @@
+"""The checks of `tams doctor`, a module a subject."""
