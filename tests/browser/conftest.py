@@ -5,9 +5,17 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.conformance.kit.server import own_server
+from tests.interop.demo import clip as clips
+from tests.interop.demo.client import Tams
 from tests.servers import chromium
+from tests.servers.stores import MEDIA, Stores, running
 
+from .hls_js import HLS_JS
+from .player import Player, served_player
 from .watch import Watch
+
+_CLIP_S = 6
 
 _LOOPBACK_ALONE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 _ARGUMENTS = (_LOOPBACK_ALONE, "--autoplay-policy=no-user-gesture-required")
@@ -50,3 +58,40 @@ def context(browser: Browser, watch: Watch) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Page:
     """A page of `context`."""
     return context.new_page()
+
+
+@pytest.fixture(scope="package", params=MEDIA)
+def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
+    """Where `service` keeps its media: in a folder, then on S3."""
+    with running("sqlite", request.param) as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def service(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tams]:
+    """A client of this project's server, running."""
+    folder = tmp_path_factory.mktemp("service")
+    with own_server(folder, stores.settings(folder)) as subject, Tams(subject.url, subject.token) as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> clips.Clip:
+    """The beginning of the demo's clip."""
+    return clips.make(tmp_path_factory.mktemp("clip") / "clip.mp4", _CLIP_S)
+
+
+@pytest.fixture(scope="package")
+def player_site() -> Iterator[str]:
+    """The URL of the page of the player."""
+    if not HLS_JS.folder.exists():
+        pytest.skip("hls.js has not been fetched; `make chromium` fetches it")
+    with served_player(HLS_JS.folder / "dist" / "hls.min.js") as url:
+        yield url
+
+
+@pytest.fixture
+def player(page: Page, watch: Watch, service: Tams, stores: Stores, player_site: str) -> Player:
+    """hls.js in a page that may read playlists and media of `service`."""
+    watch.allow(player_site, service.base_url, *filter(None, [stores.endpoint]))
+    return Player(page, player_site)
