@@ -90,19 +90,16 @@ export async function getIfChanged<T>(path: string | URL, options: RequestOption
 
 export interface Page<T> {
   items: T[];
+  text: string; // of the body, to compare with that of another time
   next: URL | null; // the page after this one
-  etag: string | undefined;
 }
 
-/** GET a page of a listing; null if it is still that of `ifNoneMatch`. */
+/** GET a page of a listing; null if the server says that it has not changed. */
 export async function getPage<T>(path: string | URL, options: RequestOptions = {}): Promise<Page<T> | null> {
   const response = await request("GET", path, options);
   if (response.status === 304) return null;
-  return {
-    items: (await response.json()) as T[],
-    next: nextLink(response.headers.get("Link")),
-    etag: response.headers.get("ETag") ?? undefined,
-  };
+  const text = await response.text();
+  return { items: JSON.parse(text) as T[], text, next: nextLink(response.headers.get("Link")) };
 }
 
 /** GET all pages of a listing that is known to be short, but no more than `most` items. */

@@ -87,20 +87,20 @@ export interface Listing<T> {
 
 interface ListingState<T> {
   key: string;
-  first: T[];
-  rest: T[];
+  items: T[];
+  text: string; // of the first page as it was last read
   next: URL | null;
-  etag?: string | undefined;
   loading: boolean;
   error?: unknown;
   read: boolean;
 }
 
-const PAGE = 200;
+const PAGE = 100;
+const FURTHER_PAGE = 500;
 
 /**
- * A listing, page by page. The first page stays up to date; when it changes, further pages are read again as they are
- * reached, so that items are neither missing nor repeated.
+ * A listing, page by page. Its first page stays up to date: what has come, changed or gone there is shown without
+ * losing the pages that have been read after it.
  */
 export function useListing<T extends { id: string }>(
   path: string,
@@ -108,23 +108,22 @@ export function useListing<T extends { id: string }>(
   options: { every?: number; limit?: number } = {},
 ): Listing<T> {
   const key = path + queryText({ ...query, limit: options.limit ?? PAGE });
-  const empty: ListingState<T> = { key, first: [], rest: [], next: null, loading: true, read: false };
+  const empty: ListingState<T> = { key, items: [], text: "", next: null, loading: true, read: false };
   const [state, setState] = useState<ListingState<T>>(empty);
   const current = useRef(state);
   current.current = state;
   const busy = useRef<AbortController | null>(null);
 
   const load = useCallback(async (signal?: AbortSignal) => {
-    const known = current.current.key === key ? current.current.etag : undefined;
     try {
-      const page = await getPage<T>(key, { ifNoneMatch: known, signal });
-      if (signal?.aborted) return;
+      const page = await getPage<T>(key, { signal });
+      if (signal?.aborted || !page) return;
       setState((old) => {
-        if (!page) return old.error ? { ...old, error: undefined } : old;
-        const same = old.key === key && old.read && sameIds(old.first, page.items);
-        const rest = same ? old.rest : [];
-        const next = same && old.rest.length > 0 ? old.next : page.next;
-        return { key, first: page.items, rest, next, etag: page.etag, loading: false, read: true };
+        if (old.key !== key || !old.read) {
+          return { key, items: page.items, text: page.text, next: page.next, loading: false, read: true };
+        }
+        if (old.text === page.text) return old.error ? { ...old, error: undefined } : old;
+        return { ...old, ...mergeFirst(old, page), text: page.text, error: undefined };
       });
     } catch (error) {
       if (signal?.aborted) return;
@@ -142,15 +141,19 @@ export function useListing<T extends { id: string }>(
   useRefresh(() => load(), options.every ?? REFRESH_MS);
 
   const loadMore = useCallback(() => {
-    const { next, key: of } = current.current;
-    if (!next || of !== key || busy.current) return;
+    const { next, key: of, error } = current.current;
+    if (!next || of !== key || busy.current || error) return;
     const abort = (busy.current = new AbortController());
+    const further = new URL(next);
+    if (options.limit === undefined) further.searchParams.set("limit", String(FURTHER_PAGE));
     setState((old) => ({ ...old, loading: true }));
-    getPage<T>(next, { signal: abort.signal })
+    getPage<T>(further, { signal: abort.signal })
       .then((page) => {
         setState((old) => {
           if (old.key !== key || old.next !== next || !page) return { ...old, loading: false };
-          return { ...old, rest: [...old.rest, ...page.items], next: page.next, loading: false };
+          const known = new Set(old.items.map((item) => item.id));
+          const items = [...old.items, ...page.items.filter((item) => !known.has(item.id))];
+          return { ...old, items, next: page.next, loading: false };
         });
       })
       .catch((error: unknown) => {
@@ -161,26 +164,19 @@ export function useListing<T extends { id: string }>(
       });
   }, [key]);
 
-  const mine = state.key === key ? state : empty;
-  return {
-    items: useJoined(mine.first, mine.rest),
-    error: mine.error,
-    loading: mine.loading,
-    complete: mine.read && mine.next === null,
-    loadMore,
-    reload: () => load(),
-  };
+  const { items, error, loading, next, read } = state.key === key ? state : empty;
+  return { items, error, loading, complete: read && next === null, loadMore, reload: () => load() };
 }
 
-function useJoined<T extends { id: string }>(first: T[], rest: T[]): T[] {
-  const made = useRef<{ first: T[]; rest: T[]; joined: T[] }>({ first: [], rest: [], joined: [] });
-  if (made.current.first !== first || made.current.rest !== rest) {
-    const seen = new Set(first.map((item) => item.id));
-    made.current = { first, rest, joined: [...first, ...rest.filter((item) => !seen.has(item.id))] };
-  }
-  return made.current.joined;
-}
-
-function sameIds(one: { id: string }[], other: { id: string }[]): boolean {
-  return one.length === other.length && one.every((item, index) => item.id === other[index]?.id);
+/** The items after the first page has been read again. Where nothing of it is known, later pages are read again too. */
+function mergeFirst<T extends { id: string }>(
+  old: { items: T[]; next: URL | null },
+  page: { items: T[]; next: URL | null },
+): { items: T[]; next: URL | null } {
+  const last = page.items.at(-1);
+  const position = page.next && last ? old.items.findIndex((item) => item.id === last.id) : -1;
+  if (position < 0) return { items: page.items, next: page.next };
+  const fresh = new Set(page.items.map((item) => item.id));
+  const rest = old.items.slice(position + 1).filter((item) => !fresh.has(item.id));
+  return { items: [...page.items, ...rest], next: rest.length > 0 ? old.next : page.next };
 }

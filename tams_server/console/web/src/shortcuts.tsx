@@ -59,15 +59,6 @@ export function Shortcuts({ items, onClose }: { items: readonly NavigationItem[]
         [["Enter"], "Open the row"],
       ],
     ],
-    [
-      "Flow",
-      [
-        [["Space"], "Play or pause"],
-        [["←", "→"], "One frame back or forward"],
-        [["i", "o"], "Set the in or out point"],
-        [["+", "-"], "Zoom the timeline"],
-      ],
-    ],
   ];
   return (
     <Dialog title="Keyboard shortcuts" onClose={onClose} wide>

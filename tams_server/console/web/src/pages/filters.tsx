@@ -4,7 +4,7 @@ import { replaceQuery, type Query } from "../router";
 import { Icon } from "../ui/icons";
 import { FORMAT_OPTIONS } from "../ui/text";
 
-const PLAIN = ["label", "format", "codec", "sort_by", "reverse_order"] as const;
+const PLAIN = ["label", "format", "codec", "source_id", "sort_by", "reverse_order"] as const;
 
 /** The query of the listing for that of the page. A tag stands as `tag=name=value`, or as `tag=name` for any value. */
 export function listingQuery(query: URLSearchParams): Query {
@@ -20,6 +20,11 @@ export function listingQuery(query: URLSearchParams): Query {
     else found[`tag.${name}`] = value;
   }
   return found;
+}
+
+/** The label that is searched for, if nothing else is. */
+export function onlyLabel(query: URLSearchParams): string | null {
+  return ["format", "codec", "source_id", "tag"].some((name) => query.get(name)) ? null : query.get("label");
 }
 
 function splitTag(text: string): [string, string?] {
@@ -39,10 +44,10 @@ export function nextSort(query: URLSearchParams, by: string): Query {
 
 export function FilterBar({ query, codec = false }: { query: URLSearchParams; codec?: boolean }) {
   const change = (name: string, value: string) => replaceQuery({ ...Object.fromEntries(query), [name]: value });
-  const active = ["label", "format", "codec", "tag"].some((name) => query.get(name));
+  const active = ["label", "format", "codec", "source_id", "tag"].some((name) => query.get(name));
   return (
     <div class="filter-bar" role="search" aria-label="Filters">
-      <FilterText name="label" title="Label" value={query.get("label") ?? ""} placeholder="Label, in full" onChange={change} />
+      <FilterText name="label" title="Label" value={query.get("label") ?? ""} placeholder="Label" onChange={change} />
       <label class="filter">
         <span class="visually-hidden">Format</span>
         <select class="input" onChange={(event) => change("format", event.currentTarget.value)}>
@@ -52,8 +57,9 @@ export function FilterBar({ query, codec = false }: { query: URLSearchParams; co
           ))}
         </select>
       </label>
-      {codec && <FilterText name="codec" title="Codec" value={query.get("codec") ?? ""} placeholder="Codec, as video/H264" onChange={change} />}
-      <FilterText name="tag" title="Tag" value={query.get("tag") ?? ""} placeholder="Tag, as name or name=value" onChange={change} />
+      {codec && <FilterText name="codec" title="Codec" value={query.get("codec") ?? ""} placeholder="Codec, such as video/h264" onChange={change} />}
+      <FilterText name="tag" title="Tag" value={query.get("tag") ?? ""} placeholder="Tag: name or name=value" onChange={change} />
+      {query.get("source_id") && <span class="filter-note">of the source <code>{query.get("source_id")?.slice(0, 8)}</code></span>}
       {active && (
         <button type="button" class="button" onClick={() => replaceQuery({ sort_by: query.get("sort_by"), reverse_order: query.get("reverse_order") })}>
           <Icon name="close" />

@@ -1,5 +1,5 @@
 // The start page: the service, whether it is ready, and what is in it.
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ApiError, request } from "../api";
 import { useRefresh, useResource, useListing } from "../live";
 import { href } from "../router";
@@ -8,7 +8,7 @@ import type { Flow, Service, StorageBackend } from "../types";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorBox } from "../ui/states";
 import { Age, Badge, Facts, Format } from "../ui/text";
-import { useEffect } from "preact/hooks";
+import { Counts } from "./counts";
 
 export default function Overview() {
   const session = useSession();
@@ -99,10 +99,6 @@ function Health() {
       )}
     </Section>
   );
-}
-
-function Counts() {
-  return null;
 }
 
 function RecentFlows() {

@@ -1,6 +1,8 @@
 // A source: what it is, its flows, and the collections it is part of.
-import { useListing, useResource } from "../live";
+import type { ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { resourcePath } from "../api";
+import { useListing, useResource } from "../live";
 import type { PageProps } from "../routes";
 import { useMay } from "../session";
 import type { Flow, Source } from "../types";
@@ -9,7 +11,8 @@ import { Empty, ErrorBox, Loading, StaleNote } from "../ui/states";
 import { DataTable } from "../ui/table";
 import { TagsEditor } from "../ui/tags";
 import { Age, Facts, Format, Id } from "../ui/text";
-import { FLOW_COLUMNS } from "./flows";
+import { readCollectionGraph, type CollectionGraph } from "./collection_graph";
+import { FLOW_COLUMNS } from "./flow_columns";
 
 export default function SourcePage({ params }: PageProps) {
   const path = resourcePath("sources", params["id"] ?? "");
@@ -19,8 +22,13 @@ export default function SourcePage({ params }: PageProps) {
   return (
     <Page
       title={source.label || "Source without a label"}
+      documentTitle={source.label || source.id}
       crumbs={[["Sources", "/sources"]]}
-      subtitle={<><Format urn={source.format} /> <Id id={source.id} /></>}
+      subtitle={
+        <>
+          <Format urn={source.format} /> <Id id={source.id} />
+        </>
+      }
     >
       <StaleNote error={error} />
       <div class="columns">
@@ -28,8 +36,10 @@ export default function SourcePage({ params }: PageProps) {
           <Facts
             rows={[
               ["Description", source.description],
-              ["Created", <><Age date={source.created} />{source.created_by && ` by ${source.created_by}`}</>],
-              ["Updated", source.updated && <><Age date={source.updated} />{source.updated_by && ` by ${source.updated_by}`}</>],
+              ["Created", <By key="created" date={source.created} name={source.created_by} />],
+              ["Updated", source.updated && <By key="updated" date={source.updated} name={source.updated_by} />],
+              ["Collects", source.source_collection?.length],
+              ["Collected by", source.collected_by?.length || undefined],
             ]}
           />
         </Section>
@@ -37,8 +47,50 @@ export default function SourcePage({ params }: PageProps) {
           <TagsEditor tags={source.tags} path={path} editable={mayWrite} onChange={reload} />
         </Section>
       </div>
+      <Collections source={source} />
       <FlowsOfSource id={source.id} />
     </Page>
+  );
+}
+
+function By({ date, name }: { date: string | undefined; name: string | undefined }) {
+  return (
+    <>
+      <Age date={date} />
+      {name && <span class="muted"> by {name}</span>}
+    </>
+  );
+}
+
+type View = ComponentType<{ graph: CollectionGraph; current: string }>;
+
+function Collections({ source }: { source: Source }) {
+  const [found, setFound] = useState<{ graph: CollectionGraph; View: View } | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const [attempt, setAttempt] = useState(0);
+  const state = JSON.stringify([source.id, source.label, source.source_collection, source.collected_by]);
+  useEffect(() => {
+    const abort = new AbortController();
+    Promise.all([readCollectionGraph(source, abort.signal), import("./graph_view")]).then(
+      ([graph, { GraphView }]) => {
+        if (abort.signal.aborted) return;
+        setFound({ graph, View: GraphView });
+        setError(null);
+      },
+      (problem: unknown) => {
+        if (!abort.signal.aborted) setError(problem);
+      },
+    );
+    return () => abort.abort();
+  }, [state, attempt]);
+  return (
+    <Section title="Collections">
+      {error !== null && <ErrorBox error={error} retry={() => setAttempt(attempt + 1)} />}
+      {error === null && !found && <Loading />}
+      {found?.graph.truncated && <p class="muted">The nearest sources of a larger graph.</p>}
+      {found && found.graph.nodes.length < 2 && <Empty title="This source is in no collection, and has no flows" />}
+      {found && found.graph.nodes.length >= 2 && <found.View graph={found.graph} current={source.id} />}
+    </Section>
   );
 }
 

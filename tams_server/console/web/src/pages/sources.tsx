@@ -8,7 +8,8 @@ import { Empty, ErrorBox, StaleNote } from "../ui/states";
 import { DataTable, type Column } from "../ui/table";
 import { TagList } from "../ui/tags";
 import { Age, Format, Id } from "../ui/text";
-import { FilterBar, listingQuery, nextSort, sortOf } from "./filters";
+import { FilterBar, listingQuery, nextSort, onlyLabel, sortOf } from "./filters";
+import { SimilarLabels } from "./similar_labels";
 
 const COLUMNS: readonly Column<Source>[] = [
   { key: "format", title: "Format", width: "76px", render: (source) => <Format urn={source.format} /> },
@@ -35,6 +36,7 @@ const COLUMNS: readonly Column<Source>[] = [
 
 export default function Sources({ query }: PageProps) {
   const { items, complete, error, loadMore, reload } = useListing<Source>("/sources", listingQuery(query));
+  const similar = onlyLabel(query);
   return (
     <Page title="Sources" fill>
       <FilterBar query={query} />
@@ -52,7 +54,7 @@ export default function Sources({ query }: PageProps) {
           onMore={loadMore}
           sort={sortOf(query)}
           onSort={(by) => replaceQuery(nextSort(query, by))}
-          empty={<Empty title="No sources match" />}
+          empty={similar ? <SimilarLabels kind="sources" text={similar} /> : <Empty title="No sources match" />}
         />
       )}
     </Page>

@@ -30,6 +30,7 @@ interface DataTableProps<T> {
 
 const OVERSCAN = 12;
 const ROWS_AHEAD = 60;
+const MOST_MOVED = 200;
 
 export function DataTable<T>(props: DataTableProps<T>) {
   const narrow = useNarrow();
@@ -56,6 +57,28 @@ export function DataTable<T>(props: DataTableProps<T>) {
     observer.observe(element);
     return () => observer.disconnect();
   }, [measure]);
+
+  // Rows that come or go above those in view do not move these.
+  const anchor = useRef<{ key: string; index: number } | null>(null);
+  useLayoutEffect(() => {
+    const element = frame.current;
+    const old = anchor.current;
+    if (!element) return;
+    const top = Math.floor(element.scrollTop / rowHeight);
+    if (old && top > 0 && old.index < count && rows[old.index] && rowKey(rows[old.index]!) !== old.key) {
+      for (let away = 1; away <= MOST_MOVED; away += 1) {
+        const found = [old.index + away, old.index - away].find((at) => rows[at] && rowKey(rows[at]!) === old.key);
+        if (found === undefined) continue;
+        element.scrollTop += (found - old.index) * rowHeight;
+        break;
+      }
+    }
+  }, [rows]);
+  useEffect(() => {
+    const top = Math.floor((frame.current?.scrollTop ?? 0) / rowHeight);
+    const row = rows[top];
+    anchor.current = row ? { key: rowKey(row), index: top } : null;
+  });
 
   useEffect(() => {
     if (!complete && view.last + ROWS_AHEAD > count) onMore?.();

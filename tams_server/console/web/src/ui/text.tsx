@@ -1,6 +1,7 @@
 // Small pieces of text: ids, timeranges, formats, states, facts.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { useNow } from "./clock";
 import { Icon } from "./icons";
 import { describeTimerange, formatAge, formatDate } from "./time";
 
@@ -79,9 +80,10 @@ export function Timerange({ text }: { text: string | undefined }) {
 }
 
 export function Age({ date }: { date: string | undefined }) {
+  const now = useNow();
   return date ? (
     <time dateTime={date} title={formatDate(date)}>
-      {formatAge(date)}
+      {formatAge(date, now)}
     </time>
   ) : null;
 }
