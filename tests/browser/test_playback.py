@@ -57,7 +57,7 @@ def check_pictures(player: Player, record: Record, parts: Sequence[range], frame
         for place in [*range(0, len(part), segment), *range(segment - 1, len(part), segment)]:
             number, time = player.seek(begins[cc] + (place + 0.5) * frame)
             assert number == part[place]
-            assert time == exact[number]
+            assert time == exact[part[place]]
         before += len(part)
 
 
