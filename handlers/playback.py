@@ -1,25 +1,44 @@
 """Playback: playlists for players."""
 
-from typing import Final
+from typing import Final, Literal
 
 from handlers.shared.call import Call, Encoded, Result
 from handlers.shared.filters import timerange
-from storage.catalog.playback.playback import WINDOW_S, PlaylistRequest
+from storage.catalog.playback.playlist_request import WINDOW_S, PlaylistRequest
 
 _PLAYLIST: Final = "application/vnd.apple.mpegurl"
+_MANIFEST: Final = "application/dash+xml"
 _CACHE_CONTROL: Final = "private, max-age=1"
 
 
 def get_flows_flowid_output_m3u8(call: Call) -> Result:
     text = call.catalog.playback.flow_playlist(call.caller, call.path["flowId"], _request(call), call.base_url)
-    return Result(200, Encoded(text, _PLAYLIST), {"Cache-Control": _CACHE_CONTROL})
+    return _result(text, _PLAYLIST)
 
 
 def get_sources_sourceid_output_m3u8(call: Call) -> Result:
     text = call.catalog.playback.source_playlist(call.caller, call.path["sourceId"], _request(call))
-    return Result(200, Encoded(text, _PLAYLIST), {"Cache-Control": _CACHE_CONTROL})
+    return _result(text, _PLAYLIST)
+
+
+def get_flows_flowid_output_mpd(call: Call) -> Result:
+    return _manifest(call, "flow", call.path["flowId"])
+
+
+def get_sources_sourceid_output_mpd(call: Call) -> Result:
+    return _manifest(call, "source", call.path["sourceId"])
+
+
+def _manifest(call: Call, kind: Literal["flow", "source"], id_: str) -> Result:
+    text = call.catalog.playback.manifest(call.caller, kind, id_, _request(call), call.base_url)
+    return _result(text, _MANIFEST)
 
 
 def _request(call: Call) -> PlaylistRequest:
     query = call.query
-    return PlaylistRequest(timerange(call), query.get("type"), query.get("window", WINDOW_S))
+    window, frames = query.get("window", WINDOW_S), query.get("frames", "all")
+    return PlaylistRequest(timerange(call), query.get("type"), window, frames)
+
+
+def _result(text: bytes, content_type: str) -> Result:
+    return Result(200, Encoded(text, content_type), {"Cache-Control": _CACHE_CONTROL})

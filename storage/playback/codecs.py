@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, Final
 
 from storage.playback.essence import parameter, whole_number
+from storage.playback.mp4 import boxes
 
 HEAD_BYTES: Final = 188 * 1000
 """How much of a media object is read: the first key frame, with its parameters, begins a segment."""
@@ -52,25 +53,12 @@ def codecs_of_init(init: bytes) -> list[str]:
 
 
 def _sample_entries(data: bytes, start: int, end: int, path: Sequence[bytes]) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes of all sample entries between two places, as `_boxes` returns them. path: of the boxes around them."""
-    for kind, first, last in _boxes(data, start, end):
+    """The boxes of all sample entries between two places, as `boxes` returns them. path: of the boxes around them."""
+    for kind, first, last in boxes(data, start, end):
         if kind == path[0] == b"stsd":
-            yield from _boxes(data, first + _BEFORE_ENTRIES_BYTES, last)
+            yield from boxes(data, first + _BEFORE_ENTRIES_BYTES, last)
         elif kind == path[0]:
             yield from _sample_entries(data, first, last, path[1:])
-
-
-def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The kind of each box between two places, and where its content begins and ends (ISO/IEC 14496-12, 4.2)."""
-    while start + 8 <= end:
-        size, content = int.from_bytes(data[start : start + 4], "big"), start + 8
-        if size == 1:
-            size, content = int.from_bytes(data[content : content + 8], "big"), start + 16
-        last = end if size == 0 else min(start + size, end)
-        if last < content:
-            return
-        yield data[start + 4 : start + 8], content, last
-        start = last
 
 
 def _codecs_of_entry(data: bytes, kind: bytes, start: int, end: int) -> list[str]:

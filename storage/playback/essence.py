@@ -6,9 +6,21 @@ its kind counts as unknown, since a line of a playlist must hold nothing else.
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+Kind = Literal["video", "audio", "text"]
 
 _BEYOND: Final = 2**63
+_KINDS: Final[Mapping[str, Kind]] = {
+    "urn:x-nmos:format:video": "video",
+    "urn:x-nmos:format:audio": "audio",
+    "urn:x-nmos:format:multi": "video",
+}
+
+
+def kind_of(flow: Mapping[str, Any]) -> Kind:
+    """What players present of a flow. flow: its document."""
+    return _KINDS.get(flow["format"], "text")
 
 
 def whole_number(value: object) -> int | None:

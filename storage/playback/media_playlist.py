@@ -13,7 +13,9 @@ Kind = Literal["VOD", "EVENT"]
 
 _VERSION: Final = 3
 """Durations with decimals."""
+_VERSION_OF_RANGES: Final = 4
 _VERSION_OF_MAPS: Final = 6
+_VERSION_OF_GAPS: Final = 8
 _FIRST_DATE: Final = 63_072_010 * NS
 """1972-01-01 in TAI. Timelines that begin near zero are not time of day."""
 
@@ -28,6 +30,7 @@ class MediaPlaylist:
     start: where to begin, in ns on the timeline; None for where players choose.
     left_out: how many segments are not listed because they use only a part of their object.
     before: the segment before the first, if it is known; it is not listed.
+    key_frames_only: whether each segment is one picture, which lasts until the next.
     """
 
     kind: Kind | None = None
@@ -38,6 +41,7 @@ class MediaPlaylist:
     start: int | None = None
     left_out: int = 0
     before: MediaSegment | None = None
+    key_frames_only: bool = False
 
 
 def write_media_playlist(
@@ -67,12 +71,13 @@ def date_time(tai_ns: int) -> str | None:
 
 
 def _head(segments: Sequence[MediaSegment], playlist: MediaPlaylist, *, has_gaps: bool) -> Iterable[str]:
-    version = 8 if has_gaps else _VERSION_OF_MAPS if any(each.init_object_id for each in segments) else _VERSION
     yield "#EXTM3U"
-    yield f"#EXT-X-VERSION:{version}"
+    yield f"#EXT-X-VERSION:{_version(segments, playlist, has_gaps=has_gaps)}"
     yield f"#EXT-X-TARGETDURATION:{target_duration(segments, playlist.target_s)}"
     if playlist.kind is not None:
         yield f"#EXT-X-PLAYLIST-TYPE:{playlist.kind}"
+    if playlist.key_frames_only:
+        yield "#EXT-X-I-FRAMES-ONLY"
     yield f"#EXT-X-MEDIA-SEQUENCE:{playlist.sequence}"
     if playlist.discontinuity_sequence:
         yield f"#EXT-X-DISCONTINUITY-SEQUENCE:{playlist.discontinuity_sequence}"
@@ -80,6 +85,15 @@ def _head(segments: Sequence[MediaSegment], playlist: MediaPlaylist, *, has_gaps
         yield f"#EXT-X-START:TIME-OFFSET={_seconds(playlist.start - segments[0].start)},PRECISE=YES"
     if playlist.left_out:
         yield f"# Left out: {playlist.left_out} segments that use only a part of their object"
+
+
+def _version(segments: Sequence[MediaSegment], playlist: MediaPlaylist, *, has_gaps: bool) -> int:
+    if has_gaps:
+        return _VERSION_OF_GAPS
+    if any(each.init_object_id for each in segments):
+        return _VERSION_OF_MAPS
+    has_ranges = playlist.key_frames_only or any(each.byte_range for each in segments)
+    return _VERSION_OF_RANGES if has_ranges else _VERSION
 
 
 def _body(segments: Sequence[MediaSegment], urls: Mapping[str, str | None]) -> Iterable[str]:
@@ -101,6 +115,9 @@ def _body(segments: Sequence[MediaSegment], urls: Mapping[str, str | None]) -> I
         if url is None:
             yield "#EXT-X-GAP"
         yield f"#EXTINF:{_seconds(segment.duration)},"
+        if segment.byte_range is not None and url is not None:
+            first, after = segment.byte_range
+            yield f"#EXT-X-BYTERANGE:{after - first}@{first}"
         yield url or "gap.ts"
         before = segment
 

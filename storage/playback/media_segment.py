@@ -1,6 +1,6 @@
 """The segments of a playlist, and where the media of one continues that of the segment before."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ class MediaSegment:
     """A segment on the timeline of a flow, in [start, end), and the object whose media fills it.
 
     Times are in ns. ts_offset: from the timeline of the file to that of the flow. init_object_id: None without one.
+    byte_range: the first byte of the object that is used, and the one after the last; None for all.
     """
 
     start: int
@@ -26,6 +27,7 @@ class MediaSegment:
     object_id: str
     init_object_id: str | None = None
     ts_offset: int = 0
+    byte_range: tuple[int, int] | None = None
 
     @property
     def duration(self) -> int:
@@ -37,21 +39,44 @@ class MediaSegment:
         return (self.start, self.object_id) == (other.start, other.object_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A segment that uses only a part of its object.
+
+    object_start: where the object begins on its own timeline. start, end: of the part on that timeline; None where the
+    object itself begins or ends. All in ns.
+    """
+
+    segment: MediaSegment
+    object_start: int
+    start: int | None
+    end: int | None
+
+
 def media_segment(row: Mapping[str, Any], slack: int) -> MediaSegment | None:
-    """The segment in a row of the table `segments`; None if it uses only a part of its object.
+    """The segment in a row of the table `segments`; None if it uses only a part of its object. slack: see below."""
+    found = read_segment(row, slack)
+    return found if isinstance(found, MediaSegment) else None
+
+
+def read_segment(row: Mapping[str, Any], slack: int) -> MediaSegment | Part | None:
+    """The segment in a row of the table `segments`; None if it uses samples by their number, as in early TAMS.
 
     slack: how much of the object may lie outside the segment, in ns, at either end (`slack_of`).
     """
     doc = row["doc"]
-    offset = parse_timestamp(doc["ts_offset"]) if "ts_offset" in doc else 0
-    start, end = row["start_ns"], row["end_ns"]
-    if doc["object_timerange"] != row["timerange"] or offset:
-        first, last = parse_timerange(doc["object_timerange"]).bounds
-        if first + offset <= start - slack or last + offset >= end + slack:
-            return None
     if doc.get("sample_offset"):
         return None
-    return MediaSegment(start, end, row["object_id"], row["init_object_id"], offset)
+    offset = parse_timestamp(doc["ts_offset"]) if "ts_offset" in doc else 0
+    start, end = row["start_ns"], row["end_ns"]
+    segment = MediaSegment(start, end, row["object_id"], row["init_object_id"], offset)
+    if doc["object_timerange"] != row["timerange"] or offset:
+        first, last = parse_timerange(doc["object_timerange"]).bounds
+        is_cut = first + offset <= start - slack, last + offset >= end + slack
+        if any(is_cut):
+            used = [time - offset if cut else None for time, cut in zip((start, end), is_cut, strict=True)]
+            return Part(segment, first, *used)
+    return segment
 
 
 def slack_of(flow: Mapping[str, Any]) -> int:
@@ -85,3 +110,10 @@ def without_jitter(segments: Iterable[MediaSegment], before: MediaSegment | None
         else:
             yield segment
         before = segment
+
+
+def thinned(segments: Sequence[MediaSegment], most: int) -> list[MediaSegment]:
+    """At most so many of the segments, evenly chosen, each of which stands for those that follow until the next."""
+    step = -(-len(segments) // most)
+    groups = (segments[start : start + step] for start in range(0, len(segments), max(step, 1)))
+    return [replace(group[0], end=group[0].start + sum(each.duration for each in group)) for group in groups]

@@ -1,6 +1,5 @@
 """Multivariant playlists of HLS (RFC 8216bis, section 4.4.6): the pictures, sounds and subtitles of one programme."""
 
-import re
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,19 +8,21 @@ from itertools import count as count_up
 from typing import Any, Final
 
 from storage.errors import Unsuitable
-from storage.playback.essence import frame_rate, parameter, resolution, whole_number
-from storage.playback.hls_tags import hls_tag
+from storage.playback.essence import Kind, frame_rate, kind_of, parameter, resolution, whole_number
+from storage.playback.hls_tags import hls_tag, is_language, printable
 from storage.playback.media_segment import JITTER_NS
 
-_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
-_NOT_QUOTED: Final = re.compile(r'["\x00-\x1f\x7f-\x9f\u2028\u2029]')
-"""Control characters must not be in playlists (RFC 8216, 4.1); separators of lines end one for some players."""
-_KINDS: Final = {
-    "urn:x-nmos:format:video": "video",
-    "urn:x-nmos:format:audio": "audio",
-    "urn:x-nmos:format:multi": "video",
-}
+_SOUND: Final = ("mp4a.", "ac-3", "ec-3", "Opus", "fLaC")
+"""How the names of codecs of sound begin."""
 _RANGES: Final = ("SDR", "HLG", "PQ")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrameRendition:
+    """The key frames of a video flow, for seeking. uri: of their playlist. peak: bit rate in bit/s."""
+
+    uri: str
+    peak: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Rendition:
     """A flow as a part of a programme.
 
     flow: its document. uri: of its media playlist. codecs: as in RFC 6381; empty if they are not known.
-    peak, average: bit rates in bit/s. ts_offset: of its first segment, in ns.
+    peak, average: bit rates in bit/s. ts_offset: of its first segment, in ns. key_frames: None if they are not known.
     """
 
     flow: Mapping[str, Any]
@@ -38,11 +39,12 @@ class Rendition:
     peak: int
     average: int
     ts_offset: int
+    key_frames: KeyFrameRendition | None = None
 
     @property
-    def kind(self) -> str:
-        """ "video", "audio" or "text"."""
-        return _KINDS.get(self.flow["format"], "text")
+    def kind(self) -> Kind:
+        """What players present of it."""
+        return kind_of(self.flow)
 
     def tag(self, name: str) -> str:
         """The tag hls_{name} of the flow; "" without one."""
@@ -91,6 +93,7 @@ def write_multivariant_playlist(renditions: Sequence[Rendition]) -> str:
             lines += _variant(leader, subtitles, ())
         for number, group in enumerate(groups, 1):
             lines += _variant(leader, {"AUDIO": f'"audio-{number}"', **subtitles}, group)
+    lines += [_key_frames(each, each.key_frames) for each in in_sync if each.key_frames is not None]
     return "\n".join([*lines, ""])
 
 
@@ -136,11 +139,11 @@ def _media(type_: str, group: str, members: Sequence[_Member], renditions: Seque
     names: set[str] = set()
     for number, (member, rendition) in enumerate(zip(members, renditions, strict=True), 1):
         label = member.first.flow.get("label")
-        name = _unused(_quotable(member.tag("name") or label or f"{rendition.kind} {number}"), names)
+        name = _unused(printable(member.tag("name") or label or f"{rendition.kind} {number}"), names)
         names.add(name)
         attributes = {"TYPE": type_, "GROUP-ID": f'"{group}"', "NAME": f'"{name}"'}
         language = member.tag("language")
-        if _LANGUAGE.fullmatch(language):
+        if is_language(language):
             attributes["LANGUAGE"] = f'"{language}"'
         is_default = member is chosen
         attributes["DEFAULT"] = "YES" if is_default else "NO"
@@ -167,21 +170,34 @@ def _variant(leader: Rendition, groups: Mapping[str, str], sounds: Sequence[Rend
     if leader.codecs and all(each.codecs for each in sounds):
         codecs = dict.fromkeys([*leader.codecs, *(codec for each in sounds for codec in each.codecs)])
         attributes["CODECS"] = f'"{",".join(codecs)}"'
-    pixels, rate = resolution(leader.flow), frame_rate(leader.flow)
-    if pixels is not None:
-        attributes["RESOLUTION"] = "{}x{}".format(*pixels)
+    attributes |= _pictures(leader)
+    rate = frame_rate(leader.flow)
     if rate is not None:
         attributes["FRAME-RATE"] = f"{float(rate):.3f}"
-    dynamic_range = parameter(leader.flow, "transfer_characteristic")
-    if dynamic_range in _RANGES:
-        attributes["VIDEO-RANGE"] = dynamic_range
     yield f"#EXT-X-STREAM-INF:{_list({**attributes, **groups})}"
     yield leader.uri
 
 
+def _key_frames(rendition: Rendition, key_frames: KeyFrameRendition) -> str:
+    attributes = {"BANDWIDTH": str(key_frames.peak)}
+    pictures = [codec for codec in rendition.codecs if not codec.startswith(_SOUND)]
+    if pictures:
+        attributes["CODECS"] = f'"{",".join(pictures)}"'
+    attributes |= {**_pictures(rendition), "URI": f'"{key_frames.uri}"'}
+    return f"#EXT-X-I-FRAME-STREAM-INF:{_list(attributes)}"
+
+
+def _pictures(rendition: Rendition) -> dict[str, str]:
+    """What is said of pictures, whether they move or not."""
+    attributes = {}
+    pixels = resolution(rendition.flow)
+    if pixels is not None:
+        attributes["RESOLUTION"] = "{}x{}".format(*pixels)
+    dynamic_range = parameter(rendition.flow, "transfer_characteristic")
+    if dynamic_range in _RANGES:
+        attributes["VIDEO-RANGE"] = dynamic_range
+    return attributes
+
+
 def _list(attributes: Mapping[str, str]) -> str:
     return ",".join(f"{name}={value}" for name, value in attributes.items())
-
-
-def _quotable(text: str) -> str:
-    return _NOT_QUOTED.sub(" ", text)[:200]

@@ -26,8 +26,10 @@ class Anchor:
     discontinuity: int
 
     def document(self) -> dict[str, Any]:
-        """As it is stored."""
-        return asdict(self)
+        """As it is stored. Segments that use a part of an object have no numbers."""
+        document = asdict(self)
+        del document["segment"]["byte_range"]
+        return document
 
 
 def read_anchor(document: Mapping[str, Any]) -> Anchor:

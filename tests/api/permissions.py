@@ -81,6 +81,8 @@ GET    /analytics/questions/{question}              r a
 GET    /analytics/sql                               r a
 GET    /flows/{flowId}/output.m3u8                  r a
 GET    /sources/{sourceId}/output.m3u8              r a
+GET    /flows/{flowId}/output.mpd                   r a
+GET    /sources/{sourceId}/output.mpd               r a
 POST   /oauth2/token                                public
 GET    /.well-known/oauth-authorization-server      public
 GET    /.well-known/jwks.json                       public

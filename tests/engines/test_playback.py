@@ -10,9 +10,10 @@ import pytest
 from storage.catalog import Catalog
 from storage.catalog.playback import recent_texts
 from storage.catalog.playback.flow_media import read_timerange
-from storage.catalog.playback.playback import PlaylistRequest
+from storage.catalog.playback.playlist_request import PlaylistRequest
 from storage.catalog.playback.programme import playable
 from storage.errors import Invalid, Unavailable, Unsuitable
+from storage.playback.suitability import HLS
 from storage.tables.conditions import equals
 from storage.tables.transaction import Reader
 from storage.timerange import ETERNITY, parse_timerange
@@ -124,11 +125,11 @@ def test_nested_collections_cost_two_queries_a_level(engine_url: str, tmp_path: 
         top, video = collecting(*upper), world.make_flow(flow())
         other = collecting(top, collecting(video), video)
         with world.engine.read() as tx:
-            found = playable(tx, CALLER, tx.select("flows", equals(id=other)))
+            found = playable(tx, CALLER, tx.select("flows", equals(id=other)), HLS)
             assert [row["id"] for row in found] == [video]
             reader = CountingReader(tx)
             with pytest.raises(Unsuitable, match=pictures[0]):
-                playable(cast(Reader, reader), CALLER, tx.select("flows", equals(id=top)))
+                playable(cast(Reader, reader), CALLER, tx.select("flows", equals(id=top)), HLS)
         assert reader.tables == ["collections", "flows"] * 3
 
 

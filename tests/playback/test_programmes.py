@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from storage.catalog.playback import measurements, recent_texts
+from storage.catalog.playback import kept, recent_texts
 from tests.api.in_process import Running
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, VIDEO
 from tests.conformance.kit.ids import fresh
@@ -17,7 +17,7 @@ COMPLETE = {"status": "closed_complete"}
 def http(running: Running, monkeypatch: pytest.MonkeyPatch) -> httpx.Client:
     """A client of a server that keeps nothing, so that changes are seen at once."""
     monkeypatch.setattr(recent_texts, "LIFETIME_S", 0.0)
-    monkeypatch.setattr(measurements, "KEEP_S", 0)
+    monkeypatch.setattr(kept, "KEEP_S", 0)
     return running.client
 
 
@@ -142,10 +142,10 @@ def test_slow_stores_do_not_hold_a_programme_beyond_its_deadline(
     http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What has been measured is kept, so that a retry needs the rest only."""
-    monkeypatch.setattr(measurements, "KEEP_S", 600)
+    monkeypatch.setattr(kept, "KEEP_S", 600)
     path = f"/flows/{collecting(http, stored(http), stored(http))['id']}"
     with monkeypatch.context() as patch:
-        patch.setattr("storage.catalog.playback.playback._MEASURING_S", -1.0)
+        patch.setattr("storage.catalog.playback.object_content.READING_S", -1.0)
         assert http.get(f"{path}/output.m3u8").status_code == 503
     assert len(programme(http, path).variants) == 2
 

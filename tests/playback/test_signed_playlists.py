@@ -100,7 +100,7 @@ def test_signatures_expire_and_are_the_same_for_an_hour() -> None:
     now = 1_800_000_000.0
     keys = UrlKeys([UrlKey(b"0123456789abcdef")], clock=lambda: now)
     playlists = SignedPlaylists(keys, clock=lambda: now)
-    query = playlists.signed_query(FLOW, "type=live")
+    query = playlists.signed_query(PATH, "type=live")
     now += LIFETIME_S
     playlists.check(PATH, query)
     now += 2 * STABLE_S
@@ -110,5 +110,5 @@ def test_signatures_expire_and_are_the_same_for_an_hour() -> None:
     queries = set()
     for _ in range(6):
         now += STABLE_S / 6
-        queries.add(playlists.signed_query(FLOW, ""))
+        queries.add(playlists.signed_query(PATH, ""))
     assert len(queries) <= 2

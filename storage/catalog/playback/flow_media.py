@@ -8,14 +8,14 @@ from storage import error_codes
 from storage.catalog.flows.content_range import CONTENT_COLUMNS, in_content_range
 from storage.catalog.segments.segment_filter import SegmentFilter
 from storage.errors import Invalid
-from storage.playback.media_segment import MediaSegment, media_segment
+from storage.playback.media_segment import MediaSegment, Part, media_segment, read_segment
 from storage.playback.numbering import SEED
 from storage.tables.conditions import Compare, Condition, equals
 from storage.tables.rows import FlowRow, SegmentRow
 from storage.tables.transaction import Reader
 from storage.timerange import TimeRange
 
-FLOW_COLUMNS = ("id", "status", "metadata_updated", "segments_updated", *CONTENT_COLUMNS, "doc")
+FLOW_COLUMNS = ("id", "status", "created", "metadata_updated", "segments_updated", *CONTENT_COLUMNS, "doc")
 MOST_SEGMENTS: Final = SEED
 """In one playlist: eleven hours of two seconds each."""
 _COUNTED_AFTER: Final = 2_000
@@ -32,11 +32,20 @@ class Media:
 
     left_out: how many more there are that use only a part of their object.
     before: the segment before those of a window, if it could be listed.
+    parts: those of the segments that are left out of which the bytes may be found.
     """
 
     segments: list[MediaSegment]
     left_out: int = 0
     before: MediaSegment | None = None
+    parts: Sequence[Part] = ()
+
+    def with_parts(self, found: Sequence[MediaSegment]) -> "Media":
+        """The same with segments of which the bytes have been found."""
+        if not found:
+            return self
+        segments = sorted((*self.segments, *found), key=lambda each: each.start)
+        return replace(self, segments=segments, left_out=self.left_out - len(found))
 
 
 def overlapping(flow: FlowRow, timerange: TimeRange) -> list[Condition]:
@@ -45,17 +54,17 @@ def overlapping(flow: FlowRow, timerange: TimeRange) -> list[Condition]:
 
 
 def read_timerange(tx: Reader, flow: FlowRow, timerange: TimeRange, slack: int) -> Media:
-    """The segments that overlap a timerange. slack: as for `media_segment`.
+    """The segments that overlap a timerange. slack: as for `read_segment`.
 
     Raises: Invalid for more than MOST_SEGMENTS.
     """
     where = overlapping(flow, timerange)
-    found: list[MediaSegment | None] = []
+    found: list[MediaSegment | Part | None] = []
     for row in [] if timerange.is_empty else _rows(tx, where):
-        found.append(media_segment(row, slack))
+        found.append(read_segment(row, slack))
         if len(found) == _COUNTED_AFTER:
             _check_rest(tx, where, row["start_ns"])
-    return _media(found)
+    return replace(_media(found), parts=[each for each in found if isinstance(each, Part)])
 
 
 def read_window(tx: Reader, flow: FlowRow, timerange: TimeRange, slack: int, window_ns: int) -> Media:
@@ -96,8 +105,8 @@ def read_between(tx: Reader, flow_id: str, after: int, before: int, slack: int, 
     return found
 
 
-def _media(found: Sequence[MediaSegment | None]) -> Media:
-    segments = [each for each in found if each is not None]
+def _media(found: Sequence[MediaSegment | Part | None]) -> Media:
+    segments = [each for each in found if isinstance(each, MediaSegment)]
     return Media(segments, len(found) - len(segments))
 
 
@@ -117,7 +126,7 @@ def _rows(tx: Reader, where: Sequence[Condition], *, descending: bool = False) -
             columns=SEGMENT_COLUMNS,
         )
         count += len(rows)
-        _check_count(count)
+        check_count(count)
         yield from rows
         if len(rows) < page:
             return
@@ -131,10 +140,10 @@ def _check_rest(tx: Reader, where: Sequence[Condition], last: int) -> None:
     """
     limit = max(MOST_SEGMENTS - _COUNTED_AFTER + 1, 1)
     rest = tx.select("segments", where, order=("start_ns",), after=[last], limit=limit, columns=["start_ns"])
-    _check_count(_COUNTED_AFTER + len(rest))
+    check_count(_COUNTED_AFTER + len(rest))
 
 
-def _check_count(count: int) -> None:
+def check_count(count: int) -> None:
     """Raises: Invalid for more than MOST_SEGMENTS."""
     if count > MOST_SEGMENTS:
         raise Invalid(

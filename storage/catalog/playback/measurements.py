@@ -4,29 +4,24 @@ They are kept for each version of a flow, since they hardly ever change, and for
 callers may read, since they come from the media on these.
 """
 
-import threading
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
 from storage.catalog.environment import Environment
-from storage.catalog.objects.get_urls import GetUrlFilter, read_instances
-from storage.catalog.objects.instances import instance_name
+from storage.catalog.objects.get_urls import GetUrlFilter
 from storage.catalog.playback.flow_media import SEGMENT_COLUMNS, overlapping
-from storage.errors import NotFound
+from storage.catalog.playback.kept import Kept
+from storage.catalog.playback.object_content import Instances, opened, read_stored_instances, store_of
 from storage.playback.codecs import HEAD_BYTES, codecs_of_flow, codecs_of_init, codecs_of_transport_stream
 from storage.playback.essence import whole_number
 from storage.playback.media_segment import MediaSegment, media_segment, slack_of
+from storage.playback.mp4 import read_track
 from storage.tables.conditions import In
-from storage.tables.rows import FlowRow, InstanceRow
+from storage.tables.rows import FlowRow
 from storage.tables.transaction import Reader
 from storage.timerange import NS, TimeRange
-from storage.waiting import about_to_wait_for_others
 
-KEEP_S: Final = 600
-KEEP_INCOMPLETE_S: Final = 15
-"""How long a measurement is kept that lacks something, as of media that have not been uploaded yet."""
 _MOST_KEPT: Final = 1000
 _SAMPLES: Final = 20
 _SAMPLES_ELSEWHERE: Final = 5
@@ -36,32 +31,32 @@ _KILOBIT: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Some segments of a flow, the first of a timerange first; with instances of their objects, and known sizes.
-
-    backends: as for GetUrlFilter, those on which the instances may be.
-    """
+    """Some segments of a flow, the first of a timerange first; with instances of their objects, and known sizes."""
 
     flow: FlowRow
     segments: Sequence[MediaSegment]
-    instances: Mapping[str, InstanceRow]
+    instances: Instances
     sizes: Mapping[str, int]
-    backends: frozenset[str] | None = None
 
     @property
     def key(self) -> Hashable:
         """The same for samples of which the media are the same."""
         doc = self.flow["doc"]
         # Clients choose versions, and may choose an earlier one again.
-        return self.flow["id"], doc.get("metadata_version"), doc.get("metadata_updated"), self.backends
+        return self.flow["id"], doc.get("metadata_version"), doc.get("metadata_updated"), self.instances.backends
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """codecs: as in RFC 6381; empty if they cannot be known. peak, average: bit rates in bit/s."""
+    """codecs: as in RFC 6381; empty if they cannot be known. peak, average: bit rates in bit/s.
+
+    timescale: ticks in a second of the timestamps in the media; None if it cannot be known.
+    """
 
     codecs: Sequence[str]
     peak: int
     average: int
+    timescale: int | None = None
 
 
 def read_sample(
@@ -79,64 +74,49 @@ def read_sample(
     if not segments:
         return None
     ids = list({id_ for each in segments for id_ in (each.object_id, each.init_object_id) if id_})
-    readable = {id_: store for id_, store in env.stores.items() if filters.passes_store(store)}
-    rows_of_instances = read_instances(tx, env, ids, filters)
-    instances = {row["object_id"]: row for row in rows_of_instances if row["storage_id"] in readable}
+    instances = read_stored_instances(tx, env, ids, filters)
     sizes = tx.select("instances", [In("object_id", ids)], columns=["object_id", "size"])
     known = {row["object_id"]: row["size"] for row in sizes if row["size"]}
-    return Sample(flow, segments, instances, known, filters.backends)
+    return Sample(flow, segments, instances, known)
 
 
 class Measurements:
-    """The measurements of one process, kept for KEEP_S if nothing is missing in them."""
+    """The measurements of one process."""
 
     def __init__(self, env: Environment) -> None:
         self._env = env
-        self._lock = threading.Lock()
-        self._kept: dict[Hashable, tuple[int, Measurement]] = {}
+        self._kept: Kept[Measurement] = Kept(env.clock, _MOST_KEPT)
 
     def measure(self, sample: Sample) -> Measurement:
         """The codecs and bit rates of a flow. Reads from its stores what the catalogue does not say."""
-        now = self._env.clock() // 1_000_000
-        with self._lock:
-            kept = self._kept.get(sample.key)
-        if kept is not None and 0 < kept[0] - now <= KEEP_S:
-            return kept[1]
+        kept = self._kept.get(sample.key)
+        if kept is not None:
+            return kept
         doc = sample.flow["doc"]
-        codecs = codecs_of_flow(doc) or self._read_codecs(sample)
+        init_id = sample.segments[0].init_object_id
+        init = b"" if init_id is None else self._read(sample, init_id)
+        codecs = codecs_of_flow(doc) or self._read_codecs(sample, init)
+        track = read_track(init)
         rates = self._rates(sample)
         stated_peak, stated_average = (
             (whole_number(doc.get(name)) or 0) * _KILOBIT for name in ("max_bit_rate", "avg_bit_rate")
         )
         average = stated_average or _mean(rates)
-        found = Measurement(codecs, max(stated_peak, average, *(rate for rate, _ in rates), 1), max(average, 1))
-        with self._lock:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            self._kept[sample.key] = now + (KEEP_S if codecs and rates else min(KEEP_S, KEEP_INCOMPLETE_S)), found
-        return found
+        peak = max(stated_peak, average, *(rate for rate, _ in rates), 1)
+        found = Measurement(codecs, peak, max(average, 1), None if track is None else track.timescale)
+        return self._kept.put(sample.key, found, complete=bool(codecs and rates and (init or init_id is None)))
 
-    def _read_codecs(self, sample: Sample) -> Sequence[str]:
-        segment = sample.segments[0]
-        if segment.init_object_id is not None:
-            return codecs_of_init(self._read(sample, segment.init_object_id))
+    def _read_codecs(self, sample: Sample, init: bytes) -> Sequence[str]:
+        if init:
+            return codecs_of_init(init)
         if sample.flow["doc"].get("container") == "video/mp2t":
-            return codecs_of_transport_stream(self._read(sample, segment.object_id))
+            return codecs_of_transport_stream(self._read(sample, sample.segments[0].object_id))
         return []
 
     def _read(self, sample: Sample, object_id: str) -> bytes:
         """The beginning of an object; empty if there is none in a store of this service."""
-        row = sample.instances.get(object_id)
-        if row is None or row["storage_id"] is None:
-            return b""
-        store = self._env.stores[row["storage_id"]]
-        if store.is_remote:
-            about_to_wait_for_others("lookup")
-        try:
-            with closing(store.open(instance_name(row))) as content:
-                return content.read(HEAD_BYTES)
-        except NotFound:
-            return b""
+        with opened(self._env, sample.instances, object_id) as content:
+            return b"" if content is None else content.read(HEAD_BYTES)
 
     def _rates(self, sample: Sample) -> list[tuple[int, int]]:
         """The bit rate of each of some segments in bit/s, with its duration in ns."""
@@ -144,16 +124,11 @@ class Measurements:
         remote_lookups = 0
         for segment in sample.segments:
             size = sample.sizes.get(segment.object_id, 0)
-            row = sample.instances.get(segment.object_id)
-            if not size and row is not None and row["storage_id"] is not None:
-                store = self._env.stores[row["storage_id"]]
-                if store.is_remote:
-                    if remote_lookups >= _SAMPLES_ELSEWHERE:
-                        continue
-                    remote_lookups += 1
-                    about_to_wait_for_others("lookup")
-                stored = store.stat(instance_name(row))
-                size = stored.size if stored is not None else 0
+            if not size and remote_lookups < _SAMPLES_ELSEWHERE:
+                place = store_of(self._env, sample.instances, segment.object_id)
+                remote_lookups += place is not None and place[0].is_remote
+                stored = None if place is None else place[0].stat(place[1])
+                size = 0 if stored is None else stored.size
             if size:
                 found.append((-(-size * 8 * NS // segment.duration), segment.duration))
         return found

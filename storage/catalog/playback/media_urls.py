@@ -13,7 +13,7 @@ from storage.tables.rows import InstanceRow
 from storage.tables.transaction import Reader
 
 _BATCH: Final = 500
-_IN_PLAYLISTS: Final = re.compile(r"(?!#)[^\s\"\x00-\x1f\x7f-\x9f]+")
+_IN_PLAYLISTS: Final = re.compile(r"(?!#)[^\s\"\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
 """A URL that a client has registered, and that can be neither a tag, nor the end of an attribute or of a line."""
 
 

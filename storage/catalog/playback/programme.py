@@ -9,7 +9,7 @@ from storage.catalog.caller import Caller
 from storage.catalog.flows.flow_filter import KIND
 from storage.catalog.playback.flow_media import FLOW_COLUMNS
 from storage.errors import NotFound, Unsuitable
-from storage.playback.suitability import check_suitable, is_excluded
+from storage.playback.suitability import Protocol, check_suitable, is_excluded
 from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.rows import FlowRow
 from storage.tables.transaction import Reader
@@ -23,8 +23,8 @@ _MOST_READ: Final = 500
 """Flows that are read to find those of a programme, most of which cannot be played then."""
 
 
-def read_source_flows(tx: Reader, caller: Caller, source_id: str) -> list[FlowRow]:
-    """The flows of a source that players can play, in the order of their creation.
+def read_source_flows(tx: Reader, caller: Caller, source_id: str, protocol: Protocol) -> list[FlowRow]:
+    """The flows of a source that a protocol can carry, in the order of their creation.
 
     Raises: NotFound, Forbidden; Unsuitable if there are none.
     """
@@ -40,25 +40,31 @@ def read_source_flows(tx: Reader, caller: Caller, source_id: str) -> list[FlowRo
     rows = tx.select("flows", where, order=("created", "id"), limit=_MOST_FLOWS, columns=FLOW_COLUMNS)
     if not rows:
         raise NotFound(f"source {source_id} has no flows to play", code=error_codes.NOTHING_TO_PLAY, field="source_id")
-    return playable(tx, caller, rows)
+    return playable(tx, caller, rows, protocol)
 
 
-def playable(tx: Reader, caller: Caller, rows: Sequence[FlowRow]) -> list[FlowRow]:
-    """Those of the flows that players can play; instead of a multi flow the flows that it collects, if they can.
+def is_programme(flow: FlowRow) -> bool:
+    """Whether a flow stands for the flows that it collects, and has no media of its own."""
+    return flow["doc"]["format"] == MULTI and flow["doc"].get("container") is None
+
+
+def playable(tx: Reader, caller: Caller, rows: Sequence[FlowRow], protocol: Protocol) -> list[FlowRow]:
+    """Those of the flows that a protocol can carry; instead of a multi flow the flows that it collects, if it can.
 
     Costs two queries for each level of collections, however many flows collect one another.
 
     Raises: Unsuitable, with the first reason, if there are none.
     """
-    return _Programme(*_read_collected(tx, caller, rows)).playable([row["id"] for row in rows])
+    return _Programme(*_read_collected(tx, caller, rows), protocol).playable([row["id"] for row in rows])
 
 
 class _Programme:
     """Chooses the flows to play. flows: all that may be a part, by id. members: of the flows that collect some."""
 
-    def __init__(self, flows: Mapping[str, FlowRow], members: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, flows: Mapping[str, FlowRow], members: Mapping[str, Sequence[str]], protocol: Protocol) -> None:
         self._flows = flows
         self._members = members
+        self._protocol = protocol
         self._found: list[FlowRow] = []
         self._plays: dict[str, bool] = {}
         self._reason: Unsuitable | None = None
@@ -83,7 +89,7 @@ class _Programme:
 
     def _add_itself(self, row: FlowRow) -> bool:
         try:
-            check_suitable(row["doc"])
+            check_suitable(row["doc"], self._protocol)
         except Unsuitable as reason:
             self._reason = self._reason or reason
             return False

@@ -1,7 +1,7 @@
-"""Signed URLs of media playlists, for players that read a multivariant playlist and send no credential of their own.
+"""Signed URLs of playlists that playlists name, for players that send no credential of their own.
 
-Such a URL permits one thing, to read one playlist of one flow, as presigned URLs permit to read one object. It is
-signed with the same keys, and ends with the query `exp` (Unix seconds) and `sig`.
+Such a URL permits one thing, to read one playlist, as presigned URLs permit to read one object. It is signed with the
+same keys, and ends with the query `exp` (Unix seconds) and `sig`.
 """
 
 import re
@@ -32,18 +32,28 @@ class SignedPlaylists:
         codes = {"invalid": error_codes.PLAYLIST_URL_INVALID, "expired": error_codes.PLAYLIST_URL_EXPIRED}
         self._signer = None if keys is None else UrlSigner(keys, clock, **codes)
 
-    def signed_query(self, flow_id: str, query: str) -> str:
-        """Return the query of a flow's playlist with a signature, or as it is if there are no keys. query: encoded."""
+    def signed_query(self, path: str, query: str) -> str:
+        """Return the query of a playlist with a signature, or as it is if there are no keys.
+
+        path: below the base path of the server. query: encoded.
+        """
         if self._signer is None:
             return query
         begin = f"{query}&" if query else ""
         signature = self._signer.signer("GET", self._signer.expiry(LIFETIME_S, STABLE_S))
-        return begin + signature(f"{playlist_path(flow_id)}?{begin}")
+        return begin + signature(f"{path}?{begin}")
 
     def relative_uri(self, flow_id: str, query: str) -> str:
         """Return the signed URI of a flow's playlist, relative to the playlist of any flow or source."""
-        full_query = self.signed_query(flow_id, query)
-        return f"../..{playlist_path(flow_id)}{'?' if full_query else ''}{full_query}"
+        return f"../..{self._signed(playlist_path(flow_id), query)}"
+
+    def absolute_url(self, base_url: str, path: str, query: str) -> str:
+        """Return the signed URL of a playlist. base_url: origin and base path of this server."""
+        return f"{base_url}{self._signed(path, query)}"
+
+    def _signed(self, path: str, query: str) -> str:
+        full_query = self.signed_query(path, query)
+        return f"{path}{'?' if full_query else ''}{full_query}"
 
     def check(self, path: str, query: str) -> None:
         """Check that a query, as the client sent it, ends with a signature that permits to read this path now.

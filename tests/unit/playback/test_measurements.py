@@ -4,7 +4,9 @@ import io
 from typing import Any, cast
 
 from storage.catalog.environment import Environment
-from storage.catalog.playback.measurements import KEEP_INCOMPLETE_S, KEEP_S, Measurement, Measurements, Sample
+from storage.catalog.playback.kept import KEEP_INCOMPLETE_S, KEEP_S
+from storage.catalog.playback.measurements import Measurement, Measurements, Sample
+from storage.catalog.playback.object_content import Instances
 from storage.media.object_store import ObjectStore, StoredObject
 from storage.playback.media_segment import MediaSegment
 from storage.tables.engine import Engine
@@ -44,7 +46,7 @@ class _World:
         instance = {"object_id": "a", "storage_id": DEFAULT_BACKEND, "extension": ""}
         instances = {"a": cast(Any, instance)} if backends is None or DEFAULT_BACKEND in backends else {}
         row = cast(Any, {"id": document["id"], "doc": document})
-        return self._measurements.measure(Sample(row, [MediaSegment(0, NS, "a")], instances, {}, backends))
+        return self._measurements.measure(Sample(row, [MediaSegment(0, NS, "a")], Instances(instances, backends), {}))
 
 
 def sound(**members: Any) -> Json:

@@ -1,7 +1,7 @@
 """F19: what a consistency check finds and repairs in the numbers of live playlists."""
 
 from storage.catalog.check.findings import LEFT_NUMBERS
-from storage.catalog.playback.playback import PlaylistRequest
+from storage.catalog.playback.playlist_request import PlaylistRequest
 from tests.unit.catalog.check.checks import check, repair_all
 from tests.unit.catalogs import BASE, CALLER, World
 

@@ -1,0 +1,281 @@
+"""Media presentation descriptions of DASH (ISO/IEC 23009-1): the flows of a programme, period by period."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from html import escape
+from itertools import accumulate
+from typing import Any, Final
+
+from storage.playback.essence import Kind, frame_rate, kind_of, parameter, resolution, whole_number
+from storage.playback.hls_tags import hls_tag, is_language, printable
+from storage.playback.media_segment import MediaSegment
+from storage.playback.periods import Period, Run
+from storage.timerange import NS
+
+_TYPES: Final[Mapping[Kind, str]] = {"video": "video/mp4", "audio": "audio/mp4", "text": "application/mp4"}
+_ROLES: Final = "urn:mpeg:dash:role:2011"
+_CHANNELS: Final = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
+_DELAY_SEGMENTS: Final = 3
+"""How far behind the last segment players should be."""
+_DIRECT_TIME: Final = "urn:mpeg:dash:utc:direct:2014"
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """A flow as a part of a programme.
+
+    flow: its document. codecs: as in RFC 6381; empty if they are not known. bandwidth: peak bit rate in bit/s.
+    timescale: ticks in a second, in which its times are told.
+    """
+
+    flow: Mapping[str, Any]
+    codecs: Sequence[str]
+    bandwidth: int
+    timescale: int
+
+    @property
+    def kind(self) -> Kind:
+        """What players present of it."""
+        return kind_of(self.flow)
+
+    @property
+    def set(self) -> tuple[str, ...]:
+        """The same for representations of which players choose one, and change to another while they play."""
+        family = ",".join(codec.partition(".")[0] for codec in self.codecs)
+        return self.kind, family, hls_tag(self.flow, "language").lower(), hls_tag(self.flow, "name")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When segments of a dynamic presentation are there, by the clock.
+
+    begin: the moment of availabilityStartTime, in microseconds since 1970. origin: the place of that moment on the
+    timeline, in ns. published: when what is told has changed last, and now: both in microseconds since 1970.
+    window_s: how many seconds are listed; None for everything. update_s: when to reload, in seconds.
+    location: where.
+    """
+
+    begin: int
+    origin: int
+    published: int
+    now: int
+    window_s: int | None
+    update_s: int
+    location: str
+
+
+def write_manifest(
+    representations: Sequence[Representation],
+    periods: Sequence[Period],
+    urls: Mapping[str, str | None],
+    clock: Clock | None,
+    *,
+    complete: bool,
+) -> str:
+    """The text of a media presentation description.
+
+    representations: in the order of the runs in each period. periods: one at least. urls: where objects are, by id.
+    clock: of a dynamic presentation; None for a static one, in which gaps between periods are passed over.
+    complete: nothing will be added.
+    """
+    longest = max(each.duration for period in periods for run in period.runs if run for each in run.segments)
+    placed = _placed(periods, clock)
+    attributes = {
+        "xmlns": "urn:mpeg:dash:schema:mpd:2011",
+        "profiles": "urn:mpeg:dash:profile:isoff-main:2011",
+        "type": "static" if clock is None else "dynamic",
+        "minBufferTime": _duration(longest),
+        "maxSegmentDuration": _duration(longest),
+    }
+    if clock is not None:
+        attributes |= _dynamic(clock, periods, longest, complete=complete)
+    if complete:
+        last = placed[-1]
+        attributes["mediaPresentationDuration"] = _duration(last.position + last.period.end - last.zero)
+    sets = {name: str(number) for number, name in enumerate(dict.fromkeys(each.set for each in representations))}
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', _tag("MPD", attributes)]
+    if clock is not None:
+        lines.append(f"<Location>{escape(clock.location)}</Location>")
+    for place, id_ in zip(placed, _ids(placed, clock), strict=True):
+        period = place.period
+        lines.append(_tag("Period", {"id": id_, "start": _duration(place.position)} | _period_duration(period, clock)))
+        found = [(each, run) for each, run in zip(representations, period.runs, strict=True) if run is not None]
+        for name, set_id in sets.items():
+            chosen = [(each, run) for each, run in found if each.set == name]
+            lines += _adaptation_set(set_id, chosen, urls, place.zero) if chosen else ()
+        lines.append("</Period>")
+    if clock is not None:
+        lines.append(_tag("UTCTiming", {"schemeIdUri": _DIRECT_TIME, "value": _date_time(clock.now)}, closed=True))
+    return "\n".join([*lines, "</MPD>", ""])
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a period is. zero: its beginning on the timeline. position: after the beginning of the whole. In ns."""
+
+    period: Period
+    zero: int
+    position: int
+
+
+def _placed(periods: Sequence[Period], clock: Clock | None) -> list[_Place]:
+    """The places of the periods: one after another, or by the clock.
+
+    Nobody knows any more when the first period of a live presentation began. It is said to begin when the clock of the
+    media did, which can be told from each of its segments, and so stays the same while segments leave it.
+    """
+    if clock is None:
+        ends = accumulate((each.end - each.start for each in periods), initial=0)
+        return [_Place(each, each.start, position) for each, position in zip(periods, ends, strict=False)]
+    first = max(clock.origin, *(run.ts_offset for run in periods[0].runs if run is not None))
+    zeros = [first, *(each.start for each in periods[1:])]
+    return [_Place(each, zero, zero - clock.origin) for each, zero in zip(periods, zeros, strict=True)]
+
+
+def _ids(placed: Sequence[_Place], clock: Clock | None) -> Iterator[str]:
+    """The ids of the periods, which stay the same while periods before them leave a dynamic presentation."""
+    counts: Counter[str] = Counter()
+    for number, place in enumerate(placed):
+        if clock is None:
+            yield str(number)
+            continue
+        runs = (run for run in place.period.runs if run is not None)
+        media = " ".join(f"{run.segments[0].init_object_id}:{run.ts_offset}" for run in runs)
+        name = sha256(media.encode()).hexdigest()[:16]
+        counts[name] += 1
+        yield f"{name}-{counts[name]}"
+
+
+def _period_duration(period: Period, clock: Clock | None) -> dict[str, str]:
+    return {"duration": _duration(period.end - period.start)} if clock is None else {}
+
+
+def _dynamic(clock: Clock, periods: Sequence[Period], longest: int, *, complete: bool) -> dict[str, str]:
+    attributes = {
+        "availabilityStartTime": _date_time(clock.begin),
+        "publishTime": _date_time(clock.published),
+        "suggestedPresentationDelay": _duration(_DELAY_SEGMENTS * longest),
+    }
+    if clock.window_s is not None:
+        listed = periods[-1].end - periods[0].start
+        attributes["timeShiftBufferDepth"] = _duration(max(clock.window_s * NS, listed))
+    if not complete:
+        attributes["minimumUpdatePeriod"] = _duration(clock.update_s * NS)
+    return attributes
+
+
+def _adaptation_set(
+    set_id: str, found: Sequence[tuple[Representation, Run]], urls: Mapping[str, str | None], zero: int
+) -> Iterator[str]:
+    """The lines of representations from which players choose. zero: where the period begins on the timeline, in ns."""
+    first = found[0][0]
+    are_aligned = len({tuple((each.start, each.end) for each in run.segments) for _, run in found}) == 1
+    attributes = {"id": set_id, "contentType": first.kind, "mimeType": _TYPES[first.kind]}
+    language = hls_tag(first.flow, "language")
+    if is_language(language):
+        attributes["lang"] = language
+    if are_aligned:
+        attributes["segmentAlignment"] = "true"
+    yield _tag("AdaptationSet", attributes)
+    label = printable(hls_tag(first.flow, "name") or first.flow.get("label") or "")
+    if label:
+        yield f"<Label>{escape(label)}</Label>"
+    if first.kind == "text":
+        is_forced = hls_tag(first.flow, "forced").lower() == "true"
+        yield _tag(
+            "Role", {"schemeIdUri": _ROLES, "value": "forced-subtitle" if is_forced else "subtitle"}, closed=True
+        )
+    elif hls_tag(first.flow, "default").lower() == "true":
+        yield _tag("Role", {"schemeIdUri": _ROLES, "value": "main"}, closed=True)
+    for representation, run in found:
+        yield from _representation(representation, run, urls, zero)
+    yield "</AdaptationSet>"
+
+
+def _representation(
+    representation: Representation, run: Run, urls: Mapping[str, str | None], zero: int
+) -> Iterator[str]:
+    flow = representation.flow
+    attributes = {"id": str(flow["id"]), "bandwidth": str(representation.bandwidth)}
+    if representation.codecs:
+        attributes["codecs"] = ",".join(representation.codecs)
+    pixels, rate = resolution(flow), frame_rate(flow)
+    if pixels is not None:
+        attributes |= {"width": str(pixels[0]), "height": str(pixels[1])}
+    if rate is not None:
+        attributes["frameRate"] = str(rate)
+    sampling = whole_number(parameter(flow, "sample_rate"))
+    if sampling:
+        attributes["audioSamplingRate"] = str(sampling)
+    yield _tag("Representation", attributes)
+    channels = whole_number(parameter(flow, "channels"))
+    if channels:
+        yield _tag("AudioChannelConfiguration", {"schemeIdUri": _CHANNELS, "value": str(channels)}, closed=True)
+    yield from _segment_list(run, representation.timescale, urls, zero)
+    yield "</Representation>"
+
+
+def _segment_list(run: Run, timescale: int, urls: Mapping[str, str | None], zero: int) -> Iterator[str]:
+    """The segments by their URLs, and their times as they are in the media, in ticks."""
+
+    def ticks(time: int) -> int:
+        return ((time - run.ts_offset) * timescale + NS // 2) // NS
+
+    yield _tag("SegmentList", {"timescale": str(timescale), "presentationTimeOffset": str(ticks(zero))})
+    init_id = run.segments[0].init_object_id
+    if init_id is not None:
+        yield _tag("Initialization", {"sourceURL": urls[init_id] or ""}, closed=True)
+    yield "<SegmentTimeline>"
+    yield from _timeline([(ticks(each.start), ticks(each.end)) for each in run.segments])
+    yield "</SegmentTimeline>"
+    for segment in run.segments:
+        yield _tag("SegmentURL", _segment_url(segment, urls), closed=True)
+    yield "</SegmentList>"
+
+
+def _timeline(spans: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """An S for all spans of one duration that follow one another without a gap. spans: in ticks."""
+    end: int | None = None
+    group: list[int] = []
+
+    def line() -> str:
+        first, duration, count = group
+        return f'<S t="{first}" d="{duration}"' + (f' r="{count - 1}"/>' if count > 1 else "/>")
+
+    for first, last in spans:
+        if group and first == end and last - first == group[1]:
+            group[2] += 1
+        else:
+            if group:
+                yield line()
+            group = [first, last - first, 1]
+        end = last
+    if group:
+        yield line()
+
+
+def _segment_url(segment: MediaSegment, urls: Mapping[str, str | None]) -> dict[str, str]:
+    attributes = {"media": urls[segment.object_id] or ""}
+    if segment.byte_range is not None:
+        attributes["mediaRange"] = f"{segment.byte_range[0]}-{segment.byte_range[1] - 1}"
+    return attributes
+
+
+def _tag(name: str, attributes: Mapping[str, str], *, closed: bool = False) -> str:
+    """The start of an element, or all of one without content."""
+    values = "".join(f' {key}="{escape(value)}"' for key, value in attributes.items())
+    return f"<{name}{values}{'/' if closed else ''}>"
+
+
+def _duration(ns: int) -> str:
+    """Nanoseconds as an xs:duration, exactly."""
+    whole, rest = divmod(ns, NS)
+    return f"PT{whole}.{rest:09}S" if rest else f"PT{whole}S"
+
+
+def _date_time(us: int) -> str:
+    """Microseconds since 1970 as an xs:dateTime in UTC."""
+    return f"{datetime.fromtimestamp(us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%S}.{us % 1_000_000 // 1000:03}Z"
