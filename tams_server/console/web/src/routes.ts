@@ -30,6 +30,17 @@ export const ROUTES: readonly PageRoute[] = [
   { pattern: "/sources", load: () => import("./pages/sources") },
   { pattern: "/sources/:id", load: () => import("./pages/source") },
   { pattern: "/flows", load: () => import("./pages/flows") },
+  { pattern: "/objects", load: () => import("./pages/objects") },
+  { pattern: "/objects/:id", load: () => import("./pages/object") },
+  { pattern: "/storage", load: () => import("./pages/storage") },
+  { pattern: "/usage", load: () => import("./pages/usage") },
+  { pattern: "/profiles", load: () => import("./pages/profiles") },
+  { pattern: "/profiles/:id", load: () => import("./pages/profiles") },
+  { pattern: "/webhooks", load: () => import("./pages/webhooks") },
+  { pattern: "/jobs", load: () => import("./pages/jobs") },
+  { pattern: "/deletions", load: () => import("./pages/deletions") },
+  { pattern: "/compliance", load: () => import("./pages/compliance") },
+  { pattern: "/audit", load: () => import("./pages/audit") },
 ];
 
 export const NAVIGATION: readonly { title: string; items: readonly NavigationItem[] }[] = [
@@ -39,10 +50,20 @@ export const NAVIGATION: readonly { title: string; items: readonly NavigationIte
       { path: "/", title: "Overview", icon: "overview", key: "o" },
       { path: "/sources", title: "Sources", icon: "sources", key: "s", scopes: ["read"] },
       { path: "/flows", title: "Flows", icon: "flows", key: "f", scopes: ["read"] },
+      { path: "/objects", title: "Objects", icon: "objects", key: "b", scopes: ["read"] },
+      { path: "/profiles", title: "Profiles", icon: "profiles", key: "p", scopes: ["read"] },
     ],
   },
   {
     title: "Operation",
-    items: [],
+    items: [
+      { path: "/storage", title: "Storage", icon: "storage", key: "t" },
+      { path: "/usage", title: "Usage", icon: "usage", key: "u", scopes: ["read"] },
+      { path: "/webhooks", title: "Webhooks", icon: "webhooks", key: "w", scopes: ["read"] },
+      { path: "/jobs", title: "Jobs", icon: "jobs", key: "j", scopes: ["admin"] },
+      { path: "/deletions", title: "Deletions", icon: "deletions", key: "d", scopes: ["delete"] },
+      { path: "/compliance", title: "Compliance", icon: "compliance", key: "c", scopes: ["admin"] },
+      { path: "/audit", title: "Audit", icon: "audit", key: "a", scopes: ["admin"] },
+    ],
   },
 ];

@@ -1,0 +1,95 @@
+// Answers of analytics: read, and shown as tables.
+import type { ComponentChildren } from "preact";
+import { ApiError } from "../api";
+import { useResource, type Resource } from "../live";
+import { href, type Query } from "../router";
+import { Empty, ErrorBox, Loading } from "../ui/states";
+import { formatBytes, formatCount, formatDate, formatDuration } from "../ui/time";
+
+export type Row = Record<string, string | number | boolean | null>;
+
+export interface Answer {
+  columns: { name: string; type: string }[];
+  rows: Row[];
+  truncated: boolean;
+}
+
+/** The answer to a question, which is asked once. question: null while it is not needed. */
+export function useQuestion(question: string | null, query: Query = {}): Resource<Answer> {
+  return useResource<Answer>(question === null ? null : `/analytics/questions/${question}`, query, 0);
+}
+
+/** The answer to a SELECT over the views. */
+export function useSql(sql: string | null): Resource<Answer> {
+  return useResource<Answer>(sql === null ? null : "/analytics/sql", sql === null ? {} : { sql }, 0);
+}
+
+/** What stands in place of an answer that is not there (yet); null if it is. */
+export function missingAnswer(answer: Resource<Answer>): ComponentChildren {
+  if (answer.data) return null;
+  if (answer.error === undefined) return <Loading label="Asking" />;
+  if (answer.error instanceof ApiError && answer.error.status === 501) return <AnalyticsMissing error={answer.error} />;
+  return <ErrorBox error={answer.error} retry={() => void answer.reload()} />;
+}
+
+export function AnalyticsMissing({ error }: { error: ApiError }) {
+  return (
+    <Empty title="This server answers no questions about its whole catalogue">
+      <p>{error.message}</p>
+      <p>
+        The packages are those of the extra <code>analytics</code>: <code>pip install 'tams-server[analytics]'</code>. The
+        setting <code>TAMS_ANALYTICS</code> must not be off.
+      </p>
+    </Empty>
+  );
+}
+
+export function AnswerTable({ answer, label }: { answer: Answer; label: string }) {
+  if (answer.rows.length === 0) return <p class="muted">Nothing.</p>;
+  return (
+    <table class="plain-table answer-table" aria-label={label}>
+      <thead>
+        <tr>
+          {answer.columns.map(({ name, type }) => (
+            <th key={name} scope="col" class={isNumber(type) ? "right" : undefined}>{name.replace(/_ns$/, "").replaceAll("_", " ")}</th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {answer.rows.map((row, index) => (
+          <tr key={index}>
+            {answer.columns.map(({ name, type }) => (
+              <td key={name} class={isNumber(type) ? "right" : undefined}>{cell(name, type, row[name] ?? null)}</td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function isNumber(type: string): boolean {
+  return type === "integer" || type === "double";
+}
+
+const PAGES: Record<string, string> = { flow_id: "/flows/", source_id: "/sources/", object_id: "/objects/", profile_id: "/profiles/" };
+
+function cell(name: string, type: string, value: string | number | boolean | null): ComponentChildren {
+  if (value === null) return <span class="muted">–</span>;
+  const page = PAGES[name];
+  if (page) return <a class="mono" href={href(page + encodeURIComponent(String(value)))}>{value}</a>;
+  if (name.endsWith("_id")) return <span class="mono">{value}</span>;
+  if (type === "timestamp") return formatDate(String(value));
+  if (name.startsWith("bytes")) return <span title={`${formatCount(Number(value))} bytes`}>{formatBytes(Number(value))}</span>;
+  if (name.endsWith("_ns") && name !== "first_ns" && name !== "last_ns") return formatDuration(BigInt(Math.round(Number(value))));
+  if (isNumber(type)) return formatCount(Number(value));
+  return String(value);
+}
+
+export function numberIn(row: Row, name: string): number {
+  return Number(row[name] ?? 0);
+}
+
+export function textIn(row: Row, name: string): string {
+  return String(row[name] ?? "");
+}

@@ -1,0 +1,67 @@
+// A listing whose items have no id: page by page, its first page kept up to date while there is no other.
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { getPage } from "../api";
+import { REFRESH_MS, useRefresh } from "../live";
+import { queryText, type Query } from "../router";
+
+export interface Paged<T> {
+  items: T[];
+  error: unknown;
+  complete: boolean;
+  loadMore: () => void;
+  reload: () => Promise<void>;
+}
+
+interface State<T> {
+  where: string;
+  items: T[];
+  pages: number;
+  next: URL | null;
+  error?: unknown;
+}
+
+export function usePaged<T>(path: string, query: Query, every: number = REFRESH_MS): Paged<T> {
+  const where = path + queryText({ limit: 200, ...query });
+  const empty: State<T> = { where, items: [], pages: 0, next: null };
+  const [state, setState] = useState<State<T>>(empty);
+  const mine = state.where === where ? state : empty;
+  const current = useRef(mine);
+  current.current = mine;
+  const busy = useRef(false);
+
+  const load = useCallback(async (signal?: AbortSignal) => {
+    if (current.current.pages > 1) return;
+    try {
+      const page = await getPage<T>(where, { signal });
+      if (page && !signal?.aborted) setState({ where, items: page.items, pages: 1, next: page.next });
+    } catch (error) {
+      if (!signal?.aborted) setState((old) => ({ ...(old.where === where ? old : empty), error }));
+    }
+  }, [where]);
+  useEffect(() => {
+    const abort = new AbortController();
+    void load(abort.signal);
+    return () => abort.abort();
+  }, [load]);
+  useRefresh(() => load(), every);
+
+  const loadMore = useCallback(() => {
+    const { next } = current.current;
+    if (!next || busy.current) return;
+    busy.current = true;
+    getPage<T>(next)
+      .then((page) =>
+        setState((old) =>
+          old.where !== where || old.next !== next || !page
+            ? old
+            : { where, items: [...old.items, ...page.items], pages: old.pages + 1, next: page.next },
+        ),
+      )
+      .catch((error: unknown) => setState((old) => ({ ...old, next: null, error })))
+      .finally(() => {
+        busy.current = false;
+      });
+  }, [where]);
+
+  return { items: mine.items, error: mine.error, complete: mine.pages > 0 && mine.next === null, loadMore, reload: () => load() };
+}
