@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 AUDIT  := $(VENV)/audit
 PIP    := python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: help install console lock run test conformance fuzz lint audit sbom demo bench chromium trino test-trino test-performance test-stress soak errors-page
+.PHONY: help install console lock run test conformance fuzz lint audit sbom demo bench chromium trino test-trino test-performance test-stress soak errors-page models
 
 # CONSOLE=no: without the console, where npm's registry cannot be reached.
 CONSOLE_STAMP := tams_server/console/static/sources.sha256
@@ -107,6 +107,9 @@ fuzz: $(STAMP) ## send random requests to every operation; FUZZ_EXAMPLES=200, BU
 	  $(VENV)/bin/python -m pytest tests/fuzz/test_operations.py tests/fuzz/test_stock_run.py -n auto --dist worksteal
 	BUDGET_REQUESTS=$(BUDGET_REQUESTS) BUDGET_SEED=$${FUZZ_SEED:-$$(date +%s)} \
 	  $(VENV)/bin/python -m pytest tests/faults/test_request_budgets.py
+
+models: ## make tams_server/client/models.py from the schemas in api/
+	$(VENV)/bin/python -m tests.client.model_generator
 
 errors-page: ## make docs/errors.md from the codes that the code declares
 	$(VENV)/bin/python -m tams_server.cli.error_page docs/errors.md

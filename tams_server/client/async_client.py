@@ -1,6 +1,7 @@
 """The asynchronous client."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 import httpx
 
 from tams_server.client.calls import Call, Listing
+from tams_server.client.checksums import Digest, Told, digest_of, told
 from tams_server.client.credentials import Credentials
 from tams_server.client.documents import GetUrl, Slot
 from tams_server.client.errors import ClientError, Unreachable, api_error
@@ -105,7 +107,7 @@ class AsyncClient:
         """
         url = slot["put_url"]["url"]
         request = self._http.build_request(
-            slot["put_url"].get("method", "PUT"),
+            "PUT",
             url,
             content=content,
             headers=upload_headers(slot, size, headers or {}),
@@ -115,6 +117,25 @@ class AsyncClient:
         except httpx.TransportError as error:
             raise Unreachable(request, error) from error
         return check(response, (200, 201, 204))
+
+    async def upload_bytes(self, slot: Slot, media: bytes) -> bool:
+        """Upload an allocated object with its MD5. Returns whether the store confirmed a checksum of the bytes.
+
+        If not, `has_bytes` compares them once the object is registered. Raises ApiError and Unreachable.
+        """
+        digest = digest_of(media)
+        headers = {"Content-MD5": base64.b64encode(digest.value("md5")).decode()}
+        response = await self.upload(slot, _once(media), len(media), headers)
+        confirmed = told(response.headers)
+        return digest.is_proven_by(Told(None, confirmed.digests, confirmed.etag))
+
+    async def has_bytes(self, get_url: GetUrl, media: bytes) -> bool:
+        """Read an object and compare it. Raises ApiError and Unreachable."""
+        found = Digest()
+        async with self.download(get_url) as response:
+            async for chunk in response.aiter_raw():
+                found.update(chunk)
+        return found.value("sha-256") == digest_of(media).value("sha-256")
 
     async def _request(self, call: Call[Any], retry: RetryPolicy) -> httpx.Response:
         attempts = retry.attempts()
@@ -137,3 +158,7 @@ class AsyncClient:
 
     def _auth(self, url: str, presigned: bool) -> httpx.Auth | None:
         return self._credentials if takes_credentials(self._base, url, presigned) else None
+
+
+async def _once(media: bytes) -> AsyncIterator[bytes]:
+    yield media

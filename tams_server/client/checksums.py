@@ -120,3 +120,10 @@ class Digest:
         if other.etag == self.value("md5"):
             return True
         return any(algorithm in self._hashes for algorithm in other.digests) and self.difference(other) is None
+
+
+def digest_of(media: bytes) -> Digest:
+    """The size and the checksums of bytes in memory."""
+    digest = Digest()
+    digest.update(media)
+    return digest

@@ -1,5 +1,6 @@
 """The synchronous client."""
 
+import base64
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 import httpx
 
 from tams_server.client.calls import Call, Listing
+from tams_server.client.checksums import Digest, Told, digest_of, told
 from tams_server.client.credentials import Credentials
 from tams_server.client.documents import GetUrl, Slot
 from tams_server.client.errors import ClientError, Unreachable, api_error
@@ -104,7 +106,7 @@ class Client:
         """
         url = slot["put_url"]["url"]
         request = self._http.build_request(
-            slot["put_url"].get("method", "PUT"),
+            "PUT",
             url,
             content=content,
             headers=upload_headers(slot, size, headers or {}),
@@ -114,6 +116,25 @@ class Client:
         except httpx.TransportError as error:
             raise Unreachable(request, error) from error
         return check(response, (200, 201, 204))
+
+    def upload_bytes(self, slot: Slot, media: bytes) -> bool:
+        """Upload an allocated object with its MD5. Returns whether the store confirmed a checksum of the bytes.
+
+        If not, `has_bytes` compares them once the object is registered. Raises ApiError and Unreachable.
+        """
+        digest = digest_of(media)
+        headers = {"Content-MD5": base64.b64encode(digest.value("md5")).decode()}
+        response = self.upload(slot, _once(media), len(media), headers)
+        confirmed = told(response.headers)
+        return digest.is_proven_by(Told(None, confirmed.digests, confirmed.etag))
+
+    def has_bytes(self, get_url: GetUrl, media: bytes) -> bool:
+        """Read an object and compare it. Raises ApiError and Unreachable."""
+        found = Digest()
+        with self.download(get_url) as response:
+            for chunk in response.iter_raw():
+                found.update(chunk)
+        return found.value("sha-256") == digest_of(media).value("sha-256")
 
     def _request(self, call: Call[Any], retry: RetryPolicy) -> httpx.Response:
         attempts = retry.attempts()
@@ -136,3 +157,7 @@ class Client:
 
     def _auth(self, url: str, presigned: bool) -> httpx.Auth | None:
         return self._credentials if takes_credentials(self._base, url, presigned) else None
+
+
+def _once(media: bytes) -> Iterator[bytes]:
+    yield media

@@ -9,12 +9,23 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from tams_server.client import Client, ClientError, NotFound, calls
+from tams_server.client.models import NewWebhook
 from tams_server.client_cli.errors import CommandError
 
+EventType = Literal[
+    "flows/created",
+    "flows/updated",
+    "flows/deleted",
+    "flows/segments_added",
+    "flows/segments_deleted",
+    "sources/created",
+    "sources/updated",
+    "sources/deleted",
+]
 _HEADER = "x-tams-watch-key"
 _TAG = "tams_watch"
 _MAX_BODY = 16 * 1024 * 1024
@@ -29,7 +40,7 @@ _STALLED_S = 30.0
 class Wanted:
     """Which events. flow_ids or source_ids: only of these; at most one of them is given."""
 
-    events: tuple[str, ...]
+    events: tuple[EventType, ...]
     flow_ids: tuple[str, ...] = ()
     source_ids: tuple[str, ...] = ()
 
@@ -91,19 +102,22 @@ class EventReceiver:
         except NotFound as error:
             raise CommandError("the webhook that this command registered was deleted") from error
         if webhook.get("status") == "error":
-            reason = (webhook.get("error") or {}).get("summary", "no reason is given")
+            reason = webhook["error"]["summary"] if "error" in webhook else "no reason is given"
             raise CommandError(f"the server cannot send events to {self.url}: {reason}. Try tams watch --poll")
 
-    def _document(self) -> dict[str, Any]:
-        document: dict[str, Any] = {
+    def _document(self) -> NewWebhook:
+        document: NewWebhook = {
             "url": self.url,
             "events": list(self._wanted.events),
             "api_key_name": _HEADER,
             "api_key_value": self._key,
             "tags": {_TAG: "temporary"},
         }
-        document |= {"flow_ids": list(self._wanted.flow_ids)} if self._wanted.flow_ids else {}
-        return document | ({"source_ids": list(self._wanted.source_ids)} if self._wanted.source_ids else {})
+        if self._wanted.flow_ids:
+            document["flow_ids"] = list(self._wanted.flow_ids)
+        if self._wanted.source_ids:
+            document["source_ids"] = list(self._wanted.source_ids)
+        return document
 
     def _remove_stalled(self) -> None:
         """Delete webhooks of killed commands, which their server has given up."""

@@ -18,7 +18,22 @@ from tams_server.client_cli.errors import EXIT_STATUS, FAILED, INTERRUPTED, WRON
 from tams_server.client_cli.output import Output
 from tams_server.client_cli.parsers import add_common_options
 
-COMMANDS = ("context", "ls", "show", "tag", "watch", "cp", "rm", "doctor", "completion", "version")
+COMMANDS = (
+    "context",
+    "ls",
+    "show",
+    "tag",
+    "ingest",
+    "export",
+    "cut",
+    "play",
+    "watch",
+    "cp",
+    "rm",
+    "doctor",
+    "completion",
+    "version",
+)
 """The commands in the order of the help. Each is the module NAME_command of this package."""
 
 TAMS = """

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _ELSEWHERE_S = 10.0
 """Between two lines of a task where there is no terminal."""
+_BAR = 12
+_BESIDE = 68
+"""Characters of a line that are not the description: bar, numbers, remaining time."""
+_SHORTEST = 12
 
 
 class Task:
@@ -69,9 +73,6 @@ class Progress:
         self._lock = threading.Lock()
 
     def __enter__(self) -> "Progress":
-        if not self._quiet and sys.stderr.isatty():
-            self._bars = _bars()
-            self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -83,8 +84,12 @@ class Progress:
         task = Task(self, what, total, unit)
         with self._lock:
             self._told[task] = time.monotonic()
+            if self._bars is None and not self._quiet and sys.stderr.isatty():
+                self._bars = _bars()
+                self._bars.start()
             if self._bars is not None:
-                self._ids[task] = self._bars.add_task(what, total=total, state="")
+                shown = _shortened(what, self._bars.console.width - _BESIDE)
+                self._ids[task] = self._bars.add_task(shown, total=total, state="")
         return task
 
     def remove(self, task: Task) -> None:
@@ -102,7 +107,11 @@ class Progress:
             if self._bars is not None:
                 state = task.line().removeprefix(f"{task.what}: ")
                 self._bars.update(
-                    self._ids[task], description=task.what, completed=task.done, total=task.total, state=state
+                    self._ids[task],
+                    description=_shortened(task.what, self._bars.console.width - _BESIDE),
+                    completed=task.done,
+                    total=task.total,
+                    state=state,
                 )
             elif time.monotonic() - self._told[task] >= _ELSEWHERE_S:
                 self._told[task] = time.monotonic()
@@ -117,6 +126,12 @@ def size(count: float) -> str:
     return f"{count:.0f} bytes"
 
 
+def _shortened(text: str, width: int) -> str:
+    """The text, or its end if it is too long, as that is where names differ."""
+    width = max(width, _SHORTEST)
+    return text if len(text) <= width else f"…{text[1 - width :]}"
+
+
 def _bars() -> "rich.progress.Progress":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -124,9 +139,9 @@ def _bars() -> "rich.progress.Progress":
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
+        BarColumn(bar_width=_BAR),
         TextColumn("{task.fields[state]}", markup=False),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(stderr=True, soft_wrap=True),
         transient=True,
     )

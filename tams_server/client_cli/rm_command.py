@@ -9,6 +9,7 @@ from typing import Any
 
 from storage.timerange import ETERNITY, TimeRange, parse_timerange
 from tams_server.client import ApiError, Client, NotFound, calls
+from tams_server.client.models import FlowDeleteRequest
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import FAILED, OK, WRONG_USE, CommandError
 from tams_server.client_cli.kinds import Found, find
@@ -125,7 +126,7 @@ def _follow(client: Client, flow_id: str, request: dict[str, Any], progress: Pro
     task, pause = progress.add(f"deleting from flow {flow_id}", 1, "of the timerange"), _POLL_S
     while True:
         try:
-            request = client.send(calls.flow_delete_request(request["id"]))
+            now = client.send(calls.flow_delete_request(request["id"]))
         except NotFound:
             break  # forgotten, which servers do some time after it was done
         except ApiError as error:
@@ -134,19 +135,19 @@ def _follow(client: Client, flow_id: str, request: dict[str, Any], progress: Pro
             raise CommandError(
                 f"the server deletes in the background, and does not let these credentials follow it: {error}"
             ) from error
-        if request["status"] == "error":
-            reason = (request.get("error") or {}).get("summary", "no reason is given")
+        if now["status"] == "error":
+            reason = now["error"]["summary"] if "error" in now else "no reason is given"
             raise CommandError(f"flow {flow_id} is not deleted: {reason}")
-        if request["status"] == "done":
+        if now["status"] == "done":
             break
-        task.set(_share(request))
+        task.set(_share(now))
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_POLL_S)
     task.set(1)
     progress.remove(task)
 
 
-def _share(request: dict[str, Any]) -> float:
+def _share(request: FlowDeleteRequest) -> float:
     """How much of the timerange is deleted, from 0 to 1; 0 if the server does not say."""
     whole, left = (
         parse_timerange(str(request.get(name, "_"))) for name in ("timerange_to_delete", "timerange_remaining")

@@ -6,13 +6,13 @@ from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing
 from itertools import islice
 from types import FrameType
-from typing import Any
+from typing import Any, get_args
 
 from tams_server.client import ApiError, Client
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import OK
 from tams_server.client_cli.event_polling import polled
-from tams_server.client_cli.event_receiver import EventReceiver, Wanted, is_local
+from tams_server.client_cli.event_receiver import EventReceiver, EventType, Wanted, is_local
 from tams_server.client_cli.parsers import Subparsers, add_command, positive
 
 WATCH = """
@@ -32,16 +32,7 @@ polled. Polling sees changes late, and several as one. It finds segments that we
 end of a flow, and reports any other change of segments as flows/segments_changed, which is no
 event of TAMS.
 """
-EVENTS = (
-    "flows/created",
-    "flows/updated",
-    "flows/deleted",
-    "flows/segments_added",
-    "flows/segments_deleted",
-    "sources/created",
-    "sources/updated",
-    "sources/deleted",
-)
+EVENTS: tuple[EventType, ...] = get_args(EventType)
 
 
 def add_parser(subparsers: Subparsers) -> None:

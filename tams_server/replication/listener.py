@@ -14,11 +14,12 @@ import uvicorn
 
 from storage.timerange import ETERNITY, TimeRange, parse_timerange
 from tams_server.client import ApiError, AsyncClient, calls
+from tams_server.client.models import NewWebhook
 from tams_server.replication.replicator import Replicator
 
 _HEADER = "x-replication-key"
 _MAX_BODY = 4 * 1024 * 1024
-_EVENTS = [
+_EVENTS: list[Any] = [
     "flows/created",
     "flows/updated",
     "flows/deleted",
@@ -109,7 +110,7 @@ async def listening(
         async for left in origin.iterate(calls.webhooks()):
             if left.get("url") == url:
                 await origin.send(calls.delete_webhook(left["id"]))
-        document = {"url": url, "events": _EVENTS, "api_key_name": _HEADER, "api_key_value": key}
+        document: NewWebhook = {"url": url, "events": _EVENTS, "api_key_name": _HEADER, "api_key_value": key}
         webhook = await origin.send(calls.create_webhook(document))
         try:
             yield

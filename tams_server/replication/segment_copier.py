@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tams_server.client import ApiError, AsyncClient, ClientError, RetryPolicy, calls
 from tams_server.client.documents import Flow, Json, Segment
+from tams_server.client.models import Error
 from tams_server.client.retry import is_temporary
 from tams_server.replication.comparison import are_same, span
 from tams_server.replication.object_copier import ObjectCopier, Provided
@@ -240,8 +241,8 @@ def _document(segment: Segment, provided: Provided, *, with_tags: bool) -> Json:
     return kept | provided.members
 
 
-def _reason(error: Json | None) -> str:
-    return str((error or {}).get("summary", "it gives no reason"))
+def _reason(error: Error | None) -> str:
+    return str(error["summary"]) if error and "summary" in error else "it gives no reason"
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -7,7 +7,7 @@ FOLDER = Path(__file__).parents[2] / "tams_server" / "client"
 _WORDS = {
     "The asynchronous client": "The synchronous client",
     "an asynchronous context": "a context",
-    "import asyncio": "import time",
+    "import asyncio\nimport base64": "import base64\nimport time",
     "asyncio.sleep": "time.sleep",
     "AsyncIterator": "Iterator",
     "asynccontextmanager": "contextmanager",
@@ -27,7 +27,7 @@ def translated() -> str:
     text = (FOLDER / "async_client.py").read_text()
     for word, other in _WORDS.items():
         text = text.replace(word, other)
-    text = re.sub(r"\basync (def|for)", r"\1", text).replace("await ", "")
+    text = re.sub(r"\basync (def|for|with)", r"\1", text).replace("await ", "")
     return _LOOP.sub(r"yield from \1\n", text)
 
 

@@ -60,6 +60,11 @@ def nothing(_: httpx.Response) -> None:
     return
 
 
+def json_of(response: httpx.Response) -> Any:
+    """The body, of the type that the call states."""
+    return response.json()
+
+
 def document(response: httpx.Response) -> Json:
     """The body, a JSON object."""
     return cast(Json, response.json())

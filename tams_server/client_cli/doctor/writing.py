@@ -4,11 +4,11 @@ import os
 import time
 import uuid
 from contextlib import suppress
-from typing import Any
 
 from tams_server.client import ClientError, calls
 from tams_server.client.checksums import Digest
 from tams_server.client.exchange import usable_urls
+from tams_server.client.models import StorageBackend
 from tams_server.client_cli.doctor.finding import Finding, Patient, milliseconds
 
 _SIZE = 100_000
@@ -29,18 +29,19 @@ def round_trips(patient: Patient) -> list[Finding]:
     }
     patient.client.send(calls.put_flow(flow))
     try:
-        backends: list[dict[str, Any]] = list(patient.client.iterate(calls.storage_backends())) or [{}]
-        found = [_try(patient, flow_id, second, each) for second, each in enumerate(backends)]
+        backends = list(patient.client.iterate(calls.storage_backends()))
+        found = [_try(patient, flow_id, second, each) for second, each in enumerate(backends or [None])]
     finally:
         with suppress(ClientError):
             patient.client.send(calls.delete_flow(flow_id))
     return [*found, _deleted(patient, flow_id)]
 
 
-def _try(patient: Patient, flow_id: str, second: int, backend: dict[str, Any]) -> Finding:
-    name = str(backend.get("label") or backend.get("id") or "storage")
+def _try(patient: Patient, flow_id: str, second: int, backend: StorageBackend | None) -> Finding:
+    storage_id = backend["id"] if backend else None
+    name = (backend.get("label") if backend else None) or storage_id or "storage"
     try:
-        return Finding("ok", "writing", f"{name}: {_round_trip(patient, flow_id, second, backend.get('id'))}")
+        return Finding("ok", "writing", f"{name}: {_round_trip(patient, flow_id, second, storage_id)}")
     except ClientError as error:
         remedy = "the upload URL must be reachable from here, and the store must be up and have room"
         return Finding("fail", "writing", f"{name}: {error}", remedy)
