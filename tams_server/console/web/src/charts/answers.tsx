@@ -1,8 +1,8 @@
 // Answers of analytics: read, and shown as tables.
 import type { ComponentChildren } from "preact";
-import { ApiError } from "../api";
-import { useResource, type Resource } from "../live";
-import { href, type Query } from "../router";
+import { useEffect, useState } from "preact/hooks";
+import { ApiError, getJson } from "../api";
+import { href, queryText, type Query } from "../router";
 import { Empty, ErrorBox, Loading } from "../ui/states";
 import { formatBytes, formatCount, formatDate, formatDuration } from "../ui/time";
 
@@ -14,22 +14,57 @@ export interface Answer {
   truncated: boolean;
 }
 
+export interface Asked {
+  data: Answer | undefined;
+  error: unknown;
+  reload: () => void;
+}
+
+// The server answers one question at a time and lets few wait: the console asks the next when it has an answer.
+let last: Promise<unknown> = Promise.resolve();
+
+function inTurn<T>(ask: () => Promise<T>): Promise<T> {
+  const mine = last.then(ask);
+  last = mine.catch(() => undefined);
+  return mine;
+}
+
+function useAnswer(where: string | null): Asked {
+  const [state, setState] = useState<{ where: string | null; data?: Answer; error?: unknown }>({ where: null });
+  const [attempt, setAttempt] = useState(0);
+  useEffect(() => {
+    if (where === null) return;
+    const abort = new AbortController();
+    const ask = async () => {
+      if (abort.signal.aborted) return;
+      const data = await getJson<Answer>(where, { signal: abort.signal });
+      if (!abort.signal.aborted) setState({ where, data });
+    };
+    inTurn(ask).catch((error: unknown) => {
+      if (!abort.signal.aborted) setState({ where, error });
+    });
+    return () => abort.abort();
+  }, [where, attempt]);
+  const mine = state.where === where;
+  return { data: mine ? state.data : undefined, error: mine ? state.error : undefined, reload: () => setAttempt(attempt + 1) };
+}
+
 /** The answer to a question, which is asked once. question: null while it is not needed. */
-export function useQuestion(question: string | null, query: Query = {}): Resource<Answer> {
-  return useResource<Answer>(question === null ? null : `/analytics/questions/${question}`, query, 0);
+export function useQuestion(question: string | null, query: Query = {}): Asked {
+  return useAnswer(question === null ? null : `/analytics/questions/${question}${queryText(query)}`);
 }
 
 /** The answer to a SELECT over the views. */
-export function useSql(sql: string | null): Resource<Answer> {
-  return useResource<Answer>(sql === null ? null : "/analytics/sql", sql === null ? {} : { sql }, 0);
+export function useSql(sql: string | null): Asked {
+  return useAnswer(sql === null ? null : `/analytics/sql${queryText({ sql })}`);
 }
 
 /** What stands in place of an answer that is not there (yet); null if it is. */
-export function missingAnswer(answer: Resource<Answer>): ComponentChildren {
+export function missingAnswer(answer: Asked): ComponentChildren {
   if (answer.data) return null;
   if (answer.error === undefined) return <Loading label="Asking" />;
   if (answer.error instanceof ApiError && answer.error.status === 501) return <AnalyticsMissing error={answer.error} />;
-  return <ErrorBox error={answer.error} retry={() => void answer.reload()} />;
+  return <ErrorBox error={answer.error} retry={() => answer.reload()} />;
 }
 
 export function AnalyticsMissing({ error }: { error: ApiError }) {

@@ -17,7 +17,7 @@ export function Bars({ label, bars }: { label: string; bars: readonly Bar[] }) {
         <li key={bar.key} title={bar.hint}>
           <span class="bar-label">{bar.label}</span>
           <span class="bar-track" aria-hidden="true">
-            <span class="bar" style={{ width: `${most > 0 ? Math.max(0.5, (100 * bar.value) / most) : 0}%` }} />
+            <span class="bar" style={{ width: `${bar.value > 0 ? Math.max(0.5, (100 * bar.value) / most) : 0}%` }} />
           </span>
           <span class="bar-value">{bar.text}</span>
         </li>

@@ -52,7 +52,9 @@ export function DeletionBar({ request }: { request: DeleteRequest }) {
 
 export function describeDeletion(request: DeleteRequest): string {
   if (request.source_id) return `${request.flows_deleted ?? 0} of ${request.flows_to_delete ?? "?"} flows deleted`;
-  return request.timerange_remaining === "()" ? "nothing remains" : `remaining: ${request.timerange_remaining ?? ""}`;
+  const rest = request.timerange_remaining ?? "";
+  if (rest === "()") return "nothing remains";
+  return rest === request.timerange_to_delete ? "everything remains" : `remaining: ${rest}`;
 }
 
 /** A request that is followed until it has ended. */

@@ -40,13 +40,12 @@ export default function ObjectPage({ params }: PageProps) {
   const { data, error, reload } = useResource<MediaObject>(resourcePath("objects", id), { verbose_storage: true, limit: FLOWS }, 0);
   if (!data) return error ? <ErrorBox error={error} retry={() => void reload()} /> : <Loading />;
   return (
-    <Page title={data.id} documentTitle="Object" crumbs={[["Objects", "/objects"]]} subtitle={<Id id={data.id} short />}>
+    <Page title={data.id} documentTitle="Object" crumbs={[["Objects", "/objects"]]} subtitle={<>{data.timerange === undefined ? "no media, or not yet used by a segment" : "media"} <CopyButton text={data.id} label="Copy the id" /></>}>
       <StaleNote error={error} />
       <Section title="About">
         <Facts
           rows={[
             ["Timerange", data.timerange && <Timerange text={data.timerange} />],
-            ["Kind", data.timerange === undefined ? "init object, or not yet used by a segment" : "media"],
             ["Key frames", data.key_frame_count === undefined ? "" : formatCount(data.key_frame_count)],
             ["Init object", data.init_object && <ObjectLink id={data.init_object.id} />],
             ["First used by", data.first_referenced_by_flow && <FlowName id={data.first_referenced_by_flow} />],

@@ -1,11 +1,18 @@
-// Finds an object by its id; and objects that are used more than once, or no longer.
+// Finds an object by its id; and, when asked, objects that are used more than once or no longer.
 import { useState } from "preact/hooks";
 import { AnswerTable, missingAnswer, useQuestion } from "../charts/answers";
+import { Choice } from "../charts/chart_frame";
 import { navigate } from "../router";
 import { Form, TextField } from "../ui/form";
 import { Page, Section } from "../ui/page";
 
-const LIMIT = 50;
+const LIMIT = 100;
+// Each reads the whole catalogue, so that none is asked before somebody wants to know.
+const QUESTIONS = [
+  ["", "Choose which"],
+  ["shared-objects", "Used more than once"],
+  ["unreferenced-objects", "Not used by any segment"],
+] as const;
 
 export default function Objects() {
   const [id, setId] = useState("");
@@ -20,23 +27,26 @@ export default function Objects() {
           </div>
         </Form>
       </Section>
-      <Answered title="Used more than once" question="shared-objects" />
-      <Answered title="Not used by any segment" question="unreferenced-objects" />
+      <Lists />
     </Page>
   );
 }
 
-function Answered({ title, question }: { title: string; question: string }) {
-  const answer = useQuestion(question, { limit: LIMIT });
+function Lists() {
+  const [question, setQuestion] = useState("");
+  const answer = useQuestion(question || null, { limit: LIMIT });
+  const title = QUESTIONS.find(([each]) => each === question)?.[1] ?? "";
   return (
-    <Section title={title}>
+    <Section title="Lists of objects" actions={<Choice label="Which objects" value={question} options={QUESTIONS} onChange={setQuestion} />}>
       <div class="chart-body">
-        {missingAnswer(answer) ?? (
-          <div class="table-frame" tabIndex={0} role="group" aria-label={`Objects: ${title.toLowerCase()}`}>
-            <AnswerTable answer={answer.data!} label={title} />
-            {answer.data!.truncated && <p class="muted">The first {LIMIT} are shown.</p>}
-          </div>
-        )}
+        {question === "" && <p class="muted">Objects have no listing of their own: find one by its id, or by a flow that uses it.</p>}
+        {question !== "" &&
+          (missingAnswer(answer) ?? (
+            <div class="table-frame" tabIndex={0} role="group" aria-label={title}>
+              <AnswerTable answer={answer.data!} label={title} />
+              {answer.data!.truncated && <p class="muted">The first {LIMIT} are shown.</p>}
+            </div>
+          ))}
       </div>
     </Section>
   );

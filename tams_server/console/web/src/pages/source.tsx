@@ -2,14 +2,14 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { resourcePath } from "../api";
+import { DeletePanel } from "../edit/delete_panel";
+import { EditPanel } from "../edit/edit_panel";
 import { useListing, useResource } from "../live";
 import type { PageProps } from "../routes";
-import { useMay } from "../session";
 import type { Flow, Source } from "../types";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorBox, Loading, StaleNote } from "../ui/states";
 import { DataTable } from "../ui/table";
-import { TagsEditor } from "../ui/tags";
 import { Age, Facts, Format, Id } from "../ui/text";
 import { readCollectionGraph, type CollectionGraph } from "./collection_graph";
 import { FLOW_COLUMNS } from "./flow_columns";
@@ -17,7 +17,6 @@ import { FLOW_COLUMNS } from "./flow_columns";
 export default function SourcePage({ params }: PageProps) {
   const path = resourcePath("sources", params["id"] ?? "");
   const { data: source, error, reload } = useResource<Source>(path);
-  const mayWrite = useMay("write");
   if (!source) return error ? <ErrorBox error={error} retry={() => void reload()} /> : <Loading />;
   return (
     <Page
@@ -35,7 +34,6 @@ export default function SourcePage({ params }: PageProps) {
         <Section title="About">
           <Facts
             rows={[
-              ["Description", source.description],
               ["Created", <By key="created" date={source.created} name={source.created_by} />],
               ["Updated", source.updated && <By key="updated" date={source.updated} name={source.updated_by} />],
               ["Collects", source.source_collection?.length],
@@ -43,12 +41,11 @@ export default function SourcePage({ params }: PageProps) {
             ]}
           />
         </Section>
-        <Section title="Tags">
-          <TagsEditor tags={source.tags} path={path} editable={mayWrite} onChange={reload} />
-        </Section>
+        <EditPanel kind="sources" id={source.id} document={source} onChange={reload} />
       </div>
       <Collections source={source} />
       <FlowsOfSource id={source.id} />
+      <DeletePanel kind="sources" id={source.id} document={source} />
     </Page>
   );
 }

@@ -1,7 +1,8 @@
 // The storage backends: what they are, whether they can be reached, and what is in them.
-import { useState } from "preact/hooks";
-import { missingAnswer, numberIn, textIn, useQuestion, type Row } from "../charts/answers";
+import { useEffect, useState } from "preact/hooks";
+import { AnswerTable, missingAnswer, numberIn, textIn, useQuestion, type Row } from "../charts/answers";
 import { Bars } from "../charts/bars";
+import { ChartFrame } from "../charts/chart_frame";
 import { request } from "../api";
 import { useRefresh, useResource } from "../live";
 import { useMay } from "../session";
@@ -11,7 +12,6 @@ import { Empty, ErrorBox, Loading } from "../ui/states";
 import { TagList, type Tags } from "../ui/tags";
 import { Badge, Facts, Id } from "../ui/text";
 import { formatBytes, formatCount } from "../ui/time";
-import { useEffect } from "preact/hooks";
 
 export default function Storage() {
   const mayRead = useMay("read");
@@ -36,9 +36,10 @@ export default function Storage() {
         ))}
       </div>
       {mayRead && (
-        <Section title="Bytes in each storage backend">
-          <div class="chart-body">
-            {missingAnswer(usage) ?? (
+        <ChartFrame
+          title="Bytes in each storage backend"
+          chart={
+            missingAnswer(usage) ?? (
               <Bars
                 label="Bytes in each storage backend"
                 bars={usage.data!.rows.map((row) => ({
@@ -48,9 +49,10 @@ export default function Storage() {
                   text: formatBytes(numberIn(row, "bytes")),
                 }))}
               />
-            )}
-          </div>
-        </Section>
+            )
+          }
+          table={missingAnswer(usage) ?? <AnswerTable answer={usage.data!} label="Bytes in each storage backend" />}
+        />
       )}
     </Page>
   );
@@ -98,7 +100,7 @@ function BackendCard({ backend, problem, usage, single }: CardProps) {
           ["Objects", usage && formatCount(numberIn(usage, "objects"))],
           ["Bytes", usage && `${formatBytes(numberIn(usage, "bytes"))}${unsized ? `, and ${formatCount(unsized)} objects of unknown size` : ""}`],
           ["Hours of media", usage && formatCount(numberIn(usage, "hours"))],
-          ["To be removed", usage && numberIn(usage, "unreferenced_objects") > 0 && `${formatCount(numberIn(usage, "unreferenced_objects"))} objects`],
+          ["To be removed", usage && numberIn(usage, "unreferenced_objects") > 0 ? `${formatCount(numberIn(usage, "unreferenced_objects"))} objects` : ""],
           ["Only copies", single && `${formatCount(numberIn(single, "objects"))} objects in use are nowhere else`],
         ]}
       />

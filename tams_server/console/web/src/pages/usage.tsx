@@ -164,6 +164,7 @@ function Formats({ answer }: { answer: Answer }) {
 }
 
 const OTHERS = [
+  ["", "Choose a question"],
   ["gaps-by-flow", "Gaps in flows"],
   ["stopped-ingests", "Ingests that have stopped"],
   ["retention", "What will be deleted"],
@@ -183,9 +184,9 @@ function OtherQuestions() {
   const [values, setValues] = useState<Record<string, string>>({});
   const value = values[question] ?? parameter?.[2] ?? "";
   const valid = !parameter || /^[1-9]\d{0,5}$/.test(value);
-  const answer = useQuestion(valid ? question : null, parameter ? { [parameter[0]]: value } : {});
+  const answer = useQuestion(valid && question ? question : null, parameter ? { [parameter[0]]: value } : {});
   const title = OTHERS.find(([each]) => each === question)?.[1] ?? question;
-  const table = valid ? (missingAnswer(answer) ?? <AnswerTable answer={answer.data!} label={title} />) : null;
+  const table = valid && question ? (missingAnswer(answer) ?? <AnswerTable answer={answer.data!} label={title} />) : null;
   return (
     <section class="section" aria-label="Other questions">
       <header class="section-head">

@@ -64,8 +64,8 @@ export default function Webhooks(_: PageProps) {
             </header>
             <div class="webhook-body">
               {webhook.error && (
-                <p class="field-error">
-                  {webhook.error.summary} <Age date={webhook.error.time} />
+                <p>
+                  <span class="field-error">{webhook.error.summary}</span> <span class="muted"><Age date={webhook.error.time} /></span>
                 </p>
               )}
               <Facts
