@@ -92,6 +92,7 @@ export interface Page<T> {
   items: T[];
   text: string; // of the body, to compare with that of another time
   next: URL | null; // the page after this one
+  etag: string | undefined;
 }
 
 /** GET a page of a listing; null if the server says that it has not changed. */
@@ -99,7 +100,8 @@ export async function getPage<T>(path: string | URL, options: RequestOptions = {
   const response = await request("GET", path, options);
   if (response.status === 304) return null;
   const text = await response.text();
-  return { items: JSON.parse(text) as T[], text, next: nextLink(response.headers.get("Link")) };
+  const next = nextLink(response.headers.get("Link"));
+  return { items: JSON.parse(text) as T[], text, next, etag: response.headers.get("ETag") ?? undefined };
 }
 
 /** GET all pages of a listing that is known to be short, but no more than `most` items. */

@@ -1,6 +1,6 @@
 // A table of any length: only the rows in view are in the document, and further pages are read as they come near.
-import type { ComponentChildren } from "preact";
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { Component, type ComponentChildren } from "preact";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { navigate } from "../router";
 import { useNarrow } from "./media";
 
@@ -34,7 +34,10 @@ const MOST_MOVED = 200;
 
 export function DataTable<T>(props: DataTableProps<T>) {
   const narrow = useNarrow();
-  const columns = narrow ? props.columns.filter((column) => column.narrow !== "hide") : props.columns;
+  const columns = useMemo(
+    () => (narrow ? props.columns.filter((column) => column.narrow !== "hide") : props.columns),
+    [narrow, props.columns],
+  );
   const { rows, rowKey, rowHref, complete = true, onMore, sort, onSort, rowHeight = 34 } = props;
   const frame = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ first: 0, last: 60 });
@@ -121,7 +124,6 @@ export function DataTable<T>(props: DataTableProps<T>) {
   };
 
   const last = Math.min(view.last, count);
-  const template = { gridTemplateColumns: columns.map((column) => column.width ?? "minmax(80px, 1fr)").join(" ") };
   if (count === 0 && complete) return <>{props.empty ?? null}</>;
   return (
     <div
@@ -136,7 +138,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
       onKeyDown={onKeyDown}
     >
       <div role="rowgroup" class="table-head">
-        <div role="row" class="table-row" aria-rowindex={1} style={template}>
+        <div role="row" class="table-row" aria-rowindex={1} style={{ gridTemplateColumns: tracks(columns) }}>
           {columns.map((column) => (
             <Heading key={column.key} column={column} sort={sort} onSort={onSort} />
           ))}
@@ -145,37 +147,83 @@ export function DataTable<T>(props: DataTableProps<T>) {
       <div role="rowgroup" class="table-body" style={{ height: `${count * rowHeight}px` }}>
         {rows.slice(view.first, last).map((row, offset) => {
           const index = view.first + offset;
-          const link = rowHref?.(row);
           return (
-            <div
+            <Row
               key={rowKey(row)}
-              role="row"
-              class={link ? "table-row linked" : "table-row"}
-              data-index={index}
-              aria-rowindex={index + 2}
-              tabIndex={index === active ? 0 : -1}
-              style={{ ...template, transform: `translateY(${index * rowHeight}px)`, height: `${rowHeight}px` }}
-              onFocus={() => setActive(index)}
-              onClick={(event) => {
-                const inner = event.target instanceof Element && event.target.closest("a, button, input, select");
-                if (link && !inner && !getSelection()?.toString()) navigate(link);
-              }}
-              onKeyDown={(event) => {
-                if (link && event.key === "Enter" && event.target === event.currentTarget) navigate(link);
-              }}
-            >
-              {columns.map((column) => (
-                <div key={column.key} role="cell" class={cellClass(column)}>
-                  {column.render(row)}
-                </div>
-              ))}
-            </div>
+              row={row}
+              index={index}
+              active={index === active}
+              columns={columns}
+              link={rowHref?.(row)}
+              height={rowHeight}
+              onActive={setActive}
+            />
           );
         })}
       </div>
       {!complete && <div class="table-more" role="status">Loading more rows…</div>}
     </div>
   );
+}
+
+interface RowProps<T> {
+  row: T;
+  index: number;
+  active: boolean;
+  columns: readonly Column<T>[];
+  link: string | undefined;
+  height: number;
+  onActive: (index: number) => void;
+}
+
+/** A row, which is made again only if it has changed: not for each step of scrolling. */
+class Row<T> extends Component<RowProps<T>> {
+  override shouldComponentUpdate(next: RowProps<T>): boolean {
+    const { row, index, active, columns, height } = this.props;
+    return (
+      row !== next.row ||
+      index !== next.index ||
+      active !== next.active ||
+      columns !== next.columns ||
+      height !== next.height
+    );
+  }
+
+  override render() {
+    const { row, index, active, columns, link, height, onActive } = this.props;
+    return (
+      <div
+        role="row"
+        class={link ? "table-row linked" : "table-row"}
+        data-index={index}
+        aria-rowindex={index + 2}
+        tabIndex={active ? 0 : -1}
+        style={{
+          gridTemplateColumns: tracks(columns),
+          transform: `translateY(${index * height}px)`,
+          height: `${height}px`,
+        }}
+        onFocus={() => onActive(index)}
+        onClick={(event) => {
+          const inner = event.target instanceof Element && event.target.closest("a, button, input, select");
+          if (link && !inner && !getSelection()?.toString()) navigate(link);
+        }}
+        onKeyDown={(event) => {
+          if (link && event.key === "Enter" && event.target === event.currentTarget) navigate(link);
+        }}
+      >
+        {columns.map((column) => (
+          <div key={column.key} role="cell" class={cellClass(column)}>
+            {column.render(row)}
+          </div>
+        ))}
+      </div>
+    );
+  }
+}
+
+function tracks<T>(columns: readonly Column<T>[]): string {
+  return columns.map((column) => column.width ?? "minmax(80px, 1fr)").join(" ");
 }
 
 interface HeadingProps<T> {
