@@ -5,14 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+from playwright.sync_api import Page, expect
+
 from storage.catalog import jobs
 from storage.catalog.clock import SECOND, rfc3339
 from storage.catalog.job_kinds import COPY, copy_key
 from storage.catalog.jobs import JobSelection
 from storage.catalog.violations import Seen, Violation, day_of
 from storage.tables.conditions import equals
-from tests.api.in_process import Running, serving
+from tams_server.console.static_files import FOLDER
+from tests.api.in_process import TOKEN, Running, serving
 from tests.api.segment_forms import TYPE, upload
+from tests.browser.watch import Watch
 from tests.conformance.kit.documents import AUDIO, MULTI, TECHNICAL, VIDEO, Json, flow
 from tests.conformance.kit.ids import fresh
 
@@ -21,6 +26,8 @@ FAILURE = "the storage backend has no space left"
 RULE = "#/components/schemas/flow-common/properties/codec/type"
 REJECTED = "the receiver responded with status 500"
 _DAY_S = 86_400
+_TIMEOUT_MS = 15_000
+expect.set_options(timeout=_TIMEOUT_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +119,13 @@ def _failing_webhook(running: Running) -> str:
         values = {"status": "error", "enabled": False, "doc": row["doc"] | {"error": error}}
         tx.update("webhooks", equals(id=made["id"]), values)
     return str(made["id"])
+
+
+def open_console(page: Page, watch: Watch, running: Running, path: str, token: str = TOKEN) -> None:
+    """Open a page of the console, such as "/jobs", signed in by a token."""
+    if not (FOLDER / "index.html").exists():
+        pytest.skip("the console has not been built; `make console` builds it")
+    watch.allow(running.url)
+    page.add_init_script(f"sessionStorage.setItem('tams-console-credential', 'Bearer {token}')")
+    page.goto(f"{running.url}/console#{path}")
+    expect(page.locator("main h1")).to_be_visible()
