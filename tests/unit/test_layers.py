@@ -30,6 +30,7 @@ APPLICATION_ROOMS = {
         "wiring",
     },
     "client": set[str](),
+    "client_media": {"client"},
     "client_cli": {"client", "client_media", "logs", "replication", "version"},
     "replication": {"client"},
     "processes": {

@@ -1,0 +1,55 @@
+"""What the media commands have in common: the extra that they need, timeranges, and what to do next."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from storage.errors import Invalid
+from storage.timerange import TimeRange, parse_timerange
+from tams_server.client_cli.context import Context
+from tams_server.client_cli.errors import WRONG_USE, CommandError
+
+
+@contextmanager
+def media_extra() -> Iterator[None]:
+    """Run a media command. Raises CommandError that says what to install where PyAV is missing."""
+    try:
+        from tams_server.client_media.ffmpeg import silence
+    except ImportError as error:
+        raise CommandError(
+            f"media commands need the extra media: pip install 'tams-server[media]' ({error})"
+        ) from error
+    silence()
+    yield
+
+
+def timerange_option(text: str) -> TimeRange:
+    """The timerange of an option. Raises CommandError."""
+    try:
+        return parse_timerange(text, "--timerange")
+    except Invalid as error:
+        raise CommandError(str(error), WRONG_USE) from error
+
+
+def next_steps(context: Context, *steps: tuple[str, str]) -> None:
+    """Print commands to go on with, each with what it does, and the address of the console."""
+    if context.output.format != "table":
+        return
+    context.note("Next:")
+    width = max(len(command) for command, _ in steps)
+    for command, what in steps:
+        context.note(f"  {command:{width}}  {what}")
+    context.note(f"  {context.server().url.rstrip('/')}/console")
+
+
+def quoted(text: str) -> str:
+    """A word for a shell."""
+    return shlex.quote(text)
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: 4.0 s, 2 min 3 s, 1 h 59 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,169 @@
+"""Write an export to a file or to standard output: MP4, MOV, MPEG-TS or Matroska, its tracks in step."""
+
+import heapq
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+
+from storage.timerange import NS, TimeRange
+from tams_server.client_media.errors import MediaError
+from tams_server.client_media.export_packets import AudioTrack, OutPacket, VideoTrack
+from tams_server.client_media.export_plan import ExportPlan, Track
+from tams_server.client_media.flow_reader import ObjectReader
+from tams_server.client_media.stored_frames import FrameReader, coding_of, opened_stream
+
+_MUXERS: Final = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".m4a": "mp4",
+    ".mov": "mov",
+    ".ts": "mpegts",
+    ".m2ts": "mpegts",
+    ".mkv": "matroska",
+}
+_WITH_EDITS: Final = ("mp4", "mov")
+"""Containers whose edit lists can hide the beginning of a track."""
+FORMATS: Final = ("mp4", "mov", "ts", "mkv", "wav")
+
+
+@dataclass(slots=True)
+class ExportResult:
+    """What was written. frames: of video. encoded: how many of them were re-encoded. samples: of sound, in a WAV file.
+
+    packets: of all tracks.
+    """
+
+    timerange: TimeRange
+    frames: int = 0
+    encoded: int = 0
+    samples: int = 0
+    packets: int = 0
+    size: int = 0
+    gaps: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def muxer_of(path: str, format_: str | None) -> str:
+    """FFmpeg's muxer for a file name, or a format of FORMATS. Raises MediaError."""
+    suffix = f".{format_}" if format_ else Path(path).suffix.lower()
+    if suffix == ".wav":
+        return "wav"
+    if suffix not in _MUXERS:
+        raise MediaError(f"the output must end in .{', .'.join(FORMATS)}, or have --format; not {path!r}")
+    return _MUXERS[suffix]
+
+
+class ExportFile:
+    """Writes a plan. copy: cut at key frames. done: called with the time on the timeline that is reached, in ns."""
+
+    def __init__(
+        self,
+        plan: ExportPlan,
+        reader: ObjectReader,
+        *,
+        copy: bool = False,
+        done: Callable[[int], None] = lambda at: None,
+    ) -> None:
+        self._plan = plan
+        self._reader = reader
+        self._copy = copy
+        self._done = done
+
+    def write(self, path: str, muxer: str) -> ExportResult:
+        """Write the file, which has its name once it is complete; "-" is standard output.
+
+        Raises MediaError, ClientError and OSError.
+        """
+        if path == "-":
+            return self._write(sys.stdout.buffer, muxer, {"movflags": "frag_keyframe+empty_moov+delay_moov"})
+        unfinished = f"{path}.part"
+        try:
+            options = {"movflags": "faststart"} if muxer in _WITH_EDITS else {}
+            result = self._write(unfinished, muxer, options)
+            result.size = os.path.getsize(unfinished)
+            os.replace(unfinished, path)
+        finally:
+            Path(unfinished).unlink(missing_ok=True)
+        return result
+
+    def _write(self, target: Any, muxer: str, options: dict[str, str]) -> ExportResult:
+        options = options if muxer in _WITH_EDITS else {}
+        result = ExportResult(self._plan.timerange)
+        with ExitStack() as stack:
+            output = stack.enter_context(av.open(target, "w", format=muxer, options=options))
+            writers = [self._track(track, output, muxer, stack) for track in self._plan.tracks]
+            try:
+                streams = [stream for _, stream in writers]
+                merged = heapq.merge(*(_numbered(each, number) for number, (each, _) in enumerate(writers)))
+                for _, number, packet in merged:
+                    output.mux(_muxable(packet, streams[number]))
+                    self._done(min((each.counts.end for each, _ in writers if each.counts.end), default=0))
+            except av.FFmpegError as error:
+                raise MediaError(f"the output cannot be written: {error.strerror}") from error
+        for (each, _), track in zip(writers, self._plan.tracks, strict=True):
+            result.packets += each.counts.frames
+            if track.kind == "video":
+                result.frames, result.encoded = each.counts.frames, each.counts.encoded
+                runs = each.counts.reencoded_runs
+                result.notes += [f"{at} has other coding parameters, and was re-encoded" for at in runs]
+            result.gaps += [f"{track.kind}: {gap}" for gap in track.gaps]
+        return result
+
+    def _track(self, track: Track, output: Any, muxer: str, stack: ExitStack) -> tuple[VideoTrack | AudioTrack, Any]:
+        first = [*track.before, *track.segments][0]
+        file = self._reader.file(first)
+        template = stack.enter_context(opened_stream(file, track.kind, track.number))
+        coding = coding_of(template)
+        frames = FrameReader(self._reader, track.kind, track.number, track.rate if track.kind == "video" else None)
+        window = self._plan.timerange.bounds
+        try:
+            stream = output.add_stream_from_template(template)
+        except ValueError as error:
+            message = f"{muxer} cannot hold {coding.codec}: choose .mkv or .mov, or .wav for the sound alone"
+            raise MediaError(message) from error
+        if track.kind == "video":
+            video = VideoTrack(track, frames, coding, window, in_band=muxer == "mpegts", copy=self._copy)
+            config = video.config()
+            if config is not None:
+                stream.codec_context.extradata = config
+            stream.time_base = video.unit
+            return video, stream
+        audio = AudioTrack(track, frames, coding, window, primed=muxer in _WITH_EDITS)
+        stream.time_base = audio.unit
+        return audio, stream
+
+
+def _numbered(track: VideoTrack | AudioTrack, number: int) -> Iterator[tuple[Fraction, int, OutPacket]]:
+    return ((packet.at, number, packet) for packet in track.packets())
+
+
+def _muxable(packet: OutPacket, stream: Any) -> "av.Packet[Any]":
+    found: av.Packet[Any] = av.Packet(packet.data)
+    found.pts, found.dts, found.duration, found.time_base = packet.pts, packet.dts, packet.duration, packet.unit
+    found.is_keyframe = packet.key
+    found.stream = stream
+    return found
+
+
+def verify(path: str, result: ExportResult) -> None:
+    """Read a written file again, and compare the number of its frames and its length. Raises MediaError."""
+    with av.open(path) as container:
+        counts: dict[int, int] = {}
+        end = Fraction(0)
+        for packet in container.demux():
+            if packet.size and packet.stream.type in ("video", "audio"):
+                counts[packet.stream_index] = counts.get(packet.stream_index, 0) + 1
+                end = max(end, (packet.pts or 0) * packet.time_base)
+        video = [stream.index for stream in container.streams if stream.type == "video"]
+    if video and counts.get(video[0], 0) != result.frames:
+        raise MediaError(f"{path} has {counts.get(video[0], 0)} frames instead of {result.frames}")
+    start, finish = result.timerange.bounds
+    if end > Fraction(finish - start, NS) + 1:
+        raise MediaError(f"{path} ends after {float(end):.3f} s instead of {(finish - start) / NS:.3f} s")

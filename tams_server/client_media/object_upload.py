@@ -1,0 +1,99 @@
+"""Upload the bytes of an object, verified by a checksum, or read back."""
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tams_server.client import ApiError, Client, ClientError, RetryPolicy, calls
+from tams_server.client.checksums import Digest, told
+from tams_server.client.documents import GetUrl
+from tams_server.client_media.errors import MediaError
+from tams_server.client_media.retries import repeat
+
+_CHUNK: Final = 1 << 20
+_EXPIRED: Final = 403
+_NOT_TAKEN: Final = 3
+"""Attempts with new storage after the put_url was refused, which an expired or used one is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An uploaded object. sha256: of its bytes. proven: whether the store stated a checksum, and it was right."""
+
+    object_id: str
+    size: int
+    sha256: bytes
+    proven: bool
+
+
+class ObjectUploader:
+    """Uploads objects of flows. May be used by several threads.
+
+    retry: for each object. on_retry: called with temporary errors.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        retry: RetryPolicy,
+        on_retry: Callable[[ClientError], None] | None = None,
+        storage_id: str | None = None,
+    ) -> None:
+        self._client = client
+        self._retry = retry
+        self._on_retry = on_retry
+        self._storage_id = storage_id
+
+    def upload(self, flow_id: str, data: bytes, content_type: str | None = None) -> Stored:
+        """Store bytes as a new object of a flow. content_type: of an init object. Raises ClientError.
+
+        After a failure the object is uploaded as a new one: what became of the attempt before is not known, and the
+        server removes objects that no segment uses.
+        """
+        for attempt in range(1, _NOT_TAKEN + 1):
+            try:
+                return repeat(lambda: self._once(flow_id, data, content_type), self._retry, self._on_retry)
+            except ApiError as error:
+                if error.status != _EXPIRED or attempt == _NOT_TAKEN:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _once(self, flow_id: str, data: bytes, content_type: str | None) -> Stored:
+        named = calls.allocate(flow_id, [str(uuid.uuid4())], content_type=content_type, storage_id=self._storage_id)
+        slots = self._client.send(named)
+        if not slots:
+            raise MediaError(f"the server allocates no storage for flow {flow_id}")
+        digest = Digest()
+        digest.update(data)
+        checksum = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+        response = self._client.upload(slots[0], _chunks(data), len(data), {"Content-MD5": checksum})
+        stated = told({name: value for name, value in response.headers.items() if name != "content-length"})
+        difference = digest.difference(stated)
+        if difference is not None:
+            raise MediaError(f"object {slots[0]['object_id']} was stored with {difference}")
+        return Stored(slots[0]["object_id"], len(data), digest.value("sha-256"), digest.is_proven_by(stated))
+
+    def read_back(self, get_urls: list[GetUrl], stored: Stored) -> None:
+        """Compare the stored bytes with those that were sent. Raises MediaError if they differ."""
+        found, size = repeat(lambda: self._hash(get_urls), self._retry, self._on_retry)
+        if found != stored.sha256:
+            raise MediaError(f"object {stored.object_id} has other bytes than were sent: {size:,} of {stored.size:,}")
+
+    def _hash(self, get_urls: list[GetUrl]) -> tuple[bytes, int]:
+        digest, size = hashlib.sha256(), 0
+        if not get_urls:
+            raise MediaError("an object has no URL to read it back from")
+        with self._client.download(get_urls[0]) as response:
+            for chunk in response.iter_raw():
+                digest.update(chunk)
+                size += len(chunk)
+        return digest.digest(), size
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    view = memoryview(data)
+    for at in range(0, len(data), _CHUNK):
+        yield bytes(view[at : at + _CHUNK])
