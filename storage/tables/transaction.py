@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypedDict, Unpack, overload
 
-from storage.tables.conditions import Condition, equals
+from storage.tables.conditions import Compare, Condition, equals
 from storage.tables.limits import check_row
 from storage.tables.rows import (
     ClassRow,
@@ -38,6 +38,7 @@ from storage.tables.rows import (
     WebhookRow,
 )
 from storage.tables.schema import TABLES
+from storage.tables.span_cells import SpanCell, group_spans
 
 Row = dict[str, Any]
 """A row of any table."""
@@ -102,9 +103,11 @@ class Reader(ABC):
     """A view of the tables. Every method may raise storage.errors.Unavailable.
 
     max_fetched: how many rows with documents to select at once at most, where they all arrive before the first is seen.
+    max_counted: how many spans to count at once at most, which takes a few hundredths of a second.
     """
 
     max_fetched: ClassVar[int | None] = 300
+    max_counted: ClassVar[int] = 50_000
 
     @overload
     def get(self, table: Literal["service"], **key: Any) -> ServiceRow | None: ...
@@ -248,6 +251,19 @@ class Reader(ABC):
 
         Rows cut to columns have the same type as whole ones; reading another column raises KeyError.
         """
+
+    def span_cells(self, table: str, owner: str, start: int, end: int, level: int, limit: int) -> list[SpanCell]:
+        """Count the spans (Table.span) of one owner that start in [start, end), in ns, by cells of 2^level ns.
+
+        Counts `limit` spans at most: then the last cell may have more than are counted. The lengths of all spans of the
+        owner together must fit an int64.
+        """
+        span = TABLES[table].span
+        assert span is not None
+        owner_column, first, last = span
+        where = [*equals(**{owner_column: owner}), Compare(first, ">=", start), Compare(first, "<", end)]
+        rows = self.select(table, where, order=(first,), limit=limit, columns=[first, last])
+        return group_spans(((row[first], row[last]) for row in rows), level)
 
 
 class Writer(Reader):

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from operator import itemgetter
 from typing import Any, ClassVar, Unpack
 
@@ -10,11 +11,13 @@ import sqlalchemy as sa
 
 from storage.tables.conditions import Condition
 from storage.tables.schema import TABLES
+from storage.tables.span_cells import SpanCell
 from storage.tables.sql.clauses import Clause
 from storage.tables.sql.compiled import Statement
 from storage.tables.sql.filtered_listing import FilteredListing, is_filtered_listing
 from storage.tables.sql.merged_listing import merged_parts, merged_rows
 from storage.tables.sql.merging import Place, Values, merge_shares, merge_unions
+from storage.tables.sql.span_cells import select_span_cells
 from storage.tables.sql.statements import Statements
 from storage.tables.transaction import ByteBudget, Selection, Writer, divided
 
@@ -29,6 +32,7 @@ class SqlTransaction(Writer):
     statements: those of the kind of database.
     """
 
+    max_counted = 200_000
     statements: ClassVar[Statements]
 
     def __init__(self, connection: Any) -> None:
@@ -98,6 +102,11 @@ class SqlTransaction(Writer):
     def _places(self, statement: Statement, parameters: Sequence[Any]) -> list[Place]:
         found: list[Place] = self._execute(statement.sql, parameters).fetchall()
         return found
+
+    def span_cells(self, table: str, owner: str, start: int, end: int, level: int, limit: int) -> list[SpanCell]:
+        statement = self.statements.compiled(("span cells", table), partial(select_span_cells, table))
+        values = statement.parameters([owner, start, start, owner, end, limit, level])
+        return [SpanCell(*row) for row in self._execute(statement.sql, values).fetchall()]
 
     def select_unlocked(
         self, table: str, where: Sequence[Condition], *, order: Sequence[str] = (), limit: int | None = None
