@@ -11,7 +11,7 @@ from storage.catalog.caller import SCOPES, Caller
 from storage.catalog.credential import SCOPE_PREFIX
 from storage.catalog.service import Identity
 from tams_server.console.console_pages import ConsoleFiles, session_page
-from tams_server.console.console_settings import console_settings, media_origins
+from tams_server.console.console_settings import Origins, console_settings, media_origins
 from tams_server.http.address_limit import limited_by_address
 from tams_server.http.api_middlewares import AuthenticationAndScopes, RequestValidation
 from tams_server.http.authentication import check_schemes, remove_url_tokens
@@ -130,14 +130,14 @@ class Application:
         code_flow = _code_flow(settings)
         document = console_settings(settings, TOKEN_PATH, code_flow, self.specification.api_version)
 
-        def origins() -> list[str]:
-            return [*media_origins(settings), *([] if code_flow is None else code_flow.allowed_origins)]
+        def allowed_origins() -> Origins:
+            return Origins(media_origins(settings), [] if code_flow is None else code_flow.allowed_origins)
 
         async def find_caller(scope: Scope) -> Caller:
             process.audit.begin(scope, exchange_of(scope))
             return await process.in_thread(process.authenticate, scope)
 
-        files = limited_by_address(WebPage(ConsoleFiles(document, origins).render), process)
+        files = limited_by_address(WebPage(ConsoleFiles(document, allowed_origins).render), process)
         yield Route("/console", "console", files)
         yield Route("/console/session.json", "session", limited_by_address(session_page(find_caller), process))
         yield Route("/console/", "console", files)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ import orjson
 from starlette.types import Scope
 
 from storage.catalog.caller import Caller
+from tams_server.console.console_settings import Origins
 from tams_server.console.static_files import FOLDER, PAGE, StaticFile, accepted_codings, read_static_files
 from tams_server.errors import NoSuchPath
 from tams_server.http.exchange import exchange_of
@@ -33,13 +34,11 @@ checkout, then restart the server. An installed release brings them.</p>
 class ConsoleFiles:
     """The content of /console and of everything below it. Raises NoSuchPath for other paths.
 
-    settings: the document of console/settings.json. origins: returns those that the page may load media from and
-    connect to, besides this server's; called with the first request. folder: of the built files.
+    settings: the document of console/settings.json. origins: called with the first request for the page.
+    folder: of the built files.
     """
 
-    def __init__(
-        self, settings: Mapping[str, Any], origins: Callable[[], Sequence[str]], folder: Path = FOLDER
-    ) -> None:
+    def __init__(self, settings: Mapping[str, Any], origins: Callable[[], Origins], folder: Path = FOLDER) -> None:
         self._files = read_static_files(folder)
         self._settings = orjson.dumps(settings)
         self._origins = origins
@@ -76,11 +75,13 @@ class ConsoleFiles:
 
     def _content_security_policy(self) -> str:
         if self._policy is None:
-            origins = " ".join(["'self'", *self._origins()])
+            origins = self._origins()
+            media = " ".join(["'self'", *origins.media])
+            # Players put media together themselves (blob:), in a worker that is made of their script.
             self._policy = (
                 f"{SECURITY_HEADERS['content-security-policy']}; script-src 'self'; style-src 'self'; "
-                f"img-src {origins} blob: data:; media-src {origins} blob:; connect-src {origins}; "
-                "worker-src 'self' blob:"
+                f"img-src {media} blob: data:; media-src {media} blob:; worker-src 'self' blob:; "
+                f"connect-src {' '.join([media, *origins.sign_in])}"
             )
         return self._policy
 

@@ -1,6 +1,7 @@
 """What the console must know of this server before anyone has signed in, and the origins that its page may use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +10,14 @@ from storage.catalog.credential import SCOPE_PREFIX
 from tams_server.pages.docs_login import CodeFlow, origin_of
 from tams_server.settings import Settings
 from tams_server.storage_backends_file import Entry, UrlTimeouts, read_backends
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """The origins that the page may use besides this server's. media: to load from. sign_in: to connect to."""
+
+    media: Sequence[str] = ()
+    sign_in: Sequence[str] = ()
 
 
 def console_settings(
@@ -30,11 +39,15 @@ def console_settings(
 
 
 def media_origins(settings: Settings) -> list[str]:
-    """Return the origins of the media in the S3 backends. Raises SettingsError if their file is invalid."""
-    if settings.storage_backends is None:
-        return []
-    entries = read_backends(settings.storage_backends, UrlTimeouts.of(settings))
-    return sorted({_origin(entry) for entry in entries if entry["kind"] == "s3"})
+    """Return the origins of the media in S3 backends, and those of the settings.
+
+    Raises SettingsError if the file of the storage backends is invalid.
+    """
+    found = settings.console_origins.split()
+    if settings.storage_backends is not None:
+        entries = read_backends(settings.storage_backends, UrlTimeouts.of(settings))
+        found += [_origin(entry) for entry in entries if entry["kind"] == "s3"]
+    return sorted(set(found))
 
 
 def _origin(entry: Entry) -> str:

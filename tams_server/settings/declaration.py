@@ -76,7 +76,7 @@ class Settings:
     jwt_principal_claim: str = _setting("sub", "claim that names the caller")
     token_lifetime: int = _setting(3600, "lifetime of the tokens that POST /oauth2/token issues", minimum=60)
     docs_client_id: str | None = _setting(
-        None, "client that people log in with at /docs (authorisation code with PKCE); unset: none"
+        None, "client that people log in with at /docs and /console (authorisation code with PKCE); unset: none"
     )
     docs_issuer: str | None = _setting(
         None, "issuer that they log in at; unset: TAMS_JWT_ISSUER", parse=parse_public_url
@@ -84,6 +84,11 @@ class Settings:
     docs_origins: str = _setting(
         "",
         "further origins that /docs may connect to, such as that of the issuer's token endpoint",
+        parse=parse_origins,
+    )
+    console_origins: str = _setting(
+        "",
+        "further origins that /console may load media from, besides this server and its storage backends",
         parse=parse_origins,
     )
     service_name: str | None = _setting(None, "name of the service until POST /service sets another")
