@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -48,7 +49,7 @@ class Site:
 @contextmanager
 def operator_site(folder: Path) -> Iterator[Site]:
     """Serve an installation with something on every page, until the block ends."""
-    settings = {
+    settings: dict[str, Any] = {
         "verify_uploads": True,
         "soft_delete_grace": 3600,
         "async_deletion_threshold": 2,
