@@ -125,7 +125,7 @@ export function nextLink(header: string | null): URL | null {
   const here = serverUrl("");
   // A proxy may not say how clients reach it; the credential must go nowhere else.
   if (link.origin === here.origin) return link;
-  const position = link.pathname.search(/\/(sources|flows|objects|service|flow-delete-requests|jobs|audit)(\/|$)/);
+  const position = link.pathname.search(/\/(sources|flows|objects|service|flow-delete-requests|jobs|compliance|analytics)(\/|$)/);
   return position < 0 ? null : serverUrl(link.pathname.slice(position) + link.search);
 }
 
