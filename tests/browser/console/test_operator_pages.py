@@ -190,7 +190,7 @@ def test_a_deleted_flow_is_deleted_for_good(page: Page, watch: Watch, site: Site
     flow_id = new_flow(site.running, label="Of no use")
     site.running.client.delete(f"/flows/{flow_id}").raise_for_status()
     open_console(page, watch, site.running, "/deletions?tab=flows")
-    page.get_by_role("button", name="Delete Of no use for good").click()
+    page.get_by_role("button", name="Delete for good: Of no use").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
     expect(page.get_by_role("row").filter(has_text="Of no use")).to_have_count(0)
     assert site.running.client.get(f"/flows/{flow_id}?deleted=true").status_code == 404

@@ -121,10 +121,10 @@ function cell(name: string, type: string, value: string | number | boolean | nul
   return String(value);
 }
 
-export function numberIn(row: Row, name: string): number {
+export function numberOf(row: Row, name: string): number {
   return Number(row[name] ?? 0);
 }
 
-export function textIn(row: Row, name: string): string {
+export function textOf(row: Row, name: string): string {
   return String(row[name] ?? "");
 }

@@ -129,7 +129,7 @@ function Deleted({ kind }: { kind: "flows" | "sources" }) {
             Restore
           </button>
           {kind === "flows" && (
-            <button type="button" class="button small" aria-label={`Delete ${each.label ?? each.id} for good`} onClick={() => setDoomed(each)}>
+            <button type="button" class="button small" aria-label={`Delete for good: ${each.label ?? each.id}`} onClick={() => setDoomed(each)}>
               Delete for good
             </button>
           )}

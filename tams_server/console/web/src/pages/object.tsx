@@ -36,7 +36,7 @@ const FLOWS = 20; // flows of a page
 
 export default function ObjectPage({ params }: PageProps) {
   const id = params["id"] ?? "";
-  // URLs are signed anew with each request, so that the document is read once.
+  // URLs are signed again with each request, so that the document is read once.
   const { data, error, reload } = useResource<MediaObject>(resourcePath("objects", id), { verbose_storage: true, limit: FLOWS }, 0);
   if (!data) return error ? <ErrorBox error={error} retry={() => void reload()} /> : <Loading />;
   return (

@@ -1,6 +1,6 @@
 // The storage backends: what they are, whether they can be reached, and what is in them.
 import { useEffect, useState } from "preact/hooks";
-import { AnswerTable, missingAnswer, numberIn, textIn, useQuestion, type Row } from "../charts/answers";
+import { AnswerTable, missingAnswer, numberOf, textOf, useQuestion, type Row } from "../charts/answers";
 import { Bars } from "../charts/bars";
 import { ChartFrame } from "../charts/chart_frame";
 import { request } from "../api";
@@ -43,10 +43,10 @@ export default function Storage() {
               <Bars
                 label="Bytes in each storage backend"
                 bars={usage.data!.rows.map((row) => ({
-                  key: textIn(row, "storage_id"),
-                  label: data.find((each) => each.id === row["storage_id"])?.label ?? textIn(row, "storage_id"),
-                  value: numberIn(row, "bytes"),
-                  text: formatBytes(numberIn(row, "bytes")),
+                  key: textOf(row, "storage_id"),
+                  label: data.find((each) => each.id === row["storage_id"])?.label ?? textOf(row, "storage_id"),
+                  value: numberOf(row, "bytes"),
+                  text: formatBytes(numberOf(row, "bytes")),
                 }))}
               />
             )
@@ -78,7 +78,7 @@ interface CardProps {
 }
 
 function BackendCard({ backend, problem, usage, single }: CardProps) {
-  const unsized = usage ? numberIn(usage, "objects_without_size") : 0;
+  const unsized = usage ? numberOf(usage, "objects_without_size") : 0;
   return (
     <Section
       title={backend.label ?? backend.id}
@@ -97,11 +97,11 @@ function BackendCard({ backend, problem, usage, single }: CardProps) {
           ["Region", backend.region],
           ["Id", <Id id={backend.id} />],
           ["Tags", backend.tags && <TagList tags={backend.tags} />],
-          ["Objects", usage && formatCount(numberIn(usage, "objects"))],
-          ["Bytes", usage && `${formatBytes(numberIn(usage, "bytes"))}${unsized ? `, and ${formatCount(unsized)} objects of unknown size` : ""}`],
-          ["Hours of media", usage && formatCount(numberIn(usage, "hours"))],
-          ["To be removed", usage && numberIn(usage, "unreferenced_objects") > 0 ? `${formatCount(numberIn(usage, "unreferenced_objects"))} objects` : ""],
-          ["Only copies", single && `${formatCount(numberIn(single, "objects"))} objects in use are nowhere else`],
+          ["Objects", usage && formatCount(numberOf(usage, "objects"))],
+          ["Bytes", usage && `${formatBytes(numberOf(usage, "bytes"))}${unsized ? `, and ${formatCount(unsized)} objects of unknown size` : ""}`],
+          ["Hours of media", usage && formatCount(numberOf(usage, "hours"))],
+          ["To be removed", usage && numberOf(usage, "unreferenced_objects") > 0 ? `${formatCount(numberOf(usage, "unreferenced_objects"))} objects` : ""],
+          ["Only copies", single && `${formatCount(numberOf(single, "objects"))} objects in use are nowhere else`],
         ]}
       />
     </Section>

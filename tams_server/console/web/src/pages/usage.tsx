@@ -1,6 +1,6 @@
 // Charts of what is stored and what arrives, from the questions of analytics.
 import { useState } from "preact/hooks";
-import { AnswerTable, missingAnswer, numberIn, textIn, useQuestion, useSql, type Answer, type Row } from "../charts/answers";
+import { AnswerTable, missingAnswer, numberOf, textOf, useQuestion, useSql, type Answer, type Row } from "../charts/answers";
 import { Bars, type Bar } from "../charts/bars";
 import { ChartFrame, Choice } from "../charts/chart_frame";
 import { Columns, type TimeColumn } from "../charts/columns";
@@ -37,11 +37,11 @@ function formatMeasure(measure: Measure, value: number): string {
 }
 
 function hoursOf(row: Row): number {
-  return numberIn(row, "duration_ns") / 3.6e12; // the column `hours` is rounded
+  return numberOf(row, "duration_ns") / 3.6e12; // the column `hours` is rounded
 }
 
 function measureOf(row: Row, measure: Measure): number {
-  return measure === "bytes" ? numberIn(row, "bytes") : hoursOf(row);
+  return measure === "bytes" ? numberOf(row, "bytes") : hoursOf(row);
 }
 
 function Stored() {
@@ -51,9 +51,9 @@ function Stored() {
   const rows = [...(answer.data?.rows ?? [])].sort((one, other) => measureOf(other, measure) - measureOf(one, measure));
   const shown = rows.slice(0, MOST);
   const names = useNames(group, shown);
-  const unsized = rows.reduce((sum, row) => sum + numberIn(row, "objects_without_size"), 0);
+  const unsized = rows.reduce((sum, row) => sum + numberOf(row, "objects_without_size"), 0);
   const bars: Bar[] = shown.map((row) => {
-    const id = textIn(row, `${group === "backend" ? "storage" : group}_id`);
+    const id = textOf(row, `${group === "backend" ? "storage" : group}_id`);
     const text = names[id] || id.slice(0, 8);
     return {
       key: id,
@@ -89,12 +89,12 @@ const UUID = /^[0-9a-f-]{36}$/;
 /** The labels of what is shown, by id. */
 function useNames(group: string, rows: readonly Row[]): Record<string, string> {
   const backends = useResource<StorageBackend[]>(group === "backend" ? "/service/storage-backends" : null, {}, 0);
-  const ids = group === "source" ? rows.map((row) => textIn(row, "source_id")).filter((id) => UUID.test(id)) : [];
+  const ids = group === "source" ? rows.map((row) => textOf(row, "source_id")).filter((id) => UUID.test(id)) : [];
   const list = ids.map((id) => `'${id}'`).join(", ");
   const labels = useSql(ids.length ? `SELECT source_id, label FROM sources WHERE source_id IN (${list})` : null);
-  if (group === "flow") return Object.fromEntries(rows.map((row) => [textIn(row, "flow_id"), textIn(row, "label")]));
+  if (group === "flow") return Object.fromEntries(rows.map((row) => [textOf(row, "flow_id"), textOf(row, "label")]));
   if (group === "backend") return Object.fromEntries((backends.data ?? []).map((each) => [each.id, each.label ?? ""]));
-  return Object.fromEntries((labels.data?.rows ?? []).map((row) => [textIn(row, "source_id"), textIn(row, "label")]));
+  return Object.fromEntries((labels.data?.rows ?? []).map((row) => [textOf(row, "source_id"), textOf(row, "label")]));
 }
 
 const HOUR = 3_600_000;
@@ -108,7 +108,7 @@ function Ingest() {
   const [measure, setMeasure] = useState("bytes");
   const answer = useQuestion("ingest-by-hour", { hours: span });
   const format = (value: number) => (measure === "segments" ? formatCount(value) : formatMeasure(measure as Measure, value));
-  const value = (row: Row) => (measure === "segments" ? numberIn(row, "segments") : measureOf(row, measure as Measure));
+  const value = (row: Row) => (measure === "segments" ? numberOf(row, "segments") : measureOf(row, measure as Measure));
   const label = `${INGEST_MEASURES.find(([each]) => each === measure)?.[1]} registered in each hour of the last ${span}`;
   return (
     <ChartFrame
@@ -136,7 +136,7 @@ function Ingest() {
 
 /** A column for each hour, also for those without anything. */
 function byHour(rows: readonly Row[], hours: number, value: (row: Row) => number): TimeColumn[] {
-  const found = new Map(rows.map((row) => [Date.parse(textIn(row, "hour")), value(row)]));
+  const found = new Map(rows.map((row) => [Date.parse(textOf(row, "hour")), value(row)]));
   const last = Math.floor(Date.now() / HOUR) * HOUR;
   return Array.from({ length: hours }, (_, index) => {
     const at = last - (hours - 1 - index) * HOUR;
@@ -150,9 +150,9 @@ function Formats({ answer }: { answer: Answer }) {
     .slice(0, MOST)
     .map((row, index) => ({
       key: String(index),
-      label: [formatName(textIn(row, "format")), textIn(row, "codec")].filter(Boolean).join(", "),
+      label: [formatName(textOf(row, "format")), textOf(row, "codec")].filter(Boolean).join(", "),
       value: hoursOf(row),
-      text: `${formatMeasure("hours", hoursOf(row))}, ${formatCount(numberIn(row, "flows"))} flows`,
+      text: `${formatMeasure("hours", hoursOf(row))}, ${formatCount(numberOf(row, "flows"))} flows`,
     }));
   return (
     <ChartFrame
