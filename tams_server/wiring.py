@@ -29,6 +29,7 @@ from storage.tables.import_marker import require_complete_import
 from tams_server.access_rules_file import embedded_backend_tags, read_access_rules
 from tams_server.auth.bootstrap import store_credentials
 from tams_server.catalog_limits import limits_of, stored_bytes_quota
+from tams_server.cores import query_threads
 from tams_server.outbound.address_rules import AddressRules
 from tams_server.outbound.gateway import Gateway
 from tams_server.quotas.quota_rules import read_quota_rules
@@ -130,7 +131,9 @@ def query_process(settings: Settings, file_id: tuple[int, int] | None = None) ->
     database = settings.catalog_database
     is_file = isinstance(database, Path)
     place = Place(str(database), is_file, settings.vast_secret, file_id, settings.analytics_trino_url)
-    limits = AnalyticsLimits(settings.analytics_memory, settings.analytics_timeout, settings.analytics_rows)
+    limits = AnalyticsLimits(
+        settings.analytics_memory, settings.analytics_timeout, settings.analytics_rows, query_threads()
+    )
     return QueryProcess(place, limits)
 
 

@@ -2,24 +2,24 @@
 
 Frames in both directions are a length of 8 bytes and so many bytes. It gets a JSON document with the place of the
 tables and the limits, then queries (storage.analytics.request). To each it sends a JSON head, and the encoded result or
-nothing. It ends when its input does. It works at a low priority, so that requests to the server go first.
+nothing. It ends when its input does. Requests to the server go first (storage.analytics.precedence).
 """
 
 import contextlib
+import importlib
 import json
 import logging
-import os
 import resource
 import struct
 import sys
 from typing import Any, BinaryIO
 
 from storage.analytics.limits import Limits
+from storage.analytics.precedence import start_low, yield_to_requests
 from storage.analytics.request import load_place, load_query
 from storage.errors import Invalid, NotInstalled, TamsError, TooExpensive, Unavailable
 
 _LENGTH = struct.Struct(">Q")
-_NICE = 10
 _OVERHEAD_BYTES = 3 << 30
 """Address space that libraries and allocators reserve besides the memory of DuckDB, most of which they never touch. The
 limit stops what DuckDB does not count, such as one enormous text."""
@@ -56,12 +56,21 @@ def main() -> None:
         return
     setup = json.loads(first)
     place, limits = load_place(setup["place"]), Limits(**setup["limits"])
-    os.nice(_NICE)
+    start_low()
     _limit_memory(2 * limits.memory + _OVERHEAD_BYTES)
+    with contextlib.suppress(ModuleNotFoundError):  # The first query is told.
+        _load_libraries()
+    yield_to_requests()
     while (frame := read_frame(requests)) is not None:
         head, body = _answer(place, frame, limits)
         write_frame(answers, json.dumps(head).encode())
         write_frame(answers, body)
+
+
+def _load_libraries() -> None:
+    """Import what queries need."""
+    for name in ("result", "run", "arrow_readers", "embedded"):
+        importlib.import_module(f"storage.analytics.{name}")
 
 
 def _limit_memory(most: int) -> None:

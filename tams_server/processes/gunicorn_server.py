@@ -25,12 +25,12 @@ from uvicorn_worker import UvicornWorker
 
 from storage.catalog.service import Identity
 from tams_server.app import Application, create_app
+from tams_server.cores import default_processes
 from tams_server.metrics.counters import forget_process
 from tams_server.processes.allocator import return_freed_memory
 from tams_server.processes.certificate import ServerCertificate
 from tams_server.processes.connection import Connection, connection_class
 from tams_server.processes.connection_guard import ConnectionLimits, max_connections
-from tams_server.processes.cores import default_processes
 from tams_server.processes.worker import run_worker
 from tams_server.settings import Settings
 

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -18,6 +20,7 @@ from storage.analytics.request import Place, Query
 from storage.errors import Invalid, NotInstalled, TooExpensive, Unavailable
 from storage.tables.sqlite import SqliteEngine
 from tests.analytics.small_catalogue import NOW, fill
+from tests.conformance.kit.polling import wait_until
 
 SLOW = f"SELECT count(*) FROM {', '.join(f'segments AS {name}' for name in 'abcdefgh')}"
 
@@ -113,6 +116,30 @@ def test_long_queries_are_interrupted(file: Path) -> None:
     with pytest.raises((TooExpensive, Unavailable)):
         process.run(Query(sql=SLOW))
     process.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="SCHED_IDLE is a policy of Linux")
+def test_every_thread_of_a_query_gives_way_to_requests(file: Path) -> None:
+    process = QueryProcess(Place(str(file), is_file=True), Limits(256 * 2**20, 20, 1000, threads=3))
+    assert value(process, "SELECT 1") == 1
+    tasks = Path(f"/proc/{pid_of(process)}/task")
+    idle = len(os.listdir(tasks))
+
+    def ask() -> None:
+        with pytest.raises(TooExpensive):
+            process.run(Query(sql=SLOW))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        wait_until(lambda: len(os.listdir(tasks)) > idle + 1, "the threads of DuckDB", 20)
+        threads = [int(name) for name in os.listdir(tasks)]
+        assert {os.sched_getscheduler(each) for each in threads} == {os.SCHED_IDLE}
+        assert os.getpriority(os.PRIO_PROCESS, pid_of(process)) == 19
+    finally:
+        os.kill(pid_of(process), signal.SIGKILL)
+        asking.join()
+        process.close()
 
 
 def test_sql_cannot_leave_the_sandbox(process: QueryProcess) -> None:

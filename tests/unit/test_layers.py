@@ -36,6 +36,7 @@ APPLICATION_ROOMS = {
     "processes": {
         "addresses",
         "app",
+        "cores",
         "error_codes",
         "errors",
         "http",

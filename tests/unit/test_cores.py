@@ -1,11 +1,11 @@
-"""The number of serving processes that the machine, and the container around it, allow."""
+"""The number of serving processes, and of threads of a query, that the machine and the container around it allow."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from tams_server.processes.cores import MAX_DEFAULT, default_processes, usable_cores
+from tams_server.cores import MAX_DEFAULT, default_processes, query_threads, usable_cores
 
 
 @pytest.fixture
@@ -49,3 +49,9 @@ def test_a_quota_that_cannot_be_read_is_ignored(cores: int, tmp_path: Path, cont
 
 def test_the_default_is_limited_on_large_machines(cores: int) -> None:
     assert 1 <= default_processes() <= MAX_DEFAULT < cores
+
+
+@pytest.mark.parametrize(("usable", "expected"), [(1, 1), (2, 1), (3, 2), (4, 3), (64, 4)])
+def test_a_query_leaves_a_core_to_requests(monkeypatch: pytest.MonkeyPatch, usable: int, expected: int) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(usable)))
+    assert query_threads() == min(expected, usable_cores())

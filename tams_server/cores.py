@@ -1,4 +1,4 @@
-"""The processor cores that this process may use, for the default number of serving processes."""
+"""The processor cores that this process may use, for the number of serving processes and of threads of a query."""
 
 import math
 import os
@@ -8,6 +8,8 @@ from typing import Final
 
 MAX_DEFAULT: Final = 8
 """More processes than this are started only if a setting says so: each takes memory and connections to the database."""
+_MAX_QUERY_THREADS: Final = 4
+"""Reading the tables, which is half of a query, takes one."""
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
@@ -16,6 +18,11 @@ _OWN_CGROUP = Path("/proc/self/cgroup")
 def default_processes() -> int:
     """Return the number of serving processes if the settings have none: one for each usable core, at most 8."""
     return max(1, min(usable_cores(), MAX_DEFAULT))
+
+
+def query_threads() -> int:
+    """Return the number of threads for a query of analytics: a core is left to requests, if there are several."""
+    return max(1, min(usable_cores() - 1, _MAX_QUERY_THREADS))
 
 
 def usable_cores(cgroups: Path = _CGROUPS, own_cgroup: Path = _OWN_CGROUP) -> int:
