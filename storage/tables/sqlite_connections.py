@@ -1,4 +1,8 @@
-"""Connections to an SQLite file, kept open between uses."""
+"""Connections to an SQLite file, kept open between uses.
+
+Each keeps up to 16 MB of pages, and about 4 KiB for every statement that it has run: 0.6 MiB after a while, 2 MiB at
+most. A peak of requests opens many, which would keep that for as long as the process runs if they were not closed.
+"""
 
 import sqlite3
 import time
@@ -8,6 +12,8 @@ from storage.tables.sqlite_identity import DatabaseFile, FileIdentity
 
 _MAX_FREE = 32
 """Connections that stay open while nobody uses them."""
+_IDLE_S = 10.0
+"""After this time without use they are closed. The one that was given back last is borrowed first."""
 _BUSY_S = 60.0
 _CHECK_EVERY = 2000
 """Steps of SQLite's virtual machine between two checks of the limit: some tens of microseconds."""
@@ -21,10 +27,12 @@ _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "cache_size = -16000", "
 class Connection(sqlite3.Connection):
     """A connection in autocommit mode, which may interrupt statements that take long.
 
-    companions: the files beside the database that it uses (DatabaseFile).
+    companions: the files beside the database that it uses (DatabaseFile). used_at: when it was given back last, in
+    seconds of the monotonic clock.
     """
 
     companions: tuple[FileIdentity | None, ...] = ()
+    used_at = 0.0
     _checks_left = 0
     _deadline = 0.0
 
@@ -70,8 +78,10 @@ class Connections:
         except sqlite3.Error:
             connection.close()
             return
+        connection.used_at = time.monotonic()
         if len(self._free) < _MAX_FREE:
             self._free.append(connection)
+            self._close_idle(connection.used_at)
         else:
             connection.close()
 
@@ -79,6 +89,15 @@ class Connections:
         """Close all connections that are not borrowed."""
         while self._free:
             self._free.pop().close()
+
+    def _close_idle(self, now: float) -> None:
+        """Close the connection that has not been used for longest, if that is too long."""
+        if any(each.used_at <= now - _IDLE_S for each in self._free[:1]):
+            try:
+                oldest = self._free.pop(0)
+            except IndexError:  # Another thread has borrowed it meanwhile.
+                return
+            oldest.close()
 
     def _forget(self) -> None:
         """SQLite's connections must not be used after a fork, nor closed, which would happen if they were released."""
