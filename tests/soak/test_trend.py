@@ -9,7 +9,7 @@ import pytest
 
 from tests.soak.measured import memory_used
 from tests.soak.sampling import KIB, MIB, PROCESS_LIMITS, STORE_LIMITS
-from tests.soak.trend import Limit, Measurement, fit
+from tests.soak.trend import WARM_UP_RESPONSES, Limit, Measurement, fit
 
 MEMORY = PROCESS_LIMITS["memory"]
 MINUTES = 30
@@ -84,6 +84,26 @@ def test_a_hundred_bytes_with_every_request_are_found() -> None:
         series = [Measurement(at, 2000 * at, objects) for at, (_, objects) in enumerate(used)]
         verdicts.append(fit("objects", series, limit).is_flat)
     assert verdicts == [True, False]
+
+
+@pytest.mark.parametrize("responses", [RESPONSES_PER_MINUTE // 10, RESPONSES_PER_MINUTE, 10 * RESPONSES_PER_MINUTE])
+def test_growth_that_begins_after_the_warm_up_is_found(responses: int) -> None:
+    """However long the warm-up lasts, half of the run is judged."""
+    limit = PROCESS_LIMITS["allocated"]
+    flat = measured(0, limit, MIB, responses=responses)
+    late = [each._replace(value=each.value + max(0.0, each.at_s / 60 - 15) * MIB) for each in flat]
+    assert [fit("allocated", each, limit).is_flat for each in (flat, late)] == [True, False]
+
+
+def test_caches_that_fill_up_with_the_first_responses_are_flat() -> None:
+    limit = PROCESS_LIMITS["allocated"]
+    filling = [
+        Measurement(at * 2.0, at * 100, 50 * MIB + 4 * MIB * min(1.0, at * 100 / WARM_UP_RESPONSES))
+        for at in range(900)
+    ]
+    assert fit("allocated", filling, limit).is_flat
+    for_ever = [each._replace(value=50 * MIB + 100 * each.responses) for each in filling]
+    assert not fit("allocated", for_ever, limit).is_flat
 
 
 def test_a_file_that_stays_open_now_and_then_is_found() -> None:

@@ -9,6 +9,13 @@ from typing import Literal, NamedTuple
 WARM_UP = 1 / 3
 """The part of a run that does not count, for caches with a bound fill up until then: compiled schemas and statements,
 connections, pages that are copied on write. Objects without segments begin to expire after five minutes."""
+WARM_UP_RESPONSES = 40_000
+"""Nor do the responses until this one count, of two serving processes. What fills up last are the statements that each
+connection to SQLite keeps, of 4 KiB each: there are about 175 different ones, and the connections that only peaks need
+have run them all after some 20,000 responses of their process, when SQLite uses 4.7 MiB (3.9 MiB after 15,000)."""
+LONGEST_WARM_UP = 1 / 2
+"""The part of a run that does not count if there are fewer responses: then a warm-up may be reported as growth, but
+never growth as a warm-up, as the rest of the run is judged in any case."""
 _GROUPS = 40
 """Number of groups of successive measurements. The least of each counts, which is what is in use between peaks."""
 
@@ -78,7 +85,7 @@ def fit(name: str, measured: Sequence[Measurement], limit: Limit) -> Trend:
     """
     if len(measured) < 4:
         raise ValueError(f"{name}: {len(measured)} measurements are too few")
-    start = measured[0].at_s + WARM_UP * (measured[-1].at_s - measured[0].at_s)
+    start = _end_of_warm_up(measured)
     least = _least([each for each in measured if each.at_s >= start])
     points = [(limit.position(each), each.value) for each in least]
     slopes = [(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2) if x2 > x1]
@@ -88,6 +95,14 @@ def fit(name: str, measured: Sequence[Measurement], limit: Limit) -> Trend:
     offset = statistics.median(y - slope * x for x, y in points)
     begin, end = points[0][0], points[-1][0]
     return Trend(name, limit, offset + slope * begin, offset + slope * end, end - begin)
+
+
+def _end_of_warm_up(measured: Sequence[Measurement]) -> float:
+    """The seconds since the start of the run from which on measurements count."""
+    begin, length = measured[0].at_s, measured[-1].at_s - measured[0].at_s
+    served = (each.at_s for each in measured if each.responses >= WARM_UP_RESPONSES)
+    latest = begin + LONGEST_WARM_UP * length
+    return max(begin + WARM_UP * length, min(next(served, latest), latest))
 
 
 def _least(measured: Sequence[Measurement]) -> list[Measurement]:
