@@ -91,9 +91,14 @@ FEATURES = (
     ),
     Feature("F18", "retention", "tags that say how long segments and flows are kept", ("retention.md",)),
     Feature("F19", "playback", "HLS made from segments: past and live, gaps, sound and pictures", ("playback.md",)),
-    Feature("F20", "console", "a web page of the server", planned=True),
     Feature(
-        "F21", "command line and client library", "a typed client, sync and async, and commands for media", planned=True
+        "F20", "console", "look at the catalogue, play flows and administer the service, in a browser", ("console.md",)
+    ),
+    Feature(
+        "F21",
+        "command line and client library",
+        "`tams` looks around, ingests, exports, edits, copies and watches; a typed client, sync and async",
+        ("command-line.md", "client-library.md"),
     ),
     Feature("F22", "replication", "a flow or source kept the same in another TAMS server", ("replication.md",)),
     Feature(

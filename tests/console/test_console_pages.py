@@ -1,4 +1,4 @@
-"""How the server serves the files of the console: paths, caching, compression and the policy for browsers."""
+"""F20: how the server serves the files of the console: paths, caching, compression and the policy for browsers."""
 
 import gzip
 from pathlib import Path

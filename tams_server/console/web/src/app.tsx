@@ -127,7 +127,6 @@ type Loaded = { pattern: string; Component?: ComponentType<PageProps>; error?: u
 function CurrentPage() {
   const { path, query } = useRoute();
   const [loaded, setLoaded] = useState<Loaded | null>(null);
-  const [attempt, setAttempt] = useState(0);
   const found = ROUTES.find((each) => matchPath(each.pattern, path));
   const pattern = found?.pattern;
   useEffect(() => {
@@ -140,10 +139,11 @@ function CurrentPage() {
     return () => {
       wanted = false;
     };
-  }, [pattern, attempt]);
+  }, [pattern]);
   if (!found) return <Empty title="There is no such page"><a href={href("/")}>Overview</a></Empty>;
   if (loaded?.pattern !== pattern) return <Loading />;
-  if (!loaded?.Component) return <ErrorBox error={loaded?.error} retry={() => setAttempt(attempt + 1)} />;
+  // After an upgrade of the server its pages have other names, which only a new load of the console knows.
+  if (!loaded?.Component) return <ErrorBox error={loaded?.error} retry={() => location.reload()} />;
   return <loaded.Component key={path} params={matchPath(found.pattern, path) ?? {}} query={query} />;
 }
 

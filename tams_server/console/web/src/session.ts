@@ -61,18 +61,26 @@ export async function resumeSession(): Promise<void> {
     else if (settings.authentication === "off") await signIn(null);
     else sessionState.set({ status: "signed-out" });
   } catch (error) {
-    sessionStorage.removeItem(CREDENTIAL_KEY);
+    if (error instanceof SignInError && error.status === 401) sessionStorage.removeItem(CREDENTIAL_KEY);
     sessionState.set({ status: "signed-out", message: String(error instanceof Error ? error.message : error) });
   }
 }
 
-/** Sign in with a value of the Authorization header. Throws an Error with what the server says. */
+/** What the server says about a credential that it does not accept, or why it cannot tell (503). */
+class SignInError extends Error {
+  constructor(message: string, readonly status: number) {
+    super(message);
+    this.name = "SignInError";
+  }
+}
+
+/** Sign in with a value of the Authorization header. Throws SignInError, or TypeError if there is no server. */
 export async function signIn(value: string | null): Promise<void> {
   const response = await fetch(serverUrl("console/session.json"), {
     credentials: "omit",
     headers: value === null ? {} : { Authorization: value },
   });
-  if (!response.ok) throw new Error(await problemText(response));
+  if (!response.ok) throw new SignInError(await problemText(response), response.status);
   const found = (await response.json()) as Omit<Session, "authorization">;
   if (value !== null) sessionStorage.setItem(CREDENTIAL_KEY, value);
   sessionState.set({ status: "signed-in", session: { ...found, authorization: value } });
@@ -85,7 +93,7 @@ export async function signInAsClient(settings: ConsoleSettings, id: string, secr
     credentials: "omit",
     body: new URLSearchParams({ grant_type: "client_credentials", client_id: id, client_secret: secret }),
   });
-  if (!response.ok) throw new Error(await problemText(response));
+  if (!response.ok) throw new SignInError(await problemText(response), response.status);
   const { access_token } = (await response.json()) as { access_token: string };
   await signIn(`Bearer ${access_token}`);
 }
