@@ -60,6 +60,10 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
+    async def aclose(self) -> None:
+        """Close the connections, where the client is not used as a context manager."""
+        await self._http.aclose()
+
     async def send(self, call: Call[T], retry: RetryPolicy | None = None) -> T:
         """Send a call, again after temporary failures. retry: instead of the client's.
 

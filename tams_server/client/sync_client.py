@@ -60,6 +60,10 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
+    def close(self) -> None:
+        """Close the connections, where the client is not used as a context manager."""
+        self._http.close()
+
     def send(self, call: Call[T], retry: RetryPolicy | None = None) -> T:
         """Send a call, again after temporary failures. retry: instead of the client's.
 

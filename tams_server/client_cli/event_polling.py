@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -27,11 +27,12 @@ class _Known:
     end: int | None = None
 
 
-def polled(client: Client, wanted: Wanted, interval_s: float) -> Iterator[_Document]:
-    """Events from now on, without end. Raises ClientError."""
+def polled(client: Client, wanted: Wanted, interval_s: float, ready: Callable[[], None]) -> Iterator[_Document]:
+    """Events from now on, without end. ready: called once changes will be seen. Raises ClientError."""
     watcher = Watcher(client, wanted)
     for _ in watcher.look():  # what there is, is no event
         pass
+    ready()
     while True:
         time.sleep(interval_s)
         yield from watcher.look()

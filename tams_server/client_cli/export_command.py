@@ -30,8 +30,9 @@ re-encoded. Pictures and sound of a multi flow, or of a source, stay in step.
       exactly these samples
   tams export FLOW - --format ts | ffplay -
 
-The name of the file says the format: .mp4, .mov, .ts, .mkv or .wav. Gaps of the flow stay gaps, so
-that times are right, and are listed; in a WAV file they are silence. The file is read again when it is written.
+The name of the file says the format: .mp4, .mov, .ts, .mkv or .wav. Gaps of the flow stay gaps,
+so that times are right, and are listed; in a WAV file they are silence. The file is read again
+when it is written.
 """
 
 

@@ -29,7 +29,8 @@ and no history. It runs until the player ends, or until Ctrl-C.
   tams play FLOW --url
       opens no player: prints the address for one
 
-The server must make playlists (/flows/FLOW/output.m3u8), as this project's does. Its console at /console plays too.
+The server must make playlists (/flows/FLOW/output.m3u8), as this project's does. Its console at
+/console plays too.
 """
 
 

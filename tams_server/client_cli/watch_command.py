@@ -91,8 +91,8 @@ def _events(client: Client, options: argparse.Namespace, context: Context) -> Ge
             else:
                 context.note(f"receiving events of {client.url} at {receiver.url}")
                 yield from receiver.events()
-    context.note(f"polling {client.url} every {options.interval} s")
-    yield from polled(client, wanted, options.interval)
+    note = f"polling {client.url} every {options.interval} s"
+    yield from polled(client, wanted, options.interval, lambda: context.note(note))
 
 
 def _show(event: Mapping[str, Any], context: Context) -> None:

@@ -1,0 +1,108 @@
+"""F21: `tams rm`, `tams cp` and `tams watch`."""
+
+import io
+import json
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tams_server.client import Client, Token, calls
+from tests.client.studio import Studio
+from tests.client_cli.conftest import Commands
+from tests.conformance.kit.server import Subject
+
+Add = Callable[[str, str, str], None]
+
+
+class Terminal(io.StringIO):
+    """Standard input with somebody at it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def has(studio: Studio, flow_id: str) -> bool:
+    with Client(studio.url, Token(studio.token)) as client:
+        return any(flow["id"] == flow_id for flow in client.iterate(calls.flows(source_id=studio.source_id)))
+
+
+def test_a_deletion_is_shown_confirmed_and_followed(
+    tams: Commands, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    refused = tams("rm", studio.source_id)
+    assert (refused.status, has(studio, studio.flow_id)) == (1, True)
+    assert f"  flow {studio.flow_id}" in refused.err
+    assert "5 segments" in refused.err
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert tams("rm", studio.source_id).status == 0
+    assert not has(studio, studio.flow_id), "the command ends when the server has deleted all in the background"
+
+
+def test_only_segments_in_a_timerange_are_deleted(tams: Commands, studio: Studio) -> None:
+    assert tams("rm", studio.flow_id, "--timerange", "[0:0_7:0)", "--yes").status == 0
+    left = tams("ls", "segments", studio.flow_id, "-o", "id").lines
+    assert left == [f"{studio.flow_id}/{number}.ts" for number in (3, 4)]
+
+
+def test_what_cannot_be_deleted_is_explained(tams: Commands, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    unasked = tams("rm", studio.flow_id)
+    assert (unasked.status, "add --yes" in unasked.err) == (2, True)
+    an_object = tams("rm", f"{studio.flow_id}/0.ts", "--yes")
+    assert (an_object.status, "no segment uses it" in an_object.err) == (2, True)
+    assert tams("rm", "00000000-0000-4000-8000-000000000000", "--yes").status == 3
+    with Client(studio.url, Token(studio.token)) as client:
+        client.send(calls.put_read_only(studio.flow_id, True))
+        assert "read-only" in tams("rm", studio.flow_id, "--yes").err
+        client.send(calls.put_read_only(studio.flow_id, False))
+    assert has(studio, studio.flow_id)
+
+
+def test_a_copy_is_complete_and_can_be_repeated(
+    tams: Commands, studio: Studio, other_server: Subject, add_context: Add
+) -> None:
+    add_context("there", other_server.url, other_server.token)
+    what = ("cp", studio.flow_id, "--from", "here", "--to", "there")
+    planned = tams(*what, "--dry-run")
+    assert (planned.status, "would copy 5 segments" in planned.err) == (0, True)
+    part = tams(*what, "--timerange", "[0:0_4:0)")
+    assert (part.status, "2 segments copied" in part.err) == (0, True), part.err
+    whole = tams(*what, "--verify")
+    assert (whole.status, "3 segments copied, 2 were there" in whole.err) == (0, True), whole.err
+    ids = ("ls", "segments", studio.flow_id, "-o", "id", "--context")
+    assert tams(*ids, "there").lines == tams(*ids, "here").lines
+    assert tams("cp", studio.flow_id, "--from", "here", "--to", "here").status == 2
+    assert tams("-q", *what).err == ""
+
+
+@pytest.mark.parametrize(
+    ("how", "note"), [((), "receiving events of"), (("--poll", "--interval", "1"), "polling")], ids=["webhook", "poll"]
+)
+def test_events_are_printed_as_they_happen(tams: Commands, studio: Studio, how: tuple[str, ...], note: str) -> None:
+    watch = ("watch", "--flow", studio.flow_id, "-o", "json", "--count", "2", *how)
+    with tams.started(*watch) as process, Client(studio.url, Token(studio.token)) as client:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        assert note in process.stderr.readline()
+        client.send(calls.put_flow_tag(studio.flow_id, "take", "7"))
+        first = json.loads(process.stdout.readline())
+        assert (first["event_type"], first["event"]["flow"]["tags"]["take"]) == ("flows/updated", "7")
+        segment = {"object_id": f"{studio.flow_id}/0.ts", "timerange": "[20:0_22:0)", "ts_offset": "20:0"}
+        client.send(calls.add_segments(studio.flow_id, [segment]))
+        second = json.loads(process.stdout.readline())
+        assert second["event_type"] == "flows/segments_added"
+        assert [each["timerange"] for each in second["event"]["segments"]] == ["[20:0_22:0)"]
+        assert process.wait(30) == 0
+        assert [each for each in client.iterate(calls.webhooks()) if "tams_watch" in each.get("tags", {})] == []
+
+
+def test_an_interrupted_watch_removes_its_webhook(tams: Commands, studio: Studio) -> None:
+    with tams.started("watch") as process, Client(studio.url, Token(studio.token)) as client:
+        assert process.stderr is not None
+        assert "receiving events of" in process.stderr.readline()
+        assert [each["status"] for each in client.iterate(calls.webhooks()) if "tams_watch" in each.get("tags", {})]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 130
+        assert [each for each in client.iterate(calls.webhooks()) if "tams_watch" in each.get("tags", {})] == []
