@@ -30,6 +30,7 @@ export const ROUTES: readonly PageRoute[] = [
   { pattern: "/sources", load: () => import("./pages/sources") },
   { pattern: "/sources/:id", load: () => import("./pages/source") },
   { pattern: "/flows", load: () => import("./pages/flows") },
+  { pattern: "/flows/:id", load: () => import("./pages/flow") },
   { pattern: "/objects", load: () => import("./pages/objects") },
   { pattern: "/objects/:id", load: () => import("./pages/object") },
   { pattern: "/storage", load: () => import("./pages/storage") },

@@ -1,6 +1,7 @@
 // The keys of the console, and the list of them under "?".
 import { useEffect } from "preact/hooks";
 import { GO_TO_ID } from "./go_to";
+import { FLOW_KEYS } from "./pages/flow_keys";
 import { navigate } from "./router";
 import type { NavigationItem } from "./routes";
 import { Dialog } from "./ui/dialog";
@@ -59,6 +60,7 @@ export function Shortcuts({ items, onClose }: { items: readonly NavigationItem[]
         [["Enter"], "Open the row"],
       ],
     ],
+    ["Flow", FLOW_KEYS.map(([keys, text]): [string[], string] => [[...keys], text])],
   ];
   return (
     <Dialog title="Keyboard shortcuts" onClose={onClose} wide>
