@@ -129,4 +129,4 @@ def open_console(page: Page, watch: Watch, running: Running, path: str, token: s
     watch.allow(running.url)
     page.add_init_script(f"sessionStorage.setItem('tams-console-credential', 'Bearer {token}')")
     page.goto(f"{running.url}/console#{path}")
-    expect(page.locator("main h1")).to_be_visible()
+    expect(page.locator("main h1")).to_be_visible(timeout=2 * _TIMEOUT_MS)

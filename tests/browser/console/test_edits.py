@@ -161,12 +161,13 @@ def test_a_source_that_nothing_depends_on_is_deleted(page: Page, watch: Watch, r
     page.get_by_role("dialog").get_by_role("button", name="Delete if nothing depends on it").click()
     expect(page.locator("h1")).to_have_text("Sources")
     assert running.client.get(f"/sources/{source}").status_code == 404
+    watch.problems = [each for each in watch.problems if "404" not in each]  # the page may still have read the source
 
 
 def test_a_source_is_deleted_with_its_flows_after_its_name_is_typed(
     page: Page, watch: Watch, running: Running, source: str
 ) -> None:
-    watch.expect("409")
+    watch.expect("40[49]")  # the page may still read the source once it is gone
     flows = [new_flow(running, source_id=source, segments=3) for _ in range(2)]
     open_source(page, watch, running, source)
     page.get_by_role("button", name="Delete…").click()

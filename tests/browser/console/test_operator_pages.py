@@ -72,6 +72,8 @@ def test_usage_is_charted_by_source_flow_and_backend_and_in_tables(page: Page, w
     open_console(page, watch, site.running, "/usage")
     stored = page.get_by_role("region", name="What is stored")
     expect(stored).to_contain_text("96 kB")
+    source = stored.get_by_role("link", name="Camera 1", exact=True)
+    expect(source).to_have_attribute("href", re.compile("^#/sources/"))
     stored.get_by_label("Group").select_option("flow")
     expect(stored.get_by_role("link", name="Camera 1", exact=True)).to_have_attribute("href", f"#/flows/{site.camera}")
     stored.get_by_label("Measure").select_option("hours")

@@ -28,20 +28,22 @@ export function DeletePanel({ kind, id, document }: DeletePanelProps) {
   const noun = kind === "flows" ? "flow" : "source";
   if (!mayDelete) return null;
   return (
-    <Section title={`Delete the ${noun}`}>
-      <div class="delete-panel">
-        <p class="muted">
-          {document.read_only
-            ? "The flow is read-only. Allow changes before you delete it."
-            : `What depends on the ${noun} is shown before anything is deleted.`}
-        </p>
-        <button type="button" class="button" disabled={document.read_only === true} onClick={() => setOpen(true)}>
-          <Icon name="deletions" />
-          Delete…
-        </button>
-      </div>
+    <>
+      <Section title={`Delete the ${noun}`}>
+        <div class="delete-panel">
+          <p class="muted">
+            {document.read_only
+              ? "The flow is read-only. Allow changes before you delete it."
+              : `What depends on the ${noun} is shown before anything is deleted.`}
+          </p>
+          <button type="button" class="button" disabled={document.read_only === true} onClick={() => setOpen(true)}>
+            <Icon name="deletions" />
+            Delete…
+          </button>
+        </div>
+      </Section>
       {open && <DeleteDialog kind={kind} id={id} document={document} onClose={() => setOpen(false)} />}
-    </Section>
+    </>
   );
 }
 
