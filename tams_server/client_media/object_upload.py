@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,12 +11,14 @@ from typing import Final
 
 from tams_server.client import ApiError, Client, ClientError, RetryPolicy, calls
 from tams_server.client.checksums import Digest, told
-from tams_server.client.documents import GetUrl
+from tams_server.client.documents import GetUrl, Slot
 from tams_server.client_media.errors import MediaError
 from tams_server.client_media.retries import repeat
 
 _CHUNK: Final = 1 << 20
 _EXPIRED: Final = 403
+_SLOT_S: Final = 120
+"""Storage is used so long after it was allocated; servers keep it longer, and URLs are valid longer."""
 _NOT_TAKEN: Final = 3
 """Attempts with new storage after the put_url was refused, which an expired or used one is."""
 
@@ -32,7 +36,7 @@ class Stored:
 class ObjectUploader:
     """Uploads objects of flows. May be used by several threads.
 
-    retry: for each object. on_retry: called with temporary errors.
+    retry: for each object. on_retry: called with temporary errors. batch: objects to allocate in one request.
     """
 
     def __init__(
@@ -41,11 +45,15 @@ class ObjectUploader:
         retry: RetryPolicy,
         on_retry: Callable[[ClientError], None] | None = None,
         storage_id: str | None = None,
+        batch: int = 1,
     ) -> None:
         self._client = client
         self._retry = retry
         self._on_retry = on_retry
         self._storage_id = storage_id
+        self._batch = batch
+        self._slots: dict[str, tuple[list[Slot], float]] = {}
+        self._lock = threading.Lock()
 
     def upload(self, flow_id: str, data: bytes, content_type: str | None = None) -> Stored:
         """Store bytes as a new object of a flow. content_type: of an init object. Raises ClientError.
@@ -62,19 +70,34 @@ class ObjectUploader:
         raise AssertionError("the last attempt returns or raises")
 
     def _once(self, flow_id: str, data: bytes, content_type: str | None) -> Stored:
-        named = calls.allocate(flow_id, [str(uuid.uuid4())], content_type=content_type, storage_id=self._storage_id)
-        slots = self._client.send(named)
-        if not slots:
-            raise MediaError(f"the server allocates no storage for flow {flow_id}")
+        slot = self._slot(flow_id) if content_type is None else self._allocate(flow_id, 1, content_type)[0]
         digest = Digest()
         digest.update(data)
         checksum = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
-        response = self._client.upload(slots[0], _chunks(data), len(data), {"Content-MD5": checksum})
+        response = self._client.upload(slot, _chunks(data), len(data), {"Content-MD5": checksum})
         stated = told({name: value for name, value in response.headers.items() if name != "content-length"})
         difference = digest.difference(stated)
         if difference is not None:
-            raise MediaError(f"object {slots[0]['object_id']} was stored with {difference}")
-        return Stored(slots[0]["object_id"], len(data), digest.value("sha-256"), digest.is_proven_by(stated))
+            raise MediaError(f"object {slot['object_id']} was stored with {difference}")
+        return Stored(slot["object_id"], len(data), digest.value("sha-256"), digest.is_proven_by(stated))
+
+    def _slot(self, flow_id: str) -> Slot:
+        """Storage for one object of a flow. Allocated in batches, of which what is not used in time is dropped."""
+        with self._lock:
+            slots, since = self._slots.get(flow_id, ([], 0.0))
+            if not slots or time.monotonic() - since > _SLOT_S:
+                slots, since = self._allocate(flow_id, self._batch, None), time.monotonic()
+            slot = slots.pop()
+            self._slots[flow_id] = slots, since
+        return slot
+
+    def _allocate(self, flow_id: str, count: int, content_type: str | None) -> list[Slot]:
+        ids = [str(uuid.uuid4()) for _ in range(count)]
+        named = calls.allocate(flow_id, ids, content_type=content_type, storage_id=self._storage_id)
+        slots = self._client.send(named)
+        if not slots:
+            raise MediaError(f"the server allocates no storage for flow {flow_id}")
+        return slots
 
     def read_back(self, get_urls: list[GetUrl], stored: Stored) -> None:
         """Compare the stored bytes with those that were sent. Raises MediaError if they differ."""

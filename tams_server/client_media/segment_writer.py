@@ -69,7 +69,7 @@ class SegmentWriter:
     ) -> None:
         self._client = client
         self._retry = retry
-        self._uploader = ObjectUploader(client, retry, on_retry, storage_id)
+        self._uploader = ObjectUploader(client, retry, on_retry, storage_id, batch=4 * parallel)
         self._pool = ThreadPoolExecutor(parallel, "upload")
         self._limit = in_flight
         self._batch_s = batch_s

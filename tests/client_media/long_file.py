@@ -1,12 +1,15 @@
 """A long file of 1080p made cheaply: one minute is encoded, and its packets are repeated with later times."""
 
 import hashlib
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+
+from tams_server.client_media.parameter_sets import unit_type, units
 
 RATE = 25
 MINUTE_FRAMES = 60 * RATE
@@ -28,6 +31,24 @@ def make(folder: Path, minutes: int) -> Path:
 def minute_hashes(folder: Path) -> list[bytes]:
     """The hash of each decoded picture of the minute."""
     return hashes(folder / "minute.mp4")
+
+
+def coded_hashes(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Time in frames, and a hash of what is coded, of each frame of H.264 in a file, in decoding order.
+
+    Only slices count (types 1 to 5): containers add and remove delimiters and parameter sets.
+    """
+    with av.open(str(path)) as container:
+        stream: Any = container.streams.video[0]
+        config = bytes(stream.codec_context.extradata or b"")
+        packets: Any = container.demux(stream)
+        for packet in packets:
+            if packet.size:
+                digest = hashlib.blake2b(digest_size=16)
+                for unit in units(bytes(packet), config):
+                    if 1 <= unit_type(unit, "h264") <= 5:
+                        digest.update(unit)
+                yield round(packet.pts * stream.time_base * RATE), digest.digest()
 
 
 def hashes(path: Path) -> list[bytes]:

@@ -19,14 +19,15 @@ from . import long_file
 
 MINUTES = int(os.environ.get("TAMS_LONG_MEDIA", "0"))
 COMMAND = "TAMS_LONG_MEDIA=120 .venv/bin/python -m pytest tests/client_media/test_two_hours.py -q -s --timeout 7200"
-pytestmark = pytest.mark.skipif(not MINUTES, reason=f"takes half an hour and 6 GB of disk: {COMMAND}")
+pytestmark = pytest.mark.skipif(not MINUTES, reason=f"takes a quarter of an hour and 6 GB of disk: {COMMAND}")
 MOST_BYTES = 600_000_000
 """Of memory of a command, however long the file is."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("long")
+    kept = os.environ.get("TAMS_LONG_MEDIA_FOLDER")
+    return Path(kept) if kept else tmp_path_factory.mktemp("long")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_a_long_file_comes_back_frame_by_frame(server: Subject, folder: Path) ->
     print(f"\nmade {source.stat().st_size / 1e9:.2f} GB in {time.monotonic() - began:.0f} s")
     tams, minute = Measured(server), long_file.minute_hashes(folder)
     frames = MINUTES * long_file.MINUTE_FRAMES
-    ids = {each["format"]: each for each in tams.run("ingest", source)}
+    ids = {each["format"]: each for each in tams.run("ingest", source, "--segment-duration", "10")}
     assert ids["video"]["timerange"] == f"[0:0_{MINUTES * 60}:0)"
     whole = tams.run("export", ids["multi"]["id"], folder / "whole.mp4")
     assert (whole["frames"], whole["encoded"], whole["gaps"]) == (frames, 0, [])
@@ -91,7 +92,10 @@ def test_a_long_file_comes_back_frame_by_frame(server: Subject, folder: Path) ->
     assert same >= len(wanted) - exported["encoded"]
     window = tams.run("export", ids["multi"]["id"], folder / "part.ts", "--timerange", f"[{last}:0_{last + 10}:0)")
     assert window["frames"] == 250
-    began = time.monotonic()
-    decoded = long_file.hashes(folder / "whole.mp4")
-    assert decoded == minute * MINUTES
-    print(f"compared {len(decoded):,} decoded frames in {time.monotonic() - began:.0f} s")
+    # All frames of the whole are copies: what is coded is compared, which takes seconds, where decoding takes an hour.
+    began, count = time.monotonic(), 0
+    for before, after in zip(long_file.coded_hashes(source), long_file.coded_hashes(folder / "whole.mp4"), strict=True):
+        assert before == after
+        count += 1
+    assert count == frames
+    print(f"compared {count:,} frames in {time.monotonic() - began:.0f} s")

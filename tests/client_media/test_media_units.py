@@ -1,0 +1,98 @@
+"""Times, parameter sets and groups of pictures, without a server."""
+
+from fractions import Fraction
+
+import pytest
+
+from storage.tai import tai_of_unix
+from storage.timerange import NS
+from tams_server.client_media.containers import choose
+from tams_server.client_media.errors import MediaError
+from tams_server.client_media.parameter_sets import byte_stream, joined, sets_of, units
+from tams_server.client_media.start_time import of_timecode, start_time
+from tams_server.client_media.ticks import FrameGrid, in_ns
+
+NTSC = Fraction(30000, 1001)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate", "frames"),
+    [
+        ("00:00:00:00", Fraction(25), 0),
+        ("10:00:00:00", Fraction(25), 900_000),
+        ("00:00:59;29", NTSC, 1799),
+        ("00:01:00;02", NTSC, 1800),
+        ("00:10:00;00", NTSC, 17982),
+        ("01:00:00:00", NTSC, 108_000),
+    ],
+)
+def test_a_timecode_counts_frames(text: str, rate: Fraction, frames: int) -> None:
+    assert of_timecode(text, rate) == in_ns(frames, 1 / rate)
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("0:0", 0),
+        ("1800000000:5", 1_800_000_000 * NS + 5),
+        ("12", 12 * NS),
+        ("2026-01-01T00:00:00", tai_of_unix(1_767_225_600 * NS)),
+        ("2026-01-01T01:00:00+01:00", tai_of_unix(1_767_225_600 * NS)),
+        ("creation-time", tai_of_unix(1_767_225_600 * NS)),
+        ("timecode", 3600 * NS),
+    ],
+)
+def test_a_start_is_a_timestamp_a_date_or_what_the_file_says(text: str, ns: int) -> None:
+    metadata = {"creation_time": "2026-01-01T00:00:00.000000Z", "timecode": "01:00:00:00"}
+    assert start_time(text, metadata, Fraction(25)) == ns
+
+
+@pytest.mark.parametrize("text", ["soon", "1:2:3", "2026-13-01T00:00:00", "", "creation-time", "timecode"])
+def test_other_starts_are_rejected(text: str) -> None:
+    with pytest.raises(MediaError, match="start"):
+        start_time(text, {}, None)
+
+
+def test_rounded_times_of_a_container_become_exact_again() -> None:
+    rate = Fraction(24000, 1001)
+    unit = Fraction(1, 90_000)
+    grid = FrameGrid(1 / rate, unit)
+    for number in range(100_000):
+        assert grid.exact(round(number / rate / unit) * unit) == number / rate
+
+
+def test_a_frame_off_the_grid_begins_a_new_one() -> None:
+    grid = FrameGrid(Fraction(1, 25), Fraction(1, 1001))
+    assert grid.exact(Fraction(0)) == 0
+    assert grid.exact(Fraction(1, 10)) == Fraction(1, 10)
+    assert grid.exact(Fraction(1, 10) + Fraction(1, 25)) == Fraction(1, 10) + Fraction(1, 25)
+
+
+def test_units_are_the_same_in_both_forms() -> None:
+    sets = [b"\x67\x64\x00\x1f\xac", b"\x68\xee\x3c\x80"]
+    config = bytes([1, 0x64, 0, 0x1F, 0xFF, 0xE1, 0, 5]) + sets[0] + bytes([1, 0, 4]) + sets[1]
+    assert sets_of(config, "h264") == sets_of(joined(sets), "h264") == sets
+    frame = [b"\x65\x01\x02\x03", b"\x65\x04"]
+    lengths = b"".join(len(each).to_bytes(4, "big") + each for each in frame)
+    assert list(units(lengths, config)) == list(units(joined(frame), b"")) == frame
+    assert byte_stream(lengths, config) == joined(frame)
+
+
+@pytest.mark.parametrize(
+    ("codecs", "wanted", "name"),
+    [
+        (["h264"], None, "ts"),
+        (["h264", "aac"], "mp4", "mp4"),
+        (["av1", "opus"], None, "mp4"),
+        (["prores", "pcm_s24le"], None, "mov"),
+        (["pcm_s16le"], None, "wav"),
+        (["ffv1"], None, "mkv"),
+    ],
+)
+def test_a_container_suits_its_codecs(codecs: list[str], wanted: str | None, name: str) -> None:
+    assert choose(codecs, wanted).name == name
+
+
+def test_a_container_that_does_not_suit_is_rejected() -> None:
+    with pytest.raises(MediaError, match="ts cannot hold ffv1"):
+        choose(["ffv1"], "ts")
