@@ -46,6 +46,7 @@ from storage.catalog.segments.source_deletions import SourceDeletions
 from storage.catalog.service import Service
 from storage.catalog.source_creation import SourceCreation
 from storage.catalog.sources import Sources
+from storage.catalog.thumbnails.thumbnails import Thumbnails
 from storage.catalog.timeline.timeline import Timelines
 from storage.catalog.token_keys import TokenKeys
 from storage.catalog.usage import Usage
@@ -137,6 +138,7 @@ class Catalog:
         self.job_listing = JobListing(env)
         self.consistency = Consistency(env)
         self.playback = Playback(env, playlist_keys)
+        self.thumbnails = Thumbnails(env)
         self.timelines = Timelines(env)
         self.analytics = Analytics(env, queries or NoQueries(), analytics_rows, visible_webhooks)
         self._garbage_collection = GarbageCollection(env)

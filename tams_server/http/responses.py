@@ -58,24 +58,21 @@ class ResponseWriter:
         if result.body is ABSENT:
             length = [] if result.status == HTTPStatus.NO_CONTENT else [(b"content-length", b"0")]
             return Response(result.status, [*_encoded(result.headers), *length], b"")
-        if isinstance(result.body, Encoded):
-            return _encoded_response(result, result.body)
-        body = orjson.dumps(result.body)
+        encoded = isinstance(result.body, Encoded)
+        body = result.body.content if encoded else orjson.dumps(result.body)
         headers = _encoded(result.headers)
         if result.version is not None:
             etag = result.version.etag(body)
             if preconditions is not None and preconditions.is_unmodified(_state(result.version, etag)):
-                return Response(304, [(b"etag", f'"{etag}"'.encode())], b"")
+                kept = [each for each in headers if each[0] == b"cache-control"]
+                return Response(304, [(b"etag", f'"{etag}"'.encode()), *kept], b"")
             headers += _validators(result.version, etag)
-        body = unescape_json(body)
-        headers += (_JSON, (b"content-length", b"%d" % len(body)))
+        if encoded:
+            media_type = (b"content-type", result.body.media_type.encode("latin-1"))
+        else:
+            body, media_type = unescape_json(body), _JSON
+        headers += (media_type, (b"content-length", b"%d" % len(body)))
         return Response(result.status, headers, body)
-
-
-def _encoded_response(result: Result, body: Encoded) -> Response:
-    media_type = (b"content-type", body.media_type.encode("latin-1"))
-    length = (b"content-length", b"%d" % len(body.content))
-    return Response(result.status, [*_encoded(result.headers), media_type, length], body.content)
 
 
 def _encoded(headers: Mapping[str, str]) -> Headers:

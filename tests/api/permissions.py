@@ -80,6 +80,7 @@ GET    /analytics/views/{view}                      r a
 GET    /analytics/questions/{question}              r a
 GET    /analytics/sql                               r a
 GET    /flows/{flowId}/output.m3u8                  r a
+GET    /flows/{flowId}/thumbnail.jpg                r a
 GET    /flows/{flowId}/timeline                     r a
 GET    /sources/{sourceId}/output.m3u8              r a
 GET    /flows/{flowId}/output.mpd                   r a

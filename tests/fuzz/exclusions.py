@@ -40,7 +40,7 @@ def is_head(failure: Failure, case: Case[Any], response: Response) -> bool:
 
 
 def is_unsuitable_for_players(failure: Failure, case: Case[Any], response: Response) -> bool:
-    return case.path.endswith(("/output.m3u8", "/output.mpd")) and response.status_code == 415
+    return case.path.endswith(("/output.m3u8", "/output.mpd", "/thumbnail.jpg")) and response.status_code == 415
 
 
 def is_not_of_deleted_resources(failure: Failure, case: Case[Any], response: Response) -> bool:

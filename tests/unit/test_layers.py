@@ -86,6 +86,7 @@ CATALOG_ROOMS = {
     "deleted": {"flows", "segments"},
     "retention": {"flows", "segments"},
     "playback": {"flows", "objects", "segments"},
+    "thumbnails": {"flows", "objects", "segments"},
 }
 """The other rooms of storage.catalog that each room may import, besides the modules at the root."""
 CATALOG_BASE = {"access"}

@@ -1,0 +1,1 @@
+"""F19: thumbnails of flows."""
