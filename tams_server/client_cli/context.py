@@ -15,8 +15,8 @@ from tams_server.client_cli.errors import WRONG_USE, CommandError
 from tams_server.client_cli.output import Output
 from tams_server.client_cli.progress import Progress
 
-_RETRY = RetryPolicy(for_s=15)
-"""Somebody waits. Long transfers pass a policy of their own."""
+_RETRY = RetryPolicy(for_s=6)
+"""Somebody waits, and a wrong URL must not take long. Long transfers pass a policy of their own."""
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ credentials for it. Other commands use the context in use, unless --context name
       asks for the token, and uses this context from now on
   tams context add studio https://tams.example/api --user anna
       asks for the password
-  tams context add cloud https://tams.example --client-id ID --token-url https://issuer.example/token
+  tams context add cloud https://tams.example --client-id ID --token-url https://id.example/token
       OAuth 2 client credentials; asks for the secret
   tams context use studio
   tams context list

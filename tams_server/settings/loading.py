@@ -16,6 +16,8 @@ from tams_server.settings.declaration import Settings
 from tams_server.settings.values import convert
 
 PREFIX: Final = "TAMS_"
+_OF_COMMAND_LINE: Final = {"TAMS_URL", "TAMS_TOKEN", "TAMS_CONTEXT", "TAMS_CONTEXTS_FILE"}
+"""Variables of the command `tams`, which people set beside those of a server."""
 
 
 class SettingsError(Exception):
@@ -81,6 +83,7 @@ def shown_settings(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
 
 def _unknown(environ: Mapping[str, str], fields: Mapping[str, dataclasses.Field[Any]]) -> Iterator[str]:
     known = {PREFIX + name.upper() for name in fields}
+    known |= _OF_COMMAND_LINE
     known |= {f"{PREFIX}{name.upper()}_FILE" for name, described in fields.items() if described.metadata["secret"]}
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in known:

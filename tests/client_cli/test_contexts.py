@@ -11,6 +11,7 @@ import pytest
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.contexts_file import Server
 from tams_server.client_cli.output import Output
+from tams_server.settings import load_settings
 from tests.client_cli.conftest import Commands
 
 URL = "https://tams.example/api"
@@ -95,6 +96,11 @@ def test_wrong_contexts_are_rejected(
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     done = bare("context", "add", *arguments)
     assert (done.status, message in done.err) == (2, True), done.err
+
+
+def test_the_server_does_not_warn_of_variables_of_the_command_line() -> None:
+    mine = {"TAMS_URL": URL, "TAMS_TOKEN": "x", "TAMS_CONTEXT": "y", "TAMS_CONTEXTS_FILE": "z", "TAMS_OTHER": ""}
+    assert load_settings(mine).unknown == ("TAMS_OTHER",)
 
 
 def test_a_damaged_file_is_reported(bare: Commands, add_context: Add, tmp_path: Path) -> None:
