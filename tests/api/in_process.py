@@ -62,6 +62,7 @@ def serving(folder: Path, parts: Callable[[Settings], Parts] | None = None, **se
         port,
         http=Connection,
         lifespan="on",
+        timeout_keep_alive=75,  # longer than clients keep connections that are idle
         access_log=False,
         proxy_headers=False,
         server_header=False,
