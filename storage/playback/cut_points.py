@@ -57,7 +57,7 @@ def byte_range(points: Sequence[CutPoint], start: int | None, end: int | None, s
     if first is None or first.begin is None or (end is not None and last is None):
         return None
     begin, stop = (0 if start is None else first.begin), (size if last is None else last.at)
-    return (begin, stop) if begin < stop else None
+    return (begin, stop) if first.at < stop else None
 
 
 def _at(points: Sequence[CutPoint], time: int | None) -> CutPoint | None:

@@ -214,6 +214,8 @@ def _representation(
     channels = whole_number(parameter(flow, "channels"))
     if channels:
         yield _tag("AudioChannelConfiguration", {"schemeIdUri": _CHANNELS, "value": str(channels)}, closed=True)
+    # All URLs are absolute. But FFmpeg keeps no room for URLs that are much longer than this one.
+    yield f"<BaseURL>{escape(urls[run.segments[0].object_id] or '')}</BaseURL>"
     yield from _segment_list(run, representation.timescale, urls, zero)
     yield "</Representation>"
 

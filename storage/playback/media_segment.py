@@ -49,6 +49,7 @@ class Part:
 
     segment: MediaSegment
     object_start: int
+    object_duration: int
     start: int | None
     end: int | None
 
@@ -75,7 +76,7 @@ def read_segment(row: Mapping[str, Any], slack: int) -> MediaSegment | Part | No
         is_cut = first + offset <= start - slack, last + offset >= end + slack
         if any(is_cut):
             used = [time - offset if cut else None for time, cut in zip((start, end), is_cut, strict=True)]
-            return Part(segment, first, *used)
+            return Part(segment, first, last - first, *used)
     return segment
 
 

@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import attrgetter
 
 from storage.playback.media_segment import JITTER_NS, MediaSegment, continues, without_jitter
@@ -76,17 +77,17 @@ def periods_of(flows: Sequence[Sequence[Run]]) -> list[Period]:
     is no key frame begins nothing.
     """
     leader = flows[0]
+    if not leader:
+        return []
     segment_starts = [segment.start for run in leader for segment in run.segments]
     starts = {run.start for run in leader}
     for run in (run for runs in flows[1:] for run in runs):
-        if leader and leader[0].start < run.start < leader[-1].end:
+        if leader[0].start < run.start < leader[-1].end:
             index = bisect_left(segment_starts, run.start)
             starts.add(min(segment_starts[max(index - 1, 0) : index + 1], key=lambda each: abs(each - run.start)))
-    ordered = sorted(starts)
     periods = []
-    for start, following in zip(ordered, [*ordered[1:], None], strict=True):
-        end = leader[bisect_right(leader, start, key=_start) - 1].end
-        end = end if following is None else min(end, following)
+    for start, following in pairwise((*sorted(starts), leader[-1].end)):
+        end = min(leader[bisect_right(leader, start, key=_start) - 1].end, following)
         periods.append(Period(start, end, [_in_span(runs, start, end) for runs in flows]))
     return [each for each in periods if each.runs[0] is not None]
 

@@ -8,8 +8,12 @@ from fractions import Fraction
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"\r\n]*"|[^",\s]+)(?:,|$)')
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?),(.*)")
 _VERSIONS = {"EXT-X-BYTERANGE": 4, "EXT-X-I-FRAMES-ONLY": 4, "EXT-X-MAP": 6, "EXT-X-GAP": 8}
-_OF_SEGMENTS = {"EXTINF", "EXT-X-DISCONTINUITY", "EXT-X-MAP", "EXT-X-PROGRAM-DATE-TIME", "EXT-X-GAP"}
+_RANGE = re.compile(r"([0-9]+)@([0-9]+)")
+_OF_SEGMENTS = {
+    *("EXTINF", "EXT-X-DISCONTINUITY", "EXT-X-MAP", "EXT-X-PROGRAM-DATE-TIME", "EXT-X-GAP", "EXT-X-BYTERANGE"),
+}
 _OF_PLAYLISTS = {
+    "EXT-X-I-FRAMES-ONLY",
     *("EXT-X-VERSION", "EXT-X-TARGETDURATION", "EXT-X-PLAYLIST-TYPE", "EXT-X-MEDIA-SEQUENCE"),
     *("EXT-X-DISCONTINUITY-SEQUENCE", "EXT-X-START", "EXT-X-ENDLIST"),
 }
@@ -17,7 +21,10 @@ _OF_PLAYLISTS = {
 
 @dataclass
 class Segment:
-    """A segment as a player sees it. discontinuity: its discontinuity sequence number."""
+    """A segment as a player sees it. discontinuity: its discontinuity sequence number.
+
+    byte_range: the first byte and the one after the last; None for all.
+    """
 
     uri: str
     duration: Fraction
@@ -27,6 +34,7 @@ class Segment:
     date: datetime | None
     is_gap: bool
     is_discontinuous: bool
+    byte_range: tuple[int, int] | None = None
 
 
 @dataclass
@@ -109,6 +117,7 @@ def read_media_playlist(text: str) -> Playlist:
                     None if date is None else datetime.fromisoformat(date),
                     "EXT-X-GAP" in segment_tags,
                     is_discontinuous,
+                    _byte_range(segment_tags.get("EXT-X-BYTERANGE")),
                 )
             )
             segment_tags = {}
@@ -117,12 +126,25 @@ def read_media_playlist(text: str) -> Playlist:
     return playlist
 
 
+def _byte_range(text: str | None) -> tuple[int, int] | None:
+    """A sub-range of a resource (4.4.4.2), which is told by its own place."""
+    if text is None:
+        return None
+    found = _RANGE.fullmatch(text)
+    assert found, f"4.4.4.2: not a byte range with its place: {text}"
+    length, first = map(int, found.groups())
+    assert length > 0, "4.4.4.2: a range has bytes"
+    return first, first + length
+
+
 def _check_whole(playlist: Playlist, needed_version: int) -> None:
     tags = playlist.tags
     assert int(tags.get("EXT-X-VERSION", 1)) >= needed_version, f"EXT-X-VERSION must be {needed_version} at least"
     assert "EXT-X-TARGETDURATION" in tags, "4.4.3.1: EXT-X-TARGETDURATION is required"
     for each in playlist.segments:
         assert int(each.duration + Fraction(1, 2)) <= playlist.target, "4.4.3.1: a segment exceeds the target duration"
+    if "EXT-X-I-FRAMES-ONLY" in tags:
+        assert all(each.byte_range or each.is_gap for each in playlist.segments), "4.4.3.6: each segment is one picture"
     kind = tags.get("EXT-X-PLAYLIST-TYPE")
     assert kind in (None, "VOD", "EVENT")
     assert kind != "VOD" or playlist.is_complete, "4.4.3.5: a VOD playlist does not change, and so it ends"
@@ -143,6 +165,7 @@ def check_reload(earlier: Playlist, later: Playlist) -> None:
             assert former.uri == each.uri, "6.2.2: a number must not change its segment"
             assert former.discontinuity == each.discontinuity, "6.2.2: a discontinuity number must not change"
             assert former.duration == each.duration
+            assert former.byte_range == each.byte_range
     if earlier.segments and later.segments:
         first, last = earlier.segments[0].number, earlier.segments[-1].number
         assert first <= later.segments[0].number <= last + 1, "6.2.2: segments leave at the beginning only"
@@ -154,9 +177,13 @@ def check_reload(earlier: Playlist, later: Playlist) -> None:
 
 @dataclass
 class Multivariant:
-    """variants: attributes of EXT-X-STREAM-INF, with the URI. media: attributes of EXT-X-MEDIA."""
+    """variants: attributes of EXT-X-STREAM-INF, with the URI. media: attributes of EXT-X-MEDIA.
+
+    key_frames: attributes of EXT-X-I-FRAME-STREAM-INF.
+    """
 
     variants: list[dict[str, str]] = field(default_factory=list)
+    key_frames: list[dict[str, str]] = field(default_factory=list)
     media: list[dict[str, str]] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
 
@@ -180,6 +207,8 @@ def read_multivariant_playlist(text: str) -> Multivariant:
                 variant = attributes(value)
             elif name == "EXT-X-MEDIA":
                 found.media.append(attributes(value))
+            elif name == "EXT-X-I-FRAME-STREAM-INF":
+                found.key_frames.append(attributes(value))
             elif not line.startswith("#EXT"):
                 found.comments.append(line)
             else:
@@ -196,6 +225,9 @@ def _check_programme(found: Multivariant) -> None:
         for kind in ("AUDIO", "SUBTITLES"):
             groups = {media["GROUP-ID"] for media in found.media if media["TYPE"] == kind}
             assert kind not in each or each[kind] in groups, f"4.4.6.2: there is no group {each[kind]}"
+    for each in found.key_frames:
+        assert int(each["BANDWIDTH"]) > 0 and each["URI"], "4.4.6.3: BANDWIDTH and URI are required"
+        assert not {"AUDIO", "SUBTITLES", "CLOSED-CAPTIONS", "FRAME-RATE"} & each.keys(), "4.4.6.3: not of key frames"
     for media in found.media:
         group = [each for each in found.media if (each["TYPE"], each["GROUP-ID"]) == (media["TYPE"], media["GROUP-ID"])]
         names = [each["NAME"] for each in group]

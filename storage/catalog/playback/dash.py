@@ -15,7 +15,7 @@ from storage.catalog.playback.flow_media import FLOW_COLUMNS, Media, check_count
 from storage.catalog.playback.measurements import Sample, read_sample
 from storage.catalog.playback.media_urls import read_urls
 from storage.catalog.playback.object_content import Deadline
-from storage.catalog.playback.object_parts import PartSample, read_part_sample
+from storage.catalog.playback.object_parts import UNKNOWN_PART, PartSample, read_part_sample
 from storage.catalog.playback.playlist_request import PlaylistRequest, PlaylistType
 from storage.catalog.playback.programme import is_programme, playable, read_source_flows
 from storage.catalog.playback.readings import Readings
@@ -96,6 +96,8 @@ class DashManifests:
             media = each.media.with_parts(self._readings.parts.find(each.parts, deadline))
             runs.append(runs_of(media.segments, programme.urls, media.before, over_gaps=programme.is_dynamic))
         periods = periods_of(runs)
+        if not periods and any(each.parts.parts for each in programme.flows):
+            raise Unsuitable(f"all segments of {what} in the timerange use {UNKNOWN_PART}")
         if not periods:
             raise _empty(what)
         if len(periods) > _MOST_PERIODS:

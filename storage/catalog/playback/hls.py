@@ -18,7 +18,7 @@ from storage.catalog.playback.live_numbers import LiveWindow, live_numbers
 from storage.catalog.playback.measurements import Sample, read_sample
 from storage.catalog.playback.media_urls import read_urls
 from storage.catalog.playback.object_content import Deadline, read_stored_instances
-from storage.catalog.playback.object_parts import read_part_sample
+from storage.catalog.playback.object_parts import UNKNOWN_PART, PartSample, read_part_sample
 from storage.catalog.playback.playlist_request import PlaylistRequest, PlaylistType
 from storage.catalog.playback.programme import is_programme, playable, read_source_flows
 from storage.catalog.playback.readings import Readings
@@ -75,7 +75,18 @@ class HlsPlaylists:
                 f"{what} has nothing to play in the timerange", code=error_codes.NOTHING_TO_PLAY, field="timerange"
             )
         deadline = Deadline()
-        return write_multivariant_playlist([self._rendition(what, each, request, deadline) for each in samples])
+        playable_samples = [each for each in samples if self._is_playable(each, deadline)]
+        if not playable_samples:
+            raise Unsuitable(f"all segments of {what} in the timerange use {UNKNOWN_PART}")
+        return write_multivariant_playlist(
+            [self._rendition(what, each, request, deadline) for each in playable_samples]
+        )
+
+    def _is_playable(self, sample: Sample, deadline: Deadline) -> bool:
+        """Whether a flow of which only parts of objects are used has some of which the bytes are known."""
+        if not sample.parts:
+            return True
+        return bool(self._readings.parts.find(PartSample(sample.flow, sample.parts, sample.instances), deadline))
 
     def _rendition(self, what: str, sample: Sample, request: PlaylistRequest, deadline: Deadline) -> Rendition:
         deadline.check(what)
@@ -204,10 +215,7 @@ def _check_not_empty(flow_id: str, media: Media, *, complete: bool) -> None:
     if media.segments:
         return
     if media.left_out:
-        raise Unsuitable(
-            f"all {media.left_out} segments of flow {flow_id} in the timerange use only a part of their object, which"
-            " HLS cannot play without the rest of it"
-        )
+        raise Unsuitable(f"all {media.left_out} segments of flow {flow_id} in the timerange use {UNKNOWN_PART}")
     if complete:
         raise NotFound(
             f"flow {flow_id} has no segments in the timerange", code=error_codes.NOTHING_TO_PLAY, field="timerange"

@@ -5,7 +5,7 @@ callers may read, since they come from the media on these.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from storage.catalog.environment import Environment
@@ -15,7 +15,7 @@ from storage.catalog.playback.kept import Kept
 from storage.catalog.playback.object_content import Instances, opened, read_stored_instances, store_of
 from storage.playback.codecs import HEAD_BYTES, codecs_of_flow, codecs_of_init, codecs_of_transport_stream
 from storage.playback.essence import whole_number
-from storage.playback.media_segment import MediaSegment, media_segment, slack_of
+from storage.playback.media_segment import MediaSegment, Part, read_segment, slack_of
 from storage.playback.mp4 import read_track
 from storage.tables.conditions import In
 from storage.tables.rows import FlowRow
@@ -31,12 +31,16 @@ _KILOBIT: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Some segments of a flow, the first of a timerange first; with instances of their objects, and known sizes."""
+    """Some segments of a flow, the first of a timerange first; with instances of their objects, and known sizes.
+
+    parts: in place of segments if all use only a part of their object, of which the segments then are all.
+    """
 
     flow: FlowRow
     segments: Sequence[MediaSegment]
     instances: Instances
     sizes: Mapping[str, int]
+    parts: Sequence[Part] = ()
 
     @property
     def key(self) -> Hashable:
@@ -62,22 +66,24 @@ class Measurement:
 def read_sample(
     tx: Reader, env: Environment, flow: FlowRow, timerange: TimeRange, filters: GetUrlFilter
 ) -> Sample | None:
-    """The first segment of a timerange and the last ones; None if there are none that can be played whole."""
+    """The first segment of a timerange and the last ones; None if there are none."""
     where = overlapping(flow, timerange)
     first = tx.select("segments", where, order=("start_ns",), limit=1, columns=SEGMENT_COLUMNS)
     last = tx.select("segments", where, order=("start_ns",), descending=True, limit=_SAMPLES, columns=SEGMENT_COLUMNS)
     slack = slack_of(flow["doc"])
     starts = {row["start_ns"] for row in first}
     rows = [*first, *(row for row in last if row["start_ns"] not in starts)]
-    found = [media_segment(row, slack) for row in rows]
-    segments = [each for each in found if each is not None]
+    found = [read_segment(row, slack) for row in rows]
+    segments = [each for each in found if isinstance(each, MediaSegment)]
+    parts = [] if segments else [each for each in found if isinstance(each, Part)]
+    segments += [replace(each.segment, end=each.segment.start + each.object_duration) for each in parts]
     if not segments:
         return None
     ids = list({id_ for each in segments for id_ in (each.object_id, each.init_object_id) if id_})
     instances = read_stored_instances(tx, env, ids, filters)
     sizes = tx.select("instances", [In("object_id", ids)], columns=["object_id", "size"])
     known = {row["object_id"]: row["size"] for row in sizes if row["size"]}
-    return Sample(flow, segments, instances, known)
+    return Sample(flow, segments, instances, known, parts)
 
 
 class Measurements:

@@ -19,6 +19,8 @@ from storage.timerange import NS
 
 MOST_OBJECTS: Final = 50
 """Of which parts are used in one playlist, since each is read as a whole."""
+UNKNOWN_PART: Final = "only a part of their object, and players cannot be told which bytes these are"
+"""Why segments are not played."""
 _MOST_BYTES: Final = 64 * 2**20
 _MOST_KEPT: Final = 20_000
 _NEAR_NS: Final = NS
