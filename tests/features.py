@@ -98,7 +98,7 @@ FEATURES = (
         "F21",
         "command line and client library",
         "`tams` looks around, ingests, exports, edits, copies and watches; a typed client, sync and async",
-        ("command-line.md", "client-library.md"),
+        ("command-line.md", "media-commands.md", "client-library.md"),
     ),
     Feature("F22", "replication", "a flow or source kept the same in another TAMS server", ("replication.md",)),
     Feature(

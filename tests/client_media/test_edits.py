@@ -1,4 +1,4 @@
-"""Edits by reference: cuts of several flows, from lists and from OpenTimelineIO."""
+"""Edits by reference (F21): cuts of several flows, from lists and from OpenTimelineIO."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Live ingest from standard input: the flow grows, outlasts a restart of the server, and ends with its status."""
+"""Live ingest from standard input (F21): the flow grows, outlasts a restart of the server, and ends with its status."""
 
 import os
 import subprocess

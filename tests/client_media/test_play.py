@@ -1,4 +1,4 @@
-"""The playlists that `tams play` gives to players."""
+"""The playlists that `tams play` (F21) gives to players."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An ingest that is killed, and continued by the same command: nothing is lost, and nothing is there twice."""
+"""An ingest (F21) that is killed, and continued by the same command: nothing is lost, and nothing is there twice."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Files of many codecs, ingested and exported: every frame and sample comes back, at its time."""
+"""Files of many codecs, ingested and exported by `tams` (F21): every frame and sample comes back, at its time."""
 
 from itertools import pairwise
 from pathlib import Path
