@@ -91,8 +91,7 @@ def test_media_urls_need_no_credential_and_stay_the_same(http: httpx.Client) -> 
     flow_id = stored(http)
     first, again = (manifest_of(http, f"/flows/{flow_id}") for _ in range(2))
     assert first == again
-    query = urlsplit(first.pieces()[0].url).query
-    assert "sig=" in query
+    assert "sig=" in urlsplit(first.pieces()[0].url).query
 
 
 def test_gaps_and_changes_of_the_init_object_begin_periods(http: httpx.Client) -> None:
@@ -139,8 +138,7 @@ def test_a_programme_has_pictures_sounds_and_languages(http: httpx.Client) -> No
     found = manifest_of(http, f"/flows/{multi['id']}")
     [period] = found.periods
     assert [each.attributes["id"] for each in period.tracks] == [*videos, *sounds]
-    kinds = [each.attributes["contentType"] for each in period.tracks]
-    assert kinds == ["video", "video", "audio", "audio"]
+    assert [each.attributes["contentType"] for each in period.tracks] == ["video", "video", "audio", "audio"]
     assert [each.attributes["bandwidth"] for each in period.tracks[:2]] == ["6000000", "9000000"]
     assert all(each.attributes["segmentAlignment"] == "true" for each in period.tracks)
     welsh, english = period.tracks[2:]

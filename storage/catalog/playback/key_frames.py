@@ -56,11 +56,15 @@ class KeyFrames:
                 return None if content is None else mp4.read_key_frame(content, track)
         with opened(self._env, instances, segment.object_id) as content:
             found = None if content is None else mp2t.read_key_frame(content, _MOST_BYTES)
-        if found is None or found[1] is not None:
-            return found and (found[0], found[1] or 0)
-        store = store_of(self._env, instances, segment.object_id)
-        stored = None if store is None else store[0].stat(store[1])
-        return None if stored is None else (found[0], stored.size)
+        if found is None:
+            return None
+        first, after = found
+        return (first, after) if after is not None else self._until_end(first, segment.object_id, instances)
+
+    def _until_end(self, first: int, object_id: str, instances: Instances) -> _Range | None:
+        place = store_of(self._env, instances, object_id)
+        stored = None if place is None else place[0].stat(place[1])
+        return None if stored is None else (first, stored.size)
 
     def track(self, init_object_id: str, instances: Instances) -> mp4.Track | None:
         """The track of an init object; None if it cannot be read, or has several."""
