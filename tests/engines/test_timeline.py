@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,9 +48,11 @@ def spans_of(seed: int, count: int, unit: int, start: int) -> list[Span]:
 def put(world: World, flow_id: str, spans: Sequence[Span]) -> None:
     """Store segments with these spans, past the catalogue's rules."""
     common = {"flow_id": flow_id, "timerange": "_", "created": 0, "doc": {}}
-    rows = [{**common, "start_ns": start, "end_ns": end, "object_id": f"{flow_id} {start}"} for start, end in spans]
+    rows: list[Any] = [
+        {**common, "start_ns": start, "end_ns": end, "object_id": f"{flow_id} {start}"} for start, end in spans
+    ]
     with world.engine.write() as tx:
-        tx.insert("segments", rows)  # type: ignore[arg-type]
+        tx.insert("segments", rows)
 
 
 def pages(timelines: Timelines, flow_id: str, request: TimelineRequest) -> list[Summary]:

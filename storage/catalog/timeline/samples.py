@@ -9,7 +9,7 @@ from typing import Final
 
 from storage.catalog.caller import Caller
 from storage.catalog.timeline.buckets import Bucket
-from storage.tables.conditions import Exists, In, equals
+from storage.tables.conditions import Condition, Exists, In, equals
 from storage.tables.rows import ObjectRow, SegmentRow
 from storage.tables.transaction import Reader
 
@@ -51,9 +51,11 @@ def _uses(tx: Reader, caller: Caller, flow_id: str, ids: Sequence[str]) -> Count
     """How many segments use each object, of flows that the caller may read: others tell nothing of themselves."""
     uses: Counter[str] = Counter()
     if ids:
-        readable = [Exists("flows", "id", "flow_id", caller.visible("flow"))] if caller.is_restricted else []
+        readable: list[Condition] = (
+            [Exists("flows", "id", "flow_id", caller.visible("flow"))] if caller.is_restricted else []
+        )
         own = tx.select("object_refs", [In("object_id", ids), *equals(flow_id=flow_id)])
-        where = [In("object_id", ids), *readable]
+        where: list[Condition] = [In("object_id", ids), *readable]
         every = tx.select("object_refs", where, order=("object_id", "flow_id"), limit=_MOST_USES)
         for row in [*own, *(row for row in every if row["flow_id"] != flow_id)]:
             uses[row["object_id"]] += row["segments"]
