@@ -26,7 +26,7 @@ export function SegmentCard({ segment, text, onClose }: SegmentCardProps) {
           ["Duration", formatDuration(segment.end - segment.start)],
           ["Timerange", <span key="timerange" class="mono">{document.timerange}</span>],
           ["Object", <a key="object" class="mono" href={href(`/objects/${encodeURIComponent(document.object_id)}`)}>{document.object_id}</a>],
-          ["Of the object", segment.partial && document.object_timerange && <span key="part" class="mono">{document.object_timerange}</span>],
+          ["Of the object", segment.partial ? <span key="part" class="mono">{document.object_timerange}</span> : undefined],
           ["Offset", document.ts_offset && <span key="offset" class="mono">{document.ts_offset}</span>],
           ["Key frames", document.key_frame_count],
           ["Init object", document.init_object && <span key="init" class="mono">{document.init_object.object_id}</span>],

@@ -1,5 +1,6 @@
 // Plays a window of a flow in a media element: by hls.js, which is loaded when it is needed, else as the browser can.
 import type Hls from "hls.js";
+import type { Fragment } from "hls.js";
 import { request, resourcePath } from "../api";
 import { serverUrl } from "../config";
 import { queryText } from "../router";
@@ -14,6 +15,11 @@ const MINUTE = 60_000_000_000n;
 const WINDOW = 10n * MINUTE;
 const WHOLE = 30n * MINUTE; // flows up to this length are played in one window
 const MOST_PAGES = 12;
+
+/** When the first picture, or else the first sound, of a fragment is shown; null until it has been read. */
+function firstPicture({ elementaryStreams: { video, audiovideo, audio } }: Fragment): number | null {
+  return (video ?? audiovideo ?? audio)?.startPTS ?? null;
+}
 
 export interface EngineEvents {
   onMoment: (moment: bigint) => void; // what is shown
@@ -30,6 +36,9 @@ export class Engine {
   private frames = 0;
   private stopped = false;
   private wanted: bigint | null = null; // where to go once the window is known
+  private exact: bigint | null = null; // where to go once it is known when exactly pictures are shown
+  private readonly durations = new Map<number | string, number>(); // in the playlist, by number
+  private late = 0; // seconds from the start of a fragment to its first picture
   private playing = false; // whether to go on in the next window
 
   constructor(
@@ -89,6 +98,8 @@ export class Engine {
     const abort = (this.abort = new AbortController());
     this.window = this.windowAround(moment);
     this.pieces = [];
+    this.durations.clear();
+    this.late = 0;
     this.shown = null;
     this.wanted = moment;
     this.events.onState("loading");
@@ -154,11 +165,15 @@ export class Engine {
       const media = mediaTimeOf(this.pieces, this.wanted) ?? 0;
       hls.startLoad(media);
       this.video.currentTime = media + this.half();
+      this.exact = this.wanted;
       this.wanted = null;
     });
     hls.on(Events.LEVEL_PTS_UPDATED, (_, { details }) => this.match(details.fragments));
     hls.on(Events.MANIFEST_PARSED, () => hls.startLoad(-1));
-    hls.on(Events.FRAG_BUFFERED, () => {
+    hls.on(Events.FRAG_BUFFERED, (_, { frag }) => {
+      const details = hls.levels[frag.level]?.details;
+      if (frag.type === "main" && details) this.match(details.fragments);
+      this.settle();
       this.events.onState("ready");
       if (this.playing) {
         this.playing = false;
@@ -192,8 +207,28 @@ export class Engine {
     }, { once: true });
   }
 
-  private match(fragments: readonly { start: number; duration: number }[]): void {
-    this.pieces = matchPieces(fragments, this.segments);
+  /** The first seek was by the playlist; the media itself says exactly when its pictures are shown. */
+  private settle(): void {
+    const moment = this.exact;
+    if (moment === null) return;
+    this.exact = null;
+    const media = mediaTimeOf(this.pieces, moment);
+    if (media !== null && Math.abs(media + this.half() - this.video.currentTime) > 0.001) {
+      this.video.currentTime = media + this.half();
+    }
+  }
+
+  private match(fragments: readonly Fragment[]): void {
+    for (const fragment of fragments) {
+      if (!this.durations.has(fragment.sn)) this.durations.set(fragment.sn, fragment.duration);
+      const first = firstPicture(fragment);
+      if (first !== null) this.late = first - fragment.start;
+    }
+    const listed = fragments.map((fragment) => ({
+      start: firstPicture(fragment) ?? fragment.start + this.late,
+      duration: this.durations.get(fragment.sn) ?? fragment.duration,
+    }));
+    this.pieces = matchPieces(listed, this.segments);
     if (fragments.length > this.segments.length) void this.readMore();
   }
 
