@@ -33,9 +33,11 @@ class Answer:
 
 
 class Probe:
-    """The application of a checkout over `folder`. settings: TAMS_* variables to add."""
+    """The application of a checkout over `folder`. settings: TAMS_* variables to add. token: of its requests."""
 
-    def __init__(self, checkout: Path, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, checkout: Path, folder: Path, settings: Mapping[str, str] | None = None, token: str = TOKEN
+    ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         environment = {
@@ -43,6 +45,7 @@ class Probe:
             **import_only_from(checkout),
             "TAMS_DATA_DIR": str(folder / "data"),
             "TAMS_BOOTSTRAP_TOKEN": TOKEN,
+            "BENCHMARK_TOKEN": token,
             **(settings or {}),
         }
         self.database = environment.get("TAMS_DATABASE_URL") or f"sqlite:///{(folder / 'data').resolve()}/catalog.db"

@@ -35,6 +35,6 @@ def _missed(results: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("rows", ["P1,P2", "P3", "P4,P8", "P15"])
+@pytest.mark.parametrize("rows", ["P1,P2", "P3", "P4,P8", "P15", "P16"])
 def test_short_form_meets_its_targets(tmp_path: Path, rows: str) -> None:
     assert _missed(run_short_form(tmp_path, rows)) == []

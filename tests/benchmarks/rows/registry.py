@@ -4,6 +4,7 @@ from tests.benchmarks.frame import Row
 from tests.benchmarks.rows.analytics import measure_analytics
 from tests.benchmarks.rows.batches import measure_batches
 from tests.benchmarks.rows.changes import measure_metrics, measure_webhooks
+from tests.benchmarks.rows.classes import measure_classes
 from tests.benchmarks.rows.flows import measure_flows
 from tests.benchmarks.rows.ingest import measure_ingest
 from tests.benchmarks.rows.listings import measure_listings
@@ -35,6 +36,7 @@ ROWS = {
         Row("P13", "requests to VAST and rows read", measure_round_trips),
         Row("P14", "the questions of analytics, and a listing beside them", measure_analytics),
         Row("P15", "flows created in batches, against one by one", measure_batches),
+        Row("P16", "pages of flows with classes in force, against without", measure_classes),
         Row("W1", "a change by number of webhooks", measure_webhooks),
         Row("W2", "request metrics", measure_metrics),
     )
