@@ -7,7 +7,9 @@ name.
 
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,24 @@ from tams_server.outbound.dns_lookups import DnsLookupFailed
 
 CONNECT_S = 10.0  # default timeout
 _MAX_ADDRESSES = 4  # tried for one connection
+
+
+_exchange_ends: ContextVar[float] = ContextVar("_exchange_ends", default=float("inf"))
+"""When the exchange of this task must be complete, by the monotonic clock."""
+
+
+@contextmanager
+def exchange_within(seconds: float) -> Iterator[None]:
+    """Have each wait for a connection or for data within the block end after so many seconds in all.
+
+    It then raises a timeout of httpcore. Not so a task that is cancelled: httpcore would keep a connection for ever
+    whose request was cancelled while it waited for one of its locks.
+    """
+    token = _exchange_ends.set(min(_exchange_ends.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _exchange_ends.reset(token)
 
 
 class HostNotFound(httpx.ConnectError):
@@ -89,8 +109,8 @@ class AsyncCheckedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Like CheckedBackend.connect_tcp."""
-        deadline = _deadline(timeout)
+        """Like CheckedBackend.connect_tcp, and within the time of the exchange."""
+        deadline = min(_deadline(timeout), _exchange_ends.get())
         try:
             addresses = (await self._rules.allowed_addresses_async(host, port, _remaining_s(deadline)))[:_MAX_ADDRESSES]
         except DnsLookupFailed as error:
@@ -98,7 +118,9 @@ class AsyncCheckedBackend(httpcore.AsyncNetworkBackend):
         for others, address in zip(range(len(addresses) - 1, -1, -1), addresses, strict=True):
             share = _remaining_s(deadline) / (others + 1)
             try:
-                return await self._sockets.connect_tcp(str(address), port, share, local_address, socket_options)
+                return BoundedStream(
+                    await self._sockets.connect_tcp(str(address), port, share, local_address, socket_options)
+                )
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if not others:
                     raise
@@ -119,6 +141,38 @@ def _deadline(timeout: float | None) -> float:
 
 def _remaining_s(deadline: float) -> float:
     return max(deadline - time.monotonic(), 0.001)
+
+
+class BoundedStream(httpcore.AsyncNetworkStream):
+    """A connection on which no wait takes longer than the exchange may (exchange_within)."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._stream.read(max_bytes, _bounded(timeout))
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, _bounded(timeout))
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        return BoundedStream(await self._stream.start_tls(ssl_context, server_hostname, _bounded(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _bounded(timeout: float | None) -> float | None:
+    """The timeout of one wait: what is left of the exchange, if that is less."""
+    left = _exchange_ends.get() - time.monotonic()
+    if left == float("inf"):
+        return timeout
+    return max(min(left, left if timeout is None else timeout), 0.001)
 
 
 class RateCheckedStream(httpcore.NetworkStream):

@@ -1,13 +1,13 @@
 """Sends deliveries to webhooks, one POST each with a timeout, and reports the outcome (DLV-01 to DLV-08)."""
 
-import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 
 import httpx
 
 from tams_server.outbound.address_rules import AddressNotAllowed, AddressRules
-from tams_server.outbound.connections import HostNotFound
+from tams_server.outbound.connections import HostNotFound, exchange_within
 from tams_server.outbound.delivery_outcome import Outcome, no_response, outcome_of_response
 from tams_server.outbound.header_rules import is_header_name, is_header_value, is_set_by_server
 from tams_server.outbound.target_url import InvalidUrl, read_target
@@ -68,22 +68,14 @@ class Sender:
         await self._client.aclose()
 
     async def _exchange(self, url: str, headers: list[tuple[bytes, bytes]], body: bytes, timeout_s: float) -> Outcome:
-        started = asyncio.get_running_loop().time()
-        connecting = httpx.Timeout(None, connect=timeout_s)
-        async with (
-            asyncio.timeout_at(started + timeout_s) as limit,
-            self._client.stream("POST", url, headers=headers, content=body, timeout=connecting) as response,
-        ):
-            outcome = outcome_of_response(response.status_code, response.headers.get("Retry-After"))
-            limit.reschedule(None)  # the status decides, whatever happens to the body
-            try:
-                async with asyncio.timeout_at(
-                    min(asyncio.get_running_loop().time() + RESPONSE_BODY_S, started + timeout_s)
-                ):
+        timeout = httpx.Timeout(None, connect=timeout_s, pool=timeout_s)
+        with exchange_within(timeout_s):
+            async with self._client.stream("POST", url, headers=headers, content=body, timeout=timeout) as response:
+                outcome = outcome_of_response(response.status_code, response.headers.get("Retry-After"))
+                # The status decides, whatever happens to the body. If it is late, the connection is not reused.
+                with exchange_within(RESPONSE_BODY_S), suppress(httpx.TransportError):
                     await _read_short_body(response)
-            except (TimeoutError, httpx.TransportError):
-                pass  # the connection is not reused
-            return outcome
+                return outcome
 
 
 async def _read_short_body(response: httpx.Response) -> None:
