@@ -126,43 +126,45 @@ export function DataTable<T>(props: DataTableProps<T>) {
   const last = Math.min(view.last, count);
   if (count === 0 && complete) return <>{props.empty ?? null}</>;
   return (
-    <div
-      ref={frame}
-      class="data-table"
-      role="table"
-      aria-label={props.label}
-      aria-rowcount={complete ? count + 1 : -1}
-      aria-colcount={columns.length}
-      tabIndex={active < 0 ? 0 : -1}
-      onScroll={measure}
-      onKeyDown={onKeyDown}
-    >
-      <div role="rowgroup" class="table-head">
-        <div role="row" class="table-row" aria-rowindex={1} style={{ gridTemplateColumns: tracks(columns) }}>
-          {columns.map((column) => (
-            <Heading key={column.key} column={column} sort={sort} onSort={onSort} />
-          ))}
+    <>
+      <div
+        ref={frame}
+        class="data-table"
+        role="table"
+        aria-label={props.label}
+        aria-rowcount={complete ? count + 1 : -1}
+        aria-colcount={columns.length}
+        tabIndex={active < 0 ? 0 : -1}
+        onScroll={measure}
+        onKeyDown={onKeyDown}
+      >
+        <div role="rowgroup" class="table-head">
+          <div role="row" class="table-row" aria-rowindex={1} style={{ gridTemplateColumns: tracks(columns) }}>
+            {columns.map((column) => (
+              <Heading key={column.key} column={column} sort={sort} onSort={onSort} />
+            ))}
+          </div>
+        </div>
+        <div role="rowgroup" class="table-body" style={{ height: `${count * rowHeight}px` }}>
+          {rows.slice(view.first, last).map((row, offset) => {
+            const index = view.first + offset;
+            return (
+              <Row
+                key={rowKey(row)}
+                row={row}
+                index={index}
+                active={index === active}
+                columns={columns}
+                link={rowHref?.(row)}
+                height={rowHeight}
+                onActive={setActive}
+              />
+            );
+          })}
         </div>
       </div>
-      <div role="rowgroup" class="table-body" style={{ height: `${count * rowHeight}px` }}>
-        {rows.slice(view.first, last).map((row, offset) => {
-          const index = view.first + offset;
-          return (
-            <Row
-              key={rowKey(row)}
-              row={row}
-              index={index}
-              active={index === active}
-              columns={columns}
-              link={rowHref?.(row)}
-              height={rowHeight}
-              onActive={setActive}
-            />
-          );
-        })}
-      </div>
-      {!complete && <div class="table-more" role="status">Loading more rows…</div>}
-    </div>
+      {!complete && <p class="visually-hidden" role="status">Loading more rows</p>}
+    </>
   );
 }
 
