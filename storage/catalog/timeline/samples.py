@@ -51,9 +51,9 @@ def _uses(tx: Reader, caller: Caller, flow_id: str, ids: Sequence[str]) -> Count
     """How many segments use each object, of flows that the caller may read: others tell nothing of themselves."""
     uses: Counter[str] = Counter()
     if ids:
-        readable: list[Condition] = (
-            [Exists("flows", "id", "flow_id", caller.visible("flow"))] if caller.is_restricted else []
-        )
+        readable: list[Condition] = []
+        if caller.is_restricted:
+            readable = [Exists("flows", "id", "flow_id", caller.visible("flow"))]
         own = tx.select("object_refs", [In("object_id", ids), *equals(flow_id=flow_id)])
         where: list[Condition] = [In("object_id", ids), *readable]
         every = tx.select("object_refs", where, order=("object_id", "flow_id"), limit=_MOST_USES)
