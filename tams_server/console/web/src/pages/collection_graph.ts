@@ -83,7 +83,8 @@ function sourceNode(source: Source): GraphNode {
 
 function flowNode(flow: Flow): GraphNode {
   const { id, format } = flow;
-  return { id, kind: "flow", label: flow.label || id.slice(0, 8), format, path: `/flows/${id}`, detail: flow.codec ?? "flow" };
+  const detail = flow.codec ? `flow, ${flow.codec}` : "flow";
+  return { id, kind: "flow", label: flow.label || id.slice(0, 8), format, path: `/flows/${id}`, detail };
 }
 
 async function inBatches<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

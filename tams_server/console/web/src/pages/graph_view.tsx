@@ -51,10 +51,8 @@ function Node({ node, x, y, current }: Placed & { current: boolean }) {
       <a
         href={href(node.path)}
         class={classes}
-        aria-label={`${node.label}, ${format} ${node.kind}`}
         aria-current={current ? "true" : undefined}
       >
-        <title>{node.label}</title>
         <rect width={width} height={height} rx="6" />
         {node.kind !== "more" && <rect class="graph-mark" x="0" y="0" width="4" height={height} rx="2" />}
         <svg width={width - 6} height={height}>
