@@ -140,7 +140,15 @@ def _until_stopped(ingest: "Ingest", *, live: bool) -> "IngestResult":
     """Run an ingest. A signal ends that of a live input in good order."""
     if not live:
         return ingest.run()
-    before = {each: signal.signal(each, lambda *_: ingest.stop()) for each in (signal.SIGINT, signal.SIGTERM)}
+    stops: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        stops.append(number)
+        if len(stops) > 1:
+            raise KeyboardInterrupt  # what waits for the server does not end by the first
+        ingest.stop()
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         return ingest.run()
     finally:

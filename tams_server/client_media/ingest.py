@@ -107,6 +107,8 @@ class Ingest:
     def stop(self) -> None:
         """End after the frame that is being read, as at the end of the input. Safe in a signal handler."""
         self._stopped = True
+        if self._source.pipe is not None:
+            self._source.pipe.stop()
 
     def run(self) -> IngestResult:
         """Ingest all of it. Raises MediaError and ClientError; what was written until then stays, to be resumed."""

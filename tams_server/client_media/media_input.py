@@ -12,6 +12,7 @@ import av
 
 from tams_server.client_media.coded_frame import CodedFrame
 from tams_server.client_media.errors import MediaError
+from tams_server.client_media.standard_input import StandardInput
 from tams_server.client_media.ticks import FrameGrid
 
 _KINDS: Final = ("video", "audio")
@@ -36,6 +37,7 @@ class Input:
     streams: list[Any]
     live: bool
     left_out: list[str] = field(default_factory=list)
+    pipe: StandardInput | None = None
 
     @property
     def origin(self) -> Fraction:
@@ -64,10 +66,9 @@ class Input:
 @contextmanager
 def opened(name: str, *, live: bool = False) -> Iterator[Input]:
     """Open a file, a URL, or standard input ("-"). Raises MediaError, also if there is no video and no audio."""
+    pipe = StandardInput() if name == "-" else None
     try:
-        container = av.open(
-            "pipe:0" if name == "-" else name, options=dict(_OPTIONS), timeout=_LIVE_TIMEOUT if live else None
-        )
+        container = av.open(pipe or name, options=dict(_OPTIONS), timeout=_LIVE_TIMEOUT if live and not pipe else None)
     except av.error.ProtocolNotFoundError as error:
         protocol = name.partition("://")[0]
         raise MediaError(
@@ -80,7 +81,7 @@ def opened(name: str, *, live: bool = False) -> Iterator[Input]:
         left_out = [f"{each.type} stream {each.index}" for each in container.streams if each not in streams]
         if not streams:
             raise MediaError(f"{name} has neither video nor audio")
-        yield Input(container, streams, live, left_out)
+        yield Input(container, streams, live, left_out, pipe)
 
 
 def _is_picture(stream: Any) -> bool:
