@@ -3,16 +3,18 @@
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from .demo import clip as clips
 from .demo.__main__ import main
 from .demo.client import ApiError, Tams
-from .demo.commands import commands
+from .demo.commands import commands, tams_commands, timeline_address
 from .demo.report import Report
 from .demo.server import DemoServer
 from .demo.steps import run_demo
@@ -57,6 +59,21 @@ def test_the_commands_shown_at_the_end_work(server: DemoServer, clip: clips.Clip
     subprocess.run(["sh", "-e", "-c", script], cwd=tmp_path, check=True, timeout=60)
     assert sum(line.startswith("curl") for line in lines) == 7
     assert (tmp_path / "segment.ts").read_bytes() == stored.video.downloads[0]
+
+
+def test_the_tams_commands_shown_at_the_end_work(server: DemoServer, clip: clips.Clip, tmp_path: Path) -> None:
+    with Tams(server.base_url, server.token) as service:
+        stored = run_demo(service, clip, Report(print_line=lambda line: None))
+    *lines, play = tams_commands(server.base_url, server.token, stored, clip.path)
+    assert play.startswith("tams play ")
+    scripts = f"export PATH={Path(sys.executable).parent}:$PATH"
+    done = subprocess.run(
+        ["sh", "-e", "-c", "\n".join([lines[0], scripts, *lines[1:]])], cwd=tmp_path, check=True, timeout=100, stdout=-1
+    )
+    assert stored.multi["id"] in done.stdout.decode()
+    with av.open(str(tmp_path / "exact.mp4")) as exported:
+        assert sum(1 for _ in exported.decode(video=0)) == 142
+    assert timeline_address(server.base_url, stored).endswith(f"/console#/flows/{stored.video.flow['id']}")
 
 
 def test_a_changed_byte_is_detected(server: DemoServer, clip: clips.Clip) -> None:

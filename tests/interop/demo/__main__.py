@@ -13,7 +13,7 @@ import httpx
 
 from . import sound
 from .client import ApiError, Tams
-from .commands import commands
+from .commands import commands, tams_commands, timeline_address
 from .report import Report
 from .segmenting import UnsuitableClip
 from .server import DemoServer, ServerStartError
@@ -63,8 +63,13 @@ def _run(options: argparse.Namespace, folder: Path, cleanup: ExitStack) -> int:
     condition = "" if options.keep or options.url else " while the server runs (--keep)"
     _print_line(f"Commands to inspect it{condition}:")
     _print_line("\n".join(f"  {line}" for line in commands(base_url, server.token if server else None, stored)))
+    tams = tams_commands(base_url, server.token if server else None, stored, folder / "clip.mp4")
+    _print_line(f"\nThe same with the command tams{condition}:")
+    _print_line("\n".join(f"  {line}" for line in tams))
     result = "Everything came back as it was sent." if report.passed else "Some checks FAILED, see above."
     _print_line(f"\n{result}")
+    _print_line(f"\nThe console{condition}: {base_url}/console")
+    _print_line(f"The timeline of the video, as a picture to zoom: {timeline_address(base_url, stored)}")
     if options.keep:
         _wait(base_url)
     return 0 if report.passed else 1

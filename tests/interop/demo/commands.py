@@ -1,11 +1,30 @@
-"""The curl commands that show what the demo stored on a server."""
+"""The commands, of curl and of `tams`, that show what the demo stored on a server."""
 
+from pathlib import Path
 from shlex import quote
 
 from .client import media_url, object_path
 from .steps import REQUESTED, Stored
 
 _AUTHORIZATION = '-H "Authorization: Bearer $TAMS_TOKEN"'
+
+
+def tams_commands(base_url: str, token: str | None, stored: Stored, clip: Path) -> list[str]:
+    """The lines of a shell script that does by `tams` what the demo does step by step."""
+    multi = stored.multi["id"]
+    return [
+        f"export TAMS_URL={quote(base_url)} TAMS_TOKEN={quote(token) if token else '...'} PATH=$PWD/.venv/bin:$PATH",
+        f"tams ingest {quote(str(clip))} --label 'By one command'" if clip.exists() else "tams ingest clip.mp4",
+        "tams ls flows",
+        f"tams show {multi}",
+        f"tams export {multi} exact.mp4 --timerange {quote(str(REQUESTED))}",
+        f"tams play {multi}",
+    ]
+
+
+def timeline_address(base_url: str, stored: Stored) -> str:
+    """The page of the console that draws the timeline of the video."""
+    return f"{base_url}/console#/flows/{stored.video.flow['id']}"
 
 
 def commands(base_url: str, token: str | None, stored: Stored) -> list[str]:
