@@ -1,0 +1,292 @@
+"""F20: the console's overview, lists of sources and flows, and the page of a source, step by step."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.console.catalogue_site import FLOWS, RARE_CODEC, Catalogue, catalogue_site
+from tests.browser.console.operator_site import open_console
+from tests.browser.watch import Watch
+from tests.conformance.kit.documents import flow
+
+ALL = FLOWS + 3
+ROWS = ".table-body [role=row]"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
+    with catalogue_site(tmp_path_factory.mktemp("catalogue")) as site:
+        yield site
+
+
+def test_01_the_overview_shows_health_counts_and_newest_flows(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/")
+    expect(page.get_by_role("region", name="Health")).to_contain_text("ready")
+    expect(page.get_by_role("region", name="Service")).to_contain_text("8.2")
+    expect(page.get_by_role("region", name="Storage backends")).to_contain_text("embedded file store")
+    expect(page.get_by_role("region", name="Newest flows").get_by_role("link", name="Programme")).to_be_visible()
+    expect(page.locator("a.count", has_text=re.compile("flows$")).first).to_contain_text(str(ALL), timeout=30_000)
+
+
+def test_02_the_navigation_leads_to_the_lists(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/")
+    navigation = page.get_by_role("navigation", name="Console")
+    navigation.get_by_role("link", name="Flows", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Flows")
+    expect(navigation.get_by_role("link", name="Flows", exact=True)).to_have_attribute("aria-current", "page")
+    navigation.get_by_role("link", name="Sources", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Sources")
+    expect(page).to_have_title("Sources – TAMS console")
+
+
+def test_03_a_list_goes_on_to_its_end_with_few_rows_in_the_document(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/flows")
+    table = page.get_by_role("table", name="Flows")
+    expect(table.get_by_role("link", name="Programme")).to_be_visible()
+    expect(table).to_have_attribute("aria-rowcount", "-1")
+    table.evaluate("element => { element.scrollTop = 1e9 }")
+    expect(table).to_have_attribute("aria-rowcount", str(ALL + 1))
+    table.evaluate("element => { element.scrollTop = 1e9 }")
+    expect(table.get_by_role("link", name="Flow 0000")).to_be_visible()
+    assert page.locator(ROWS).count() < 100
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "found", "part_of_url"),
+    [
+        ("Codec", RARE_CODEC, ["Flow 0003"], "codec="),
+        ("Tag", "rare", ["Flow 0003"], "tag=rare"),
+        ("Tag", "rare=yes", ["Flow 0003"], "tag=rare%3Dyes"),
+        ("Label", "Camera 1", ["Camera 1"], "label=Camera"),
+    ],
+)
+def test_04_flows_are_filtered(
+    page: Page, watch: Watch, site: Catalogue, field: str, text: str, found: list[str], part_of_url: str
+) -> None:
+    open_console(page, watch, site.running, "/flows")
+    page.get_by_label(field, exact=True).fill(text)
+    expect(page.locator(ROWS)).to_have_count(len(found))
+    assert [row.get_by_role("link").first.inner_text() for row in page.locator(ROWS).all()] == found
+    expect(page).to_have_url(re.compile(re.escape(part_of_url)))
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_role("link", name="Programme")).to_be_visible()
+
+
+def test_05_sources_are_filtered_by_format(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/sources")
+    page.get_by_label("Format").select_option("audio")
+    expect(page.locator(ROWS)).to_have_count(1)
+    expect(page.locator(ROWS)).to_contain_text("Sound of camera 1")
+
+
+def test_06_a_view_can_be_bookmarked(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/flows?tag=shelf%3D7&sort_by=label&reverse_order=true")
+    expect(page.get_by_label("Tag", exact=True)).to_have_value("shelf=7")
+    expect(page.locator(ROWS).first).to_contain_text("Flow 0327")
+
+
+def test_07_columns_are_sorted(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/flows")
+    heading = page.get_by_role("columnheader", name="Label")
+    heading.get_by_role("button").click()
+    expect(page.locator(ROWS).first).to_contain_text("Camera 1")
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+    heading.get_by_role("button").click()
+    expect(page.locator(ROWS).first).to_contain_text("Sound of camera 1")
+    expect(heading).to_have_attribute("aria-sort", "descending")
+
+
+def test_08_labels_that_contain_a_text_are_found(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/flows")
+    page.get_by_label("Label", exact=True).fill("OF CAMERA")
+    similar = page.get_by_role("region", name="Similar labels")
+    expect(similar.get_by_role("link", name="Sound of camera 1")).to_be_visible(timeout=30_000)
+    expect(similar.get_by_role("link")).to_have_count(1)
+
+
+def test_09_tables_are_used_by_keyboard(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/sources")
+    expect(page.locator(ROWS).first).to_be_visible()
+    page.get_by_role("table").focus()
+    for key in ("j", "ArrowDown", "j", "k"):
+        page.keyboard.press(key)
+    expect(page.locator(f"{ROWS}:focus")).to_have_attribute("aria-rowindex", "3")
+    page.keyboard.press("End")
+    expect(page.locator(f"{ROWS}:focus")).to_be_in_viewport()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Programme")
+
+
+def test_10_shortcuts_are_listed_and_work(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text("Next row")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("g")
+    page.keyboard.press("s")
+    expect(page.locator("h1")).to_have_text("Sources")
+    page.keyboard.press("/")
+    expect(page.get_by_placeholder("Id or label")).to_be_focused()
+
+
+def test_11_the_first_tab_stop_skips_to_the_content(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/sources")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    expect(page.locator("h1")).to_have_text("Sources")
+
+
+@pytest.mark.parametrize(("kind", "place"), [("programme", "sources"), ("camera", "flows")])
+def test_12_an_id_leads_to_its_page(page: Page, watch: Watch, site: Catalogue, kind: str, place: str) -> None:
+    id_ = getattr(site, kind)
+    if kind == "programme":
+        watch.expect(f"404 .*flows/{id_}")  # it is looked for among flows first
+    open_console(page, watch, site.running, "/")
+    page.get_by_placeholder("Id or label").fill(id_.upper())
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"#/{place}/{id_}"))
+
+
+def test_13_a_source_shows_its_collections_as_a_graph(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, f"/sources/{site.programme}")
+    graph = page.get_by_role("group", name="Collections and flows")
+    expect(graph.get_by_role("link", name=re.compile("source"))).to_have_count(3)
+    expect(graph.get_by_role("link", name=re.compile("flow"))).to_have_count(3)
+    expect(graph.locator("text.graph-role")).to_have_text(["picture", "sound"])
+    expect(graph.locator("a[aria-current]")).to_have_count(1)
+    graph.get_by_role("link", name=re.compile("video · source")).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("table", name="Flows of the source").get_by_role("link", name="Camera 1")).to_be_visible()
+    expect(page.get_by_role("group", name="Collections and flows").locator("a")).to_have_count(6)
+
+
+def test_14_a_tag_is_added_changed_and_deleted(page: Page, watch: Watch, site: Catalogue) -> None:
+    source = site.running.client.get(f"/flows/{site.sound}").json()["source_id"]
+    open_console(page, watch, site.running, f"/sources/{source}")
+    tags = page.get_by_role("region", name="Tags")
+    tags.get_by_label("Tag").fill("a/b")
+    tags.get_by_label("Value").fill('["one", "two"]')
+    tags.get_by_role("button", name="Add").click()
+    expect(tags.get_by_role("row")).to_contain_text(["one, two"])
+    assert site.running.client.get(f"/sources/{source}").json()["tags"]["a/b"] == ["one", "two"]
+    tags.get_by_role("button", name="Edit the tag a/b").click()
+    tags.get_by_label("Value").fill("three")
+    tags.get_by_role("button", name="Change").click()
+    expect(tags.get_by_role("row")).to_contain_text(["three"])
+    tags.get_by_role("button", name="Delete the tag a/b").click()
+    expect(tags).to_contain_text("No tags")
+    assert "a/b" not in site.running.client.get(f"/sources/{source}").json().get("tags", {})
+
+
+def test_15_what_others_change_appears_by_itself(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/flows?tag=live")
+    expect(page.get_by_text("No flows match")).to_be_visible()
+    document = flow(label="Just now", tags={"live": "yes"})
+    site.running.client.put(f"/flows/{document['id']}", json=document).raise_for_status()
+    expect(page.locator(ROWS)).to_contain_text("Just now")
+    site.running.client.put(f"/flows/{document['id']}/label", json="Renamed").raise_for_status()
+    expect(page.locator(ROWS)).to_contain_text("Renamed")
+    site.running.client.delete(f"/flows/{document['id']}").raise_for_status()
+    expect(page.get_by_text("No flows match")).to_be_visible()
+
+
+def test_16_a_list_scrolled_down_stays_where_it_is_as_flows_arrive(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/flows")
+    table = page.get_by_role("table", name="Flows")
+    row = page.locator(ROWS, has_text="Flow 0300")
+    expect(page.locator(ROWS).first).to_be_visible()
+    table.evaluate("element => { element.scrollTop = 25 * 34 }")
+    expect(row).to_be_in_viewport()
+    before = row.bounding_box()
+    document = flow(label="At the top", tags={"live": "yes"})
+    site.running.client.put(f"/flows/{document['id']}", json=document).raise_for_status()
+    index = int(row.get_attribute("aria-rowindex") or 0)
+    expect(row).to_have_attribute("aria-rowindex", str(index + 1))
+    assert row.bounding_box() == before
+    site.running.client.delete(f"/flows/{document['id']}").raise_for_status()
+    expect(row).to_have_attribute("aria-rowindex", str(index))
+    assert row.bounding_box() == before
+
+
+def test_17_a_view_that_cannot_be_seen_asks_for_nothing(page: Page, watch: Watch, site: Catalogue) -> None:
+    open_console(page, watch, site.running, "/sources")
+    expect(page.locator(ROWS).first).to_be_visible()
+    page.evaluate(
+        "Object.defineProperty(document, 'hidden', {get: () => window.isHidden});"
+        "window.isHidden = true; document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.install()
+    page.wait_for_timeout(100)
+    assert asked == []
+    with page.expect_request(re.compile("/sources")):
+        page.evaluate("window.isHidden = false; document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_18_an_error_shows_what_the_server_says_and_can_be_tried_again(
+    page: Page, watch: Watch, site: Catalogue
+) -> None:
+    watch.expect("400")
+    open_console(page, watch, site.running, "/flows?format=nonsense")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("format")
+    expect(alert.locator("code").first).to_be_visible()
+    expect(alert.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_19_a_server_that_is_away_is_named_and_what_was_read_stays(page: Page, watch: Watch, site: Catalogue) -> None:
+    watch.expect("ERR_FAILED|net::")
+    open_console(page, watch, site.running, f"/sources/{site.programme}")
+    expect(page.get_by_role("table")).to_be_visible()
+    page.route("**/sources/**", lambda route: route.abort())
+    expect(page.get_by_text("The server cannot be reached")).to_be_visible()
+    expect(page.get_by_role("table")).to_be_visible()
+    page.unroute("**/sources/**")
+    expect(page.get_by_text("The server cannot be reached")).to_be_hidden()
+
+
+def test_20_the_theme_is_that_of_the_system_unless_chosen(page: Page, watch: Watch, site: Catalogue) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    page.emulate_media(color_scheme="light")
+    open_console(page, watch, site.running, "/")
+    light = page.evaluate(background)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(background)
+    assert light != dark
+    page.get_by_role("button", name="Theme: as the system").click()
+    page.get_by_role("button", name="Theme: dark").click()
+    assert page.evaluate(background) == light
+    page.reload()
+    expect(page.get_by_role("button", name="Theme: light")).to_be_visible()
+    assert page.evaluate(background) == light
+
+
+@pytest.mark.parametrize("path", ["/", "/flows", "/sources", "programme"])
+def test_21_pages_fit_a_phone(page: Page, watch: Watch, site: Catalogue, path: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_console(page, watch, site.running, f"/sources/{site.programme}" if path == "programme" else path)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.evaluate("document.querySelector('main').scrollWidth") <= 390
+    navigation = page.get_by_role("navigation", name="Console")
+    expect(navigation).to_be_hidden()
+    page.get_by_role("button", name="Open the menu").click()
+    navigation.get_by_role("link", name="Sources", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Sources")
+    expect(navigation).to_be_hidden()
+
+
+def test_22_unknown_pages_and_resources_are_named(page: Page, watch: Watch, site: Catalogue) -> None:
+    watch.expect("404")
+    open_console(page, watch, site.running, "/")
+    page.goto(f"{site.running.url}/console#/nothing")
+    expect(page.get_by_text("There is no such page")).to_be_visible()
+    page.goto(f"{site.running.url}/console#/sources/{site.camera}")
+    expect(page.get_by_role("alert")).to_contain_text(site.camera)
