@@ -51,12 +51,13 @@ function Node({ node, x, y, current }: Placed & { current: boolean }) {
       <a
         href={href(node.path)}
         class={classes}
+        aria-label={[shortened(node.label), node.detail && `${format} · ${node.detail}`].filter(Boolean).join(" ")}
         aria-current={current ? "true" : undefined}
       >
         <rect width={width} height={height} rx="6" />
         {node.kind !== "more" && <rect class="graph-mark" x="0" y="0" width="4" height={height} rx="2" />}
         <svg width={width - 6} height={height}>
-          <text x={node.kind === "more" ? 12 : 14} y={node.kind === "more" ? 17 : height / 2 - 3}>{shortened(node.label)}</text>
+          <text x={node.kind === "more" ? 12 : 14} y={node.kind === "more" ? 17 : height / 2 - 3}>{shortened(node.label)}</text>{" "}
           {node.detail && <text class="graph-detail" x="14" y={height / 2 + 12}>{`${format} · ${node.detail}`}</text>}
         </svg>
       </a>
