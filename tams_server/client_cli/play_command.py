@@ -2,7 +2,7 @@
 
 import argparse
 import shutil
-import subprocess
+import subprocess  # nosec B404
 import time
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
         if player is not None:
             context.note(f"playing in {player}; the console of the server: {server.url.rstrip('/')}/console")
             # The player is one of PLAYERS, and the URL is that of the proxy.
-            ended = subprocess.run([player, *_quiet(player), proxy.url], check=False)  # noqa: S603
+            ended = subprocess.run([player, *_quiet(player), proxy.url], check=False)  # noqa: S603  # nosec B603
             return OK if ended.returncode == 0 else FAILED
         context.output.line(proxy.url)
         reason = "" if options.url else f"none of {', '.join(PLAYERS)} is installed; "

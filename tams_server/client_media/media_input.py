@@ -17,6 +17,8 @@ from tams_server.client_media.ticks import FrameGrid
 
 _KINDS: Final = ("video", "audio")
 _OPTIONS: Final = {"fflags": "+genpts"}
+_LIVE_OPTIONS: Final = {**_OPTIONS, "analyzeduration": "2000000"}
+"""Two seconds of a stream, in microseconds, are enough to know what is in it; FFmpeg's default is five."""
 _LIVE_TIMEOUT: Final = (20.0, 60.0)
 """Seconds to connect, and to wait for data, before a live input counts as ended."""
 _BACK_S: Final = 1
@@ -68,7 +70,8 @@ def opened(name: str, *, live: bool = False) -> Iterator[Input]:
     """Open a file, a URL, or standard input ("-"). Raises MediaError, also if there is no video and no audio."""
     pipe = StandardInput() if name == "-" else None
     try:
-        container = av.open(pipe or name, options=dict(_OPTIONS), timeout=_LIVE_TIMEOUT if live and not pipe else None)
+        options = dict(_LIVE_OPTIONS if live else _OPTIONS)
+        container = av.open(pipe or name, options=options, timeout=_LIVE_TIMEOUT if live and not pipe else None)
     except av.error.ProtocolNotFoundError as error:
         protocol = name.partition("://")[0]
         raise MediaError(

@@ -51,7 +51,7 @@ def media_origins(settings: Settings) -> list[str]:
 
 
 def _origin(entry: Entry) -> str:
-    endpoint = entry.get("public_endpoint", entry["endpoint"])
+    endpoint = str(entry.get("public_endpoint", entry["endpoint"]))
     if entry.get("addressing_style") != "virtual":
         return origin_of(endpoint)
     parts = urlsplit(endpoint)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from . import media_files
 from .media_files import Recipe
 
 COMMAND = "import sys; from tams_server.client_cli.main import main; sys.exit(main())"
-STREAM = Recipe("stream.ts", "mpeg2video", "mp2", rate=media_files.Fraction(25), frames=300, gop=10)
+STREAM = Recipe("stream.ts", "mpeg2video", "mp2", rate=Fraction(25), frames=300, gop=10)
 
 
 class Live:

@@ -79,7 +79,9 @@ def test_a_long_file_comes_back_frame_by_frame(server: Subject, folder: Path) ->
     ids = {each["format"]: each for each in tams.run("ingest", source, "--segment-duration", "10")}
     assert ids["video"]["timerange"] == f"[0:0_{MINUTES * 60}:0)"
     whole = tams.run("export", ids["multi"]["id"], folder / "whole.mp4")
-    assert (whole["frames"], whole["encoded"], whole["gaps"]) == (frames, 0, [])
+    assert (whole["frames"], whole["encoded"]) == (frames, 0)
+    # The sound of the file, which repeats whole coded frames, is a little shorter.
+    assert [each.partition(":")[0] for each in whole["gaps"]] in ([], ["audio"])
     last = MINUTES * 60 - 30
     edit = folder / "edit.txt"
     edit.write_text(f"{ids['multi']['id']} [10:40000000_40:0)\n{ids['multi']['id']} [{last}:520000000_{last + 20}:0)\n")

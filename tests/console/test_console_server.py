@@ -1,6 +1,7 @@
 """The console of a running server: who may see what, behind a prefix, and what it tells before sign-in."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -13,7 +14,11 @@ BASE = "/tams/v8.2"
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    options = {"jwt_issuer": ISSUER, "docs_client_id": "tams-console", "docs_origins": "https://login.example.org"}
+    options: dict[str, Any] = {
+        "jwt_issuer": ISSUER,
+        "docs_client_id": "tams-console",
+        "docs_origins": "https://login.example.org",
+    }
     with serving(tmp_path_factory.mktemp("console"), public_url=f"https://media.example.com{BASE}", **options) as found:
         yield found
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -122,7 +123,7 @@ def test_08_at_the_identity_provider(page: Page, watch: Watch, tmp_path: Path) -
         pytest.skip("the console has not been built; `make console` builds it")
     port = free_port()
     issuer = f"http://127.0.0.1:{port}"
-    options = {"jwt_issuer": issuer, "jwt_audience": "tams", "docs_client_id": "docs"}
+    options: dict[str, Any] = {"jwt_issuer": issuer, "jwt_audience": "tams", "docs_client_id": "docs"}
     with (
         serving(tmp_path, **options) as running,
         running_provider(port, [new_key("1", "RS256")], "RS256", redirect=f"{running.url}/console"),

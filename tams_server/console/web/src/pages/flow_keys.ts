@@ -12,8 +12,8 @@ export interface FlowActions {
   end: () => void;
   setIn: () => void;
   setOut: () => void;
-  goIn: () => void;
-  goOut: () => void;
+  seekIn: () => void;
+  seekOut: () => void;
   clear: () => void;
 }
 
@@ -27,8 +27,8 @@ export function pressed(event: KeyboardEvent, act: FlowActions, onControl: boole
     l: () => act.shuttle(1),
     i: act.setIn,
     o: act.setOut,
-    I: act.goIn,
-    O: act.goOut,
+    I: act.seekIn,
+    O: act.seekOut,
     x: act.clear,
     f: act.fit,
     "+": () => act.zoom(0.5),

@@ -84,8 +84,8 @@ export function FlowWorkspace({ flow, content, rate, goTo, onMarked }: Workspace
         end: () => seek(latest.current.content.end),
         setIn: setInHere,
         setOut: setOutHere,
-        goIn: () => latest.current.inPoint !== null && seek(latest.current.inPoint),
-        goOut: () => latest.current.outPoint !== null && seek(latest.current.outPoint - 1n),
+        seekIn: () => latest.current.inPoint !== null && seek(latest.current.inPoint),
+        seekOut: () => latest.current.outPoint !== null && seek(latest.current.outPoint - 1n),
         clear: () => {
           setIn(null);
           setOut(null);

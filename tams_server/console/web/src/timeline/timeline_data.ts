@@ -47,7 +47,7 @@ export function useTimelineData(
   const wanted = from !== null && to !== null && from < to ? { start: from, end: to } : null;
   const known = wanted ? (tiles.current?.get(wanted, level) ?? []) : [];
   const complete = known.every((tile) => tile.level === level) && coverage(known, wanted);
-  const inView = complete && wanted ? countIn(known, wanted, level) : Infinity;
+  const inView = complete && wanted ? segmentsWithin(known, wanted, level) : Infinity;
 
   useEffect(() => {
     if (!wanted) return;
@@ -109,7 +109,7 @@ function coverage(tiles: { range: Range }[], wanted: Range | null): boolean {
   return reached >= wanted.end;
 }
 
-function countIn(tiles: { buckets: Bucket[] }[], wanted: Range, level: number): number {
+function segmentsWithin(tiles: { buckets: Bucket[] }[], wanted: Range, level: number): number {
   const length = 1n << BigInt(level);
   let count = 1; // one may have begun before
   for (const { buckets } of tiles) {
