@@ -131,7 +131,7 @@ class Ingest:
         ) as writer:
             for flow in self.plan.flows:
                 self._know(flow, writer)
-            for flow, cut in self._cuts(writer):
+            for flow, cut in self._cuts():
                 self._write(flow, cut, clock, writer)
         if not any(each.segments or each.known for each in self.result.flows):
             raise MediaError("the input has no frame that can be presented")
@@ -145,7 +145,7 @@ class Ingest:
         start = self._start(None)
         text = format_timestamp(start)
         seen: set[str] = set()
-        for flow, cut in self._cuts(None):
+        for flow, cut in self._cuts():
             if flow.id in seen:
                 continue
             seen.add(flow.id)
@@ -193,14 +193,12 @@ class Ingest:
         if known:
             self._created.add(flow.id)
 
-    def _cuts(self, writer: SegmentWriter | None) -> Iterator[tuple[PlannedFlow, Cut]]:
+    def _cuts(self) -> Iterator[tuple[PlannedFlow, Cut]]:
         for frame in self._source.frames():
             flow = self._by_stream[frame.stream]
             for cut in flow.segmenter.add(frame):
                 yield flow, cut
             self._progress(frame.end)
-            if writer is not None and self._options.live:
-                writer.poll()
             if self._stopped:
                 break
         for flow in self.plan.flows:

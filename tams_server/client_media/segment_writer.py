@@ -4,6 +4,7 @@ Memory is bounded: `put` waits while more than a number of bytes is on its way. 
 in the catalogue and its bytes are in the store.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -79,13 +80,20 @@ class SegmentWriter:
         self._flows: dict[str, _Flow] = {}
         self._pending = 0
         self._last_asked = ""
+        self._lock = threading.RLock()
+        self._ending = threading.Event()
+        self._error: ClientError | None = None
+        self._poller = threading.Thread(target=self._poll_regularly, name="register", daemon=True)
 
     def __enter__(self) -> "SegmentWriter":
+        self._poller.start()
         return self
 
     def __exit__(self, kind: Any, *_: object) -> None:
+        self._ending.set()
         try:
             if kind is None:
+                self._poller.join()
                 self.flush()
         finally:
             self._pool.shutdown(cancel_futures=True)
@@ -96,6 +104,12 @@ class SegmentWriter:
 
     def put(self, flow_id: str, piece: Piece, init_type: str | None = None) -> None:
         """Send a segment on its way. init_type: media type of the init object. Raises what an upload raised."""
+        with self._lock:
+            self._put(flow_id, piece, init_type)
+
+    def _put(self, flow_id: str, piece: Piece, init_type: str | None) -> None:
+        if self._error is not None:
+            raise self._error
         flow = self._flows.setdefault(flow_id, _Flow())
         document = dict(piece.segment)
         if piece.init:
@@ -106,10 +120,19 @@ class SegmentWriter:
         self._pending += len(piece.media)
         upload = self._pool.submit(self._uploader.upload, flow_id, piece.media)
         flow.uploads.append(_Waiting(document, len(piece.media), upload))
-        self.poll()
+        self._poll()
 
-    def poll(self) -> None:
-        """Register what is due. Call it now and then where nothing comes for a while."""
+    def _poll_regularly(self) -> None:
+        """Register what is due, also while nothing comes, as from a live input that pauses."""
+        while not self._ending.wait(self._batch_s):
+            try:
+                with self._lock:
+                    self._poll()
+            except ClientError as error:
+                self._error = error
+                return
+
+    def _poll(self) -> None:
         for flow_id, flow in self._flows.items():
             self._collect(flow)
             due = flow.batch and time.monotonic() - flow.since >= self._batch_s
@@ -117,7 +140,9 @@ class SegmentWriter:
                 self._register(flow_id, flow)
 
     def flush(self) -> None:
-        """Wait for all uploads, and register them."""
+        """Wait for all uploads, and register them. Raises what went wrong with any of them."""
+        if self._error is not None:
+            raise self._error
         for flow_id, flow in self._flows.items():
             while flow.uploads:
                 flow.uploads[0].upload.result()
@@ -129,7 +154,7 @@ class SegmentWriter:
         while self._pending and self._pending + size > self._limit:
             oldest = next(flow.uploads[0] for flow in self._flows.values() if flow.uploads)
             oldest.upload.result()
-            self.poll()
+            self._poll()
 
     def _collect(self, flow: _Flow) -> None:
         while flow.uploads and flow.uploads[0].upload.done():

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -37,18 +38,26 @@ class Live:
         )
         self._media = media
         self._sent = 0
+        self._pool = ThreadPoolExecutor(1)
 
     def send(self, share: float) -> None:
-        """Send until a share of the file has been sent, in whole packets of MPEG-TS."""
+        """Send until a share of the file has been sent, in whole packets of MPEG-TS.
+
+        In a thread, as the command takes no more than it can store.
+        """
         upto = int(len(self._media) * share) // 188 * 188
+        part, self._sent = self._media[self._sent : upto], upto
+        self._sending = self._pool.submit(self._write, part)
+
+    def _write(self, part: bytes) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(self._media[self._sent : upto])
+        self._process.stdin.write(part)
         self._process.stdin.flush()
-        self._sent = upto
 
     def end(self) -> str:
         """Send the rest, and return what the command says. It must succeed."""
         self.send(1)
+        self._sending.result(timeout=60)
         out, err = self._process.communicate(timeout=60)
         assert self._process.returncode == 0, err
         return err.decode() + out.decode()
