@@ -4,11 +4,14 @@ import dataclasses
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 
 from tams_server.settings import Settings
+from tests.client_media.media_files import H264, make
 from tests.conformance.kit.server import own_server
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +31,22 @@ def test_ingest_and_read_back_by_copy_and_paste(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every byte is back" in done.stdout
     assert '"timerange":"[0:0_2:0)"' in done.stdout
+
+
+def test_a_file_in_and_out_by_copy_and_paste(tmp_path: Path) -> None:
+    [script] = _blocks("media")
+    make(tmp_path, replace(H264, name="clip.mp4", frames=300))
+    with own_server(tmp_path / "server") as subject:
+        script = script.replace("http://localhost:4010", subject.url).replace(
+            "$PWD/.venv/bin", str(Path(sys.executable).parent)
+        )
+        script = script.replace("the-token-that-make-run-printed", subject.token)
+        done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "First clip" in done.stdout
+    with av.open(str(tmp_path / "two-parts.mp4")) as exported:
+        # 3.5 seconds at 30000/1001, each part rounded to frames.
+        assert sum(1 for _ in exported.decode(video=0)) in (104, 105, 106)
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)", README))))
