@@ -23,22 +23,42 @@ CONNECT_S = 10.0  # default timeout
 _MAX_ADDRESSES = 4  # tried for one connection
 
 
-_exchange_ends: ContextVar[float] = ContextVar("_exchange_ends", default=float("inf"))
-"""When the exchange of this task must be complete, by the monotonic clock."""
+MOST_RECEIVED = 256 * 1024
+"""Bytes that an exchange may receive: far more than the headers and the short body of a response to an event."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """What is left of the exchange of a task. ends: by the monotonic clock. receives: bytes."""
+
+    ends: float
+    receives: int
+
+    def wait_s(self, timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
+        """The timeout of one wait: what is left of the exchange, if that is less. Raises `error` if nothing is."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise error("the time of the exchange is over")
+        return left if timeout is None else min(left, timeout)
+
+
+_exchange: ContextVar[_Exchange | None] = ContextVar("_exchange", default=None)
 
 
 @contextmanager
 def exchange_within(seconds: float) -> Iterator[None]:
-    """Have each wait for a connection or for data within the block end after so many seconds in all.
+    """Have all waits for a connection or for data within the block end after so many seconds, or MOST_RECEIVED bytes.
 
-    It then raises a timeout of httpcore. Not so a task that is cancelled: httpcore would keep a connection for ever
-    whose request was cancelled while it waited for one of its locks.
+    They then raise a timeout or a RemoteProtocolError of httpcore. Not so a task that is cancelled: httpcore would keep
+    a connection for ever whose request was cancelled while it waited for one of its locks.
     """
-    token = _exchange_ends.set(min(_exchange_ends.get(), time.monotonic() + seconds))
+    outer, ends = _exchange.get(), time.monotonic() + seconds
+    inner = _Exchange(ends, MOST_RECEIVED) if outer is None else _Exchange(min(outer.ends, ends), outer.receives)
+    token = _exchange.set(inner)
     try:
         yield
     finally:
-        _exchange_ends.reset(token)
+        _exchange.reset(token)
 
 
 class HostNotFound(httpx.ConnectError):
@@ -110,7 +130,8 @@ class AsyncCheckedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Like CheckedBackend.connect_tcp, and within the time of the exchange."""
-        deadline = min(_deadline(timeout), _exchange_ends.get())
+        exchange = _exchange.get()
+        deadline = _deadline(timeout if exchange is None else exchange.wait_s(timeout, httpcore.ConnectTimeout))
         try:
             addresses = (await self._rules.allowed_addresses_async(host, port, _remaining_s(deadline)))[:_MAX_ADDRESSES]
         except DnsLookupFailed as error:
@@ -144,16 +165,25 @@ def _remaining_s(deadline: float) -> float:
 
 
 class BoundedStream(httpcore.AsyncNetworkStream):
-    """A connection on which no wait takes longer than the exchange may (exchange_within)."""
+    """A connection on which an exchange takes no longer, and receives no more, than it may (exchange_within)."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return await self._stream.read(max_bytes, _bounded(timeout))
+        exchange = _exchange.get()
+        if exchange is None:
+            return await self._stream.read(max_bytes, timeout)
+        data = await self._stream.read(max_bytes, exchange.wait_s(timeout, httpcore.ReadTimeout))
+        exchange.receives -= len(data)
+        if exchange.receives < 0:
+            raise httpcore.RemoteProtocolError("the response is too long")
+        return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._stream.write(buffer, _bounded(timeout))
+        exchange = _exchange.get()
+        wait_s = timeout if exchange is None else exchange.wait_s(timeout, httpcore.WriteTimeout)
+        await self._stream.write(buffer, wait_s)
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -161,18 +191,12 @@ class BoundedStream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        return BoundedStream(await self._stream.start_tls(ssl_context, server_hostname, _bounded(timeout)))
+        exchange = _exchange.get()
+        wait_s = timeout if exchange is None else exchange.wait_s(timeout, httpcore.ConnectTimeout)
+        return BoundedStream(await self._stream.start_tls(ssl_context, server_hostname, wait_s))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
-
-
-def _bounded(timeout: float | None) -> float | None:
-    """The timeout of one wait: what is left of the exchange, if that is less."""
-    left = _exchange_ends.get() - time.monotonic()
-    if left == float("inf"):
-        return timeout
-    return max(min(left, left if timeout is None else timeout), 0.001)
 
 
 class RateCheckedStream(httpcore.NetworkStream):

@@ -233,6 +233,21 @@ class TestMisbehaviour:
             assert post(receiver.url, timeout_s=60).status == 500
             assert time.monotonic() - started < sender_module.RESPONSE_BODY_S + 5
 
+    @pytest.mark.behaviour("DLV-05", "DLV-08")
+    def test_endless_interim_responses_are_given_up_soon(self) -> None:
+        sent: list[int] = []
+
+        def flooding(exchange: Exchange) -> bool:
+            for _ in range(2_000):
+                exchange.send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000)
+                sent.append(28_000)
+            return False
+
+        with Receiver([flooding]) as receiver:
+            assert post(receiver.url, timeout_s=30).problem == "bad_answer"
+            receiver.wait_for(lambda received: received[0].responded_at is not None)
+        assert sum(sent) < 20_000_000  # no more than the socket buffers hold
+
     @pytest.mark.behaviour("DLV-08")
     def test_large_response_is_not_read(self) -> None:
         sent: list[int] = []
