@@ -1,8 +1,10 @@
 // Draws a timeline on a canvas: ruler, segments or buckets, gaps, key frames, in and out points, the playhead.
 import type { ClockMode, FrameRate } from "./clock";
 import { frameLength, frameNumber, frameStart } from "./clock";
+import type { Palette } from "./palette";
 import type { Mark } from "./ruler";
 import type { Segment } from "./segments";
+import { bracket, diamond, hatch, vertical, type Context } from "./shapes";
 import type { Bucket } from "./summaries";
 import { placeOf, shown, type Range, type View } from "./view";
 
@@ -12,45 +14,6 @@ export const LANE = 58;
 export const KEY_TOP = LANE_TOP + LANE + 6;
 export const KEYS = 14;
 export const HEIGHT = KEY_TOP + KEYS + 8;
-export const MINI = 30;
-
-export interface Palette {
-  background: string;
-  lane: string;
-  line: string;
-  strong: string;
-  text: string;
-  muted: string;
-  segment: string;
-  reused: string;
-  partial: string;
-  gap: string;
-  key: string;
-  point: string;
-  playhead: string;
-  font: string;
-}
-
-export function palette(element: HTMLElement): Palette {
-  const style = getComputedStyle(element);
-  const read = (name: string) => style.getPropertyValue(name).trim();
-  return {
-    background: read("--surface"),
-    lane: read("--bg"),
-    line: read("--line"),
-    strong: read("--line-strong"),
-    text: read("--text"),
-    muted: read("--muted"),
-    segment: read("--timeline-segment"),
-    reused: read("--timeline-reused"),
-    partial: read("--timeline-partial"),
-    gap: read("--timeline-gap"),
-    key: read("--timeline-key"),
-    point: read("--timeline-point"),
-    playhead: read("--timeline-playhead"),
-    font: `11px ${read("--mono")}`,
-  };
-}
 
 export interface Picture {
   view: View;
@@ -68,8 +31,6 @@ export interface Picture {
   anchor: bigint;
   mode: ClockMode;
 }
-
-type Context = CanvasRenderingContext2D;
 
 export function paint(context: Context, picture: Picture, colours: Palette): void {
   const { width, view } = picture;
@@ -116,24 +77,6 @@ function paintGround(context: Context, { view, width, content, marks }: Picture,
     context.lineTo(Math.round(x) + 0.5, KEY_TOP + KEYS);
   }
   context.stroke();
-}
-
-function hatch(context: Context, x: number, y: number, width: number, height: number, colour: string): void {
-  context.save();
-  context.beginPath();
-  context.rect(x, y, width, height);
-  context.clip();
-  context.strokeStyle = colour;
-  context.globalAlpha = 0.5;
-  context.lineWidth = 1;
-  context.beginPath();
-  const first = Math.floor((x - height) / 8) * 8;
-  for (let place = first; place < x + width; place += 8) {
-    context.moveTo(place, y + height);
-    context.lineTo(place + height, y);
-  }
-  context.stroke();
-  context.restore();
 }
 
 function paintBuckets(
@@ -259,18 +202,8 @@ function paintPoints(context: Context, { view, width, inPoint, outPoint }: Pictu
   context.globalAlpha = 0.16;
   context.fillRect(Math.max(0, left), RULER, Math.min(width, right) - Math.max(0, left), HEIGHT - RULER);
   context.globalAlpha = 1;
-  if (inPoint !== null) bracket(context, left, 1, colours.point);
-  if (outPoint !== null) bracket(context, right, -1, colours.point);
-}
-
-function bracket(context: Context, x: number, direction: 1 | -1, colour: string): void {
-  context.fillStyle = colour;
-  context.fillRect(direction > 0 ? x : x - 2, RULER, 2, HEIGHT - RULER);
-  context.beginPath();
-  context.moveTo(x, RULER);
-  context.lineTo(x + direction * 9, RULER);
-  context.lineTo(x, RULER + 9);
-  context.fill();
+  if (inPoint !== null) bracket(context, left, 1, colours.point, RULER, HEIGHT);
+  if (outPoint !== null) bracket(context, right, -1, colours.point, RULER, HEIGHT);
 }
 
 function paintPlayhead(context: Context, x: number, colours: Palette): void {
@@ -285,48 +218,3 @@ function paintPlayhead(context: Context, x: number, colours: Palette): void {
   context.fill();
 }
 
-function vertical(context: Context, x: number, top: number, bottom: number, colour: string, width: number): void {
-  context.fillStyle = colour;
-  context.fillRect(Math.round(x) - (width > 1 ? 1 : 0), top, width, bottom - top);
-}
-
-function diamond(context: Context, x: number, y: number, size: number): void {
-  context.beginPath();
-  context.moveTo(x - size, y);
-  context.lineTo(x, y - size);
-  context.lineTo(x + size, y);
-  context.lineTo(x, y + size);
-  context.fill();
-}
-
-/** The whole flow in small, with the part that is shown. */
-export function paintMinimap(
-  context: Context, width: number, content: Range, level: number, buckets: Bucket[], window: Range,
-  position: bigint | null, colours: Palette,
-): void {
-  const scale = Number(content.end - content.start) / Math.max(1, width);
-  const place = (time: bigint) => Number(time - content.start) / scale;
-  context.clearRect(0, 0, width, MINI);
-  context.fillStyle = colours.lane;
-  context.fillRect(0, 0, width, MINI);
-  hatch(context, 0, 6, width, MINI - 12, colours.gap);
-  const length = 2 ** level;
-  for (const bucket of buckets) {
-    if (bucket.covered === 0) continue;
-    const left = Math.round(Math.max(0, place(bucket.start)));
-    const right = Math.round(Math.min(width, place(bucket.start) + length / scale));
-    context.fillStyle = bucket.gap ? colours.gap : bucket.reused * 2 > bucket.sampled ? colours.reused : colours.segment;
-    context.fillRect(left, 6, Math.max(1, right - left), MINI - 12);
-  }
-  const left = Math.max(0, place(window.start));
-  const right = Math.min(width, place(window.end));
-  context.globalAlpha = 0.55;
-  context.fillStyle = colours.background;
-  context.fillRect(0, 0, left, MINI);
-  context.fillRect(right, 0, width - right, MINI);
-  context.globalAlpha = 1;
-  context.strokeStyle = colours.text;
-  context.lineWidth = 1.5;
-  context.strokeRect(left + 0.75, 0.75, Math.max(4, right - left - 1.5), MINI - 1.5);
-  if (position !== null) vertical(context, place(position), 0, MINI, colours.playhead, 2);
-}
