@@ -12,10 +12,10 @@ from storage.catalog.playback.key_frames import KeyFrames
 from storage.catalog.playback.object_content import Deadline, Instances, opened, read_stored_instances, store_of
 from storage.playback import mp2t, mp4
 from storage.playback.cut_points import CutPoint, byte_range, cut_points
+from storage.playback.file_clock import shift_to_file
 from storage.playback.media_segment import MediaSegment, Part
 from storage.tables.rows import FlowRow
 from storage.tables.transaction import Reader
-from storage.timerange import NS
 
 MOST_OBJECTS: Final = 50
 """Of which parts are used in one playlist, since each is read as a whole."""
@@ -23,8 +23,6 @@ UNKNOWN_PART: Final = "only a part of their object, and players cannot be told w
 """Why segments are not played."""
 _MOST_BYTES: Final = 64 * 2**20
 _MOST_KEPT: Final = 20_000
-_NEAR_NS: Final = NS
-"""Timestamps in a transport stream are those of the object's timeline, unless they are further from it than this."""
 
 AUDIO: Final = "urn:x-nmos:format:audio"
 
@@ -120,11 +118,7 @@ def _key(sample: PartSample, part: Part) -> Hashable:
 def _bytes_of(part: Part, points: Sequence[CutPoint], size: int) -> tuple[int, int] | None:
     if not points:
         return None
-    shift = points[0].time - part.object_start
-    if part.segment.init_object_id is None:
-        # A transport stream with several essences begins with any of them, and its clock starts again.
-        wrap = mp2t.WRAP * NS // mp2t.CLOCK
-        distance = (shift + wrap // 2) % wrap - wrap // 2
-        shift = shift - distance if abs(distance) < _NEAR_NS else shift
+    exact = part.segment.init_object_id is not None
+    shift = shift_to_file(part.object_start, points[0].time, exact=exact)
     start, end = (None if each is None else each + shift for each in (part.start, part.end))
     return byte_range(points, start, end, size)
