@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-Wait = Literal["transfer", "lookup"]
-"""A wait for another server: for the bytes of an object, or for a short response."""
+Wait = Literal["transfer", "lookup", "picture"]
+"""A wait for another server or process: for the bytes of an object, for a short response, or for a thumbnail."""
 
 
 class WouldWait(Exception):

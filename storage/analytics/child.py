@@ -2,7 +2,7 @@
 
 Frames in both directions are a length of 8 bytes and so many bytes. It gets a JSON document with the place of the
 tables and the limits, then queries (storage.analytics.request). To each it sends a JSON head, and the encoded result or
-nothing. It ends when its input does. Requests to the server go first (storage.analytics.precedence).
+nothing. It ends when its input does. Requests to the server go first (storage.precedence).
 """
 
 import contextlib
@@ -15,9 +15,9 @@ import sys
 from typing import Any, BinaryIO
 
 from storage.analytics.limits import Limits
-from storage.analytics.precedence import start_low, yield_to_requests
 from storage.analytics.request import load_place, load_query
 from storage.errors import Invalid, NotInstalled, TamsError, TooExpensive, Unavailable
+from storage.precedence import start_low, yield_to_requests
 
 _LENGTH = struct.Struct(">Q")
 _OVERHEAD_BYTES = 3 << 30

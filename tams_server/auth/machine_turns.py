@@ -1,12 +1,15 @@
 """Turns that all processes of a server share, so that what costs much runs on few cores of the machine."""
 
 import fcntl
+import math
 import os
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
+
+from storage.errors import Unavailable
 
 _POLL_S: Final = 0.01
 
@@ -23,17 +26,17 @@ class MachineTurns:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this object
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn, and hold it during the block."""
-        number = self._take()
+    def turn(self, longest_s: float = math.inf) -> Iterator[None]:
+        """Wait for a turn, and hold it during the block. Raises: Unavailable if there is none within longest_s."""
+        number = self._take(time.monotonic() + longest_s)
         try:
             yield
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
 
-    def _take(self) -> int:
+    def _take(self, until: float) -> int:
         # Never waits within the lock: the system would count that towards deadlocks with other locks of the process.
-        while True:
+        while time.monotonic() < until:
             for number in range(self._turns):
                 try:
                     fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
@@ -41,3 +44,4 @@ class MachineTurns:
                     continue
                 return number
             time.sleep(_POLL_S)
+        raise Unavailable("this machine is too busy; try again later")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from storage.error_codes.code import ErrorCode
 from storage.errors import Unavailable
 
 T = TypeVar("T")
@@ -14,16 +15,19 @@ T = TypeVar("T")
 class BoundedThreads:
     """Threads with places for calls that run or wait. The threads start with the calls."""
 
-    def __init__(self, name: str, threads: int, places: int, what: str) -> None:
-        """places: for calls that run, and those that wait for a thread. what: the calls, in the error message."""
+    def __init__(self, name: str, threads: int, places: int, what: str, code: ErrorCode | None = None) -> None:
+        """places: for calls that run, and those that wait for a thread.
+
+        what: the calls, in the error message. code: of the error, if it is not that of all that is unavailable.
+        """
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._free = threading.BoundedSemaphore(places)
-        self._error = f"too many {what} are in progress; try again later"
+        self._error, self._code = f"too many {what} are in progress; try again later", code
 
     async def run(self, call: Callable[[], T]) -> T:
         """Return the result of a call. Raises what it raises, and Unavailable if no place is free."""
         if not self._free.acquire(blocking=False):
-            raise Unavailable(self._error)
+            raise Unavailable(self._error, code=self._code)
         try:
             future: Future[T] = self._threads.submit(call)
         except BaseException:

@@ -18,6 +18,7 @@ from typing import Final, ParamSpec, TypeVar
 from starlette.types import Scope
 
 from storage.catalog.caller import Caller
+from storage.error_codes.thumbnails import THUMBNAIL_BUSY
 from storage.errors import Unavailable
 from storage.waiting import LongAnswer, WouldWait, WouldWaitForOthers, answer_at_once, not_for_others
 from tams_server.auth.anonymous import anonymous_caller
@@ -60,6 +61,10 @@ TRANSFERS: Final = 8
 LOOKUPS: Final = 16
 LOOKUP_PLACES: Final = 64
 """Requests that wait, in each process, for a name server or for S3 to confirm uploads; 16 of them are in progress."""
+PICTURE_PLACES: Final = 16
+"""Requests that wait, in each process, for a thumbnail, of which one is made at a time."""
+PICTURE_WAIT_S: Final = 10.0
+"""The longest wait until a thumbnail is begun."""
 
 
 REOPEN_PAUSE_S: Final = 1.0
@@ -90,6 +95,7 @@ class ServingProcess:
         self._problem, self._closed_until = "", -math.inf
         self._slow_until: dict[str, float] = {}
         self._password_turns = MachineTurns()
+        self._picture_turns = MachineTurns()
         self.login_backoff = LoginBackOff()
         self._issuers = read_issuers(settings)
         self.audit = RequestAudit(settings, on_audit_failure)
@@ -98,6 +104,7 @@ class ServingProcess:
         self.principal_quotas = PrincipalQuotas(read_quota_rules(settings))
         self._transfers = BoundedThreads("transfer", TRANSFERS, TRANSFERS, "copies of objects")
         self._lookups = BoundedThreads("lookup", LOOKUPS, LOOKUP_PLACES, "requests that wait for another server")
+        self._pictures = BoundedThreads("picture", 1, PICTURE_PLACES, "thumbnails", THUMBNAIL_BUSY)
 
     @property
     def parts(self) -> Parts:
@@ -196,6 +203,7 @@ class ServingProcess:
         self._long_answers.shutdown()
         self._transfers.close()
         self._lookups.close()
+        self._pictures.close()
         if self._parts is not None:
             self._parts.close()
 
@@ -210,8 +218,15 @@ class ServingProcess:
             run = functools.partial(contextvars.copy_context().run, _in_handler_thread, call)
             return await asyncio.get_running_loop().run_in_executor(self._threads, run)
         except WouldWaitForOthers as error:
-            pool = self._transfers if error.wait == "transfer" else self._lookups
-            return await pool.run(functools.partial(contextvars.copy_context().run, call))
+            pools = {"transfer": self._transfers, "lookup": self._lookups, "picture": self._pictures}
+            if error.wait == "picture":
+                call = functools.partial(self._in_picture_turn, call, time.monotonic() + PICTURE_WAIT_S)
+            return await pools[error.wait].run(functools.partial(contextvars.copy_context().run, call))
+
+    def _in_picture_turn(self, call: Callable[[], R], until: float) -> R:
+        """Make a thumbnail while few are made on this machine. Raises: Unavailable if it cannot begin in time."""
+        with self._picture_turns.turn(until - time.monotonic()):
+            return call()
 
     async def read(self, kind: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function that changes nothing: in the event loop, or in a handler thread if it would have to wait.

@@ -1,12 +1,12 @@
-"""How much processor time the process that runs queries gets: what requests leave.
+"""How much processor time processes beside the server get, for queries and for thumbnails: what requests leave.
 
 A lower priority alone is not enough. Schedulers let even a thread of the lowest priority complete its slice of some
 milliseconds before one that wakes up takes its place, which is longer than a request takes. Under SCHED_IDLE of Linux
 (sched(7)) any other thread that wakes up runs at once, a core with nothing else to do counts as free, and the kernel
 treats reads of the disk in the same way.
 
-That also means that on a machine whose cores are all busy with requests a query gets next to nothing, and meets its
-time limit. So a process starts, which takes a second of processor time, at a low priority only.
+That also means that on a machine whose cores are all busy with requests such a process gets next to nothing, and meets
+its time limit. So it starts, which takes up to a second of processor time, at a low priority only.
 """
 
 import contextlib
