@@ -21,9 +21,11 @@ _LIVE_OPTIONS: Final = {**_OPTIONS, "analyzeduration": "2000000"}
 """Two seconds of a stream, in microseconds, are enough to know what is in it; FFmpeg's default is five."""
 _LIVE_TIMEOUT: Final = (20.0, 60.0)
 """Seconds to connect, and to wait for data, before a live input counts as ended."""
-_BACK_S: Final = 1
-_FORWARD_S: Final = 10
+_JUMP_S: Final = 10
 """Jumps of decoding times that begin a new timeline, in seconds: backwards, and forwards in live inputs."""
+_REORDERED: Final = 32
+"""Frames without a decoding time at the start of a stream; H.264 and H.265 reorder 16 at most."""
+_UNTIMED: Final = "the video has frames without a time: remux it first, as to MP4 or MPEG-TS"
 _SKIP: Final = struct.Struct("<II")
 _RATE_FRAMES: Final = 12
 """With fewer frames the rate that the container states counts."""
@@ -60,7 +62,9 @@ class Input:
         try:
             for packet in self.container.demux(self.streams):
                 if packet.size:
-                    yield readers[packet.stream_index].frame(packet, timeline)
+                    yield from readers[packet.stream_index].frames(packet, timeline)
+            for reader in readers.values():
+                yield from reader.rest(timeline)
         except av.FFmpegError as error:
             raise MediaError(f"the input cannot be read: {error.strerror}") from error
 
@@ -125,7 +129,7 @@ class _Timeline:
         placed = decode + self._offset
         if self._latest is not None:
             jump = placed - self._latest
-            if jump < -_FORWARD_S or (self._live and jump > _FORWARD_S):
+            if jump < -_JUMP_S or (self._live and jump > _JUMP_S):
                 self._offset += self._latest - placed
                 placed = self._latest
         self._latest = placed if self._latest is None else max(self._latest, placed)
@@ -145,10 +149,39 @@ class _StreamReader:
         self._moved = False
         self._next: Fraction | None = None
         self._last_decode: Fraction | None = None
+        self._reorders = stream.type == "video" and bool(context.has_b_frames)
+        self._held: list[Any] = []
 
-    def frame(self, packet: Any, timeline: _Timeline) -> CodedFrame:
-        """The frame of a packet. Raises MediaError if it has no time."""
-        decode = self._decode(packet)
+    def frames(self, packet: Any, timeline: _Timeline) -> Iterator[CodedFrame]:
+        """The frames that are known with this packet. Raises MediaError if one has no time.
+
+        Matroska has no decoding times, and FFmpeg knows those of the first reordered frames only from later ones.
+        """
+        if packet.dts is not None and self._held:
+            yield from self._released(Fraction(packet.dts) * self._unit, timeline)
+        if self._reorders and packet.dts is None and packet.pts is not None and self._last_decode is None:
+            if len(self._held) == _REORDERED:
+                raise MediaError(_UNTIMED)
+            self._held.append(packet)
+        else:
+            yield self._frame(packet, self._decode(packet), timeline)
+
+    def rest(self, timeline: _Timeline) -> Iterator[CodedFrame]:
+        """The frames that were held until the end, in a stream that is shorter than its reordering."""
+        if self._held:
+            times = sorted(Fraction(each.pts) * self._unit for each in self._held)
+            yield from self._released(times[0] + self._length(self._held[0]), timeline)
+
+    def _released(self, following: Fraction, timeline: _Timeline) -> Iterator[CodedFrame]:
+        """The held frames, decoded one frame apart. following: the decoding time of the next one."""
+        held, self._held = self._held, []
+        first = min(Fraction(each.pts) * self._unit for each in held)
+        decode = min(following - sum(map(self._length, held)), first)
+        for packet in held:
+            yield self._frame(packet, decode, timeline)
+            decode += self._length(packet)
+
+    def _frame(self, packet: Any, decode: Fraction, timeline: _Timeline) -> CodedFrame:
         offset = timeline.place(decode)
         self._moved = self._moved or bool(offset)
         decode += offset
@@ -177,7 +210,7 @@ class _StreamReader:
         return 1 / Fraction(rate) if rate else None
 
     def _decode(self, packet: Any) -> Fraction:
-        ticks = packet.dts if packet.dts is not None else packet.pts
+        ticks = packet.dts if packet.dts is not None or self._reorders else packet.pts
         if ticks is None:
             if self._next is None:
                 return Fraction(0)
@@ -186,7 +219,7 @@ class _StreamReader:
 
     def _start(self, packet: Any, decode: Fraction) -> Fraction:
         if packet.pts is None and self._stream.type == "video" and self._stream.codec_context.has_b_frames:
-            raise MediaError("the video has frames without a time: remux it first, as to MP4 or MPEG-TS")
+            raise MediaError(_UNTIMED)
         return self._grid.exact(decode if packet.pts is None else Fraction(packet.pts) * self._unit)
 
     def _length(self, packet: Any) -> Fraction:

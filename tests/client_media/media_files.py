@@ -34,6 +34,8 @@ class Recipe:
 H264 = Recipe(
     "h264.mp4", options={"bf": "3", "preset": "ultrafast", "x264-params": "scenecut=0:b-adapt=0:b-pyramid=0:keyint=30"}
 )
+REORDERED = Recipe("reordered.mkv", audio=None, rate=Fraction(25), frames=75, options=H264.options)
+"""Matroska has no decoding times: those of the first frames are not known."""
 MPEG2 = Recipe("mpeg2.ts", "mpeg2video", "mp2", Fraction(25), gop=12, options={"bf": "2"})
 PRORES = Recipe("prores.mov", "prores_ks", "pcm_s16le", frames=75, pixels="yuv422p10le")
 FFV1 = Recipe("ffv1.mkv", "ffv1", "flac", Fraction(25), frames=75, gop=1)

@@ -12,9 +12,10 @@ from tams_server.client import calls
 from . import media_files
 from .conftest import Tams
 from .decoded import difference, equal, pictures, samples
-from .media_files import FFV1, H264, MP3, MPEG2, PRORES, VFR, WAV, Recipe
+from .media_files import FFV1, H264, MP3, MPEG2, PRORES, REORDERED, VFR, WAV, Recipe
 
 VIDEO = [(H264, "mp4"), (H264, "ts"), (H264, "mkv"), (MPEG2, "ts"), (PRORES, "mov"), (FFV1, "mkv"), (VFR, "mkv")]
+VIDEO.append((REORDERED, "mp4"))
 SOUND = [(H264, 0.0), (PRORES, 0.0), (FFV1, 0.0), (WAV, 0.0), (MP3, 1e-4)]
 
 
