@@ -7,7 +7,7 @@ import { useResource } from "../live";
 import { href } from "../router";
 import type { PageProps } from "../routes";
 import { hasDates } from "../timeline/clock";
-import { parseTimerange } from "../ui/time";
+import type { Segment } from "../timeline/segments";
 import type { Flow } from "../types";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorBox, Loading, StaleNote } from "../ui/states";
@@ -15,20 +15,13 @@ import { Badge, Format, Id, formatName } from "../ui/text";
 import { FlowFacts } from "./flow_facts";
 import { FlowCollections } from "./flow_collections";
 import { FlowSegments } from "./flow_segments";
-import { FlowWorkspace, type Marked } from "./flow_workspace";
-import { frameRateOf } from "./flow_rate";
-import type { Range } from "../timeline/view";
+import { FlowWorkspace } from "./flow_workspace";
+import { useLead } from "./flow_lead";
 
 export default function FlowPage({ params }: PageProps) {
   const path = resourcePath("flows", params["id"] ?? "");
   const { data: flow, error, reload } = useResource<Flow>(path, { include_timerange: true });
-  const [marked, setMarked] = useState<Marked | null>(null);
-  const goTo = useRef<((moment: bigint) => void) | null>(null);
-  const top = useRef<HTMLDivElement>(null);
-  useEffect(() => setMarked(null), [path]);
   if (!flow) return error ? <ErrorBox error={error} retry={() => void reload()} /> : <Loading />;
-  const content = contentOf(flow);
-  const rate = frameRateOf(flow);
   return (
     <Page
       title={flow.label || "Flow without a label"}
@@ -41,29 +34,7 @@ export default function FlowPage({ params }: PageProps) {
       }
     >
       <StaleNote error={error} />
-      <div ref={top} />
-      {content ? (
-        <FlowWorkspace flow={flow} content={content} rate={rate} goTo={goTo} onMarked={setMarked} />
-      ) : (
-        <Section title="Timeline">
-          <Empty title={flow.flow_collection?.length ? "This flow has no segments of its own" : "This flow has no segments yet"}>
-            {flow.flow_collection?.length ? "The flows that it collects are below." : "The timeline appears with the first one."}
-          </Empty>
-        </Section>
-      )}
-      {content && (
-        <FlowSegments
-          flow={flow}
-          content={content}
-          rate={rate}
-          dates={hasDates(content.start)}
-          selected={marked?.start ?? null}
-          onSelect={(segment) => {
-            goTo.current?.(segment.start);
-            top.current?.scrollIntoView({ block: "start", behavior: "auto" });
-          }}
-        />
-      )}
+      <FlowMedia flow={flow} />
       <div class="columns">
         <FlowFacts flow={flow} />
         <EditPanel kind="flows" id={flow.id} document={flow} onChange={reload} />
@@ -71,6 +42,50 @@ export default function FlowPage({ params }: PageProps) {
       <FlowCollections flow={flow} />
       <DeletePanel kind="flows" id={flow.id} document={flow} />
     </Page>
+  );
+}
+
+/** Player, timeline and segments: of the flow, or of what it collects. */
+function FlowMedia({ flow }: { flow: Flow }) {
+  const { lead, error, retry } = useLead(flow);
+  const [marked, setMarked] = useState<Segment | null>(null);
+  const goTo = useRef<((moment: bigint) => void) | null>(null);
+  const top = useRef<HTMLDivElement>(null);
+  useEffect(() => setMarked(null), [flow.id]);
+  if (lead === undefined) return error ? <ErrorBox error={error} retry={retry} /> : <Loading />;
+  if (lead === null) {
+    const collects = Boolean(flow.flow_collection?.length);
+    return (
+      <Section title="Timeline">
+        <Empty title={collects ? "Neither this flow nor those that it collects have segments yet" : "This flow has no segments yet"}>
+          The timeline appears with the first one.
+        </Empty>
+      </Section>
+    );
+  }
+  const { content, rate } = lead;
+  const collected = lead.flow.id !== flow.id;
+  return (
+    <>
+      <div ref={top} />
+      <FlowWorkspace key={`${flow.id} ${lead.flow.id}`} flow={flow} lead={lead} goTo={goTo} onMarked={setMarked} />
+      {collected && (
+        <p class="muted">
+          Timeline and segments are those of <a href={href(`/flows/${lead.flow.id}`)}>{lead.flow.label || "the flow that it collects"}</a>.
+        </p>
+      )}
+      <FlowSegments
+        flow={lead.flow}
+        content={content}
+        rate={rate}
+        dates={hasDates(content.start)}
+        selected={marked?.start ?? null}
+        onSelect={(segment) => {
+          goTo.current?.(segment.start);
+          top.current?.scrollIntoView({ block: "start", behavior: "auto" });
+        }}
+      />
+    </>
   );
 }
 
@@ -83,9 +98,4 @@ function Status({ flow }: { flow: Flow }) {
       <a class="subtle-link" href={href(`/sources/${flow.source_id}`)}>Source of this {formatName(flow.format)}</a>
     </>
   );
-}
-
-function contentOf(flow: Flow): Range | null {
-  const span = flow.timerange === undefined ? null : parseTimerange(flow.timerange);
-  return span && span.start !== null && span.end !== null && span.start < span.end ? { start: span.start, end: span.end } : null;
 }

@@ -4,33 +4,31 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Player, type PlayerControl } from "../player/player";
 import { useMay } from "../session";
 import { isTyping } from "../shortcuts";
-import { hasDates, momentText, type ClockMode, type FrameRate } from "../timeline/clock";
+import { hasDates, momentText, type ClockMode } from "../timeline/clock";
 import type { Segment } from "../timeline/segments";
 import { Timeline, type TimelineControl } from "../timeline/timeline";
-import type { Range } from "../timeline/view";
 import type { Flow } from "../types";
 import { Icon } from "../ui/icons";
 import { formatName } from "../ui/text";
 import { formatDuration } from "../ui/time";
 import { CutDialog, ExportDialog } from "./flow_dialogs";
 import { pressed } from "./flow_keys";
+import type { Lead } from "./flow_lead";
 import { SegmentCard } from "./flow_segment_card";
-
-export type Marked = Segment;
 
 interface WorkspaceProps {
   flow: Flow;
-  content: Range;
-  rate: FrameRate | null;
-  goTo: RefObject<((moment: bigint) => void) | null>;
-  onMarked: (segment: Segment | null) => void;
+  lead: Lead;
+  goTo?: RefObject<((moment: bigint) => void) | null>;
+  onMarked?: (segment: Segment | null) => void;
 }
 
 const PLAYED = ["video", "audio", "multi"];
 
-export function FlowWorkspace({ flow, content, rate, goTo, onMarked }: WorkspaceProps) {
+export function FlowWorkspace({ flow, lead, goTo, onMarked }: WorkspaceProps) {
+  const { content, rate } = lead;
   const dates = hasDates(content.start);
-  const format = formatName(flow.format);
+  const format = formatName(lead.flow.format);
   const [position, setPosition] = useState(content.start);
   const [mode, setMode] = useState<ClockMode>(rate ? "timecode" : "utc");
   const [inPoint, setIn] = useState<bigint | null>(null);
@@ -46,14 +44,13 @@ export function FlowWorkspace({ flow, content, rate, goTo, onMarked }: Workspace
   const seek = (moment: bigint) => {
     const { start, end } = latest.current.content;
     const inside = moment < start ? start : moment >= end ? end - 1n : moment;
-    setPosition(inside);
-    player.current?.seek(inside);
+    setPosition(player.current?.seek(inside) ?? inside);
   };
   const select = (segment: Segment | null) => {
     setSelected(segment);
-    onMarked(segment);
+    onMarked?.(segment);
   };
-  goTo.current = seek;
+  if (goTo) goTo.current = seek;
   const setInHere = () => {
     const at = latest.current.position;
     setIn(at);
@@ -61,9 +58,8 @@ export function FlowWorkspace({ flow, content, rate, goTo, onMarked }: Workspace
   };
   const setOutHere = () => {
     // The out point is where the frame that is shown ends: it belongs to the cut.
-    const frame = rate ? BigInt(Math.round((1e9 * rate.denominator) / rate.numerator)) : 0n;
-    const at = latest.current.position + frame;
-    const end = at > latest.current.content.end ? latest.current.content.end : at;
+    const { position: at } = latest.current;
+    const end = player.current?.frameEnd(at) ?? at;
     setOut(end);
     if (latest.current.inPoint !== null && latest.current.inPoint >= end) setIn(null);
   };
@@ -106,7 +102,7 @@ export function FlowWorkspace({ flow, content, rate, goTo, onMarked }: Workspace
     <section class="workspace" aria-label="Player and timeline" data-position={String(position)}>
       {PLAYED.includes(format) && (
         <Player
-          flowId={flow.id}
+          played={{ flowId: flow.id, leadId: lead.flow.id }}
           format={format}
           content={content}
           rate={rate}
@@ -166,8 +162,8 @@ export function FlowWorkspace({ flow, content, rate, goTo, onMarked }: Workspace
           </div>
         </div>
         <Timeline
-          flowId={flow.id}
-          updated={flow.segments_updated}
+          flowId={lead.flow.id}
+          updated={lead.flow.segments_updated}
           rate={rate}
           mode={mode}
           dates={dates}

@@ -1,29 +1,29 @@
-// Plays a window of a flow in a media element: by hls.js, which is loaded when it is needed, else as the browser can.
+// Plays a flow in a media element, window by window, and says which moment is shown.
 import type Hls from "hls.js";
 import type { Fragment } from "hls.js";
 import { request, resourcePath } from "../api";
 import { serverUrl } from "../config";
 import { queryText } from "../router";
 import { authorization } from "../session";
-import { frameLength, frameNumber, frameStart, type FrameRate } from "../timeline/clock";
+import { frameLength, type FrameRate } from "../timeline/clock";
 import { readSegments, type Segment } from "../timeline/segments";
 import type { Range } from "../timeline/view";
-import { formatSpan, formatTimestamp } from "../ui/time";
+import { alignedMoment, frameEnd, steppedMoment } from "./frame_grid";
+import { firstPicture, playByHls } from "./hls_playback";
 import { matchPieces, mediaTimeOf, momentOf, type Piece } from "./media_map";
+import { readWindow, timerangeOf, windowAround } from "./playlist_window";
 
-const MINUTE = 60_000_000_000n;
-const WINDOW = 10n * MINUTE;
-const WHOLE = 30n * MINUTE; // flows up to this length are played in one window
-const MOST_PAGES = 12;
-
-/** When the first picture, or else the first sound, of a fragment is shown; null until it has been read. */
-function firstPicture({ elementaryStreams: { video, audiovideo, audio } }: Fragment): number | null {
-  return (video ?? audiovideo ?? audio)?.startPTS ?? null;
-}
+const CLOSE_S = 0.1; // how far from the wanted time a picture may be where frames have no known length
 
 export interface EngineEvents {
   onMoment: (moment: bigint) => void; // what is shown
   onState: (state: "loading" | "ready" | "error", error?: unknown) => void;
+}
+
+/** What is played: the playlist of a flow, and the flow that its pictures, or else its sound, are the segments of. */
+export interface Played {
+  flowId: string;
+  leadId: string;
 }
 
 export class Engine {
@@ -31,7 +31,7 @@ export class Engine {
   private window: Range | null = null;
   private pieces: Piece[] = [];
   private segments: Segment[] = [];
-  private shown: number | null = null; // time in the media element of the frame that is shown
+  private latest: number | null = null; // time in the media element of the last frame that it has drawn
   private abort = new AbortController();
   private frames = 0;
   private stopped = false;
@@ -43,13 +43,14 @@ export class Engine {
 
   constructor(
     private readonly video: HTMLVideoElement,
-    private readonly flowId: string,
+    private readonly played: Played,
     public content: Range,
     public rate: FrameRate | null,
     private readonly events: EngineEvents,
   ) {
     video.addEventListener("timeupdate", this.onTime);
-    video.addEventListener("seeked", this.onTime);
+    video.addEventListener("seeked", this.onSeeked);
+    video.addEventListener("playing", this.onPlaying);
     video.addEventListener("ended", this.onEnded);
     this.watchFrames();
   }
@@ -59,34 +60,45 @@ export class Engine {
     this.abort.abort();
     this.hls?.destroy();
     this.video.removeEventListener("timeupdate", this.onTime);
-    this.video.removeEventListener("seeked", this.onTime);
+    this.video.removeEventListener("seeked", this.onSeeked);
+    this.video.removeEventListener("playing", this.onPlaying);
     this.video.removeEventListener("ended", this.onEnded);
     if (this.frames) this.video.cancelVideoFrameCallback?.(this.frames);
   }
 
-  /** Show a moment. */
-  seek(moment: bigint): void {
-    if (!this.window || moment < this.window.start || moment >= this.window.end) {
-      void this.open(moment);
-      return;
+  /** Show the frame at a moment. Returns where that frame begins. */
+  seek(moment: bigint): bigint {
+    const start = alignedMoment(moment, this.pieces, this.content, this.rate);
+    if (!this.window || start < this.window.start || start >= this.window.end) void this.open(start);
+    else if (this.pieces.length === 0) this.wanted = start;
+    else {
+      if (this.exact !== null) this.exact = start;
+      this.show(start);
     }
-    const media = mediaTimeOf(this.pieces, moment);
-    if (this.pieces.length === 0) this.wanted = moment;
-    else if (media !== null) this.video.currentTime = media + this.half();
+    return start;
   }
 
-  /** Show the frame so many frames after the one that is shown, and return its moment. */
+  /** Show the frame so many frames after the one that begins at `from`, and return where it begins. */
   step(frames: number, from: bigint): bigint {
     this.video.pause();
-    const length = this.rate ? frameLength(this.rate) : 40e6;
-    const moment = from + BigInt(Math.round(frames * length));
-    const clamped = moment < this.content.start ? this.content.start : moment >= this.content.end ? from : moment;
-    const piece = this.pieces.find((each) => each.start <= from && from < each.end);
-    if (this.shown !== null && piece && clamped >= piece.start && clamped < piece.end) {
-      this.video.currentTime = this.shown + (frames * length) / 1e9 + this.half();
-      this.shown += (frames * length) / 1e9;
-    } else this.seek(clamped);
-    return clamped;
+    return this.seek(steppedMoment(from, frames, this.pieces, this.content, this.rate));
+  }
+
+  /** Where the frame that begins at a moment ends. */
+  frameEnd(moment: bigint): bigint {
+    return frameEnd(moment, this.pieces, this.content, this.rate);
+  }
+
+  /** Open the playlist again, after an error. */
+  retry(moment: bigint): void {
+    this.window = null;
+    this.seek(moment);
+  }
+
+  private show(moment: bigint): void {
+    const media = mediaTimeOf(this.pieces, moment);
+    // In the middle of the frame, so that rounding shows no other.
+    if (media !== null) this.video.currentTime = media + this.half();
   }
 
   private half(): number {
@@ -96,24 +108,25 @@ export class Engine {
   private async open(moment: bigint): Promise<void> {
     this.abort.abort();
     const abort = (this.abort = new AbortController());
-    this.window = this.windowAround(moment);
+    this.hls?.destroy();
+    this.hls = null;
+    const window = (this.window = windowAround(moment, this.content));
     this.pieces = [];
     this.durations.clear();
     this.late = 0;
-    this.shown = null;
+    this.latest = null;
+    this.exact = null;
     this.wanted = moment;
     this.events.onState("loading");
-    const live = this.window.end >= this.content.end;
-    const start = this.window.start;
-    const timerange = live ? `[${formatTimestamp(start)}_` : formatSpan(this.window);
-    const path = `${resourcePath("flows", this.flowId)}/output.m3u8`;
-    const query = { timerange };
+    const path = `${resourcePath("flows", this.played.flowId)}/output.m3u8`;
+    const query = { timerange: timerangeOf(window, this.content) };
     try {
       // Also finds out why a flow cannot be played.
       await request("GET", path, { query, headers: { Accept: "application/vnd.apple.mpegurl" }, signal: abort.signal });
-      this.segments = await this.readWindow(this.window, abort.signal);
+      const segments = await readWindow(this.played.leadId, window, abort.signal);
       const { default: Player } = await import("hls.js");
       if (abort.signal.aborted || this.stopped) return;
+      this.segments = segments;
       const url = serverUrl(path + queryText(query)).href;
       if (Player.isSupported()) this.attach(Player, url);
       else this.attachNative(url);
@@ -122,78 +135,39 @@ export class Engine {
     }
   }
 
-  private async readWindow(window: Range, signal: AbortSignal): Promise<Segment[]> {
-    const found: Segment[] = [];
-    let next: URL | null = null;
-    for (let page = 0; page < MOST_PAGES; page += 1) {
-      const read: { segments: Segment[]; next: URL | null } = await readSegments(this.flowId, window, signal, next);
-      found.push(...read.segments);
-      next = read.next;
-      if (next === null) break;
-    }
-    return found;
-  }
-
-  private windowAround(moment: bigint): Range {
-    const { start, end } = this.content;
-    if (end - start <= WHOLE) return { start, end: end + WHOLE };
-    // Aligned, so that the same playlist serves many moments.
-    const first = (moment / WINDOW) * WINDOW - MINUTE / 6n;
-    return { start: first > start ? first : start, end: first + WINDOW + MINUTE / 3n };
-  }
-
   private attach(Player: typeof Hls, url: string): void {
-    this.hls?.destroy();
-    const base = serverUrl("").href;
-    const hls = (this.hls = new Player({
-      autoStartLoad: false,
-      enableWorker: true,
-      maxBufferLength: 20,
-      backBufferLength: 30,
-      liveDurationInfinity: false,
-      xhrSetup: (xhr, address) => {
-        const credential = authorization();
-        if (credential !== null && address.startsWith(base) && /\.m3u8(\?|$)/.test(address) && !/[?&]sig=/.test(address)) {
-          xhr.setRequestHeader("Authorization", credential);
+    this.hls = playByHls(Player, this.video, url, this.played.leadId, {
+      onFragments: (fragments, listed) => {
+        this.match(fragments);
+        if (listed && this.wanted !== null) this.begin(this.wanted);
+      },
+      onBuffered: (pictures) => {
+        if (!pictures) return;
+        this.settle();
+        this.events.onState("ready");
+        if (this.playing) {
+          this.playing = false;
+          void this.video.play().catch(() => undefined);
         }
       },
-    }));
-    const { Events } = Player;
-    hls.on(Events.LEVEL_LOADED, (_, { details }) => {
-      this.match(details.fragments);
-      if (this.wanted === null) return;
-      const media = mediaTimeOf(this.pieces, this.wanted) ?? 0;
-      hls.startLoad(media);
-      this.video.currentTime = media + this.half();
-      this.exact = this.wanted;
-      this.wanted = null;
+      onError: (error) => this.events.onState("error", error),
     });
-    hls.on(Events.LEVEL_PTS_UPDATED, (_, { details }) => this.match(details.fragments));
-    hls.on(Events.MANIFEST_PARSED, () => hls.startLoad(-1));
-    hls.on(Events.FRAG_BUFFERED, (_, { frag }) => {
-      const details = hls.levels[frag.level]?.details;
-      if (frag.type === "main" && details) this.match(details.fragments);
-      this.settle();
-      this.events.onState("ready");
-      if (this.playing) {
-        this.playing = false;
-        void this.video.play().catch(() => undefined);
-      }
-    });
-    hls.on(Events.ERROR, (_, data) => {
-      if (!data.fatal) return;
-      if (data.type === Player.ErrorTypes.MEDIA_ERROR && !this.stopped) hls.recoverMediaError();
-      else this.events.onState("error", new Error(`The media cannot be played: ${data.details}.`));
-    });
-    hls.loadSource(url);
-    hls.attachMedia(this.video);
+  }
+
+  /** Load what is at a moment first. */
+  private begin(moment: bigint): void {
+    this.hls?.startLoad(mediaTimeOf(this.pieces, moment) ?? 0);
+    this.show(moment);
+    this.exact = moment;
+    this.wanted = null;
   }
 
   private attachNative(url: string): void {
-    const token = authorization()?.replace(/^Bearer /, "");
-    const address = new URL(url);
-    if (token) address.searchParams.set("access_token", token); // media elements send no headers
-    this.video.src = address.href;
+    // Media elements send no headers, and a credential in a URL ends up in histories and logs.
+    if (authorization() !== null) {
+      throw new Error("This browser has no Media Source Extensions, without which the player cannot send your credential.");
+    }
+    this.video.src = url;
     let media = 0;
     this.pieces = this.segments.map((segment) => {
       const piece = { media, start: segment.start, end: segment.end };
@@ -202,8 +176,9 @@ export class Engine {
     });
     this.video.addEventListener("loadedmetadata", () => {
       this.events.onState("ready");
-      if (this.wanted !== null) this.seek(this.wanted);
+      const moment = this.wanted;
       this.wanted = null;
+      if (moment !== null) this.seek(moment);
     }, { once: true });
   }
 
@@ -213,9 +188,7 @@ export class Engine {
     if (moment === null) return;
     this.exact = null;
     const media = mediaTimeOf(this.pieces, moment);
-    if (media !== null && Math.abs(media + this.half() - this.video.currentTime) > 0.001) {
-      this.video.currentTime = media + this.half();
-    }
+    if (media !== null && Math.abs(media + this.half() - this.video.currentTime) > 0.001) this.show(moment);
   }
 
   private match(fragments: readonly Fragment[]): void {
@@ -235,15 +208,30 @@ export class Engine {
   /** The playlist has grown. */
   private async readMore(): Promise<void> {
     const last = this.segments[this.segments.length - 1];
+    const { signal } = this.abort;
     if (!this.window || !last) return;
-    const range = { start: last.end, end: this.window.end };
-    const { segments } = await readSegments(this.flowId, range, this.abort.signal);
-    const known = this.segments[this.segments.length - 1];
-    if (known === last) this.segments.push(...segments.filter((each) => each.start >= last.end));
+    try {
+      const range = { start: last.end, end: this.window.end };
+      const { segments } = await readSegments(this.played.leadId, range, signal);
+      const known = this.segments[this.segments.length - 1];
+      if (known === last) this.segments.push(...segments.filter((each) => each.start >= last.end));
+    } catch (error) {
+      if (!signal.aborted) console.warn("Segments of the player could not be read; the next update retries.", error);
+    }
   }
 
   private readonly onTime = () => {
-    if (!this.hasFrames()) this.tell(this.video.currentTime);
+    if (!this.hasFrames() && !this.video.seeking) this.tell(this.video.currentTime);
+  };
+
+  private readonly onSeeked = () => {
+    const { currentTime } = this.video;
+    if (!this.hasFrames()) this.tell(currentTime);
+    else if (this.latest !== null && this.covers(this.latest, currentTime)) this.tell(this.latest);
+  };
+
+  private readonly onPlaying = () => {
+    this.exact = null;
   };
 
   private readonly onEnded = () => {
@@ -252,6 +240,11 @@ export class Engine {
     this.seek(this.window.end);
   };
 
+  /** Whether the frame that begins at `frame` is the one to show at `time`: seconds in the media element. */
+  private covers(frame: number, time: number): boolean {
+    return this.rate ? Math.abs(frame + this.half() - time) <= this.half() * 1.1 : Math.abs(frame - time) <= CLOSE_S;
+  }
+
   private hasFrames(): boolean {
     return "requestVideoFrameCallback" in this.video && this.video.videoWidth > 0;
   }
@@ -259,23 +252,18 @@ export class Engine {
   private watchFrames(): void {
     if (!("requestVideoFrameCallback" in this.video)) return;
     this.frames = this.video.requestVideoFrameCallback((_, { mediaTime }) => {
-      this.tell(mediaTime);
+      this.latest = mediaTime;
+      // While it seeks, this may still be the frame before.
+      if (!this.video.seeking) this.tell(mediaTime);
       if (!this.stopped) this.watchFrames();
     });
   }
 
   private tell(media: number): void {
-    if (this.video.seeking) return; // that is still the frame before
-    this.shown = media;
     const moment = momentOf(this.pieces, media);
     if (moment === null || this.wanted !== null) return;
-    this.events.onMoment(this.rate ? this.snapped(moment, this.rate) : moment);
-  }
-
-  /** The start of the frame nearest to a moment, counted from the start of its segment. */
-  private snapped(moment: bigint, rate: FrameRate): bigint {
-    const piece = this.pieces.find((each) => each.start <= moment && moment < each.end);
-    const anchor = piece?.start ?? this.content.start;
-    return frameStart(frameNumber(moment + BigInt(Math.round(frameLength(rate) / 2)), anchor, rate), anchor, rate);
+    // The nearest frame: its time may have been rounded either way.
+    const middle = moment + BigInt(Math.round(this.half() * 1e9));
+    this.events.onMoment(this.rate ? alignedMoment(middle, this.pieces, this.content, this.rate) : moment);
   }
 }

@@ -5,18 +5,20 @@ import type { FrameRate } from "../timeline/clock";
 import type { Range } from "../timeline/view";
 import { Icon } from "../ui/icons";
 import { ErrorBox } from "../ui/states";
-import { Engine } from "./engine";
+import { Engine, type Played } from "./engine";
+import { STEP_NS } from "./frame_grid";
 import { TransportIcon } from "./transport_icons";
 
 export interface PlayerControl {
-  seek: (moment: bigint) => void;
+  seek: (moment: bigint) => bigint; // returns where the frame that it shows begins
+  frameEnd: (moment: bigint) => bigint; // of the frame that begins then
   step: (frames: number) => void;
   toggle: () => void;
   shuttle: (direction: -1 | 0 | 1) => void;
 }
 
 interface PlayerProps {
-  flowId: string;
+  played: Played;
   format: string;
   content: Range;
   rate: FrameRate | null;
@@ -31,7 +33,7 @@ interface PlayerProps {
 const SPEEDS = [1, 2, 4, 8];
 const REVERSE_MS = 125;
 
-export function Player({ flowId, format, content, rate, position, clock, onPosition, control, onIn, onOut }: PlayerProps) {
+export function Player({ played, format, content, rate, position, clock, onPosition, control, onIn, onOut }: PlayerProps) {
   const video = useRef<HTMLVideoElement>(null);
   const engine = useRef<Engine | null>(null);
   const [state, setState] = useState<"loading" | "ready" | "error">("loading");
@@ -46,7 +48,7 @@ export function Player({ flowId, format, content, rate, position, clock, onPosit
   useEffect(() => {
     const element = video.current;
     if (!element) return;
-    const made = new Engine(element, flowId, content, rate, {
+    const made = new Engine(element, played, content, rate, {
       onMoment: (moment) => latest.current.onPosition(moment),
       onState: (next, problem) => {
         setState(next);
@@ -61,7 +63,7 @@ export function Player({ flowId, format, content, rate, position, clock, onPosit
       made.stop();
       for (const type of ["play", "pause", "ended"]) element.removeEventListener(type, update);
     };
-  }, [flowId]);
+  }, [played.flowId, played.leadId]);
 
   useEffect(() => {
     if (engine.current) Object.assign(engine.current, { content, rate });
@@ -110,7 +112,8 @@ export function Player({ flowId, format, content, rate, position, clock, onPosit
     }
   };
   useImperativeHandle(control, () => ({
-    seek: (moment) => engine.current?.seek(moment),
+    seek: (moment) => engine.current?.seek(moment) ?? moment,
+    frameEnd: (moment) => engine.current?.frameEnd(moment) ?? moment,
     step: (frames) => {
       setRate(1);
       step(frames);
@@ -119,6 +122,7 @@ export function Player({ flowId, format, content, rate, position, clock, onPosit
     shuttle,
   }));
 
+  const unit = rate ? "One frame" : `${STEP_NS / 1e6} ms`;
   return (
     <div class={picture ? "player" : "player sound"} data-state={state}>
       <div class="player-screen">
@@ -126,7 +130,7 @@ export function Player({ flowId, format, content, rate, position, clock, onPosit
         {state === "loading" && <span class="spinner player-spinner" aria-label="Loading" />}
         {state === "error" && (
           <div class="player-error">
-            <ErrorBox error={error} retry={() => engine.current?.seek(position)} />
+            <ErrorBox error={error} retry={() => engine.current?.retry(position)} />
           </div>
         )}
       </div>
@@ -134,13 +138,13 @@ export function Player({ flowId, format, content, rate, position, clock, onPosit
         <output class="timecode mono" aria-label="Position">{clock}</output>
         <div class="transport-buttons">
           <Button label="Set the in point (I)" onClick={onIn}><TransportIcon name="in" /></Button>
-          <Button label="One frame back (,)" onClick={() => step(-1)}><TransportIcon name="back" /></Button>
+          <Button label={`${unit} back (,)`} onClick={() => step(-1)}><TransportIcon name="back" /></Button>
           <Button label="Play backwards (J)" onClick={() => shuttle(-1)}><TransportIcon name="reverse" /></Button>
           <Button label={playing ? "Pause (K)" : "Play (L)"} primary onClick={toggle}>
             <Icon name={playing ? "pause" : "play"} />
           </Button>
           <Button label="Faster (L)" onClick={() => shuttle(1)}><TransportIcon name="faster" /></Button>
-          <Button label="One frame forward (.)" onClick={() => step(1)}><TransportIcon name="forward" /></Button>
+          <Button label={`${unit} forward (.)`} onClick={() => step(1)}><TransportIcon name="forward" /></Button>
           <Button label="Set the out point (O)" onClick={onOut}><TransportIcon name="out" /></Button>
         </div>
         <div class="transport-end">
