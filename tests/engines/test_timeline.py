@@ -182,6 +182,26 @@ def test_reuse_parts_and_key_frames_are_told(world: World) -> None:
     assert (cut.sampled, cut.reused, cut.partial) == (1, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("used", "whole", "partial"),
+    [
+        ("[0:0_2:0)", "[0:0_2:21333333)", 0),  # an AAC frame of 1024 samples at 48 kHz
+        ("[0:0_2:0)", "[0:0_2:50000000)", 0),
+        ("[0:0_2:0)", "[0:0_2:50000001)", 1),
+        ("[0:0_0:75000000)", "[0:0_0:100000000)", 0),
+        ("[0:0_0:70000000)", "[0:0_0:100000000)", 1),
+    ],
+)
+def test_an_object_a_little_longer_than_its_segment_is_no_part(
+    world: World, used: str, whole: str, partial: int
+) -> None:
+    flow_id, object_id = world.make_flow(flow()), fresh()
+    world.allocate(flow_id, object_id)
+    assert world.register(flow_id, {"object_id": object_id, "timerange": used, "object_timerange": whole}) == []
+    summary = world.catalog.timelines.summary(CALLER, flow_id, TimelineRequest(level=33))
+    assert [(bucket.sampled, bucket.partial) for bucket in summary.buckets if bucket.segments] == [(1, partial)]
+
+
 def test_a_long_timeline_is_sampled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("storage.catalog.timeline.samples.MOST_SAMPLED", 20)
     flow_id = world.make_flow(flow())

@@ -16,6 +16,8 @@ from storage.tables.transaction import Reader
 MOST_SAMPLED: Final = 2_000
 """Segments of one request, with a row each of their objects."""
 _MOST_USES: Final = 2 * MOST_SAMPLED
+_TOLERANCE_NS: Final = 50_000_000
+"""By how much objects may be longer than their segments and count as whole: audio frames overlap where media are cut."""
 _OBJECT_COLUMNS = ("id", "start_ns", "end_ns", "key_frame_count")
 
 
@@ -67,6 +69,12 @@ def _add(bucket: Bucket, segment: SegmentRow, object_: ObjectRow | None, reused:
     bucket.reused += reused
     if object_ is None or object_["start_ns"] is None or object_["end_ns"] is None:
         return
-    bucket.partial += segment["end_ns"] - segment["start_ns"] < object_["end_ns"] - object_["start_ns"]
+    whole = object_["end_ns"] - object_["start_ns"]
+    bucket.partial += _is_part(segment["end_ns"] - segment["start_ns"], whole)
     if object_["key_frame_count"] is not None:
         bucket.key_frames = (bucket.key_frames or 0) + object_["key_frame_count"]
+
+
+def _is_part(used: int, whole: int) -> bool:
+    """Whether a segment uses noticeably less than its object has: durations in ns. The console has the same rule."""
+    return whole - used > min(_TOLERANCE_NS, whole // 4)

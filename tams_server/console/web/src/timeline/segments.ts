@@ -20,13 +20,20 @@ export interface Segment extends Range {
 }
 
 const LIMIT = 300;
+// Audio frames overlap the cut, so that objects are a little longer than their segments: up to TOLERANCE, but never more
+// than a quarter of the object. The summaries of the server have the same rule.
+const TOLERANCE = 50_000_000n;
+
+function isPart(used: bigint, whole: bigint): boolean {
+  return whole - used > (whole / 4n < TOLERANCE ? whole / 4n : TOLERANCE);
+}
 
 export function segmentOf(document: SegmentDocument): Segment {
   const span = parseTimerange(document.timerange);
   const whole = document.object_timerange === undefined ? null : parseTimerange(document.object_timerange);
   const start = span?.start ?? 0n;
   const end = span?.end ?? start;
-  const partial = whole?.start != null && whole.end !== null && end - start < whole.end - whole.start;
+  const partial = whole?.start != null && whole.end !== null && isPart(end - start, whole.end - whole.start);
   return { start, end, document, partial };
 }
 
