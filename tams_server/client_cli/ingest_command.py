@@ -133,6 +133,8 @@ def _run(options: argparse.Namespace, context: Context) -> int:
             return INTERRUPTED
         progress.remove(shown.task)
     _print(result, context)
+    if result.damage:
+        raise CommandError(result.damage)
     return OK
 
 
@@ -232,9 +234,10 @@ def _print(result: "IngestResult", context: Context) -> None:
         known = sum(each.known for each in result.flows)
         before = f" ({known:,} were there)" if known else ""
         context.note(f"{segments:,} segments stored{before}, {size(stored)}, in {duration(result.seconds)}")
-    filled = [each.timerange for each in result.flows if each.timerange]
-    begin = filled[0].bounds[0] if filled else 0
-    example = str(TimeRange(begin + NS, begin + 3 * NS))
+    for note in result.notes:
+        context.note(f"note: {note}")
+    begin, end = next((each.timerange.bounds for each in result.flows if each.timerange), (0, 3 * NS))
+    example = str(TimeRange(begin + NS, begin + 3 * NS) if end >= begin + 3 * NS else TimeRange(begin, end))
     next_steps(
         context,
         (f"tams show {first}", "what the store has now"),

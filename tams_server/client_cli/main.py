@@ -87,8 +87,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(output, error)
     except TamsError as error:  # what was given is no timerange, or no timestamp
         return _report(output, CommandError(str(error), WRONG_USE))
-    except OSError as error:
+    except OSError as error:  # also those of FFmpeg's libraries
         return _report(output, CommandError(str(error)))
+    except Exception as error:
+        if not _is_of_media(error):
+            raise
+        return _report(output, CommandError(f"the media cannot be processed: {error}"))
+
+
+def _is_of_media(error: Exception) -> bool:
+    """Whether PyAV, which is imported only by commands that need it, raised an error."""
+    return any(each.__module__.partition(".")[0] == "av" for each in type(error).__mro__)
 
 
 def _report(output: Output, error: CommandError) -> int:

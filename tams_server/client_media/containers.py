@@ -124,7 +124,17 @@ class Muxer:
             self._options["movflags"] = f"{self._options['movflags']}+delay_moov"
 
     def mux(self, frames: Sequence[CodedFrame], shift: Fraction) -> Muxed:
-        """Make a segment of frames, in decoding order of each stream. shift: added to their times, in seconds."""
+        """Make a segment of frames, in decoding order of each stream. shift: added to their times, in seconds.
+
+        Raises MediaError for damaged frames.
+        """
+        try:
+            file = self._mux(frames, shift)
+        except (av.FFmpegError, ValueError) as error:
+            raise MediaError(getattr(error, "strerror", None) or str(error)) from error
+        return self._split(file) if self._container.has_init else Muxed(file, b"")
+
+    def _mux(self, frames: Sequence[CodedFrame], shift: Fraction) -> bytes:
         target = io.BytesIO()
         with av.open(target, "w", format=self._container.muxer, options=self._options) as output:
             tracks = {index: output.add_stream_from_template(each) for index, each in self._streams.items()}
@@ -137,7 +147,7 @@ class Muxer:
                 packet.time_base = unit
                 packet.stream = tracks[frame.stream]
                 output.mux(packet)
-        return self._split(target.getvalue()) if self._container.has_init else Muxed(target.getvalue(), b"")
+        return target.getvalue()
 
     @staticmethod
     def _split(file: bytes) -> Muxed:

@@ -5,7 +5,7 @@ skipped, and all others are written.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
@@ -16,24 +16,17 @@ from tams_server.client.documents import Json
 from tams_server.client.exchange import usable_urls
 from tams_server.client_media import start_time
 from tams_server.client_media.errors import MediaError
+from tams_server.client_media.flow_documents import FlowDocuments
 from tams_server.client_media.ingest_options import IngestOptions
-from tams_server.client_media.ingest_plan import (
-    START_TAG,
-    Plan,
-    PlannedFlow,
-    collection,
-    flow_document,
-    label_of,
-    make_plan,
-    member_document,
-    multi_document,
-)
+from tams_server.client_media.ingest_plan import DAMAGE_TAG, START_TAG, Plan, PlannedFlow, make_plan, multi_document
 from tams_server.client_media.media_input import Input, frame_rate
 from tams_server.client_media.segment_times import FlowClock
 from tams_server.client_media.segment_writer import Piece, SegmentWriter
 from tams_server.client_media.segmenter import Cut
 
 _CLOSED: Final = "closed_complete"
+_APART_S: Final = 2
+"""Streams that end so far apart, or so long before their file says, are worth a note. In seconds."""
 
 
 @dataclass(slots=True)
@@ -55,7 +48,7 @@ class FlowResult:
 class IngestResult:
     """flows: those with media. multi_id: of the flow that collects; "" for a single essence.
 
-    complete: whether all was there before.
+    complete: whether all was there before. damage: what ended it before the end of the input, in words; "" if nothing.
     """
 
     flows: list[FlowResult]
@@ -64,6 +57,8 @@ class IngestResult:
     complete: bool = False
     resumed: bool = False
     seconds: float = 0.0
+    damage: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 class Ingest:
@@ -87,7 +82,10 @@ class Ingest:
         self.plan: Plan = make_plan(source, options)
         self._by_stream = {stream.index: flow for flow in self.plan.flows for stream in flow.streams}
         self._known: dict[str, set[int]] = {}
-        self._created: set[str] = set()
+        self._documents = FlowDocuments(client, self.plan, options, self._retry)
+        self._ends: dict[int, Fraction] = {}
+        self._broken: set[str] = set()
+        self._damage: MediaError | None = None
         self._stopped = False
         self.result = IngestResult(
             [
@@ -111,13 +109,16 @@ class Ingest:
             self._source.pipe.stop()
 
     def run(self) -> IngestResult:
-        """Ingest all of it. Raises MediaError and ClientError; what was written until then stays, to be resumed."""
+        """Ingest all of it. Raises MediaError and ClientError; what was written until then stays, to be resumed.
+
+        Damaged media are stored up to the damage, and their flows closed, which the result says.
+        """
         began = time.monotonic()
         found = [self._find(flow) for flow in self.plan.flows]
         self.result.resumed = any(found)
         start = self._start(next((each for each in found if each), None))
         if all(each and each.get("status") == _CLOSED for each in found):
-            self.result.complete = True
+            self._fill_from_store(found)
             return self.result
         clock = FlowClock(self._source.origin, start)
         with SegmentWriter(
@@ -134,8 +135,9 @@ class Ingest:
             for flow, cut in self._cuts():
                 self._write(flow, cut, clock, writer)
         if not any(each.segments or each.known for each in self.result.flows):
-            raise MediaError("the input has no frame that can be presented")
-        self._collect(clock)
+            raise self._damage or MediaError("the input has no frame that can be presented")
+        self._note_ends()
+        self._documents.collect(self.result.multi_id, clock.start)
         self._close()
         self.result.seconds = time.monotonic() - began
         return self.result
@@ -149,9 +151,11 @@ class Ingest:
             if flow.id in seen:
                 continue
             seen.add(flow.id)
-            yield from self._documents(flow, cut, text)
+            yield from self._documents.of(flow, cut, text)
             if len(seen) == len(self.plan.flows):
                 break
+        if self._damage is not None and not seen:
+            raise self._damage
         if self.result.multi_id and not self.plan.muxed:
             yield multi_document(self.plan, self._options, text)
 
@@ -191,16 +195,29 @@ class Ingest:
                     writer.know_init(flow.id, b"".join(response.iter_raw()), init["object_id"])
         result.known = len(known)
         if known:
-            self._created.add(flow.id)
+            self._documents.created.add(flow.id)
+
+    def _fill_from_store(self, found: Sequence[Json | None]) -> None:
+        self.result.complete = True
+        for flow in self.result.flows:
+            for segment in self._client.iterate(calls.segments(flow.id, with_urls=False)):
+                flow.known += 1
+                flow.timerange = _joined(flow.timerange, parse_timerange(segment["timerange"]))
+        damage = next((each["tags"][DAMAGE_TAG] for each in found if each and DAMAGE_TAG in each.get("tags", {})), "")
+        self.result.notes += [f"when it was stored: {damage}"] if damage else []
 
     def _cuts(self) -> Iterator[tuple[PlannedFlow, Cut]]:
-        for frame in self._source.frames():
-            flow = self._by_stream[frame.stream]
-            for cut in flow.segmenter.add(frame):
-                yield flow, cut
-            self._progress(frame.end)
-            if self._stopped:
-                break
+        try:
+            for frame in self._source.frames():
+                flow = self._by_stream[frame.stream]
+                for cut in flow.segmenter.add(frame):
+                    yield flow, cut
+                self._ends[frame.stream] = max(self._ends.get(frame.stream, frame.end), frame.end)
+                self._progress(frame.end)
+                if self._stopped:
+                    break
+        except MediaError as error:
+            self._damage = self._damage or error
         for flow in self.plan.flows:
             for cut in flow.segmenter.finish():
                 yield flow, cut
@@ -209,12 +226,15 @@ class Ingest:
         timerange = clock.timerange(cut)
         if timerange is None or timerange.start is None or timerange.end is None:
             return
-        if timerange.start in self._known[flow.id]:
+        if timerange.start in self._known[flow.id] or flow.id in self._broken:
             return
-        if flow.id not in self._created:
-            self._create(flow, cut, clock)
-        shift = clock.file_shift(cut, flow.container)
-        muxed = flow.muxer.mux(cut.frames, shift)
+        try:
+            muxed = flow.muxer.mux(cut.frames, clock.file_shift(cut, flow.container))
+        except MediaError as error:
+            self._break_off(flow, cut, error)
+            return
+        if flow.id not in self._documents.created:
+            self._documents.create(flow, cut, clock.start)
         piece = Piece(clock.segment(cut, timerange, flow.container), muxed.media, muxed.init)
         writer.put(flow.id, piece, flow.media_type)
         result = self._results[flow.id]
@@ -223,58 +243,43 @@ class Ingest:
         result.peak = max(result.peak, len(muxed.media) * 8e6 / (timerange.end - timerange.start))
         result.timerange = _joined(result.timerange, timerange)
 
-    def _create(self, flow: PlannedFlow, cut: Cut, clock: FlowClock) -> None:
-        start = format_timestamp(clock.start)
-        for document in self._documents(flow, cut, start):
-            self._client.send(calls.put_flow(document), self._retry)
-            self._describe(document)
-        self._created.add(flow.id)
-
-    def _documents(self, flow: PlannedFlow, cut: Cut, start: str) -> Iterator[Json]:
-        """The documents of a flow and, if it is muxed, of its essences before it."""
-        starts = {
-            each.index: [frame.start for frame in cut.frames if frame.stream == each.index] for each in flow.streams
-        }
-        if self.plan.muxed:
-            for member in self.plan.members:
-                yield member_document(member, starts[member[2].index], self._options, start)
-            document = flow_document(flow, [], self._options, start)
-            yield {**document, "flow_collection": collection(self.plan)}
-        else:
-            yield flow_document(flow, starts[flow.primary.index], self._options, start)
-
-    def _describe(self, document: Json) -> None:
-        source_id, format_ = document["source_id"], document["format"]
-        label = label_of(self._options, format_.rpartition(":")[2])
-        self._client.send(calls.put_source_member(source_id, "label", label), self._retry)
-        if self._options.description:
-            self._client.send(calls.put_source_member(source_id, "description", self._options.description), self._retry)
-        for name, value in self._options.tags.items():
-            self._client.send(calls.put_source_tag(source_id, name, value), self._retry)
-
-    def _collect(self, clock: FlowClock) -> None:
-        """Create the flow that collects the others, of which all exist now; those without media are left out."""
-        if not self.result.multi_id or self.plan.muxed:
+    def _break_off(self, flow: PlannedFlow, cut: Cut, error: MediaError) -> None:
+        """Leave out a segment that cannot be made. A live input goes on after it; a file ends there."""
+        start = Fraction(0) if cut.start is None else cut.start - self._source.origin
+        text = f"the {flow.kind} is damaged after {float(start):.1f} s: {error}"
+        if self._options.live:
+            self.result.notes.append(text)
             return
-        start = format_timestamp(clock.start)
-        document = multi_document(self.plan, self._options, start)
-        document["flow_collection"] = [each for each in document["flow_collection"] if each["id"] in self._created]
-        self._client.send(calls.put_flow(document), self._retry)
-        self._describe(document)
+        self._damage = self._damage or MediaError(text)
+        self._broken.add(flow.id)
+        self._stopped = True
+
+    def _note_ends(self) -> None:
+        """Say where the input is shorter than it should be."""
+        if self._damage is not None:
+            ends = [each.timerange.bounds[1] - each.timerange.bounds[0] for each in self.result.flows if each.timerange]
+            self.result.damage = f"{self._damage}; what is before is stored, up to {min(ends) / 1e9:.1f} s"
+            return
+        if self._options.live or not self._ends:
+            return
+        ended = {index: float(end - self._source.origin) for index, end in self._ends.items()}
+        first, last = min(ended, key=ended.__getitem__), max(ended, key=ended.__getitem__)
+        if ended[last] - ended[first] > _APART_S:
+            kinds = {each.index: each.type for each in self._source.streams}
+            told = [f"the {kinds[each]} (stream {each}) ends at {ended[each]:.1f} s" for each in (first, last)]
+            self.result.notes.append(", and ".join(told))
+        stated = self._source.duration
+        if stated and stated - Fraction(ended[last]) > _APART_S:
+            self.result.notes.append(f"the input ends at {ended[last]:.1f} s, but states {float(stated):.1f} s")
 
     def _close(self) -> None:
-        ids = [flow.id for flow in self.plan.flows if flow.id in self._created]
-        ids += [flow_id for flow_id, _, _ in self.plan.members] if self.plan.muxed else []
-        ids += [self.result.multi_id] if self.result.multi_id and not self.plan.muxed else []
-        for flow_id in ids:
-            document = self._client.send(calls.flow(flow_id), self._retry)
-            document["status"] = _CLOSED
-            result = self._results.get(flow_id)
-            if result and result.segments and not result.known and result.timerange:
+        rates: dict[str, tuple[int, int]] = {}
+        for result in self.result.flows:
+            if result.segments and not result.known and result.timerange:
                 first, last = result.timerange.bounds
-                document["avg_bit_rate"] = round(result.size * 8e6 / (last - first))
-                document["max_bit_rate"] = max(round(result.peak), document["avg_bit_rate"])
-            self._client.send(calls.put_flow(document), self._retry)
+                average = round(result.size * 8e6 / (last - first))
+                rates[result.id] = average, max(round(result.peak), average)
+        self._documents.close(self.result.multi_id, _CLOSED, rates, self.result.damage)
 
 
 def _rate(stream: Any) -> Fraction | None:

@@ -26,6 +26,8 @@ _SAMPLE: Final = 1 << 20
 """Bytes at both ends of a file, by which it is recognised."""
 START_TAG: Final = "tams_ingest_start"
 """Tag of a flow: where its timeline begins, so that a resumed ingest of `--start now` begins there too."""
+DAMAGE_TAG: Final = "tams_ingest_damage"
+"""Tag of a flow: what ended its ingest before the end of the input."""
 _FORMATS: Final = {"video": "urn:x-nmos:format:video", "audio": "urn:x-nmos:format:audio"}
 _FIRST_PID: Final = 0x100
 """Of FFmpeg's muxer of MPEG-TS, which numbers tracks from there; that of MP4 numbers from 1."""

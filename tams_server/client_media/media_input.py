@@ -55,12 +55,19 @@ class Input:
         known = self.container.duration
         return None if known is None or self.live else Fraction(known, av.time_base)
 
+    @property
+    def _whole_frames(self) -> bool:
+        """Whether the container has an index of frames, so that an incomplete one is damage, and no loss on the way."""
+        return "mp4" in self.container.format.name.split(",")
+
     def frames(self) -> Iterator[CodedFrame]:
         """The packets of all streams, as they come. Raises MediaError for media that cannot be read."""
         readers = {each.index: _StreamReader(each) for each in self.streams}
         timeline = _Timeline(self.live)
         try:
             for packet in self.container.demux(self.streams):
+                if packet.is_corrupt and self._whole_frames:
+                    raise MediaError(f"the file is damaged or cut off in its {packet.stream.type}")
                 if packet.size:
                     yield from readers[packet.stream_index].frames(packet, timeline)
             for reader in readers.values():
