@@ -67,7 +67,8 @@ export function FlowWorkspace({ flow, lead, goTo, onMarked }: WorkspaceProps) {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.altKey || event.ctrlKey || event.metaKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
-      const onButton = event.target instanceof Element && event.target.closest("button, a, summary, [role=table]");
+      const own = `button, a, summary, [role=table]${event.key.startsWith("Page") ? ", [role=slider]" : ""}`;
+      const onButton = event.target instanceof Element && event.target.closest(own);
       const done = pressed(event, {
         step: (frames) => player.current?.step(frames),
         second: (count) => seek(latest.current.position + BigInt(count) * 1_000_000_000n),
