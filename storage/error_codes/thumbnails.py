@@ -11,7 +11,7 @@ THUMBNAIL_UNSUITABLE = declare(
 THUMBNAIL_UNDECODABLE = declare(
     "thumbnail.undecodable",
     "unsuitable_media",
-    "The media at this time are damaged, in another codec, or take more time or memory than a picture may take.",
+    "The media at this time are damaged, in another codec, or take more processor time or memory than they may.",
     "Read `detail`, and check the media.",
 )
 THUMBNAIL_NOT_INSTALLED = declare(
@@ -35,7 +35,7 @@ THUMBNAIL_NO_MEDIA = declare(
 THUMBNAIL_BUSY = declare(
     "thumbnail.busy",
     "unavailable",
-    "Too many thumbnails are being made.",
+    "Too many thumbnails are being made, or the machine is too busy to make one.",
     "Repeat the request after `Retry-After`.",
     "warning",
 )

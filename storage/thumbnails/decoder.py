@@ -1,8 +1,9 @@
-"""Starts a process for each picture to decode, a few at a time, and stops those that take too long."""
+"""Starts a process for each picture to decode, and stops those that take too long."""
 
 import importlib.util
 import logging
 import os
+import signal
 import subprocess  # nosec B404 - runs this Python only
 import sys
 import threading
@@ -13,16 +14,13 @@ from typing import Final
 
 from storage import error_codes
 from storage.errors import Unavailable, Unsuitable
-from storage.thumbnails.request import PictureRequest, decode_answer, encode_request
+from storage.thumbnails.request import Answer, PictureRequest, decode_answer, encode_request
 
 _log = logging.getLogger(__name__)
 
 COMMAND: Final = ("-m", "storage.thumbnails.child")
 LONGEST_S: Final = 20.0
 """For one picture: reading the media, decoding and encoding."""
-_AT_ONCE: Final = min(4, os.cpu_count() or 1)
-_PLACES: Final = _AT_ONCE + 8
-_LONGEST_WAIT_S: Final = 10.0
 _MOST_MEDIA_BYTES: Final = 128 << 20
 _MOST_ANSWER_BYTES: Final = 8 << 20
 _CHUNK_BYTES: Final = 1 << 16
@@ -30,36 +28,28 @@ _ENVIRONMENT: Final = ("PYTHONPATH", "LD_LIBRARY_PATH")
 """What the process gets of the environment, which has secrets."""
 
 
-class PictureDecoder:
-    """Decodes pictures in processes of their own. Safe for threads."""
+def decode(request: PictureRequest, media: Iterator[bytes]) -> bytes:
+    """The picture as JPEG, decoded in a process of its own.
 
-    def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(_PLACES)
-        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+    media: the file, of which no more is taken than the picture needs.
+    Raises: Unsuitable if it cannot be decoded, or this installation cannot decode any; Unavailable if the machine is
+        too busy for that.
+    """
+    if importlib.util.find_spec("av") is None:
+        raise _not_installed()
+    with _process() as process:
+        truncated = _send(process, request, media)
+        output = _receive(process)
+    answer = decode_answer(output)
+    if answer is None:
+        raise _failure(output, process.returncode)
+    return _picture(answer, truncated=truncated)
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn to decode a picture, within the block. Raises: Unavailable if too many wait already."""
-        busy = Unavailable("too many thumbnails are being made; try again later", code=error_codes.THUMBNAIL_BUSY)
-        if not self._places.acquire(blocking=False):
-            raise busy
-        try:
-            if not self._turns.acquire(timeout=_LONGEST_WAIT_S):
-                raise busy
-            try:
-                yield
-            finally:
-                self._turns.release()
-        finally:
-            self._places.release()
 
-    def decode(self, request: PictureRequest, media: Iterator[bytes]) -> bytes:
-        """The picture as JPEG. media: the file, of which no more is taken than the picture needs.
-
-        Raises: Unsuitable if it cannot be decoded, or this installation cannot decode any.
-        """
-        if importlib.util.find_spec("av") is None:
-            raise _not_installed()
+@contextmanager
+def _process() -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that ends with the block, or after LONGEST_S. Raises: Unavailable if it cannot start."""
+    try:
         process = subprocess.Popen(  # noqa: S603  # nosec B603 - a fixed command
             [sys.executable, *COMMAND],
             stdin=subprocess.PIPE,
@@ -69,16 +59,23 @@ class PictureDecoder:
             cwd=Path(__file__).parents[2],
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
         )
-        killer = threading.Timer(LONGEST_S, process.kill)
-        killer.daemon = True
-        killer.start()
-        try:
-            truncated = _send(process, request, media)
-            output = _receive(process)
-        finally:
-            killer.cancel()
-            _end(process)
-        return _read_answer(output, truncated=truncated)
+    except OSError as error:
+        raise _busy(f"no process can be started ({error.strerror})") from error
+    killer = threading.Timer(LONGEST_S, process.kill)
+    killer.daemon = True
+    try:
+        _start(killer)
+        yield process
+    finally:
+        killer.cancel()
+        _end(process)
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise _busy(f"no thread can be started ({error})") from error
 
 
 def _send(process: "subprocess.Popen[bytes]", request: PictureRequest, media: Iterator[bytes]) -> bool:
@@ -114,24 +111,37 @@ def _receive(process: "subprocess.Popen[bytes]") -> bytes:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Wait for the end of a process that has closed its output, or kill it."""
+    assert process.stdin is not None
     assert process.stdout is not None
+    process.stdin.close()
     process.stdout.close()
     process.kill()
     process.wait()
 
 
-def _read_answer(output: bytes, *, truncated: bool) -> bytes:
-    """The picture. Raises: Unsuitable."""
-    answer = decode_answer(output)
-    if answer is None:
-        _log.warning("thumbnails: media made the decoder fail, or took more time or memory than a picture may take")
-        raise _undecodable("the decoder failed, or took more time or memory than a picture may take")
-    jpeg, failure, reason = answer
-    if failure == "not-installed":
+def _failure(output: bytes, status: int) -> Unavailable | Unsuitable:
+    """Why a process gave no answer."""
+    was_killed = status == -signal.SIGKILL and len(output) <= _MOST_ANSWER_BYTES
+    if not output or was_killed:
+        return _busy("the machine has not had enough time or memory for one")
+    _log.warning("thumbnails: media made the decoder fail with status %s", status)
+    return _undecodable("the decoder failed, or took more processor time or memory than a picture may take")
+
+
+def _picture(answer: Answer, *, truncated: bool) -> bytes:
+    """The picture in an answer. Raises: Unsuitable."""
+    if answer.kind == "picture":
+        return answer.content
+    if answer.kind == "not-installed":
         raise _not_installed()
-    if failure is not None:
-        raise _undecodable(f"it is not within the first {_MOST_MEDIA_BYTES} bytes" if truncated else reason)
-    return jpeg
+    reason = answer.content.decode(errors="replace")
+    raise _undecodable(f"it is not within the first {_MOST_MEDIA_BYTES} bytes" if truncated else reason)
+
+
+def _busy(reason: str) -> Unavailable:
+    _log.warning("thumbnails: %s", reason)
+    return Unavailable(f"no thumbnail can be made now: {reason}; try again later", code=error_codes.THUMBNAIL_BUSY)
 
 
 def _undecodable(reason: str) -> Unsuitable:

@@ -6,22 +6,37 @@ from dataclasses import asdict, dataclass
 from typing import BinaryIO, Final, Literal
 
 _LENGTH: Final = struct.Struct(">I")
+_ANSWER: Final = struct.Struct(">BI")
+"""What the answer is, and how many bytes follow."""
 
 MediaFormat = Literal["mpegts", "mp4", "fragmented_mp4"]
-Failure = Literal["undecodable", "not-installed"]
+Kind = Literal["picture", "undecodable", "not-installed"]
+_KINDS: Final[tuple[Kind, ...]] = ("picture", "undecodable", "not-installed")
+
+BEGUN: Final = b"+"
+"""What the process sends before it touches the media. If it fails later, they are to blame."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureRequest:
     """Which picture of a file to show.
 
-    format: of the file. time_ns: on the timeline of the file; the picture shown then is requested.
-    width: of the JPEG, in pixels; less if the picture is narrower.
+    format: of the file. time_ns: on the timeline of the object, which begins there at object_start_ns; the picture
+    shown then is requested. width: of the JPEG, in pixels; less if the picture is narrower.
     """
 
     format: MediaFormat
     time_ns: int
+    object_start_ns: int
     width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """content: the picture as JPEG, or why there is none."""
+
+    kind: Kind
+    content: bytes
 
 
 def encode_request(request: PictureRequest) -> bytes:
@@ -36,16 +51,15 @@ def read_request(stream: BinaryIO) -> PictureRequest:
     return PictureRequest(**json.loads(stream.read(length)))
 
 
-def encode_answer(jpeg: bytes, failure: Failure | None = None, reason: str = "") -> bytes:
-    """The output of the process: a picture, or why there is none."""
-    head = json.dumps({"failure": failure, "reason": reason}).encode()
-    return _LENGTH.pack(len(head)) + head + jpeg
+def encode_answer(answer: Answer) -> bytes:
+    """The output of the process after BEGUN."""
+    return _ANSWER.pack(_KINDS.index(answer.kind), len(answer.content)) + answer.content
 
 
-def decode_answer(output: bytes) -> tuple[bytes, Failure | None, str] | None:
-    """The picture, the failure and its reason; None if the process ended before it had answered."""
-    if not output:
+def decode_answer(output: bytes) -> Answer | None:
+    """The answer in the output of the process; None if it is not exactly one, because media took over or ended it."""
+    end = len(BEGUN) + _ANSWER.size
+    if len(output) < end:
         return None
-    end = _LENGTH.size + _LENGTH.unpack_from(output)[0]
-    head = json.loads(output[_LENGTH.size : end])
-    return output[end:], head["failure"], head["reason"]
+    kind, length = _ANSWER.unpack_from(output, len(BEGUN))
+    return Answer(_KINDS[kind], output[end:]) if kind < len(_KINDS) and length == len(output) - end else None

@@ -10,6 +10,7 @@ import av
 import httpx
 
 from tests.conformance.kit.documents import VIDEO, Json, flow
+from tests.conformance.kit.polling import wait_until
 from tests.interop.demo.client import Tams
 from tests.interop.demo.timeline import SECOND, Span, in_ns
 from tests.interop.ingest import segment, upload
@@ -23,10 +24,13 @@ START = 1_800_000_000 * SECOND
 
 
 @cache
-def make_ts(first: int, count: int) -> bytes:
-    """A transport stream with pictures from the number `first` on, a key frame for every GOP of them."""
+def make_ts(first: int, count: int, clock_s: int = 0) -> bytes:
+    """A transport stream with pictures from the number `first` on, a key frame for every GOP of them.
+
+    clock_s: how much later its clock is, in seconds.
+    """
     target = io.BytesIO()
-    with av.open(target, "w", format="mpegts") as output:
+    with av.open(target, "w", format="mpegts", options={"output_ts_offset": str(clock_s)}) as output:
         numbered.encode(output, range(first, first + count), RATE, GOP)
     return target.getvalue()
 
@@ -76,7 +80,19 @@ def store_fragments(service: Tams) -> Json:
 
 
 def get(service: Tams, document: Json, **query: Any) -> httpx.Response:
-    """The thumbnail of a flow."""
+    """The thumbnail of a flow, for which the machine may be too busy at first, as other tests run on it."""
+    responses: list[httpx.Response] = []
+
+    def is_answered() -> bool:
+        responses.append(get_now(service, document, **query))
+        return responses[-1].status_code != 503
+
+    wait_until(is_answered, "a thumbnail", timeout_s=120)
+    return responses[-1]
+
+
+def get_now(service: Tams, document: Json, **query: Any) -> httpx.Response:
+    """The thumbnail of a flow, or the error if the machine is too busy for it."""
     return service.api.get(f"/flows/{document['id']}/thumbnail.jpg", params=query)
 
 

@@ -1,23 +1,24 @@
-"""F19: why there is no thumbnail, and what hostile media cannot do."""
+"""F19: why there is no thumbnail."""
 
 import importlib.util
 import io
 import os
 import random
 import threading
-import time
 import wave
 
 import httpx
 import pytest
 
 from storage.thumbnails import decoder
-from storage.thumbnails.decoder import PictureDecoder
+from tams_server.http import serving_process
+from tams_server.http.serving_process import PICTURE_PLACES
 from tests.conformance.kit.documents import AUDIO, MULTI, VIDEO, flow
+from tests.conformance.kit.polling import wait_until
 from tests.interop.demo.client import Tams
 
 from . import clips
-from .clips import FRAMES, get, span_of, time_of
+from .clips import FRAMES, get, get_now, span_of, time_of
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
@@ -101,37 +102,21 @@ def test_damaged_media_have_a_picture_or_a_reason(service: Tams, seed: int) -> N
     assert response.status_code == 200 or error_of(response) == (415, "thumbnail.undecodable")
 
 
-HOSTILE = {
-    "forever": "while True: pass",
-    "memory": "blocks = [bytearray(1 << 28) for _ in range(64)]",
-    "files": "open('/etc/passwd')",
-    "sockets": "import socket; socket.socket()",
-    "crash": "import os; os.kill(os.getpid(), 11)",
-    "silence": "import os; os._exit(0)",
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_media_that_take_over_the_decoder_gain_nothing(
-    service: Tams, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    """What the process does in place of decoding stands for what media could make it do."""
-    script = (
-        "import storage.thumbnails.picture as picture, storage.thumbnails.child as child\n"
-        f"def hostile(media, request):\n    {HOSTILE[name]}\n    return b'taken over'\n"
-        "picture.make_thumbnail = hostile\nchild.main()\n"
-    )
-    monkeypatch.setattr(decoder, "COMMAND", ("-c", script))
-    monkeypatch.setattr(decoder, "LONGEST_S", 3.0)
-    started = time.monotonic()
-    assert error_of(get(service, clips.store_ts(service))) == (415, "thumbnail.undecodable")
-    assert time.monotonic() - started < 20
+def test_load_is_told_and_not_remembered(service: Tams, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = clips.store_ts(service)
+    with monkeypatch.context() as patch:
+        patch.setattr(decoder, "COMMAND", ("-c", "import time; time.sleep(60)"))
+        patch.setattr(decoder, "LONGEST_S", 0.1)
+        response = get_now(service, document)
+    assert error_of(response) == (503, "thumbnail.busy")
+    assert int(response.headers["retry-after"]) > 0
+    assert get(service, document).status_code == 200
 
 
 def test_a_failure_is_remembered(service: Tams, monkeypatch: pytest.MonkeyPatch) -> None:
     document = clips.store_ts(service, media=b"\0")
     first = get(service, document)
-    monkeypatch.setattr(PictureDecoder, "decode", None)
+    monkeypatch.setattr(decoder, "decode", None)
     again = get(service, document)
     assert (again.status_code, again.json()["detail"]) == (415, first.json()["detail"])
 
@@ -145,24 +130,43 @@ def test_a_missing_package_is_named(service: Tams, monkeypatch: pytest.MonkeyPat
 
 
 def test_too_many_thumbnails_at_once_are_asked_to_come_again(service: Tams, monkeypatch: pytest.MonkeyPatch) -> None:
-    document, others = clips.store_ts(service), clips.store_ts(service)
+    """Those that wait take no thread from other requests."""
+    document = clips.store_ts(service)
     go_on = threading.Event()
+    names: list[str] = []
+    rejected: list[httpx.Response] = []
 
-    def slow(self: PictureDecoder, request: object, media: object) -> bytes:
+    def slow(request: object, media: object) -> bytes:
+        names.append(threading.current_thread().name)
         assert go_on.wait(30)
         return b"picture"
 
-    monkeypatch.setattr(PictureDecoder, "decode", slow)
-    running = [threading.Thread(target=get, args=(service, document), kwargs={"width": 16 + n}) for n in range(40)]
+    def ask(width: int) -> None:
+        response = get_now(service, document, width=width)
+        if response.status_code == 503:
+            rejected.append(response)
+
+    monkeypatch.setattr(decoder, "decode", slow)
+    running = [threading.Thread(target=ask, args=(16 + number,)) for number in range(PICTURE_PLACES + 2)]
     for thread in running:
         thread.start()
     try:
-        deadline = time.monotonic() + 20
-        while (response := get(service, others)).status_code != 503:
-            assert time.monotonic() < deadline
-        assert response.json()["code"] == "thumbnail.busy"
-        assert int(response.headers["retry-after"]) > 0
+        wait_until(lambda: len(rejected) == 2, "two that find no place", timeout_s=20)
+        assert len(names) == 1
     finally:
         go_on.set()
         for thread in running:
             thread.join()
+    assert {name.split("_")[0] for name in names} == {"picture"}
+    assert error_of(rejected[0]) == (503, "thumbnail.busy")
+    assert int(rejected[0].headers["retry-after"]) > 0
+
+
+def test_a_thumbnail_that_cannot_begin_in_time_is_to_be_asked_for_again(
+    service: Tams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = clips.store_ts(service)
+    monkeypatch.setattr(serving_process, "PICTURE_WAIT_S", 0.0)
+    response = get_now(service, document)
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0

@@ -17,10 +17,10 @@ from storage.catalog.segments.segment_filter import SegmentFilter
 from storage.errors import NotFound, Unsuitable
 from storage.tables.rows import FlowRow, InstanceRow, SegmentRow
 from storage.tables.transaction import Reader
-from storage.thumbnails.decoder import PictureDecoder
+from storage.thumbnails import decoder
 from storage.thumbnails.kept_pictures import KeptPictures
 from storage.thumbnails.request import MediaFormat, PictureRequest
-from storage.timerange import ETERNITY, TimeRange, format_timestamp, parse_timestamp
+from storage.timerange import ETERNITY, TimeRange, format_timestamp, parse_timerange, parse_timestamp
 from storage.waiting import about_to_wait_for_others
 
 _FORMATS: Final[Mapping[str, MediaFormat]] = {
@@ -53,7 +53,6 @@ class Thumbnails:
 
     def __init__(self, env: Environment) -> None:
         self._env = env
-        self._decoder = PictureDecoder()
         self._kept = KeptPictures()
 
     def picture(self, caller: Caller, flow_id: str, at: int | None, width: int) -> bytes:
@@ -89,23 +88,20 @@ class Thumbnails:
         for id_ in ids:
             if id_ not in found:
                 raise _no_media(id_)
-        offset = parse_timestamp(segment["doc"].get("ts_offset", "0:0"))
         time = (segment["start_ns"] + segment["end_ns"]) // 2 if at is None else at
+        time -= parse_timestamp(segment["doc"].get("ts_offset", "0:0"))
+        object_start, _ = parse_timerange(segment["doc"]["object_timerange"]).bounds
         chosen: MediaFormat = "fragmented_mp4" if segment["init_object_id"] else format_
-        return _Place([found[id_] for id_ in ids], PictureRequest(chosen, time - offset, width))
+        return _Place([found[id_] for id_ in ids], PictureRequest(chosen, time, object_start, width))
 
     def _make(self, place: _Place) -> bytes:
-        about_to_wait_for_others("lookup")
-        with self._decoder.turn():
-            kept = self._kept.get(place.key)  # Others may have waited for the same picture.
-            if kept is not None:
-                return kept
-            try:
-                with closing(self._read(place.instances)) as media:
-                    picture = self._decoder.decode(place.request, media)
-            except Unsuitable as error:
-                self._kept.keep_failure(place.key, error)
-                raise
+        about_to_wait_for_others("picture")
+        try:
+            with closing(self._read(place.instances)) as media:
+                picture = decoder.decode(place.request, media)
+        except Unsuitable as error:
+            self._kept.keep_failure(place.key, error)
+            raise
         self._kept.keep(place.key, picture)
         return picture
 
