@@ -100,7 +100,7 @@ export async function getPage<T>(path: string | URL, options: RequestOptions = {
   const response = await request("GET", path, options);
   if (response.status === 304) return null;
   const text = await response.text();
-  const next = nextLink(response.headers.get("Link"));
+  const next = nextLink(path, response.headers.get("Link"));
   return { items: JSON.parse(text) as T[], text, next, etag: response.headers.get("ETag") ?? undefined };
 }
 
@@ -117,16 +117,16 @@ export async function getAll<T>(path: string, options: RequestOptions = {}, most
   return found;
 }
 
-/** The page after this one, at the address by which the console reaches the server. */
-export function nextLink(header: string | null): URL | null {
+/**
+ * The page after that at `path`. Only the query of the link counts: a proxy may not say how clients reach the server, and
+ * the credential must go nowhere else.
+ */
+export function nextLink(path: string | URL, header: string | null): URL | null {
   const match = /<([^>]*)>\s*;[^,]*rel="?next"?/.exec(header ?? "");
   if (!match?.[1]) return null;
-  const link = new URL(match[1], serverUrl(""));
-  const here = serverUrl("");
-  // A proxy may not say how clients reach it; the credential must go nowhere else.
-  if (link.origin === here.origin) return link;
-  const position = link.pathname.search(/\/(sources|flows|objects|service|flow-delete-requests|jobs|compliance|analytics)(\/|$)/);
-  return position < 0 ? null : serverUrl(link.pathname.slice(position) + link.search);
+  const next = path instanceof URL ? new URL(path) : serverUrl(path);
+  next.search = new URL(match[1], next).search;
+  return next;
 }
 
 /** PUT, POST or DELETE. Returns the document of the response, or undefined if it has none. */

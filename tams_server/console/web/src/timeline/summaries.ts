@@ -17,6 +17,7 @@ export interface Bucket {
 export interface Summary {
   level: number;
   content: Range | null;
+  read: Range | null; // the part that the buckets tell of
   buckets: Bucket[]; // in order of time
 }
 
@@ -32,6 +33,7 @@ interface BucketDocument {
 }
 
 interface TimelineDocument {
+  timerange: string; // what was counted
   content: string;
   level: number;
   buckets: BucketDocument[];
@@ -56,19 +58,25 @@ function bucketOf(document: BucketDocument): Bucket {
 export async function readSummary(
   flowId: string, query: Record<string, string | number>, signal: AbortSignal, onPart?: (summary: Summary) => void,
 ): Promise<Summary> {
-  const found: Summary = { level: 0, content: null, buckets: [] };
+  const found: Summary = { level: 0, content: null, read: null, buckets: [] };
   let where: string | URL | null = resourcePath("flows", flowId, "timeline");
   for (let part = 0; where !== null && part < MOST_PARTS; part += 1) {
     const response: Response = await request("GET", where, { signal, ...(part === 0 ? { query } : {}) });
     const document = (await response.json()) as TimelineDocument;
-    const content = parseTimerange(document.content);
+    const counted = rangeOf(document.timerange);
     found.level = document.level;
-    found.content = content && content.start !== null && content.end !== null ? (content as Range) : null;
+    found.content = rangeOf(document.content);
+    if (counted) found.read = { start: found.read?.start ?? counted.start, end: counted.end };
     for (const each of document.buckets) addBucket(found.buckets, bucketOf(each));
-    where = nextLink(response.headers.get("Link"));
+    where = nextLink(where, response.headers.get("Link"));
     if (where !== null) onPart?.(found);
   }
   return found;
+}
+
+function rangeOf(timerange: string): Range | null {
+  const span = parseTimerange(timerange);
+  return span && span.start !== null && span.end !== null ? { start: span.start, end: span.end } : null;
 }
 
 /** A part may end within a bucket, the rest of which the next part has. */
@@ -96,7 +104,8 @@ export class Tiles {
   private readonly kept = new Map<string, Bucket[]>();
   private readonly pending = new Map<string, AbortController>();
 
-  constructor(private readonly flowId: string, private readonly onChange: () => void) {}
+  /** onRead: called after each request, with null or the error that it ended with. */
+  constructor(private readonly flowId: string, private readonly onRead: (error: unknown) => void) {}
 
   /** What is known of a range, the finest for each part of it: [level, tile's range, buckets]. */
   get(range: Range, level: number): { level: number; range: Range; buckets: Bucket[] }[] {
@@ -115,8 +124,8 @@ export class Tiles {
     return found.sort((one, other) => other.level - one.level);
   }
 
-  /** Read the tiles of a range that are missing. */
-  load(range: Range, level: number): void {
+  /** Read the tiles of a range that are missing. Returns whether any is missing or being read. */
+  load(range: Range, level: number): boolean {
     const numbers = tileNumbers(range, level);
     const wanted = new Set(numbers.map((number) => keyOf(level, number)));
     for (const [key, abort] of this.pending) {
@@ -130,6 +139,7 @@ export class Tiles {
       while (index < numbers.length && this.isMissing(level, numbers[index]!)) run.push(numbers[index++]!);
       if (run.length > 0) void this.read(level, run);
     }
+    return this.pending.size > 0;
   }
 
   private isMissing(level: number, number: bigint): boolean {
@@ -141,19 +151,21 @@ export class Tiles {
     const abort = new AbortController();
     for (const number of numbers) this.pending.set(keyOf(level, number), abort);
     const span = { start: tileRange(level, numbers[0]!).start, end: tileRange(level, numbers[numbers.length - 1]!).end };
+    let error: unknown = null;
     try {
       const query = { timerange: formatSpan(span), level };
       const { buckets } = await readSummary(this.flowId, query, abort.signal);
       for (const number of numbers) this.keep(keyOf(level, number), within(buckets, tileRange(level, number)));
-    } catch {
-      // asked for again with the next change of the view
+    } catch (problem) {
+      if (abort.signal.aborted) return;
+      error = problem;
     } finally {
       for (const number of numbers) {
         const key = keyOf(level, number);
         if (this.pending.get(key) === abort) this.pending.delete(key);
       }
     }
-    this.onChange();
+    this.onRead(error);
   }
 
   private keep(key: string, buckets: Bucket[]): void {
