@@ -17,7 +17,7 @@ MOST_SAMPLED: Final = 2_000
 """Segments of one request, with a row each of their objects."""
 _MOST_USES: Final = 2 * MOST_SAMPLED
 _TOLERANCE_NS: Final = 50_000_000
-"""By how much objects may be longer than their segments and count as whole: audio frames overlap where media are cut."""
+"""By how much an object may be longer than a segment that uses all of it: audio frames overlap where media are cut."""
 _OBJECT_COLUMNS = ("id", "start_ns", "end_ns", "key_frame_count")
 
 

@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { href } from "../router";
 import { momentText, type FrameRate } from "../timeline/clock";
+import { useRetry } from "../timeline/retry";
 import { readSegments, type Segment } from "../timeline/segments";
 import type { Range } from "../timeline/view";
 import type { Flow } from "../types";
@@ -23,35 +24,44 @@ interface FlowSegmentsProps {
 export function FlowSegments({ flow, content, rate, dates, selected, onSelect }: FlowSegmentsProps) {
   const [from, setFrom] = useState("");
   const start = parseTimestamp(from.trim()) ?? null;
-  const [state, setState] = useState<{ segments: Segment[]; next: URL | null; read: boolean; error: unknown }>({
-    segments: [], next: null, read: false, error: null,
+  const [state, setState] = useState<{ segments: Segment[]; next: URL | null; many: boolean; read: string | null }>({
+    segments: [], next: null, many: false, read: null,
   });
+  const { error, attempt, ended, now } = useRetry();
   const busy = useRef(false);
-  const key = `${flow.id} ${start ?? ""}`;
-  // Further segments are listed as the flow grows only where all have been read.
-  const version = state.next === null ? flow.segments_updated : "";
+  const key = `${flow.id} ${start ?? ""};`;
+  // What has come since is listed by itself only where one page has everything.
+  const version = !state.many || !state.read?.startsWith(key) ? `${key} ${flow.segments_updated}` : key;
   useEffect(() => {
+    if (state.read === version) return ended("first", null);
     const abort = new AbortController();
     const range = start === null ? null : { start, end: content.end > start ? content.end : start + 1n };
     readSegments(flow.id, range, abort.signal).then(
-      ({ segments, next }) => setState({ segments, next, read: true, error: null }),
-      (error: unknown) => {
-        if (!abort.signal.aborted) setState((old) => ({ ...old, read: true, error }));
+      ({ segments, next }) => {
+        const many = next !== null;
+        setState({ segments, next, many, read: many ? key : version });
+        for (const part of ["first", "more"]) ended(part, null);
+      },
+      (problem: unknown) => {
+        if (!abort.signal.aborted) ended("first", problem);
       },
     );
     return () => abort.abort();
-  }, [key, version]);
+  }, [version, attempt]);
   const more = useCallback(() => {
     if (busy.current || !state.next) return;
     busy.current = true;
     const { next } = state;
     readSegments(flow.id, null, undefined, next)
-      .then((page) => setState((old) => (old.next === next ? { ...old, segments: [...old.segments, ...page.segments], next: page.next } : old)))
-      .catch((error: unknown) => setState((old) => ({ ...old, error })))
+      .then((page) => {
+        setState((old) => (old.next === next ? { ...old, segments: [...old.segments, ...page.segments], next: page.next } : old));
+        ended("more", null);
+      })
+      .catch((problem: unknown) => ended("more", problem))
       .finally(() => {
         busy.current = false;
       });
-  }, [flow.id, state.next]);
+  }, [flow.id, state.next, attempt]);
   const columns: Column<Segment>[] = [
     {
       key: "start",
@@ -90,13 +100,13 @@ export function FlowSegments({ flow, content, rate, dates, selected, onSelect }:
         </div>
       }
     >
-      {state.error !== null && <ErrorBox error={state.error} />}
+      {error !== null && <ErrorBox error={error} retry={now} />}
       <DataTable
         label="Segments of the flow"
         columns={columns}
         rows={state.segments}
         rowKey={(segment) => segment.document.timerange}
-        complete={state.read && state.next === null}
+        complete={state.read !== null && state.next === null}
         onMore={more}
         empty={<Empty title="No segments from there on" />}
       />

@@ -1,14 +1,14 @@
 // Draws the whole flow in small, below its timeline.
 import type { Palette } from "./palette";
 import { hatch, vertical, type Context } from "./shapes";
-import type { Bucket } from "./summaries";
+import type { Summary } from "./summaries";
 import type { Range } from "./view";
 
 export const MINI = 30;
 
 /** Draw the whole flow, with the part that is shown. */
 export function paintMinimap(
-  context: Context, width: number, content: Range, level: number, buckets: Bucket[], window: Range,
+  context: Context, width: number, content: Range, summary: Summary, window: Range,
   position: bigint | null, colours: Palette,
 ): void {
   const scale = Number(content.end - content.start) / Math.max(1, width);
@@ -16,9 +16,12 @@ export function paintMinimap(
   context.clearRect(0, 0, width, MINI);
   context.fillStyle = colours.lane;
   context.fillRect(0, 0, width, MINI);
-  hatch(context, 0, 6, width, MINI - 12, colours.gap);
-  const length = 2 ** level;
-  for (const bucket of buckets) {
+  if (summary.read) {
+    const [from, to] = [Math.max(0, place(summary.read.start)), Math.min(width, place(summary.read.end))];
+    if (to > from) hatch(context, from, 6, to - from, MINI - 12, colours.gap);
+  }
+  const length = 2 ** summary.level;
+  for (const bucket of summary.buckets) {
     if (bucket.covered === 0) continue;
     const left = Math.round(Math.max(0, place(bucket.start)));
     const right = Math.round(Math.min(width, place(bucket.start) + length / scale));

@@ -33,14 +33,21 @@ export interface Picture {
 }
 
 export function paint(context: Context, picture: Picture, colours: Palette): void {
-  const { width, view } = picture;
+  const { width, view, content } = picture;
   context.clearRect(0, 0, width, HEIGHT);
   context.font = colours.font;
   context.textBaseline = "middle";
   paintRuler(context, picture, colours);
-  paintGround(context, picture, colours);
-  if (picture.segments) paintSegments(context, picture, picture.segments, colours);
-  else for (const tile of picture.tiles) paintBuckets(context, picture, tile, colours);
+  paintLane(context, picture, colours);
+  if (picture.segments) {
+    paintGround(context, picture, content, colours);
+    paintSegments(context, picture, picture.segments, colours);
+  } else {
+    for (const tile of picture.tiles) {
+      paintGround(context, picture, tile.range, colours);
+      paintBuckets(context, picture, tile, colours);
+    }
+  }
   paintPoints(context, picture, colours);
   if (picture.hover !== null) vertical(context, placeOf(view, picture.hover), LANE_TOP - 4, HEIGHT, colours.muted, 1);
   if (picture.position !== null) paintPlayhead(context, placeOf(view, picture.position), colours);
@@ -55,26 +62,45 @@ function paintRuler(context: Context, picture: Picture, colours: Palette): void 
     const place = Math.round(x) + 0.5;
     context.moveTo(place, label === null ? RULER - 5 : RULER - 10);
     context.lineTo(place, RULER);
-    if (label !== null && place > -2) context.fillText(label, place + 4, 9);
+    const right = label === null ? 0 : place + 4 + context.measureText(label).width;
+    if (label !== null && place > -2 && right <= picture.width) context.fillText(label, place + 4, 9);
   }
   context.globalAlpha = 0.6;
   context.stroke();
   context.globalAlpha = 1;
 }
 
-/** The lane, and within the content the ground on which gaps show. */
-function paintGround(context: Context, { view, width, content, marks }: Picture, colours: Palette): void {
+/** The lane as it is where nothing is known. */
+function paintLane(context: Context, picture: Picture, colours: Palette): void {
   context.fillStyle = colours.lane;
-  context.fillRect(0, LANE_TOP, width, LANE);
-  context.fillRect(0, KEY_TOP, width, KEYS);
-  const [left, right] = [Math.max(0, placeOf(view, content.start)), Math.min(width, placeOf(view, content.end))];
-  if (right > left) hatch(context, left, LANE_TOP, right - left, LANE, colours.gap);
+  context.fillRect(0, LANE_TOP, picture.width, LANE);
+  context.fillRect(0, KEY_TOP, picture.width, KEYS);
+  paintLines(context, picture, 0, picture.width, KEY_TOP + KEYS, colours);
+}
+
+/** The ground on which gaps show, within the content and a range that has been read. */
+function paintGround(context: Context, picture: Picture, read: Range, colours: Palette): void {
+  const { view, width, content } = picture;
+  const start = read.start > content.start ? read.start : content.start;
+  const end = read.end < content.end ? read.end : content.end;
+  const [left, right] = [Math.max(0, placeOf(view, start)), Math.min(width, placeOf(view, end))];
+  if (right <= left) return;
+  context.fillStyle = colours.lane; // hides what was drawn of coarser tiles
+  context.fillRect(left, LANE_TOP, right - left, LANE);
+  hatch(context, left, LANE_TOP, right - left, LANE, colours.gap);
+  paintLines(context, picture, left, right, LANE_TOP + LANE, colours);
+}
+
+/** The lines of the marks that have labels, from the top of the lane. */
+function paintLines(
+  context: Context, { marks }: Picture, left: number, right: number, bottom: number, colours: Palette,
+): void {
   context.strokeStyle = colours.line;
   context.beginPath();
   for (const { x, label } of marks) {
-    if (label === null) continue;
+    if (label === null || x < left || x > right) continue;
     context.moveTo(Math.round(x) + 0.5, LANE_TOP);
-    context.lineTo(Math.round(x) + 0.5, KEY_TOP + KEYS);
+    context.lineTo(Math.round(x) + 0.5, bottom);
   }
   context.stroke();
 }

@@ -1,5 +1,6 @@
 // The timeline of a flow: a picture of any part of it, from years to single frames, moved by wheel, touch and keys.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { ErrorBox } from "../ui/states";
 import { formatCount, formatDuration } from "../ui/time";
 import { momentText, type ClockMode, type FrameRate } from "./clock";
 import { gestures } from "./gestures";
@@ -150,8 +151,7 @@ export function Timeline(props: TimelineProps) {
     );
     if (mini.current) {
       const small = scaled(mini.current, width, MINI);
-      const { overview } = data;
-      paintMinimap(small, width, content, overview.level, overview.buckets, shown(view, width), position, colours.current);
+      paintMinimap(small, width, content, data.overview, shown(view, width), position, colours.current);
     }
   });
 
@@ -167,7 +167,7 @@ export function Timeline(props: TimelineProps) {
       ref={frame}
       class="timeline"
       data-theme-count={theme}
-      data-state={data.loading ? "loading" : "ready"}
+      data-state={data.error !== null ? "error" : data.loading ? "loading" : "ready"}
       data-detail={data.segments ? "segments" : "buckets"}
       data-scale={view?.scale ?? 0}
       data-start={range ? String(range.start) : ""}
@@ -185,6 +185,13 @@ export function Timeline(props: TimelineProps) {
         aria-valuenow={Math.round(Number(position - content.start) / 1e6)}
         aria-valuetext={momentText(position, mode, rate, dates)}
         aria-describedby="timeline-help"
+        onKeyDown={(event) => {
+          // As sliders do; elsewhere on the page these keys move the view.
+          const tenths = { PageUp: 1n, PageDown: -1n }[event.key];
+          if (tenths === undefined || !range || event.altKey || event.ctrlKey || event.metaKey) return;
+          event.preventDefault();
+          props.onSeek(position + (tenths * (range.end - range.start)) / 10n);
+        }}
       />
       <canvas
         ref={mini}
@@ -197,9 +204,11 @@ export function Timeline(props: TimelineProps) {
         onPointerMove={jump}
       />
       <p id="timeline-help" class="visually-hidden">
-        The arrow keys move by a frame, with Shift by a second. Plus and minus zoom, F shows everything. The table of
+        The arrow keys move by a frame, with Shift by a second, page up and page down by a
+        tenth of what is shown. Plus and minus zoom, F shows everything. The table of
         segments below has the same content.
       </p>
+      {data.error !== null && <ErrorBox error={data.error} retry={data.retry} />}
       {hover && view && <HoverBox {...props} hover={hover} width={width} data={data} level={level} />}
     </div>
   );
@@ -239,7 +248,7 @@ function HoverBox({ hover, width, data, level, mode, rate, dates, flowId, conten
           {bucket.sampled > 0 && bucket.reused > 0 && `, reused: ${bucket.reused} of ${bucket.sampled} looked at`}
         </div>
       )}
-      {!segment && !bucket && <div class="muted">{inside ? (data.loading ? "Loading…" : "Gap") : "Outside of the flow"}</div>}
+      {!segment && !bucket && <div class="muted">{inside ? (data.isRead(time) ? "Gap" : "Not read yet") : "Outside of the flow"}</div>}
     </div>
   );
 }

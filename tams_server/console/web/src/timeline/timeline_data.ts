@@ -1,17 +1,22 @@
 // What a timeline shows: summaries at the level of the view, single segments where they are few, and the whole in small.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { useRetry } from "./retry";
 import { readSegments, type Segment } from "./segments";
 import { readSummary, Tiles, type Bucket, type Summary } from "./summaries";
 import type { Range } from "./view";
 
 const FEW = 250; // segments that are read one by one
 const SETTLE_MS = 70;
+const NOTHING: Summary = { level: 0, content: null, read: null, buckets: [] };
 
 export interface TimelineData {
   tiles: { level: number; range: Range; buckets: Bucket[] }[];
   segments: Segment[] | null;
   overview: Summary;
   loading: boolean;
+  error: unknown; // of what could not be read, and is tried again by itself
+  retry: () => void;
+  isRead: (time: bigint) => boolean; // whether it is known if there is a segment
   counted: number; // segments of the flow that are counted so far
 }
 
@@ -20,27 +25,42 @@ export function useTimelineData(
 ): TimelineData {
   const [, setCount] = useState(0);
   const tiles = useRef<Tiles | null>(null);
-  tiles.current ??= new Tiles(flowId, () => setCount((count) => count + 1));
+  const { error, attempt, ended, now } = useRetry();
+  tiles.current ??= new Tiles(flowId, (problem) => {
+    ended("tiles", problem);
+    setCount((count) => count + 1);
+  });
   useEffect(() => () => tiles.current?.stop(), []);
 
-  const [overview, setOverview] = useState<Summary>({ level: 0, content: null, buckets: [] });
+  const [overview, setOverview] = useState<Summary>(NOTHING);
   const [reading, setReading] = useState(true);
   const last = useRef<Range | null>(null);
   const few = useRef<{ range: Range; version: string | undefined; segments: Segment[] } | null>(null);
 
   useEffect(() => {
-    const abort = new AbortController();
     const grown = last.current && last.current.start === content.start && last.current.end < content.end;
     tiles.current?.forget(last.current === null ? null : grown ? last.current.end : null);
     last.current = content;
-    setReading(true);
-    readSummary(flowId, { buckets: 600 }, abort.signal, (part) => setOverview({ ...part }))
-      .then((whole) => setOverview(whole), () => undefined)
-      .finally(() => {
-        if (!abort.signal.aborted) setReading(false);
-      });
-    return () => abort.abort();
   }, [flowId, updated]);
+
+  const whole = useRef<string | null>(null); // the version of the flow whose overview has been read
+  useEffect(() => {
+    const version = `${flowId} ${updated}`;
+    if (whole.current === version) return;
+    const abort = new AbortController();
+    setReading(true);
+    const end = (problem: unknown) => {
+      if (abort.signal.aborted) return;
+      ended("overview", problem);
+      setReading(false);
+    };
+    readSummary(flowId, { buckets: 600 }, abort.signal, (part) => setOverview({ ...part })).then((summary) => {
+      setOverview(summary);
+      whole.current = version;
+      end(null);
+    }, end);
+    return () => abort.abort();
+  }, [flowId, updated, attempt]);
 
   const from = range && (range.start > content.start ? range.start : content.start);
   const to = range && (range.end < content.end ? range.end : content.end);
@@ -51,13 +71,15 @@ export function useTimelineData(
 
   useEffect(() => {
     if (!wanted) return;
-    const timer = setTimeout(() => tiles.current?.load(wanted, level), SETTLE_MS);
+    const timer = setTimeout(() => {
+      if (tiles.current?.load(wanted, level) === false) ended("tiles", null);
+    }, SETTLE_MS);
     return () => clearTimeout(timer);
-  }, [flowId, updated, level, String(from), String(to)]);
+  }, [flowId, updated, level, String(from), String(to), attempt]);
 
   const detailed = inView <= FEW;
   useEffect(() => {
-    if (!wanted || !detailed) return;
+    if (!wanted || !detailed) return ended("segments", null);
     const kept = few.current;
     if (kept && kept.version === updated && kept.range.start <= wanted.start && kept.range.end >= wanted.end) return;
     const abort = new AbortController();
@@ -66,14 +88,17 @@ export function useTimelineData(
       const wider = { start: wanted.start - margin, end: wanted.end + margin };
       void readAll(flowId, wider, abort.signal).then((segments) => {
         if (segments) few.current = { range: wider, version: updated, segments };
+        ended("segments", null);
         setCount((count) => count + 1);
-      }, () => undefined);
+      }, (problem: unknown) => {
+        if (!abort.signal.aborted) ended("segments", problem);
+      });
     }, SETTLE_MS);
     return () => {
       clearTimeout(timer);
       abort.abort();
     };
-  }, [flowId, updated, detailed, String(from), String(to)]);
+  }, [flowId, updated, detailed, String(from), String(to), attempt]);
 
   const kept = few.current;
   const usable = detailed && kept && wanted && kept.range.start <= wanted.start && kept.range.end >= wanted.end;
@@ -82,6 +107,9 @@ export function useTimelineData(
     segments: usable ? kept.segments : null,
     overview,
     loading: reading || (wanted !== null && !complete) || (detailed && !usable && wanted !== null),
+    error,
+    retry: now,
+    isRead: (time) => Boolean(usable) || known.some((tile) => tile.range.start <= time && time < tile.range.end),
     counted: overview.buckets.reduce((sum, bucket) => sum + bucket.segments, 0),
   };
 }
