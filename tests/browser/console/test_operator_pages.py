@@ -44,6 +44,14 @@ def test_an_object_is_found_by_its_id_and_shows_who_uses_it(page: Page, watch: W
     expect(uses).to_contain_text("[10:0_11:0)")
 
 
+def test_the_uses_of_an_object_are_read_without_urls(page: Page, watch: Watch, site: Site) -> None:
+    with page.expect_response(re.compile("/segments")) as response:
+        open_console(page, watch, site.running, f"/objects/{site.object_id}")
+    segments = response.value.json()
+    assert segments
+    assert [segment.get("get_urls", []) for segment in segments] == [[]] * len(segments)
+
+
 def test_an_unknown_object_is_an_error_and_no_empty_page(page: Page, watch: Watch, site: Site) -> None:
     watch.expect("404")
     watch.allow(site.running.url)
@@ -232,6 +240,17 @@ def test_callers_see_only_what_their_scopes_allow(page: Page, watch: Watch, site
         expect(navigation.get_by_role("link", name=name)).to_have_count(0)
     expect(page.get_by_role("button", name="New webhook")).to_have_count(0)
     expect(page.get_by_role("button", name="Delete")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("path", "scope"), [("/jobs", "admin"), ("/compliance", "admin"), ("/deletions", "delete")])
+def test_a_page_that_needs_another_scope_names_it(page: Page, watch: Watch, site: Site, path: str, scope: str) -> None:
+    name = f"a reader of {path[1:]}"
+    token = site.running.catalog.credentials.add_token(name, ["read"])
+    open_console(page, watch, site.running, path, token)
+    expect(page.locator("main")).to_contain_text(f"This page needs the scope {scope}")
+    expect(page.locator("main")).to_contain_text("Your scopes: read.")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator("main select, main input")).to_have_count(0)
 
 
 def _webhooks(site: Site) -> list[Json]:

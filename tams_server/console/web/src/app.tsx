@@ -1,7 +1,7 @@
 // The frame around every page: navigation, the way to a resource by its id, theme, session and messages.
 import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { serverUrl } from "./config";
+import { serverUrl, type Scope } from "./config";
 import { SignIn } from "./pages/sign_in";
 import { href, matchPath, useRoute } from "./router";
 import { NAVIGATION, ROUTES, type NavigationItem, type PageProps } from "./routes";
@@ -11,6 +11,7 @@ import { useStore } from "./store";
 import { chooseTheme, storedTheme, type Theme } from "./theme";
 import { GoTo } from "./go_to";
 import { Icon } from "./ui/icons";
+import { Page } from "./ui/page";
 import { Empty, ErrorBox, Loading } from "./ui/states";
 import { Toasts } from "./ui/toast";
 
@@ -72,7 +73,7 @@ function Shell() {
           <SessionMenu />
         </div>
       </header>
-      <Navigation path={route.path} />
+      <Navigation path={route.path} onChosen={() => setMenu(false)} />
       <div class="backdrop" onClick={() => setMenu(false)} />
       <main id="main" ref={main} tabIndex={-1}>
         <CurrentPage />
@@ -80,6 +81,15 @@ function Shell() {
       {help && <Shortcuts items={items} onClose={() => setHelp(false)} />}
     </div>
   );
+}
+
+/** What the caller lacks for a page, by the scopes of the navigation; null if nothing. */
+function useMissingScopes(path: string): { title: string; scopes: readonly Scope[]; has: Scope[] } | null {
+  const session = useSession();
+  const items = NAVIGATION.flatMap((group) => group.items);
+  const item = items.find((each) => path === each.path || (each.path !== "/" && path.startsWith(`${each.path}/`)));
+  if (!item?.scopes || mayUse(session, item.scopes)) return null;
+  return { title: item.title, scopes: item.scopes, has: session.scopes };
 }
 
 function useNavigation(): { title: string; items: NavigationItem[] }[] {
@@ -91,7 +101,7 @@ function useNavigation(): { title: string; items: NavigationItem[] }[] {
   return groups.filter((group) => group.items.length > 0);
 }
 
-function Navigation({ path }: { path: string }) {
+function Navigation({ path, onChosen }: { path: string; onChosen: () => void }) {
   return (
     <nav id="navigation" class="sidebar" aria-label="Console">
       {useNavigation().map(({ title, items }) => (
@@ -102,7 +112,7 @@ function Navigation({ path }: { path: string }) {
               const current = item.path === "/" ? path === "/" : path === item.path || path.startsWith(`${item.path}/`);
               return (
                 <li key={item.path}>
-                  <a href={href(item.path)} class="nav-link" aria-current={current ? "page" : undefined}>
+                  <a href={href(item.path)} class="nav-link" onClick={onChosen} aria-current={current ? "page" : undefined}>
                     <Icon name={item.icon} />
                     {item.title}
                   </a>
@@ -129,8 +139,9 @@ function CurrentPage() {
   const [loaded, setLoaded] = useState<Loaded | null>(null);
   const found = ROUTES.find((each) => matchPath(each.pattern, path));
   const pattern = found?.pattern;
+  const missing = useMissingScopes(path);
   useEffect(() => {
-    if (!found) return;
+    if (!found || missing) return;
     let wanted = true;
     found.load().then(
       (module) => wanted && setLoaded({ pattern: found.pattern, Component: module.default }),
@@ -139,8 +150,15 @@ function CurrentPage() {
     return () => {
       wanted = false;
     };
-  }, [pattern]);
+  }, [pattern, missing === null]);
   if (!found) return <Empty title="There is no such page"><a href={href("/")}>Overview</a></Empty>;
+  if (missing) {
+    return (
+      <Page title={missing.title}>
+        <Empty title={`This page needs the scope ${missing.scopes.join(" or ")}`}>Your scopes: {missing.has.join(", ") || "none"}.</Empty>
+      </Page>
+    );
+  }
   if (loaded?.pattern !== pattern) return <Loading />;
   // After an upgrade of the server its pages have other names, which only a new load of the console knows.
   if (!loaded?.Component) return <ErrorBox error={loaded?.error} retry={() => location.reload()} />;
