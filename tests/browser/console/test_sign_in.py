@@ -154,3 +154,17 @@ def test_09_no_answer_of_another_sign_in_is_accepted(page: Page, watch: Watch, r
     page.goto(f"{running.url}/console?code=stolen&state=theirs")
     expect(page.get_by_role("alert")).to_contain_text(re.compile("identity provider|state"))
     assert page.evaluate("sessionStorage.getItem('tams-console-credential')") is None
+
+
+def test_ways_are_chosen_by_arrow_keys(page: Page, watch: Watch, running: Running) -> None:
+    open_sign_in(page, watch, running, "Token")
+    for key, name in (
+        ("ArrowRight", "Client"),
+        ("End", "Password"),
+        ("ArrowRight", "Token"),
+        ("ArrowLeft", "Password"),
+    ):
+        page.get_by_role("tab", selected=True).press(key)
+        expect(page.get_by_role("tab", name=name)).to_be_focused()
+        expect(page.get_by_role("tab", selected=True)).to_have_text(name)
+        expect(page.get_by_role("tabpanel", name=name)).to_be_visible()

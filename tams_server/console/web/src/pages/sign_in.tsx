@@ -25,6 +25,7 @@ export function SignIn({ message }: { message?: string | undefined }) {
   const [settings, setSettings] = useState<ConsoleSettings | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
   const [chosen, setWay] = useState<Way | null>(null);
+  const [byKey, setByKey] = useState(false); // the focus stays on the tabs
   useEffect(() => {
     document.title = "Sign in – TAMS console";
     loadSettings().then(setSettings, setProblem);
@@ -46,7 +47,7 @@ export function SignIn({ message }: { message?: string | undefined }) {
         {!settings && problem === null && <Loading />}
         {settings && (
           <>
-            <div class="tabs" role="tablist" aria-label="Way to sign in">
+            <div class="tabs" role="tablist" aria-label="Way to sign in" onKeyDown={(event) => choose(event, ways, way, setWay) && setByKey(true)}>
               {ways.map((each) => (
                 <button
                   key={each}
@@ -55,15 +56,19 @@ export function SignIn({ message }: { message?: string | undefined }) {
                   id={`tab-${each}`}
                   aria-selected={each === way}
                   aria-controls="sign-in-panel"
+                  tabIndex={each === way ? 0 : -1}
                   class="tab"
-                  onClick={() => setWay(each)}
+                  onClick={() => {
+                    setByKey(false);
+                    setWay(each);
+                  }}
                 >
                   {TITLES[each]}
                 </button>
               ))}
             </div>
             <div id="sign-in-panel" role="tabpanel" aria-labelledby={`tab-${way}`}>
-              <Panel key={way} way={way} settings={settings} />
+              <Panel key={way} way={way} settings={settings} autofocus={!byKey} />
             </div>
             <p class="field-hint">
               The credential stays in this tab until it is closed. <DocsLink>API documentation</DocsLink>
@@ -75,7 +80,22 @@ export function SignIn({ message }: { message?: string | undefined }) {
   );
 }
 
-function Panel({ way, settings }: { way: Way; settings: ConsoleSettings }) {
+/** Choose among the tabs by arrow keys, Home and End. Returns whether a key did. */
+function choose(event: KeyboardEvent, ways: readonly Way[], way: Way, setWay: (way: Way) => void): boolean {
+  const at = ways.indexOf(way);
+  const last = ways.length - 1;
+  const target = {
+    ArrowRight: at === last ? 0 : at + 1, ArrowLeft: at === 0 ? last : at - 1, Home: 0, End: last,
+  }[event.key];
+  const chosen = target === undefined ? undefined : ways[target];
+  if (chosen === undefined) return false;
+  event.preventDefault();
+  setWay(chosen);
+  document.getElementById(`tab-${chosen}`)?.focus();
+  return true;
+}
+
+function Panel({ way, settings, autofocus }: { way: Way; settings: ConsoleSettings; autofocus: boolean }) {
   const [name, setName] = useState("");
   const [secret, setSecret] = useState("");
   const [scopes, setScopes] = useState<Scope[]>(["read"]);
@@ -117,7 +137,7 @@ function Panel({ way, settings }: { way: Way; settings: ConsoleSettings }) {
           onInput={setName}
           autocomplete="username"
           required
-          autofocus
+          autofocus={autofocus}
         />
       )}
       {way !== "provider" && (
@@ -128,7 +148,7 @@ function Panel({ way, settings }: { way: Way; settings: ConsoleSettings }) {
           onInput={setSecret}
           autocomplete="current-password"
           required
-          autofocus={way === "token"}
+          autofocus={autofocus && way === "token"}
         />
       )}
       {error !== null && <ErrorBox error={error} />}
