@@ -83,6 +83,7 @@ def test_tags_with_one_value_or_several_are_added_changed_and_deleted(
     panel.get_by_role("button", name="Save").click()
     panel.get_by_role("button", name="Edit the tag studio").click()
     panel.get_by_role("button", name="Delete the tag").click()
+    expect(panel.get_by_role("button", name="Add a tag")).to_be_visible()
     expect(panel.get_by_role("button", name="Edit the tag studio")).to_have_count(0)
     assert read(running, source)["tags"] == {"a/b": ["one", "two"], "people": ["bob"]}
 

@@ -1,5 +1,5 @@
 // Tags with one value or several, each edited in place and changed by a request of its own.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { resourcePath } from "../api";
 import { Form, TextField } from "../ui/form";
 import { Icon } from "../ui/icons";
@@ -16,12 +16,14 @@ interface TagMembersProps {
 export function TagMembers({ path, tags, editable, onChange }: TagMembersProps) {
   const [editing, setEditing] = useState<string | null>(null); // "" for a new tag
   const entries = Object.entries(tags ?? {}).sort(([one], [other]) => one.localeCompare(other));
-  const done = () => {
-    setEditing(null);
+  // While a tag is being saved, the person may have begun to edit the next.
+  const end = (name: string) => setEditing((now) => (now === name ? null : now));
+  const done = (name: string) => {
+    end(name);
     void onChange();
   };
   const editor = (name: string) => (
-    <TagEditor path={path} tags={tags ?? {}} name={name} onDone={done} onEnd={() => setEditing(null)} />
+    <TagEditor path={path} tags={tags ?? {}} name={name} onDone={() => done(name)} onEnd={() => end(name)} />
   );
   return (
     <div class="member tags-member">
@@ -77,7 +79,7 @@ function TagEditor({ path, tags, name: old, onDone, onEnd }: TagEditorProps) {
   const change = useChange(path + resourcePath("tags", name), seen, `The tag ${name}`, onDone);
   const taken = !old && name in tags;
   const focusLast = useRef(true);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const inputs = frame.current?.querySelectorAll("input");
     if (focusLast.current) inputs?.[old ? (inputs.length ?? 1) - 1 : values.length > 1 ? inputs.length - 1 : 0]?.focus();
     focusLast.current = false;

@@ -1,5 +1,5 @@
 // A label or a description: its text, edited in place.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Form, TextField } from "../ui/form";
 import { Icon } from "../ui/icons";
 import { ChangeProblem, useChange } from "./use_change";
@@ -51,7 +51,8 @@ function TextEditor({ name, path, value, rows, onChange, onEnd }: TextMemberProp
     void onChange();
   };
   const change = useChange(path, seen, `The ${name.toLowerCase()}`, done);
-  useEffect(() => frame.current?.querySelector<HTMLElement>("input, textarea")?.focus(), []);
+  // At once: what is typed next belongs to the field.
+  useLayoutEffect(() => frame.current?.querySelector<HTMLElement>("input, textarea")?.focus(), []);
   const wanted = () => (text === "" ? undefined : text);
   const save = () => (wanted() === seen ? onEnd() : void change.save(wanted()));
   return (
