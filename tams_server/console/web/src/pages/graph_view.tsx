@@ -28,12 +28,8 @@ export function GraphView({ graph, current }: { graph: CollectionGraph; current:
   return (
     <div class="graph" tabIndex={0} role="group" aria-label="Collections and flows">
       <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`}>
-        {lines.map(({ key, path, role, x, y }) => (
-          <g key={key}>
-            <path class="graph-line" d={path} />
-            {role && <text class="graph-role" x={x} y={y - 5}>{role}</text>}
-          </g>
-        ))}
+        {lines.map(({ key, path }) => <path key={key} class="graph-line" d={path} />)}
+        {lines.map(({ key, role, x, y }) => role && <text key={key} class="graph-role" x={x} y={y - 5}>{role}</text>)}
         {nodes.map(({ node, x, y }) => (
           <Node key={node.id} node={node} x={x} y={y} current={node.id === current} />
         ))}

@@ -8,7 +8,7 @@ import type { PageProps } from "../routes";
 import type { Flow } from "../types";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorBox, Loading, StaleNote } from "../ui/states";
-import { Badge, CopyButton, Facts, Format, Id, Timerange } from "../ui/text";
+import { Badge, CopyButton, Facts, Format, Id, Label, Timerange } from "../ui/text";
 import { formatBytes, formatCount } from "../ui/time";
 
 interface GetUrl {
@@ -47,8 +47,8 @@ export default function ObjectPage({ params }: PageProps) {
           rows={[
             ["Timerange", data.timerange && <Timerange text={data.timerange} />],
             ["Key frames", data.key_frame_count === undefined ? "" : formatCount(data.key_frame_count)],
-            ["Init object", data.init_object && <ObjectLink id={data.init_object.id} />],
-            ["First used by", data.first_referenced_by_flow && <FlowName id={data.first_referenced_by_flow} />],
+            ["Init object", data.init_object && <a class="mono" href={href(`/objects/${encodeURIComponent(data.init_object.id)}`)}>{data.init_object.id}</a>],
+            ["First used by", data.first_referenced_by_flow && <FirstUse flow={data.first_referenced_by_flow} />],
           ]}
         />
       </Section>
@@ -56,10 +56,6 @@ export default function ObjectPage({ params }: PageProps) {
       <Uses object={data} />
     </Page>
   );
-}
-
-function ObjectLink({ id }: { id: string }) {
-  return <a class="mono" href={href(`/objects/${encodeURIComponent(id)}`)}>{id}</a>;
 }
 
 interface Instance {
@@ -201,9 +197,16 @@ async function readUses(where: string | URL): Promise<{ items: MediaObject[]; ne
   return { items: document ? [document] : [], next: page?.next ?? null };
 }
 
-function FlowName({ id }: { id: string }) {
-  const { data } = useResource<Flow>(resourcePath("flows", id), {}, 0);
-  return <a href={href(`/flows/${encodeURIComponent(id)}`)}>{data?.label || <span class="mono">{id}</span>}</a>;
+function FlowLink({ id, flow }: { id: string; flow: Flow | undefined }) {
+  return <a href={href(`/flows/${encodeURIComponent(id)}`)}><Label label={flow?.label} id={id} /></a>;
+}
+
+function useFlow(id: string): Flow | undefined {
+  return useResource<Flow>(resourcePath("flows", id), {}, 0).data;
+}
+
+function FirstUse({ flow }: { flow: string }) {
+  return <FlowLink id={flow} flow={useFlow(flow)} />;
 }
 
 interface Segment {
@@ -213,16 +216,21 @@ interface Segment {
 
 const SEGMENTS = 10;
 
+/** The segments by which a flow uses an object. An empty list of labels: no URL is signed that nobody sees. */
+function withoutUrls(flow: string, object: string): string {
+  const query = new URLSearchParams({ accept_get_urls: "", object_id: object, limit: String(SEGMENTS + 1) });
+  return `${resourcePath("flows", flow, "segments")}?${query}`;
+}
+
 function Use({ flow, object }: { flow: string; object: string }) {
-  const path = resourcePath("flows", flow);
-  const { data } = useResource<Flow>(path, {}, 0);
-  const segments = useResource<Segment[]>(`${path}/segments`, { object_id: object, limit: SEGMENTS + 1, presigned: true }, 0);
+  const data = useFlow(flow);
+  const segments = useResource<Segment[]>(withoutUrls(flow, object), {}, 0);
   const found = segments.data ?? [];
   return (
     <li class="use">
       <div class="instance-head">
         <Format urn={data?.format} />
-        <a href={href(`/flows/${encodeURIComponent(flow)}`)}>{data?.label || <span class="mono">{flow}</span>}</a>
+        <FlowLink id={flow} flow={data} />
         {data?.codec && <span class="muted">{data.codec}</span>}
       </div>
       <ul class="timeranges">

@@ -7,7 +7,7 @@ import { mayUse, useSession } from "../session";
 import type { Flow, Service, StorageBackend } from "../types";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorBox } from "../ui/states";
-import { Age, Badge, Facts, Format } from "../ui/text";
+import { Age, Badge, Facts, Format, Label } from "../ui/text";
 import { Counts } from "./counts";
 
 export default function Overview() {
@@ -111,7 +111,7 @@ function RecentFlows() {
         {items.map((flow) => (
           <li key={flow.id}>
             <Format urn={flow.format} />
-            <a href={href(`/flows/${flow.id}`)}>{flow.label || <span class="mono">{flow.id}</span>}</a>
+            <a href={href(`/flows/${flow.id}`)}><Label label={flow.label} id={flow.id} /></a>
             <span class="muted"><Age date={flow.created} /></span>
           </li>
         ))}

@@ -37,7 +37,7 @@ export function SimilarLabels({ kind, text }: { kind: Kind; text: string }) {
         {found.rows.map(({ id, label, format }) => (
           <li key={id}>
             <Format urn={format} />
-            <a href={href(`/${kind}/${id}`)}>{label}</a>
+            <a href={href(`/${kind}/${id}`)}><bdi>{label}</bdi></a>
             <span class="mono muted">{id.slice(0, 8)}</span>
           </li>
         ))}

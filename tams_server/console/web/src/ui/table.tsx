@@ -145,7 +145,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
             ))}
           </div>
         </div>
-        <div role="rowgroup" class="table-body" style={{ height: `${count * rowHeight}px` }}>
+        <div role="rowgroup" class="table-body" style={{ height: `${(complete ? count : count + 1) * rowHeight}px` }}>
           {rows.slice(view.first, last).map((row, offset) => {
             const index = view.first + offset;
             return (
@@ -161,6 +161,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
               />
             );
           })}
+          {!complete && <div class="table-loading" aria-hidden="true" style={{ height: `${rowHeight}px` }}><span class="spinner" />Loading…</div>}
         </div>
       </div>
       {!complete && <p class="visually-hidden" role="status">Loading more rows</p>}

@@ -88,6 +88,21 @@ export function Age({ date }: { date: string | undefined }) {
   ) : null;
 }
 
+/** When something was done, and by whom. */
+export function By({ date, name }: { date: string | undefined; name: string | undefined }) {
+  return (
+    <>
+      <Age date={date} />
+      {name && <span class="muted"> by <bdi>{name}</bdi></span>}
+    </>
+  );
+}
+
+/** The label of a resource, which is kept apart from the text around it whatever its direction, or its id. */
+export function Label({ label, id }: { label: string | undefined; id: string }) {
+  return label ? <bdi>{label}</bdi> : <span class="mono">{id}</span>;
+}
+
 /** Names and values side by side. Rows whose value is undefined, null or "" are left out. */
 export function Facts({ rows }: { rows: readonly (readonly [name: string, value: ComponentChildren])[] }) {
   return (
