@@ -2,7 +2,7 @@
 import { href } from "../router";
 import type { Flow } from "../types";
 import { Section } from "../ui/page";
-import { Age, Facts, Id, Timerange } from "../ui/text";
+import { Age, By, Facts, Id, Timerange } from "../ui/text";
 import { formatRate } from "../ui/time";
 
 export function FlowFacts({ flow }: { flow: Flow }) {
@@ -48,13 +48,4 @@ function text(value: unknown): string | undefined {
 
 function round(value: number): number {
   return Math.round(value * 1000) / 1000;
-}
-
-function By({ date, name }: { date: string | undefined; name: string | undefined }) {
-  return (
-    <>
-      <Age date={date} />
-      {name && <span class="muted"> by {name}</span>}
-    </>
-  );
 }

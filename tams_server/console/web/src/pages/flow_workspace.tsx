@@ -173,7 +173,6 @@ export function FlowWorkspace({ flow, lead, goTo, onMarked }: WorkspaceProps) {
           inPoint={inPoint}
           outPoint={outPoint}
           selected={selected}
-          follow
           hasPictures={format === "video"}
           onSeek={seek}
           onSelect={select}

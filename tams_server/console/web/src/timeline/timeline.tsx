@@ -25,7 +25,6 @@ export interface TimelineProps {
   inPoint: bigint | null;
   outPoint: bigint | null;
   selected: Segment | null;
-  follow: boolean; // keep the position in view
   hasPictures: boolean;
   onSeek: (time: bigint) => void;
   onSelect: (segment: Segment | null) => void;
@@ -70,7 +69,7 @@ export function Timeline(props: TimelineProps) {
   }, [width]);
 
   useEffect(() => {
-    if (view && width > 0 && props.follow) setView(reveal(view, position, width));
+    if (view && width > 0) setView(reveal(view, position, width));
   }, [position]);
 
   // While the whole flow is in view, it stays so as the flow grows.
