@@ -13,7 +13,7 @@ from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import INTERRUPTED, OK, WRONG_USE, CommandError
 from tams_server.client_cli.media_extra import duration, media_extra, next_steps, quoted
 from tams_server.client_cli.parsers import Subparsers, add_command, positive
-from tams_server.client_cli.progress import Task, size
+from tams_server.client_cli.progress import Progress, size
 from tams_server.client_cli.tables import Column
 
 if TYPE_CHECKING:
@@ -117,8 +117,11 @@ def _run(options: argparse.Namespace, context: Context) -> int:
         context.progress() as progress,
     ):
         context.note(_describe(options.name, source))
-        shown = _Shown(progress.add("ingesting", _total(source), "seconds"), source, context)
-        ingest = Ingest(client, source, what, progress=shown.reached, on_retry=shown.retry)
+        reading = progress.add("reading", _size(options.name), "bytes")
+        shown = _Shown(progress, source, context)
+        ingest = Ingest(client, source, what, read=reading.advance, progress=shown.reached, on_retry=shown.retry)
+        progress.remove(reading)
+        shown.begin()
         if options.dry_run:
             documents = list(ingest.preview())
             progress.remove(shown.task)
@@ -161,11 +164,15 @@ def _until_stopped(ingest: "Ingest", *, live: bool) -> "IngestResult":
 class _Shown:
     """The progress of an ingest in seconds of media, and what is being retried."""
 
-    def __init__(self, task: Task, source: "Input", context: Context) -> None:
-        self.task = task
+    def __init__(self, progress: Progress, source: "Input", context: Context) -> None:
+        self._progress = progress
+        self._total = float(source.duration) if source.duration else None
         self._origin = source.origin
         self._context = context
         self._told = ""
+
+    def begin(self) -> None:
+        self.task = self._progress.add("ingesting", self._total, "seconds")
 
     def reached(self, end: Fraction) -> None:
         at = float(end - self._origin)
@@ -214,8 +221,8 @@ def _describe(name: str, source: "Input") -> str:
     return f"{'standard input' if name == '-' else name}: {'; '.join(streams)}{length}{left_out}"
 
 
-def _total(source: "Input") -> float | None:
-    return float(source.duration) if source.duration else None
+def _size(name: str) -> int | None:
+    return os.path.getsize(name) if os.path.isfile(name) else None
 
 
 def _print(result: "IngestResult", context: Context) -> None:

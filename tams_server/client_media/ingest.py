@@ -62,7 +62,11 @@ class IngestResult:
 
 
 class Ingest:
-    """One ingest of an open input. progress: called with the end of what has been read, in seconds of media."""
+    """One ingest of an open input.
+
+    read: called with numbers of bytes while the file is compared with those that the store has. progress: called with
+    the end of what has been ingested, in seconds of media.
+    """
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class Ingest:
         source: Input,
         options: IngestOptions,
         *,
+        read: Callable[[int], None] = lambda size: None,
         progress: Callable[[Fraction], None] = lambda end: None,
         on_retry: Callable[[ClientError], None] | None = None,
     ) -> None:
@@ -79,7 +84,7 @@ class Ingest:
         self._progress = progress
         self._on_retry = on_retry
         self._retry = RetryPolicy(for_s=options.retry_s)
-        self.plan: Plan = make_plan(source, options)
+        self.plan: Plan = make_plan(source, options, read)
         self._by_stream = {stream.index: flow for flow in self.plan.flows for stream in flow.streams}
         self._known: dict[str, set[int]] = {}
         self._documents = FlowDocuments(client, self.plan, options, self._retry)

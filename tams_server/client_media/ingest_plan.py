@@ -4,10 +4,8 @@ Ids follow from the content of a file and from the options, so that the same com
 finds its flows in the store and continues.
 """
 
-import hashlib
-import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,14 +14,13 @@ from typing import Any, Final
 from tams_server.client.documents import Json
 from tams_server.client_media.containers import MP4, TS, Container, Muxer, choose
 from tams_server.client_media.flow_description import codec_of, essence_parameters
+from tams_server.client_media.ingest_key import ingest_key
 from tams_server.client_media.ingest_options import IngestOptions
 from tams_server.client_media.media_input import Input
 from tams_server.client_media.segmenter import Segmenter
 
 _SPACE: Final = uuid.UUID("3a1f6f0e-58d5-5d0a-9c62-6b8f2c0e7a41")
 """Names of ingests are made unique by it (RFC 9562, version 5)."""
-_SAMPLE: Final = 1 << 20
-"""Bytes at both ends of a file, by which it is recognised."""
 START_TAG: Final = "tams_ingest_start"
 """Tag of a flow: where its timeline begins, so that a resumed ingest of `--start now` begins there too."""
 DAMAGE_TAG: Final = "tams_ingest_damage"
@@ -70,9 +67,12 @@ class Plan:
     """Flow id, source id and stream of each essence."""
 
 
-def make_plan(source: Input, options: IngestOptions) -> Plan:
-    """Plan an ingest. Raises MediaError if no container can hold the streams."""
-    key = _key(options)
+def make_plan(source: Input, options: IngestOptions, read: Callable[[int], None] = lambda size: None) -> Plan:
+    """Plan an ingest. read: called with bytes of the file as its digest is made.
+
+    Raises MediaError if no container can hold the streams, and OSError.
+    """
+    key = ingest_key(options, read)
     streams = sorted(source.streams, key=lambda each: each.type != "video")
     codecs = [each.codec_context.codec.canonical_name for each in streams]
     members = [(_id(key, f"flow {each.index}"), _id(key, f"source {each.index}"), each) for each in streams]
@@ -159,20 +159,6 @@ def _common(flow_id: str, source_id: str, kind: str, options: IngestOptions, sta
     if options.description:
         document["description"] = options.description
     return {**document, "status": "ingesting", "tags": {**options.tags, START_TAG: start}}
-
-
-def _key(options: IngestOptions) -> str:
-    """What is the same for the same command on the same file, and for nothing else."""
-    if options.again or options.live or not os.path.isfile(options.name):
-        return str(uuid.uuid4())
-    digest = hashlib.sha256()
-    size = os.path.getsize(options.name)
-    with open(options.name, "rb") as file:
-        digest.update(file.read(_SAMPLE))
-        file.seek(max(size - _SAMPLE, 0))
-        digest.update(file.read(_SAMPLE))
-    shape = (size, options.target, options.container, options.muxed, options.start, options.label)
-    return f"{digest.hexdigest()} {shape!r}"
 
 
 def _id(key: str, name: str) -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import wave
 from itertools import pairwise
 from pathlib import Path
 
@@ -56,3 +57,16 @@ def test_a_file_is_stored_again_only_if_asked(tams: Tams, files: Path) -> None:
     once = tams.ingest(clip)
     assert tams.ingest(clip) == once
     assert set(tams.ingest(clip, "--again").values()).isdisjoint(once.values())
+
+
+def test_a_file_that_differs_in_its_middle_is_another_file(tams: Tams, tmp_path: Path) -> None:
+    ids = set()
+    for number in range(2):
+        samples = bytearray(4 << 20)
+        samples[2 << 20] = number
+        path = tmp_path / "tone.wav"
+        with wave.open(str(path), "wb") as output:
+            output.setparams((2, 2, 48000, 0, "NONE", ""))
+            output.writeframes(samples)
+        ids.add(tams.ingest(path)["audio"])
+    assert len(ids) == 2
