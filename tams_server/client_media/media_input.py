@@ -158,6 +158,7 @@ class _StreamReader:
         self._last_decode: Fraction | None = None
         self._reorders = stream.type == "video" and bool(context.has_b_frames)
         self._held: list[Any] = []
+        self._skip = Fraction(0)
 
     def frames(self, packet: Any, timeline: _Timeline) -> Iterator[CodedFrame]:
         """The frames that are known with this packet. Raises MediaError if one has no time.
@@ -243,9 +244,15 @@ class _StreamReader:
     def _shown(self, packet: Any, start: Fraction, end: Fraction) -> tuple[Fraction, Fraction] | None:
         if self._rate and packet.has_sidedata("skip_samples"):
             before, after = _SKIP.unpack_from(bytes(packet.get_sidedata("skip_samples")))
-            start, end = start + Fraction(before, self._rate), end - Fraction(after, self._rate)
+            self._skip = Fraction(before, self._rate)
+            end -= Fraction(after, self._rate)
         elif packet.is_discard:
+            self._skip = max(self._skip - (end - start), Fraction(0))
             return None
+        # An edit list may hide more samples than one packet has.
+        skipped = max(min(self._skip, end - start), Fraction(0))
+        self._skip -= skipped
+        start += skipped
         if self._limit is not None and not self._moved:
             end = min(end, self._limit)
         return (start, end) if start < end else None

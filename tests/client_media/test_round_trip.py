@@ -3,10 +3,11 @@
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from storage.timerange import NS
+from storage.timerange import NS, parse_timerange, parse_timestamp
 from tams_server.client import calls
 
 from . import media_files
@@ -146,3 +147,19 @@ def test_a_dry_run_stores_nothing(tams: Tams, files: Path, tmp_path: Path) -> No
     printed = tams.run("ingest", media_files.make(files, recipe), "--dry-run", "--label", "Dry run")
     assert "video/h264" in printed
     assert not list(tams.client.iterate(calls.flows(label="Dry run")))
+
+
+def test_sound_that_an_edit_list_hides_is_outside_of_the_segments(tams: Tams, h264: Path, tmp_path: Path) -> None:
+    edited = tmp_path / "edited.mp4"
+    with av.open(str(h264)) as source, av.open(str(edited), "w") as output:
+        track = output.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts - 5000, packet.dts - 5000, track
+                output.mux(packet)
+    ids = tams.ingest(edited)
+    first = tams.segments(ids["audio"])[0]
+    assert first["timerange"].startswith("[0:0_")
+    # Five whole frames of 1024 samples, and the priming.
+    hidden = -parse_timerange(first["object_timerange"]).bounds[0] - parse_timestamp(first["ts_offset"])
+    assert hidden == round(6024 * NS / 48000)
