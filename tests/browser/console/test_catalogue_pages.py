@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.console.catalogue_site import FLOWS, RARE_CODEC, Catalogue, catalogue_site
 from tests.browser.console.operator_site import open_console
@@ -280,49 +280,3 @@ def test_21_unknown_pages_and_resources_are_named(page: Page, watch: Watch, site
     expect(page.get_by_text("There is no such page")).to_be_visible()
     page.goto(f"{site.running.url}/console#/sources/{site.camera}")
     expect(page.get_by_role("alert")).to_contain_text(site.camera)
-
-
-def test_22_a_list_that_is_being_read_says_so(page: Page, watch: Watch, site: Catalogue) -> None:
-    held: list[Route] = []
-    page.route("**/sources?*", lambda route: held.append(route))
-    open_console(page, watch, site.running, "/sources")
-    note = page.locator(".table-loading")
-    expect(note).to_contain_text("Loading")
-    expect(note).to_be_in_viewport()
-    for route in held:
-        route.continue_()
-    page.unroute("**/sources?*")
-    expect(page.locator(ROWS).first).to_be_visible()
-    expect(note).not_to_be_in_viewport()  # the rest is read as it comes near
-
-
-def test_23_a_label_of_any_kind_stays_in_its_place(page: Page, watch: Watch, site: Catalogue) -> None:
-    document = flow(label="\u202eno" + "space" * 60)
-    site.running.client.put(f"/flows/{document['id']}", json=document).raise_for_status()
-    page.set_viewport_size({"width": 390, "height": 844})
-    open_console(page, watch, site.running, "/")
-    row = page.get_by_role("region", name="Newest flows").get_by_role("listitem").first
-    expect(row).to_contain_text("space")
-    assert page.evaluate("document.querySelector('main').scrollWidth") <= 390
-    assert row.evaluate("element => element.scrollWidth <= element.clientWidth")
-    expect(row.locator("time")).to_be_in_viewport(ratio=1)
-    assert row.locator("bdi").count() == 1
-    site.running.client.delete(f"/flows/{document['id']}").raise_for_status()
-
-
-def test_24_further_pages_are_read_where_the_console_reaches_the_server(
-    page: Page, watch: Watch, site: Catalogue
-) -> None:
-    """A proxy serves the API below a path with the names of resources, of which the server does not know."""
-
-    def elsewhere(route: Route) -> None:
-        response = route.fetch()
-        link = response.headers.get("link", "").replace(site.running.url, "https://inside.example/a/flows/tams")
-        route.fulfill(response=response, headers={**response.headers, "link": link})
-
-    page.route("**/flows?*", elsewhere)
-    open_console(page, watch, site.running, "/flows")
-    table = page.get_by_role("table", name="Flows")
-    expect(page.locator(ROWS).first).to_be_visible()
-    table.evaluate("element => { element.scrollTop = 1e9 }")
-    expect(table).to_have_attribute("aria-rowcount", str(ALL + 1))

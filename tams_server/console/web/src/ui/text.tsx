@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { useNow } from "./clock";
 import { Icon } from "./icons";
+import { toastError } from "./toast";
 import { describeTimerange, formatAge, formatDate } from "./time";
 
 /** An id, with a button that copies it. short: shows its first part only. */
@@ -34,15 +35,29 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
       title={label}
       onClick={(event) => {
         event.stopPropagation();
-        void navigator.clipboard?.writeText(text).then(() => {
+        copy(text).then(() => {
           setCopied(true);
           setTimeout(() => setCopied(false), 1500);
-        });
+        }, toastError);
       }}
     >
       <Icon name={copied ? "check" : "copy"} />
     </button>
   );
+}
+
+/** Put a text on the clipboard. Browsers offer it over HTTPS and on localhost only; elsewhere the old way may do. */
+async function copy(text: string): Promise<void> {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = document.createElement("textarea");
+  field.value = text;
+  (document.querySelector("dialog[open]") ?? document.body).append(field);
+  const before = document.activeElement;
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  if (before instanceof HTMLElement) before.focus();
+  if (!done) throw new Error("The browser does not let this page copy: it would over HTTPS.");
 }
 
 const FORMATS: Record<string, string> = {
