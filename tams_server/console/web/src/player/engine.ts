@@ -221,13 +221,13 @@ export class Engine {
   }
 
   private readonly onTime = () => {
-    if (!this.hasFrames() && !this.video.seeking) this.tell(this.video.currentTime);
+    if (!this.hasFrames() && !this.video.seeking) this.tellTime(this.video.currentTime);
   };
 
   private readonly onSeeked = () => {
     const { currentTime } = this.video;
-    if (!this.hasFrames()) this.tell(currentTime);
-    else if (this.latest !== null && this.covers(this.latest, currentTime)) this.tell(this.latest);
+    if (!this.hasFrames()) this.tellTime(currentTime);
+    else if (this.latest !== null && this.covers(this.latest, currentTime)) this.tellFrame(this.latest);
   };
 
   private readonly onPlaying = () => {
@@ -254,16 +254,19 @@ export class Engine {
     this.frames = this.video.requestVideoFrameCallback((_, { mediaTime }) => {
       this.latest = mediaTime;
       // While it seeks, this may still be the frame before.
-      if (!this.video.seeking) this.tell(mediaTime);
+      if (!this.video.seeking) this.tellFrame(mediaTime);
       if (!this.stopped) this.watchFrames();
     });
   }
 
-  private tell(media: number): void {
+  /** The frame that begins at a time is shown. Its middle is in it, however the time has been rounded. */
+  private tellFrame(media: number): void {
+    this.tellTime(media + this.half());
+  }
+
+  private tellTime(media: number): void {
     const moment = momentOf(this.pieces, media);
     if (moment === null || this.wanted !== null) return;
-    // The nearest frame: its time may have been rounded either way.
-    const middle = moment + BigInt(Math.round(this.half() * 1e9));
-    this.events.onMoment(this.rate ? alignedMoment(middle, this.pieces, this.content, this.rate) : moment);
+    this.events.onMoment(alignedMoment(moment, this.pieces, this.content, this.rate));
   }
 }
