@@ -74,12 +74,14 @@ def write_manifest(
     clock: Clock | None,
     *,
     complete: bool,
+    left_out: int = 0,
 ) -> str:
     """The text of a media presentation description.
 
     representations: in the order of the runs in each period. periods: one at least. urls: where objects are, by id.
     clock: of a dynamic presentation; None for a static one, in which gaps between periods are passed over.
-    complete: nothing will be added.
+    complete: nothing will be added. left_out: how many segments are not listed because they use only a part of their
+    object.
     """
     longest = max(each.duration for period in periods for run in period.runs if run for each in run.segments)
     placed = _placed(periods, clock)
@@ -97,6 +99,8 @@ def write_manifest(
         attributes["mediaPresentationDuration"] = _duration(last.position + last.period.end - last.zero)
     sets = {name: str(number) for number, name in enumerate(dict.fromkeys(each.set for each in representations))}
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', _tag("MPD", attributes)]
+    if left_out:
+        lines.append(f"<!-- Left out: {left_out} segments that use only a part of their object -->")
     if clock is not None:
         lines.append(f"<Location>{escape(clock.location)}</Location>")
     for place, id_ in zip(placed, _ids(placed, clock), strict=True):

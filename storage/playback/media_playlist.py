@@ -50,7 +50,7 @@ def write_media_playlist(
     """The text of a media playlist.
 
     segments: in order of time. urls: where objects are, by id; None for one that cannot be fetched, whose segments
-    then are gaps (EXT-X-GAP).
+    then are gaps (EXT-X-GAP), as are those that say so.
     """
     segments = list(without_jitter(segments, playlist.before))
     has_gaps = any(_url(each, urls) is None for each in segments)
@@ -123,7 +123,10 @@ def _body(segments: Sequence[MediaSegment], urls: Mapping[str, str | None]) -> I
 
 
 def _url(segment: MediaSegment, urls: Mapping[str, str | None]) -> str | None:
-    """Where the media of a segment is; None if it, or its init object, cannot be fetched."""
+    """Where the media of a segment is; None for a gap, and if the media or its init object cannot be fetched."""
+    if segment.is_gap:
+        # Players that know no gaps must not play all of the object instead.
+        return None
     init_id = segment.init_object_id
     return None if init_id is not None and urls[init_id] is None else urls[segment.object_id]
 

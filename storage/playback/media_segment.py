@@ -1,17 +1,17 @@
 """The segments of a playlist, and where the media of one continues that of the segment before."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from storage.playback.essence import frame_rate
+from storage.playback.sound_frames import LONGEST_NS
 from storage.timerange import NS, parse_timerange, parse_timestamp
 
 JITTER_NS: Final = 1_000_000
 """Times are rounded to the clock of the container, at worst to milliseconds. Smaller differences are no gap, and no
 other offset."""
-_SOUND_FRAME_NS: Final = 50_000_000
-"""The longest coded frame of sound: 2,048 samples at 44.1 kHz take 46.4 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class MediaSegment:
 
     Times are in ns. ts_offset: from the timeline of the file to that of the flow. init_object_id: None without one.
     byte_range: the first byte of the object that is used, and the one after the last; None for all.
+    is_gap: whether it uses a part of its object of which the bytes are not known.
     """
 
     start: int
@@ -28,6 +29,7 @@ class MediaSegment:
     init_object_id: str | None = None
     ts_offset: int = 0
     byte_range: tuple[int, int] | None = None
+    is_gap: bool = False
 
     @property
     def duration(self) -> int:
@@ -87,7 +89,7 @@ def slack_of(flow: Mapping[str, Any]) -> int:
     is used in whole frames, and its encoders begin with one that is not to be heard. flow: its document.
     """
     rate = frame_rate(flow)
-    return int(NS / rate) if rate is not None else _SOUND_FRAME_NS
+    return int(NS / rate) if rate is not None else LONGEST_NS
 
 
 def continues(before: MediaSegment, segment: MediaSegment) -> bool:
@@ -114,7 +116,18 @@ def without_jitter(segments: Iterable[MediaSegment], before: MediaSegment | None
 
 
 def thinned(segments: Sequence[MediaSegment], most: int) -> list[MediaSegment]:
-    """At most so many of the segments, evenly chosen, each of which stands for those that follow until the next."""
-    step = -(-len(segments) // most)
-    groups = (segments[start : start + step] for start in range(0, len(segments), max(step, 1)))
-    return [replace(group[0], end=group[0].start + sum(each.duration for each in group)) for group in groups]
+    """Some of the segments, evenly chosen, each of which stands for those that follow until the next.
+
+    None stands for what does not continue it, so that there may be more than `most` if media breaks often.
+    """
+    runs: list[list[MediaSegment]] = []
+    for segment in segments:
+        if runs and continues(runs[-1][-1], segment):
+            runs[-1].append(segment)
+        else:
+            runs.append([segment])
+    steps = range(1, len(segments) + 1)
+    # The least step by which there are not too many groups, each run of which may end with one that is not full.
+    step = 1 + bisect_left(steps, -most, key=lambda step: -sum(-(-len(run) // step) for run in runs))
+    groups = (run[start : start + step] for run in runs for start in range(0, len(run), step))
+    return [replace(group[0], end=group[-1].end) for group in groups]

@@ -1,18 +1,24 @@
 """Boxes of MP4 files (ISO/IEC 14496-12), as far as playlists need them: tracks of an initialisation, and fragments."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from storage.playback.cut_points import Unit
+from storage.playback.cut_points import MOST_UNITS, Unit
 from storage.timerange import NS
 
 _MOST_MOOF_BYTES: Final = 2**20
-_MOST_FRAGMENTS: Final = 20_000
-_MOST_SAMPLES: Final = 100_000
-"""In one fragment."""
+_MOST_BYTES_READ: Final = 2**22
+"""Of all moof boxes of a file."""
+_MOST_BOXES: Final = 4 * MOST_UNITS
+_MOST_SAMPLES: Final = 200_000
+"""In one file, though they need take no bytes."""
+_MOST_SAMPLES_BEFORE_KEY: Final = 20_000
+"""In the fragment of a key frame, whose place is told by the first."""
 _NOT_SYNC: Final = 0x10000
 """The flag of a sample that is no key frame (8.8.3.1)."""
+_DURATION, _SHIFT = 0x100, 0x800
+"""The flags of a run whose samples have a duration each, and a difference between decoding and presentation."""
 _LARGE: Final = 2**20
 
 
@@ -30,11 +36,15 @@ class Track:
 class Fragment:
     """The samples of a movie fragment.
 
-    times: presentation times in ticks, in order of decoding. begins_with_key: whether the first sample is a key frame.
+    count: how many. time: of presentation of the first in the order of decoding; earliest, latest: of any. All in
+    ticks. begins_with_key: whether the first sample is a key frame.
     first_end: where the first sample ends, in bytes from the beginning of the moof box.
     """
 
-    times: list[int]
+    count: int
+    time: int
+    earliest: int
+    latest: int
     begins_with_key: bool
     first_end: int
 
@@ -74,8 +84,11 @@ def read_track(init: bytes) -> Track | None:
     return Track(timescale, _number(trex, 12), _number(trex, 16), _number(trex, 20))
 
 
-def read_fragment(data: bytes, track: Track) -> Fragment | None:
-    """The fragment of a moof box, of which data is the whole; None if it is not of one track, or damaged."""
+def read_fragment(data: bytes, track: Track, most_samples: int) -> Fragment | None:
+    """The fragment of a moof box, of which data is the whole.
+
+    None if it is not of one track, is damaged, or has more samples.
+    """
     spans = boxes_at(data, b"moof", b"traf")
     if len(spans) != 1:
         return None
@@ -95,12 +108,13 @@ def read_fragment(data: bytes, track: Track) -> Fragment | None:
         at += 4 if flags & bit else 0
     decoding = inner[b"tfdt"]
     time = int.from_bytes(decoding[4:12] if decoding[:1] == b"\1" else decoding[4:8], "big")
-    return _read_runs(runs, time, Track(track.timescale, *given))
+    return _read_runs(runs, time, Track(track.timescale, *given), most_samples)
 
 
-def _read_runs(runs: list[bytes], time: int, track: Track) -> Fragment | None:
+def _read_runs(runs: list[bytes], time: int, track: Track, most_samples: int) -> Fragment | None:
     """time: of decoding the first sample. track: with the defaults of this fragment (8.8.8)."""
-    times: list[int] = []
+    samples = 0
+    presented: list[int] = []
     first: tuple[int, int] | None = None
     for run in runs:
         flags, count, at = _number(run, 0) & 0xFFFFFF, _number(run, 4), 8
@@ -109,48 +123,65 @@ def _read_runs(runs: list[bytes], time: int, track: Track) -> Fragment | None:
         first_flags = _number(run, at) if flags & 4 else None
         at += 4 if flags & 4 else 0
         width = 4 * (flags >> 8 & 0xF).bit_count()
-        if len(times) + count > _MOST_SAMPLES or at + count * width > len(run):
+        samples += count
+        if samples > most_samples or at + count * width > len(run):
             return None
-        for _ in range(count):
-            values = [track.duration, track.size, track.flags, 0]
-            for position in range(4):
-                if flags & 0x100 << position:
-                    values[position], at = _number(run, at), at + 4
-            duration, size, sample_flags, shift = values
-            if first is None:
-                first = (sample_flags if first_flags is None else first_flags), offset + size if offset else 0
-            if run[0] and shift >= 1 << 31:
-                shift -= 1 << 32
-            times.append(time + shift)
-            time += duration
+        if count and first is None:
+            size = _number(run, at + (4 if flags & _DURATION else 0)) if flags & 0x200 else track.size
+            own_flags = _number(run, at + 4 * (flags >> 8 & 3).bit_count()) if flags & 0x400 else track.flags
+            first = (own_flags if first_flags is None else first_flags), offset + size if offset else 0
+        times, time = _times(run, at, count, time, track.duration)
+        presented += [*times[:1], min(times), max(times)] if times else ()
     if first is None or not first[1]:
         return None
-    return Fragment(times, not first[0] & _NOT_SYNC, first[1])
+    return Fragment(samples, presented[0], min(presented), max(presented), not first[0] & _NOT_SYNC, first[1])
 
 
-def read_units(media: BinaryIO, track: Track, most_bytes: int) -> list[Unit] | None:
+def _times(run: bytes, at: int, count: int, time: int, duration: int) -> tuple[list[int], int]:
+    """Presentation times of samples of a run, at least of the first and of both ends; and the time after all.
+
+    at: the byte where the first is told. time: of decoding the first. duration: of those that tell none.
+    """
+    flags = _number(run, 0)
+    if not flags & (_DURATION | _SHIFT):
+        # However many they are, the first and the last tell all.
+        end = time + count * duration
+        return ([time, end - duration] if count else []), end
+    width, times = 4 * (flags >> 8 & 0xF).bit_count(), []
+    for place in range(at, at + count * width, width):
+        shift = _number(run, place + width - 4) if flags & _SHIFT else 0
+        if run[0] and shift >= 1 << 31:
+            shift -= 1 << 32
+        times.append(time + shift)
+        time += _number(run, place) if flags & _DURATION else duration
+    return times, time
+
+
+def read_units(media: BinaryIO, track: Track, most_bytes: int, check: Callable[[], None]) -> list[Unit] | None:
     """The fragments of a file, each from the boxes before its moof on; None if they cannot be told apart.
 
-    most_bytes: of a longer file.
+    most_bytes: of a longer file. check: is called with each box, and may end the work by an error.
     """
     units: list[Unit] = []
-    at = begin = 0
+    at = begin = samples = read = 0
     moof: bytes | None = None
-    for kind, size, content in _top_boxes(media):
-        if at + size > most_bytes or len(units) > _MOST_FRAGMENTS:
+    for number, (kind, size, content) in enumerate(_top_boxes(media)):
+        check()
+        at += size
+        read += len(content)
+        if at > most_bytes or len(units) >= MOST_UNITS or number > _MOST_BOXES or read > _MOST_BYTES_READ:
             return None
         if kind == b"moof":
             if moof is not None:
                 return None
             moof = content
-        at += size
         if kind == b"mdat" and moof is not None:
-            fragment = read_fragment(moof, track)
-            if fragment is None or not fragment.times:
+            fragment = read_fragment(moof, track, _MOST_SAMPLES - samples)
+            if fragment is None:
                 return None
-            first, last = min(fragment.times), max(fragment.times)
-            is_start = fragment.begins_with_key and fragment.times[0] == first
-            ns = [time * NS // track.timescale for time in (first, last)]
+            samples += fragment.count
+            is_start = fragment.begins_with_key and fragment.time == fragment.earliest
+            ns = [time * NS // track.timescale for time in (fragment.earliest, fragment.latest)]
             units.append(Unit(begin, begin if is_start else None, *ns))
             begin, moof = at, None
     return units
@@ -164,7 +195,7 @@ def read_key_frame(media: BinaryIO, track: Track) -> tuple[int, int] | None:
     at = 0
     for kind, size, content in _top_boxes(media):
         if kind == b"moof":
-            fragment = read_fragment(content, track)
+            fragment = read_fragment(content, track, _MOST_SAMPLES_BEFORE_KEY)
             return None if fragment is None or not fragment.begins_with_key else (at, at + fragment.first_end)
         at += size
         if kind == b"mdat" or at > _LARGE:

@@ -28,7 +28,7 @@ class Anchor:
     def document(self) -> dict[str, Any]:
         """As it is stored. Segments that use a part of an object have no numbers."""
         document = asdict(self)
-        del document["segment"]["byte_range"]
+        del document["segment"]["byte_range"], document["segment"]["is_gap"]
         return document
 
 

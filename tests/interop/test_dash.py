@@ -80,6 +80,13 @@ def test_parts_of_an_object_have_their_place(service: Tams) -> None:
     assert [number for number, _ in second] == list(range(50, FRAMES))
     assert in_place(first, 10)
     assert in_place(second, 30)
+    assert "Left out" not in service.api.get(f"/flows/{flow_id}/output.mpd").text
+    # From the middle of a fragment on.
+    span = Span(START + in_ns(FRAMES + 5, FRAME), START + in_ns(FRAMES + 10, FRAME))
+    inexact = segment(span, whole, START - lead + in_ns(FRAMES, FRAME))
+    service.register(flow_id, [{"object_id": object_id, "init_object_id": init_id, **inexact}])
+    text = service.api.get(f"/flows/{flow_id}/output.mpd?type=vod").text
+    assert "<!-- Left out: 1 segments that use only a part of their object -->" in text
 
 
 @FFMPEG

@@ -24,13 +24,14 @@ from .test_playback import COMPLETE, at_25, play, store_files, url_of
 PICTURES = 3 * clips.GOP
 
 
-def one_file(clip: clips.Clip) -> bytes:
-    """The first groups of the clip in one transport stream, with their sound."""
+def one_file(clip: clips.Clip, *kinds: str) -> bytes:
+    """The first groups of the clip in one transport stream, with streams of these kinds."""
     target = io.BytesIO()
     end = Fraction(PICTURES, clips.FRAME_RATE)
     with av.open(str(clip.path)) as source, av.open(target, "w", format="mpegts") as output:
-        streams = {each.index: output.add_stream_from_template(each) for each in source.streams}
-        for packet in source.demux():
+        chosen = [each for each in source.streams if each.type in kinds]
+        streams = {each.index: output.add_stream_from_template(each) for each in chosen}
+        for packet in source.demux(chosen):
             if packet.pts is not None and packet.pts * packet.time_base < end:
                 packet.stream = streams[packet.stream_index]
                 output.mux(packet)
@@ -74,7 +75,7 @@ def pictures_of_clip(media: bytes) -> list[int]:
 
 def test_parts_of_a_transport_stream_are_played_to_the_frame(service: Tams, clip: clips.Clip) -> None:
     spans = [Span(2 * n * SECOND, 2 * (n + 1) * SECOND) for n in range(3)]
-    flow_id, _ = store_parts(service, one_file(clip), spans)
+    flow_id, _ = store_parts(service, one_file(clip, "video"), spans)
     found = playlist_of(service, flow_id)
     assert found.comments == []
     assert [pictures_of_clip(content(each)) for each in found.segments] == [
@@ -84,8 +85,8 @@ def test_parts_of_a_transport_stream_are_played_to_the_frame(service: Tams, clip
 
 
 def test_a_cut_within_a_transport_stream_is_played_to_the_frame(service: Tams, clip: clips.Clip) -> None:
-    """Only the middle is used, and its sound with it."""
-    flow_id, _ = store_parts(service, one_file(clip), [Span(2 * SECOND, 4 * SECOND)])
+    """Only the middle is used."""
+    flow_id, _ = store_parts(service, one_file(clip, "video"), [Span(2 * SECOND, 4 * SECOND)])
     assert [number for number, _ in play(url_of(service, flow_id))] == list(range(clips.GOP, 2 * clips.GOP))
     multi = flow(MULTI, flow_collection=[{"id": flow_id}])
     service.put_flow(multi)
@@ -93,14 +94,36 @@ def test_a_cut_within_a_transport_stream_is_played_to_the_frame(service: Tams, c
     assert len(read_multivariant_playlist(text).variants) == 1
 
 
-def test_a_cut_that_no_bytes_have_is_left_out(service: Tams, clip: clips.Clip) -> None:
+def test_a_cut_that_no_bytes_have_is_a_gap(service: Tams, clip: clips.Clip) -> None:
     """It begins with a picture that is no key frame."""
     frame = SECOND // clips.FRAME_RATE
     spans = [Span(frame, 2 * SECOND), Span(2 * SECOND, 4 * SECOND - frame // 2), Span(4 * SECOND, 6 * SECOND)]
-    flow_id, _ = store_parts(service, one_file(clip), spans)
+    flow_id, _ = store_parts(service, one_file(clip, "video"), spans)
     found = playlist_of(service, flow_id)
-    assert found.comments == ["# Left out: 2 segments that use only a part of their object"]
-    assert pictures_of_clip(content(found.segments[0])) == list(range(2 * clips.GOP, PICTURES))
+    assert [each.is_gap for each in found.segments] == [True, True, False]
+    assert pictures_of_clip(content(found.segments[2])) == list(range(2 * clips.GOP, PICTURES))
+
+
+def test_a_cut_through_the_sound_is_left_out(service: Tams, clip: clips.Clip) -> None:
+    """The muxer writes sound earlier or later than the pictures with which it is heard."""
+    spans = [Span(0, 2 * SECOND), Span(2 * SECOND, 4 * SECOND)]
+    flow_id, _ = store_parts(service, one_file(clip, "video", "audio"), spans)
+    assert service.api.get(f"/flows/{flow_id}/output.m3u8").status_code == 415
+
+
+def test_a_part_has_exactly_its_sound(service: Tams, clip: clips.Clip) -> None:
+    """Of files, one after another in one object, each of which has the sound of its pictures."""
+    files = transport_stream.mux_clip(clip, PICTURES)
+    flow_id, _ = store_parts(service, b"".join(each.media for each in files), [Span(2 * SECOND, 4 * SECOND)])
+    [found] = playlist_of(service, flow_id).segments
+    # Without the first packet, which names the service.
+    assert content(found).startswith(files[1].media[188:])
+    assert pictures_of_clip(content(found)) == list(range(clips.GOP, 2 * clips.GOP))
+    with av.open(io.BytesIO(content(found)), "r", format="mpegts") as source:
+        frames = [(each.pts, each.samples) for each in source.decode(audio=0)]
+    with av.open(io.BytesIO(files[1].media), "r", format="mpegts") as source:
+        expected = [(each.pts, each.samples) for each in source.decode(audio=0)]
+    assert frames == expected
 
 
 def test_parts_of_fragmented_mp4_are_played_to_the_frame(service: Tams) -> None:

@@ -1,6 +1,7 @@
 """F19: media playlists of flows over HTTP."""
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, VIDEO, in
 from tests.conformance.kit.ids import fresh
 from tests.playback.flows import TODAY, add_segments, playlist_of, put_flow, spans
 from tests.playback.rules import check_reload
+from tests.unit.playback.transport_packets import key_frame
 
 
 @pytest.fixture
@@ -197,7 +199,10 @@ def test_live_numbers_survive_deletion_and_restart(tmp_path: Path) -> None:
     assert sorted(numbers.values()) == [(first + n, SEED + n // 4) for n in range(12)]
 
 
-def test_segments_that_use_a_part_of_an_object_are_left_out(http: httpx.Client) -> None:
+def test_segments_that_use_a_part_of_an_object_are_left_out(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.catalog.playback.completeness._RECENT_S", -1)
     flow_id = put_flow(http, status="closed_complete")["id"]
     add_segments(http, flow_id, (0, 2))
     add_segments(http, flow_id, (2, 4), object_timerange=f"[{TODAY + 1}:0_{TODAY + 4}:0)")
@@ -205,7 +210,47 @@ def test_segments_that_use_a_part_of_an_object_are_left_out(http: httpx.Client) 
     found = playlist_of(http, flow_id)
     assert [each.is_discontinuous for each in found.segments] == [False, True]
     assert found.comments == ["# Left out: 1 segments that use only a part of their object"]
-    response = http.get(f"/flows/{flow_id}/output.m3u8", params={"timerange": f"[{TODAY + 2}:0_{TODAY + 4}:0)"})
+
+
+@pytest.mark.parametrize("type_", ["event", "vod"])
+def test_a_part_that_becomes_readable_is_not_inserted(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch, type_: str
+) -> None:
+    monkeypatch.setattr("storage.catalog.playback.kept.KEEP_S", 0)
+    document = put_flow(http, status="ingesting")
+    flow_id = document["id"]
+    pieces = [key_frame(90_000 * second) for second in range(3)]
+    slot = http.post(f"/flows/{flow_id}/storage", json={"limit": 1}).json()["media_objects"][0]
+    part = {"object_id": slot["object_id"], "timerange": f"[{TODAY + 1}:0_{TODAY + 2}:0)"}
+    offset = {"ts_offset": f"{TODAY}:0", "object_timerange": "[0:0_3:0)"}
+    http.post(f"/flows/{flow_id}/segments", json=part | offset).raise_for_status()
+    assert http.get(f"/flows/{flow_id}/output.m3u8", params={"type": type_}).status_code == 415
+    add_segments(http, flow_id, (2, 4))
+    playlists = [playlist_of(http, flow_id, type=type_)]
+    headers = {"Content-Type": "video/mp2t"}
+    httpx.put(slot["put_url"]["url"], content=b"".join(pieces), headers=headers).raise_for_status()
+    playlists.append(playlist_of(http, flow_id, type=type_))
+    http.put(f"/flows/{flow_id}", json={**document, "status": "closed_complete"}).raise_for_status()
+    playlists.append(playlist_of(http, flow_id, type=type_))
+    for earlier, later in pairwise(playlists):
+        check_reload(earlier, later)
+    assert [[each.is_gap for each in found.segments] for found in playlists] == [[True, False], *[[False, False]] * 2]
+    assert playlists[-1].segments[0].byte_range == (len(pieces[0]), len(pieces[0]) + len(pieces[1]) + 2 * 188)
+
+
+def test_a_part_that_cannot_be_told_stays_a_gap_while_players_reload(http: httpx.Client) -> None:
+    document = put_flow(http, status="ingesting")
+    add_segments(http, document["id"], (0, 2))
+    add_segments(http, document["id"], (2, 4), object_timerange=f"[{TODAY + 1}:0_{TODAY + 4}:0)")
+    growing = playlist_of(http, document["id"], type="event")
+    add_segments(http, document["id"], (4, 6))
+    http.put(f"/flows/{document['id']}", json={**document, "status": "closed_complete"}).raise_for_status()
+    found = playlist_of(http, document["id"], type="event")
+    check_reload(growing, found)
+    assert [each.is_gap for each in found.segments] == [False, True, False]
+    assert not any(each.is_discontinuous for each in found.segments)
+    span = f"[{TODAY + 2}:0_{TODAY + 4}:0)"
+    response = http.get(f"/flows/{document['id']}/output.m3u8", params={"timerange": span})
     assert response.status_code == 415
     assert "part of their object" in response.json()["detail"]
 

@@ -92,8 +92,11 @@ class DashManifests:
             programme = self._read(tx, what, rows, request, filters, base_url)
         deadline = Deadline()
         runs = []
+        left_out = 0
         for each in programme.flows:
-            media = each.media.with_parts(self._readings.parts.find(each.parts, deadline))
+            found = self._readings.parts.find(each.parts, deadline)
+            media = each.media.with_parts([segment for segment in found if not segment.is_gap])
+            left_out += media.left_out
             runs.append(runs_of(media.segments, programme.urls, media.before, over_gaps=programme.is_dynamic))
         periods = periods_of(runs)
         if not periods and any(each.parts.parts for each in programme.flows):
@@ -111,7 +114,9 @@ class DashManifests:
         query = request.query(programme.type)
         location = self._signed.absolute_url(base_url, f"/{kind}s/{id_}/output.mpd", query)
         clock = self._clock(programme, periods, request, location) if programme.is_dynamic else None
-        return write_manifest(representations, periods, programme.urls, clock, complete=programme.complete)
+        return write_manifest(
+            representations, periods, programme.urls, clock, complete=programme.complete, left_out=left_out
+        )
 
     def _flows(self, tx: Reader, caller: Caller, flow: FlowRow) -> list[FlowRow]:
         if is_programme(flow):

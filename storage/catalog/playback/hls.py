@@ -86,7 +86,8 @@ class HlsPlaylists:
         """Whether a flow of which only parts of objects are used has some of which the bytes are known."""
         if not sample.parts:
             return True
-        return bool(self._readings.parts.find(PartSample(sample.flow, sample.parts, sample.instances), deadline))
+        found = self._readings.parts.find(PartSample(sample.flow, sample.parts, sample.instances), deadline)
+        return not all(each.is_gap for each in found)
 
     def _rendition(self, what: str, sample: Sample, request: PlaylistRequest, deadline: Deadline) -> Rendition:
         deadline.check(what)
@@ -127,7 +128,10 @@ class HlsPlaylists:
             used = [*media.segments, *(each.segment for each in parts.parts)]
             urls = read_urls(tx, self._env, used, filters, base_url) if request.frames == "all" else {}
         if request.frames == "all":
-            media = media.with_parts(self._readings.parts.find(parts, Deadline()))
+            found = self._readings.parts.find(parts, Deadline())
+            # Nothing may be inserted into a playlist that players reload (RFC 8216, section 6.2.1).
+            may_change = not complete or recent
+            media = media.with_parts([each for each in found if may_change or not each.is_gap])
         _check_not_empty(flow_id, media, complete=complete)
         playlist = MediaPlaylist(
             kind=_kind_of(request, type_, complete=complete, recent=recent),
@@ -165,8 +169,8 @@ class HlsPlaylists:
         segments = thinned(media.segments, MOST_PICTURES) if playlist.complete else media.segments
         if len(segments) > MOST_PICTURES:
             raise Invalid(
-                f"a playlist has at most {MOST_PICTURES} key frames of what is not complete, and there are more; give a"
-                " shorter timerange",
+                f"a playlist has at most {MOST_PICTURES} key frames of what is not complete, or breaks so often, and"
+                " there are more; give a shorter timerange",
                 code=error_codes.TOO_MANY_SEGMENTS,
                 field="timerange",
             )
@@ -212,10 +216,11 @@ def _read(
 
 
 def _check_not_empty(flow_id: str, media: Media, *, complete: bool) -> None:
-    if media.segments:
+    gaps = sum(each.is_gap for each in media.segments)
+    if gaps < len(media.segments):
         return
-    if media.left_out:
-        raise Unsuitable(f"all {media.left_out} segments of flow {flow_id} in the timerange use {UNKNOWN_PART}")
+    if gaps or media.left_out:
+        raise Unsuitable(f"all {gaps + media.left_out} segments of flow {flow_id} in the timerange use {UNKNOWN_PART}")
     if complete:
         raise NotFound(
             f"flow {flow_id} has no segments in the timerange", code=error_codes.NOTHING_TO_PLAY, field="timerange"

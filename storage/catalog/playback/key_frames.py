@@ -1,11 +1,12 @@
 """Where the key frames are with which segments begin, for players that show pictures while they seek."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
 from storage.catalog.environment import Environment
 from storage.catalog.playback.kept import Kept
 from storage.catalog.playback.object_content import Deadline, Instances, opened, store_of
+from storage.catalog.playback.turns import Turns
 from storage.playback import mp2t, mp4
 from storage.playback.codecs import HEAD_BYTES
 from storage.playback.media_segment import MediaSegment
@@ -22,8 +23,9 @@ _Range = tuple[int, int]
 class KeyFrames:
     """The key frames that one process has found."""
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Environment, turns: Turns) -> None:
         self._env = env
+        self._turns = turns
         self._kept: Kept[tuple[_Range | None]] = Kept(env.clock, _MOST_KEPT)
         self._tracks: Kept[tuple[mp4.Track | None]] = Kept(env.clock, _MOST_KEPT)
 
@@ -33,21 +35,19 @@ class KeyFrames:
         """The bytes of the picture with which each segment begins, by object id, if that is a key frame.
 
         As the first byte and the one after the last. what: is played, for the error.
-        Raises: Unavailable after the deadline.
+        Raises: Unavailable after the deadline, or if others read too much.
         """
-        found = {}
-        for segment in segments:
-            key: Hashable = (segment.object_id, segment.init_object_id, instances.backends)
-            kept = self._kept.get(key)
-            if kept is None:
-                deadline.check(what)
-                picture = self._read(segment, instances)
-                kept = self._kept.put(key, (picture,), complete=picture is not None)
-            if kept[0] is not None:
-                found[segment.object_id] = kept[0]
-        return found
+        needed = {each.object_id: each for each in segments}
+        found = {id_: kept for id_, each in needed.items() if (kept := self._kept.get(_key(each, instances)))}
+        if len(found) < len(needed):
+            with self._turns.turn(what):
+                for id_ in [id_ for id_ in needed if id_ not in found]:
+                    deadline.check(what)
+                    picture = self._read(needed[id_], instances, lambda: deadline.check(what))
+                    found[id_] = self._kept.put(_key(needed[id_], instances), (picture,), complete=picture is not None)
+        return {id_: kept[0] for id_, kept in found.items() if kept[0] is not None}
 
-    def _read(self, segment: MediaSegment, instances: Instances) -> _Range | None:
+    def _read(self, segment: MediaSegment, instances: Instances, check: Callable[[], None]) -> _Range | None:
         if segment.init_object_id is not None:
             track = self.track(segment.init_object_id, instances)
             if track is None:
@@ -55,7 +55,7 @@ class KeyFrames:
             with opened(self._env, instances, segment.object_id) as content:
                 return None if content is None else mp4.read_key_frame(content, track)
         with opened(self._env, instances, segment.object_id) as content:
-            found = None if content is None else mp2t.read_key_frame(content, _MOST_BYTES)
+            found = None if content is None else mp2t.read_key_frame(content, _MOST_BYTES, check)
         if found is None:
             return None
         first, after = found
@@ -75,3 +75,7 @@ class KeyFrames:
                 track = None if content is None else mp4.read_track(content.read(HEAD_BYTES))
             kept = self._tracks.put(key, (track,), complete=track is not None)
         return kept[0]
+
+
+def _key(segment: MediaSegment, instances: Instances) -> Hashable:
+    return segment.object_id, segment.init_object_id, instances.backends

@@ -17,19 +17,33 @@ from storage.waiting import Wait, about_to_wait_for_others
 
 READING_S: Final = 10.0
 """How long stores may take for one playlist, each object of which is a wait of its own."""
+PROCESSOR_S: Final = 3.0
+"""How much processor time one playlist may take to read media."""
 _BATCH: Final = 500
 
 
+class TookLong(Unavailable):
+    """Media takes too long to read."""
+
+
 class Deadline:
-    """When a playlist has read media for READING_S."""
+    """When a playlist has read media for READING_S, or for PROCESSOR_S of the thread that makes it."""
 
     def __init__(self) -> None:
-        self._end = time.monotonic() + READING_S
+        self._begin = time.monotonic()
+        self._processor_begin = time.thread_time()
+
+    def has_used(self, part: float) -> bool:
+        """Whether more than a part of the time has passed: 1 is all of it."""
+        return (
+            time.monotonic() > self._begin + part * READING_S
+            or time.thread_time() > self._processor_begin + part * PROCESSOR_S
+        )
 
     def check(self, what: str) -> None:
-        """Raises: Unavailable if it has passed. what: is being read."""
-        if time.monotonic() > self._end:
-            raise Unavailable(f"the media of {what} takes long to read; what has been read is kept: try again")
+        """Raises: TookLong if it has passed. what: is being read."""
+        if self.has_used(1):
+            raise TookLong(f"the media of {what} takes long to read; what has been read is kept: try again")
 
 
 @dataclass(frozen=True, slots=True)

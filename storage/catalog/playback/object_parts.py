@@ -1,15 +1,22 @@
 """Which bytes of an object segments use that use only a part of it, where that can be told exactly."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Final
 
 from storage.catalog.environment import Environment
 from storage.catalog.objects.get_urls import GetUrlFilter
 from storage.catalog.playback.kept import Kept
 from storage.catalog.playback.key_frames import KeyFrames
-from storage.catalog.playback.object_content import Deadline, Instances, opened, read_stored_instances, store_of
+from storage.catalog.playback.object_content import (
+    Deadline,
+    Instances,
+    TookLong,
+    opened,
+    read_stored_instances,
+    store_of,
+)
+from storage.catalog.playback.turns import Turns
 from storage.playback import mp2t, mp4
 from storage.playback.cut_points import CutPoint, byte_range, cut_points
 from storage.playback.file_clock import shift_to_file
@@ -22,11 +29,19 @@ MOST_OBJECTS: Final = 50
 UNKNOWN_PART: Final = "only a part of their object, and players cannot be told which bytes these are"
 """Why segments are not played."""
 _MOST_BYTES: Final = 64 * 2**20
-_MOST_KEPT: Final = 20_000
+_MOST_POINTS: Final = 300_000
+_EARLY: Final = 0.5
+"""An object that is begun before this part of the time, and not read when it ends, takes too long by itself."""
 
 AUDIO: Final = "urn:x-nmos:format:audio"
 
-_Found = MediaSegment | None
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where an object can be cut. size: in bytes."""
+
+    size: int
+    points: Sequence[CutPoint]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,65 +69,65 @@ def read_part_sample(
 
 
 class ObjectParts:
-    """The parts that one process has found."""
+    """The cut points that one process has found."""
 
-    def __init__(self, env: Environment, key_frames: KeyFrames) -> None:
+    def __init__(self, env: Environment, key_frames: KeyFrames, turns: Turns) -> None:
         self._env = env
         self._key_frames = key_frames
-        self._kept: Kept[tuple[_Found]] = Kept(env.clock, _MOST_KEPT)
+        self._turns = turns
+        self._kept: Kept[_Layout] = Kept(env.clock, _MOST_POINTS)
 
     def find(self, sample: PartSample, deadline: Deadline) -> list[MediaSegment]:
-        """The segments of which the bytes can be told exactly. Raises: Unavailable after the deadline."""
-        found: list[_Found] = []
-        by_object = sorted(sample.parts, key=_object_id)
-        for object_id, group in groupby(by_object, key=_object_id):
-            unknown = []
-            for part in group:
-                kept = self._kept.get(_key(sample, part))
-                if kept is None:
-                    unknown.append(part)
-                else:
-                    found.append(kept[0])
-            if unknown:
-                deadline.check(f"flow {sample.flow['id']}")
-                found += self._read(object_id, unknown, sample)
-        return [each for each in found if each is not None]
+        """The segments of the parts, in their order. Those of which the bytes cannot be told exactly are gaps.
 
-    def _read(self, object_id: str, parts: Sequence[Part], sample: PartSample) -> list[_Found]:
-        place = store_of(self._env, sample.instances, object_id, "transfer")
+        Raises: Unavailable after the deadline, or if others read too much.
+        """
+        needed = {_key(sample, part): part.segment for part in sample.parts}
+        layouts = {key: kept for key in needed if (kept := self._kept.get(key)) is not None}
+        if len(layouts) < len(needed):
+            what = f"flow {sample.flow['id']}"
+            with self._turns.turn(what):
+                for key in [key for key in needed if key not in layouts]:
+                    layouts[key] = self._kept.get(key) or self._read(key, needed[key], sample, deadline, what)
+        return [_used(part, layouts[_key(sample, part)]) for part in sample.parts]
+
+    def _read(self, key: Hashable, segment: MediaSegment, sample: PartSample, deadline: Deadline, what: str) -> _Layout:
+        deadline.check(what)
+        place = store_of(self._env, sample.instances, segment.object_id, "transfer")
         stored = None if place is None else place[0].stat(place[1])
-        found: list[_Found] = []
-        points: dict[str | None, list[CutPoint]] = {}
-        for part in parts:
-            init_id = part.segment.init_object_id
-            result = None
-            if stored is not None and stored.size <= _MOST_BYTES:
-                if init_id not in points:
-                    points[init_id] = self._cut_points(object_id, init_id, sample)
-                used = _bytes_of(part, points[init_id], stored.size)
-                result = None if used is None else replace(part.segment, byte_range=used)
-            found += self._kept.put(_key(sample, part), (result,), complete=stored is not None)
-        return found
+        layout = _Layout(0 if stored is None else stored.size, ())
+        is_early = not deadline.has_used(_EARLY)
+        try:
+            if 0 < layout.size <= _MOST_BYTES:
+                layout = replace(layout, points=self._cut_points(segment, sample, lambda: deadline.check(what)))
+        except TookLong:
+            if is_early:
+                # Otherwise, it would take the time of each request that follows.
+                self._kept.put(key, layout, complete=True)
+            raise
+        return self._kept.put(key, layout, complete=stored is not None, size=1 + len(layout.points))
 
-    def _cut_points(self, object_id: str, init_id: str | None, sample: PartSample) -> list[CutPoint]:
+    def _cut_points(self, segment: MediaSegment, sample: PartSample, check: Callable[[], None]) -> Sequence[CutPoint]:
         """Where an object can be cut, by the times that it has itself."""
+        init_id = segment.init_object_id
         track = None if init_id is None else self._key_frames.track(init_id, sample.instances)
         if init_id is not None and track is None:
-            return []
-        with opened(self._env, sample.instances, object_id, "transfer") as content:
+            return ()
+        with opened(self._env, sample.instances, segment.object_id, "transfer") as content:
             if content is None:
-                return []
+                return ()
             if track is None:
-                return cut_points(mp2t.read_units(content, sample.kind, _MOST_BYTES) or [])
-            return cut_points(mp4.read_units(content, track, _MOST_BYTES) or [])
-
-
-def _object_id(part: Part) -> str:
-    return part.segment.object_id
+                return cut_points(*(mp2t.read_units(content, sample.kind, _MOST_BYTES, check) or ((), ())))
+            return cut_points(mp4.read_units(content, track, _MOST_BYTES, check) or ())
 
 
 def _key(sample: PartSample, part: Part) -> Hashable:
-    return part, sample.kind, sample.instances.backends
+    return part.segment.object_id, part.segment.init_object_id, sample.kind, sample.instances.backends
+
+
+def _used(part: Part, layout: _Layout) -> MediaSegment:
+    used = _bytes_of(part, layout.points, layout.size)
+    return replace(part.segment, byte_range=used, is_gap=used is None)
 
 
 def _bytes_of(part: Part, points: Sequence[CutPoint], size: int) -> tuple[int, int] | None:

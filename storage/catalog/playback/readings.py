@@ -4,6 +4,7 @@ from storage.catalog.environment import Environment
 from storage.catalog.playback.key_frames import KeyFrames
 from storage.catalog.playback.measurements import Measurements
 from storage.catalog.playback.object_parts import ObjectParts
+from storage.catalog.playback.turns import Turns
 
 
 class Readings:
@@ -11,5 +12,6 @@ class Readings:
 
     def __init__(self, env: Environment) -> None:
         self.measurements = Measurements(env)
-        self.key_frames = KeyFrames(env)
-        self.parts = ObjectParts(env, self.key_frames)
+        turns = Turns()
+        self.key_frames = KeyFrames(env, turns)
+        self.parts = ObjectParts(env, self.key_frames, turns)

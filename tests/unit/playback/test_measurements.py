@@ -4,7 +4,7 @@ import io
 from typing import Any, cast
 
 from storage.catalog.environment import Environment
-from storage.catalog.playback.kept import KEEP_INCOMPLETE_S, KEEP_S
+from storage.catalog.playback.kept import KEEP_INCOMPLETE_S, KEEP_S, Kept
 from storage.catalog.playback.measurements import Measurement, Measurements, Sample
 from storage.catalog.playback.object_content import Instances
 from storage.media.object_store import ObjectStore, StoredObject
@@ -91,3 +91,12 @@ def test_a_change_of_the_metadata_counts_at_once() -> None:
     assert (before.peak, found.peak) == (8 * len(_MEDIA), 500_000)
     assert isinstance(found.peak, int)
     assert world.measure({**later, "metadata_version": "2", "codec": "audio/ac3"}).codecs == ["ac-3"]
+
+
+def test_only_the_oldest_goes_when_there_is_no_room() -> None:
+    kept: Kept[str] = Kept(Clock(), 3)
+    for name in ("a", "b", "c", "a", "d"):
+        kept.put(name, name, complete=True)
+    assert [kept.get(name) for name in "abcd"] == ["a", None, "c", "d"]
+    kept.put("large", "large", complete=True, size=2)
+    assert [kept.get(name) for name in ("a", "c", "d", "large")] == [None, None, "d", "large"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from storage.playback.media_playlist import MediaPlaylist, date_time, write_media_playlist
-from storage.playback.media_segment import MediaSegment, media_segment, slack_of
+from storage.playback.media_segment import MediaSegment, media_segment, slack_of, thinned
 from storage.timerange import NS
 from tests.playback.rules import Playlist, read_media_playlist
 
@@ -150,3 +150,32 @@ def test_only_segments_that_use_their_object_whole_are_listed(
 def test_the_slack_is_a_frame_of_the_flow() -> None:
     assert slack_of({"essence_parameters": {"frame_rate": {"numerator": 30000, "denominator": 1001}}}) == 33_366_666
     assert slack_of({"essence_parameters": {"sample_rate": 48000}}) == slack_of({}) == 50_000_000
+
+
+def test_a_part_of_which_the_bytes_are_not_known_is_a_gap() -> None:
+    """Its URI is not that of the object, of which some players would play all."""
+    found = written([segment(0, NS), replace(segment(NS, 2 * NS), is_gap=True)])
+    assert [each.is_gap for each in found.segments] == [False, True]
+    assert found.segments[1].uri == "gap.ts"
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"), [(9, [1] * 7), (7, [1] * 7), (4, [2, 2, 2, 1]), (3, [3, 3, 1]), (1, [7])]
+)
+def test_segments_are_thinned_evenly(most: int, expected: list[int]) -> None:
+    found = thinned(seconds(*((n, n + 1) for n in range(7))), most)
+    assert [each.duration // NS for each in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("segments", "most", "expected"),
+    [
+        ([*seconds((0, 1), (1, 2), init="a"), *seconds((2, 3), (3, 4), init="b")], 3, [(0, 2), (2, 4)]),
+        (seconds((0, 1), (100, 101), (200, 201), (201, 202)), 3, [(0, 1), (100, 101), (200, 202)]),
+        (seconds((0, 1), (100, 101), (200, 201), (201, 202)), 1, [(0, 1), (100, 101), (200, 202)]),
+    ],
+)
+def test_none_stands_for_what_lies_beyond_a_break(
+    segments: list[MediaSegment], most: int, expected: list[tuple[int, int]]
+) -> None:
+    assert [(each.start // NS, each.end // NS) for each in thinned(segments, most)] == expected
