@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from typing import TypeVar
 
 from storage.error_codes.code import ErrorCode
@@ -22,12 +23,12 @@ class BoundedThreads:
         """
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._free = threading.BoundedSemaphore(places)
-        self._error, self._code = f"too many {what} are in progress; try again later", code
+        self._full = Unavailable(f"too many {what} are in progress; try again later", code=code)
 
     async def run(self, call: Callable[[], T]) -> T:
         """Return the result of a call. Raises what it raises, and Unavailable if no place is free."""
         if not self._free.acquire(blocking=False):
-            raise Unavailable(self._error, code=self._code)
+            raise copy(self._full)
         try:
             future: Future[T] = self._threads.submit(call)
         except BaseException:
