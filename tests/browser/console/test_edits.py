@@ -55,6 +55,7 @@ def test_a_description_without_a_text_is_deleted(page: Page, watch: Watch, runni
     panel.get_by_role("button", name="Edit the description").click()
     panel.get_by_label("Description", exact=True).fill("")
     panel.get_by_role("button", name="Save").click()
+    expect(panel.get_by_role("button", name="Edit the description")).to_be_visible()
     expect(panel).not_to_contain_text("By the door")
     assert "description" not in read(running, source)
 
