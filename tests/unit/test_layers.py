@@ -87,6 +87,7 @@ CATALOG_ROOMS = {
     "retention": {"flows", "segments"},
     "playback": {"flows", "objects", "segments"},
     "thumbnails": {"flows", "objects", "segments"},
+    "timeline": {"flows"},
 }
 """The other rooms of storage.catalog that each room may import, besides the modules at the root."""
 CATALOG_BASE = {"access"}

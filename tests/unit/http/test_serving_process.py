@@ -159,14 +159,14 @@ def test_an_error_in_the_event_loop_is_raised_and_not_tried_again() -> None:
 def test_every_read_of_the_api_runs_in_the_event_loop_over_sqlite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only changes, long queries, playlists, and what has processes (analytics, thumbnails) may need a thread."""
+    """Only changes, long queries, playlists, timelines, and what has processes (analytics, thumbnails) need a thread."""
     monkeypatch.setattr("storage.tables.sqlite._AT_ONCE_S", 600)
     settings = Settings(data_dir=tmp_path, bootstrap_token=TOKEN)
     prepare(settings)
     app = create_app(settings)
     paths = {operation.path for operation in app.specification.operations if operation.method == "GET"}
     paths = {path for path in paths if not path.startswith("/analytics/")}
-    paths = {path for path in paths if "/output." not in path and "/thumbnail." not in path}
+    paths = {path for path in paths if not path.endswith((".m3u8", ".mpd", ".jpg", "/timeline"))}
     statuses = asyncio.run(_read_all(app, paths, monkeypatch))
     assert set(statuses.values()) == {200, 404}
     assert statuses["/flows/{flowId}/segments"] == statuses["/objects/{objectId}"] == 200
