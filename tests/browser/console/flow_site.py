@@ -13,7 +13,7 @@ import httpx
 from tests.api.in_process import TOKEN, Running, serving
 from tests.benchmarks.flow_seeding import Filled
 from tests.benchmarks.seeding import seeding
-from tests.conformance.kit.documents import VIDEO, Json, flow
+from tests.conformance.kit.documents import MULTI, VIDEO, Json, flow
 from tests.conformance.kit.ids import fresh
 from tests.interop.demo import clip as clips
 from tests.interop.demo import flows, segmenting
@@ -24,16 +24,23 @@ SECONDS = 6
 """Of the clip."""
 LONG = int(os.environ.get("TIMELINE_SEGMENTS", "100000"))
 """Segments of the long flow."""
+FEW = 10
+"""Of the long flow, where it does not matter."""
 START = 1_790_000_000
 """Of the flow with gaps, in TAI seconds: in September 2026."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowSite:
-    """running: the server. The others are ids of its flows. objects: of the clip, in order."""
+    """running: the server. The others are ids of its flows. objects: of the clip, in order.
+
+    programme: has no segments, and collects the clip and its sound. muxed: has segments, and no frame rate.
+    """
 
     running: Running
     clip: str
+    programme: str
+    muxed: str
     gaps: str
     long: Filled
     objects: list[str]
@@ -52,27 +59,54 @@ class _Api:
 def flow_site(folder: Path, clip_file: Path, long: int = LONG) -> Iterator[FlowSite]:
     """Serve an installation with such flows, until the block ends."""
     with serving(folder) as running:
-        clip_id, objects = _add_clip(running, clip_file)
+        clip = clips.make(clip_file, SECONDS)
+        clip_id, objects = _add_clip(running, clip)
         filled = Filled(9, long)
         filled.create(_Api(running.client))
         with seeding(f"sqlite:///{folder / 'catalog.db'}") as seeder:
             filled.fill(seeder, _ignore)
-        yield FlowSite(running, clip_id, _add_gaps(running), filled, objects)
+        programme, muxed = _add_programme(running, clip, clip_id), _add_muxed(running, clip_id)
+        yield FlowSite(running, clip_id, programme, muxed, _add_gaps(running), filled, objects)
 
 
 _ignore: Callable[[int], None] = lambda _: None  # noqa: E731
 
 
-def _add_clip(running: Running, file: Path) -> tuple[str, list[str]]:
-    essence = segmenting.cut_video(clips.make(file, SECONDS))
+def _add_clip(running: Running, clip: clips.Clip) -> tuple[str, list[str]]:
+    essence = segmenting.cut_video(clip)
     document = {**flows.video_flow(essence), "label": "Evening news, camera 1", "status": "closed_complete"}
+    return str(document["id"]), _store(running, document, essence)
+
+
+def _store(running: Running, document: Json, essence: segmenting.Essence) -> list[str]:
     parts: list[Json] = []
     for piece in essence.pieces:
         keys = {} if piece.key_frames is None else {"key_frame_count": piece.key_frames}
         parts.append(segment(piece.span, piece.object_span, piece.ts_offset, **keys))
     with Tams(running.url, TOKEN) as client:
-        ids = store(client, document, [piece.media for piece in essence.pieces], parts)
-    return str(document["id"]), ids
+        return store(client, document, [piece.media for piece in essence.pieces], parts)
+
+
+def _add_programme(running: Running, clip: clips.Clip, clip_id: str) -> str:
+    essence = segmenting.cut_audio(clip)
+    sound = {**flows.audio_flow(essence), "label": "Evening news, sound", "status": "closed_complete"}
+    _store(running, sound, essence)
+    document = {**flows.multi_flow({"id": clip_id}, sound), "label": "Evening news"}
+    running.client.put(f"/flows/{document['id']}", json=document).raise_for_status()
+    return str(document["id"])
+
+
+def _add_muxed(running: Running, clip_id: str) -> str:
+    """A multi flow with a container, whose files are those of the clip: pictures alone, which players do not mind."""
+    members = [{"id": clip_id, "role": "video"}]
+    container = {"container": flows.CONTAINER, "status": "closed_complete", "avg_bit_rate": 1000}
+    document = flow(MULTI, label="Evening news in one file", flow_collection=members, **container)
+    running.client.put(f"/flows/{document['id']}", json=document).raise_for_status()
+    fields = ("object_id", "timerange", "ts_offset", "key_frame_count")
+    listed: list[Json] = running.client.get(f"/flows/{clip_id}/segments").raise_for_status().json()
+    parts = [{name: each[name] for name in fields if name in each} for each in listed]
+    running.client.post(f"/flows/{document['id']}/segments", json=parts).raise_for_status()
+    return str(document["id"])
 
 
 def _add_gaps(running: Running) -> str:

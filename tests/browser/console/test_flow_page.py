@@ -1,4 +1,4 @@
-"""The console's page of a flow: its timeline at any length, its player to the frame, and cuts by reference.
+"""The console's page of a flow: its timeline at any length, and its table of segments.
 
 TIMELINE_SEGMENTS=1000000 makes the long flow ten times as long (docs/testing.md).
 """
@@ -8,35 +8,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.console.flow_site import LONG, START, FlowSite, flow_site
-from tests.browser.console.operator_site import open_console
-from tests.browser.player import PATTERN
+from tests.browser.console.flow_steps import FRAME_NS, open_flow, picture, position, wait_for_frame
 from tests.browser.waiting import wait_until
 from tests.browser.watch import Watch
 from tests.conformance.kit.ids import fresh
 
-FRAME_NS = 40_000_000
 MISSING = "404"
 """Of media of flows whose objects were never uploaded."""
-
-# The number that the picture shows as two rows of squares: its bits, and their complement.
-_LOOK = """([left, top, width, height]) => {
-  const video = document.querySelector("video");
-  const canvas = document.createElement("canvas");
-  canvas.width = 64; canvas.height = 8;
-  const context = canvas.getContext("2d");
-  context.drawImage(video, left, top, 16 * width, 2 * height, 0, 0, 64, 8);
-  const pixels = context.getImageData(0, 0, 64, 8).data;
-  const bright = (bit, row) => pixels[4 * ((row * 4 + 2) * 64 + bit * 4 + 2)] > 128;
-  let number = 0;
-  for (let bit = 0; bit < 16; bit += 1) {
-    if (bright(bit, 0) === bright(bit, 1)) return null;
-    number = 2 * number + Number(bright(bit, 0));
-  }
-  return video.seeking ? null : number;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -44,47 +25,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlowSite]:
     folder = tmp_path_factory.mktemp("flows")
     with flow_site(folder / "server", folder / "clip.mp4") as site:
         yield site
-
-
-def open_flow(page: Page, watch: Watch, site: FlowSite, flow_id: str) -> Locator:
-    """Open the page of a flow, and return its timeline once that shows everything."""
-    open_console(page, watch, site.running, f"/flows/{flow_id}")
-    timeline = page.locator(".timeline")
-    expect(timeline).to_have_attribute("data-state", "ready", timeout=30_000)
-    return timeline
-
-
-def position(page: Page) -> int:
-    return int(page.locator(".workspace").get_attribute("data-position") or "")
-
-
-def picture(page: Page) -> int | None:
-    """The number of the frame that is shown."""
-    found: int | None = page.evaluate(_LOOK, [PATTERN.left, PATTERN.top, PATTERN.width, PATTERN.height])
-    return found
-
-
-def wait_for_frame(page: Page, number: int) -> None:
-    """Wait until a frame is shown, in the picture and as the position."""
-    wait_until(lambda: (picture(page), position(page)) == (number, number * FRAME_NS), page, 15)
-
-
-def points(page: Page) -> tuple[str, str]:
-    return tuple(page.locator(f"[data-point={name}]").inner_text() for name in ("in", "out"))  # type: ignore[return-value]
-
-
-def test_the_player_steps_by_exactly_one_frame(page: Page, watch: Watch, site: FlowSite) -> None:
-    open_flow(page, watch, site, site.clip)
-    wait_for_frame(page, 0)
-    for number in (1, 2, 3):
-        page.keyboard.press(".")
-        wait_for_frame(page, number)
-    page.keyboard.press(",")
-    wait_for_frame(page, 2)
-    for second in (1, 2, 3):
-        page.keyboard.press("Shift+ArrowRight")
-        wait_for_frame(page, 2 + 25 * second)
-    expect(page.get_by_label("Position", exact=True)).to_have_text("00:00:03:02")
 
 
 def test_the_timeline_follows_the_player_and_the_player_the_timeline(page: Page, watch: Watch, site: FlowSite) -> None:
@@ -100,57 +40,6 @@ def test_the_timeline_follows_the_player_and_the_player_the_timeline(page: Page,
     card = page.get_by_label("Selected segment")
     expect(card).to_contain_text("[")
     assert any(object_id in card.inner_text() for object_id in site.objects)
-
-
-@pytest.mark.parametrize("from_zero", [False, True])
-def test_a_cut_references_the_objects_between_in_and_out(
-    page: Page, watch: Watch, site: FlowSite, from_zero: bool
-) -> None:
-    watch.expect("415")  # HLS cannot play parts of these objects: the page of the cut says so
-    open_flow(page, watch, site, site.clip)
-    wait_for_frame(page, 0)
-    page.keyboard.press("Shift+ArrowRight")
-    wait_for_frame(page, 25)
-    page.keyboard.press("i")
-    for second in (2, 3):
-        page.keyboard.press("Shift+ArrowRight")
-        wait_for_frame(page, 25 * second)
-    page.keyboard.press("o")
-    assert points(page) == ("00:00:01:00", "00:00:03:01")
-    page.get_by_role("button", name="Cut by reference…").click()
-    page.get_by_label("Label of the new flow").fill("The cut")
-    if from_zero:
-        page.get_by_label("Begin at 0:0").check()
-    page.get_by_role("button", name="Cut", exact=True).click()
-    expect(page.get_by_role("dialog")).to_contain_text("2 segments registered")
-    page.get_by_role("button", name="Open the cut").click()
-    expect(page.locator("h1")).to_have_text("The cut")
-    cut_id = page.url.rpartition("/")[2]
-    cut = site.running.client.get(f"/flows/{cut_id}/segments").raise_for_status().json()
-    whole = site.running.client.get(f"/flows/{site.clip}/segments").raise_for_status().json()
-    shift = 1 if from_zero else 0
-    assert [each["object_id"] for each in cut] == site.objects[:2]
-    times = [f"[{1 - shift}:0_{2 - shift}:0)", f"[{2 - shift}:0_{3 - shift}:40000000)"]
-    assert [each["timerange"] for each in cut] == times
-    for new, old in zip(cut, whole, strict=False):
-        assert ns(new.get("ts_offset", "0:0")) == ns(old.get("ts_offset", "0:0")) - shift * 10**9
-    assert site.running.client.get(f"/flows/{cut_id}").json()["codec"] == "video/h264"
-
-
-def ns(text: str) -> int:
-    seconds, _, rest = text.partition(":")
-    return int(seconds) * 10**9 + int(rest) * (-1 if seconds.startswith("-") else 1)
-
-
-def test_export_says_how_to_get_the_part(page: Page, watch: Watch, site: FlowSite) -> None:
-    open_flow(page, watch, site, site.clip)
-    wait_for_frame(page, 0)
-    page.keyboard.press("o")
-    page.get_by_role("button", name="Export…").click()
-    dialog = page.get_by_role("dialog")
-    command = f"tams export {site.clip} evening-news-camera-1.mp4 --timerange '[0:0_0:40000000)'"
-    expect(dialog.get_by_text(command)).to_be_visible()
-    expect(dialog.get_by_text(f"{site.running.url}/flows/{site.clip}/output.m3u8?timerange=").last).to_be_visible()
 
 
 def test_a_long_flow_is_shown_as_a_whole_and_down_to_a_segment(page: Page, watch: Watch, site: FlowSite) -> None:

@@ -10,9 +10,10 @@ import type { Flow, Source } from "../types";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorBox, Loading, StaleNote } from "../ui/states";
 import { DataTable } from "../ui/table";
-import { Age, Facts, Format, Id } from "../ui/text";
+import { By, Facts, Format, Id } from "../ui/text";
 import { readCollectionGraph, type CollectionGraph } from "./collection_graph";
 import { FLOW_COLUMNS } from "./flow_columns";
+import { SourcePlayer } from "./source_player";
 
 export default function SourcePage({ params }: PageProps) {
   const path = resourcePath("sources", params["id"] ?? "");
@@ -30,6 +31,7 @@ export default function SourcePage({ params }: PageProps) {
       }
     >
       <StaleNote error={error} />
+      <SourcePlayer key={source.id} id={source.id} />
       <div class="columns">
         <Section title="About">
           <Facts
@@ -47,15 +49,6 @@ export default function SourcePage({ params }: PageProps) {
       <FlowsOfSource id={source.id} />
       <DeletePanel kind="sources" id={source.id} document={source} />
     </Page>
-  );
-}
-
-function By({ date, name }: { date: string | undefined; name: string | undefined }) {
-  return (
-    <>
-      <Age date={date} />
-      {name && <span class="muted"> by {name}</span>}
-    </>
   );
 }
 

@@ -72,7 +72,7 @@ export class Engine {
     if (!this.window || start < this.window.start || start >= this.window.end) void this.open(start);
     else if (this.pieces.length === 0) this.wanted = start;
     else {
-      if (this.exact !== null) this.exact = start;
+      this.exact = start;
       this.show(start);
     }
     return start;
@@ -141,9 +141,8 @@ export class Engine {
         this.match(fragments);
         if (listed && this.wanted !== null) this.begin(this.wanted);
       },
-      onBuffered: (pictures) => {
-        if (!pictures) return;
-        this.settle();
+      onBuffered: (first) => {
+        this.settle(first);
         this.events.onState("ready");
         if (this.playing) {
           this.playing = false;
@@ -182,13 +181,14 @@ export class Engine {
     }, { once: true });
   }
 
-  /** The first seek was by the playlist; the media itself says exactly when its pictures are shown. */
-  private settle(): void {
+  /** A seek is by the playlist, until the media itself says exactly when its pictures are shown. */
+  private settle(first: number | null): void {
     const moment = this.exact;
     if (moment === null) return;
-    this.exact = null;
     const media = mediaTimeOf(this.pieces, moment);
     if (media !== null && Math.abs(media + this.half() - this.video.currentTime) > 0.001) this.show(moment);
+    const piece = this.pieces.find((each) => each.start <= moment && moment < each.end);
+    if (!piece || first === null || Math.abs(piece.media - first) < 0.001) this.exact = null;
   }
 
   private match(fragments: readonly Fragment[]): void {

@@ -8,7 +8,7 @@ const MOST_RECOVERIES = 2;
 
 export interface HlsEvents {
   onFragments: (fragments: readonly Fragment[], listed: boolean) => void; // listed: the playlist has been read
-  onBuffered: (pictures: boolean) => void; // pictures: of the main playlist, not of a sound beside it
+  onBuffered: (first: number | null) => void; // when the first picture of a fragment, or else its sound, is shown
   onError: (error: Error) => void;
 }
 
@@ -36,10 +36,10 @@ export function playByHls(
     if (type === "main") events.onFragments(details.fragments, false);
   });
   hls.on(Events.FRAG_BUFFERED, (_, { frag }) => {
-    const pictures = frag.type === "main";
+    if (frag.type !== "main") return; // a sound beside the pictures
     const details = hls.levels[frag.level]?.details;
-    if (pictures && details) events.onFragments(details.fragments, false);
-    events.onBuffered(pictures);
+    if (details) events.onFragments(details.fragments, false);
+    events.onBuffered(firstPicture(frag as Fragment));
   });
   hls.on(Events.ERROR, (_, data) => {
     if (!data.fatal) return;
