@@ -159,7 +159,7 @@ def test_an_error_in_the_event_loop_is_raised_and_not_tried_again() -> None:
 def test_every_read_of_the_api_runs_in_the_event_loop_over_sqlite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only changes, long queries, playlists, timelines, and what has processes (analytics, thumbnails) need a thread."""
+    """Only changes, long queries, playlists, timelines, and what has processes may need a thread."""
     monkeypatch.setattr("storage.tables.sqlite._AT_ONCE_S", 600)
     settings = Settings(data_dir=tmp_path, bootstrap_token=TOKEN)
     prepare(settings)

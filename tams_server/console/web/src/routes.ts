@@ -1,12 +1,8 @@
 // The pages of the console: their paths, and their places in the navigation. Each is loaded when it is opened.
 import type { ComponentType } from "preact";
 import type { Scope } from "./config";
+import type { PageProps } from "./page_props";
 import type { IconName } from "./ui/icons";
-
-export interface PageProps {
-  params: Record<string, string>; // of the path
-  query: URLSearchParams;
-}
 
 export interface PageModule {
   default: ComponentType<PageProps>;

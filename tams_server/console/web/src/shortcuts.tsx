@@ -5,11 +5,7 @@ import { FLOW_KEYS } from "./pages/flow_keys";
 import { navigate } from "./router";
 import type { NavigationItem } from "./routes";
 import { Dialog } from "./ui/dialog";
-
-/** Whether a key is meant for the element that has the focus. */
-export function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
-}
+import { isTyping } from "./ui/typing";
 
 const SEQUENCE_MS = 1200;
 

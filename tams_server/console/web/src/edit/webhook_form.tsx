@@ -4,28 +4,9 @@ import { resourcePath, send } from "../api";
 import { Confirm } from "../ui/dialog";
 import { CheckField, SelectField, TextField } from "../ui/form";
 import { ErrorBox, Loading } from "../ui/states";
-import type { Tags } from "../ui/tags";
 import { toast } from "../ui/toast";
+import type { Webhook } from "./webhook";
 import { getForChange } from "./webhook_change";
-
-export interface Webhook {
-  id: string;
-  url: string;
-  status: "created" | "started" | "disabled" | "error";
-  events: string[];
-  error?: { summary?: string; time?: string };
-  api_key_name?: string;
-  flow_ids?: string[];
-  source_ids?: string[];
-  flow_collected_by_ids?: string[];
-  source_collected_by_ids?: string[];
-  accept_get_urls?: string[];
-  accept_storage_ids?: string[];
-  presigned?: boolean;
-  verbose_storage?: boolean;
-  include_object_timerange?: boolean;
-  tags?: Tags;
-}
 
 const EVENTS = [
   "flows/created",

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Bars } from "../charts/bars";
 import { ChartFrame, Choice } from "../charts/chart_frame";
 import { replaceQuery } from "../router";
-import type { PageProps } from "../routes";
+import type { PageProps } from "../page_props";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorBox } from "../ui/states";
 import { DataTable, type Column } from "../ui/table";

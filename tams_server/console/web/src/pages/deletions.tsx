@@ -5,7 +5,7 @@ import { resourcePath, send } from "../api";
 import { DeletionBar, DeletionState, describeDeletion, type DeleteRequest } from "../edit/deletion_progress";
 import { useListing } from "../live";
 import { href, replaceQuery } from "../router";
-import type { PageProps } from "../routes";
+import type { PageProps } from "../page_props";
 import { useMay } from "../session";
 import { Confirm } from "../ui/dialog";
 import { Page } from "../ui/page";

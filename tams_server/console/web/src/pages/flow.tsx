@@ -5,7 +5,7 @@ import { DeletePanel } from "../edit/delete_panel";
 import { EditPanel } from "../edit/edit_panel";
 import { useResource } from "../live";
 import { href } from "../router";
-import type { PageProps } from "../routes";
+import type { PageProps } from "../page_props";
 import { hasDates } from "../timeline/clock";
 import type { Segment } from "../timeline/segments";
 import type { Flow } from "../types";

@@ -3,7 +3,7 @@ import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Player, type PlayerControl } from "../player/player";
 import { useMay } from "../session";
-import { isTyping } from "../shortcuts";
+import { isTyping } from "../ui/typing";
 import { hasDates, momentText, type ClockMode } from "../timeline/clock";
 import type { Segment } from "../timeline/segments";
 import { Timeline, type TimelineControl } from "../timeline/timeline";

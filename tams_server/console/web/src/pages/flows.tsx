@@ -1,7 +1,7 @@
 // All flows: searched by label, filtered by format, codec and tag, sorted, page by page.
 import { useListing } from "../live";
 import { replaceQuery } from "../router";
-import type { PageProps } from "../routes";
+import type { PageProps } from "../page_props";
 import type { Flow } from "../types";
 import { Page } from "../ui/page";
 import { Empty, ErrorBox, StaleNote } from "../ui/states";

@@ -1,7 +1,7 @@
 // The background jobs that are not done: what they are for, how old they are, and why they failed last.
 import { useState } from "preact/hooks";
 import { href, replaceQuery } from "../router";
-import type { PageProps } from "../routes";
+import type { PageProps } from "../page_props";
 import { Choice } from "../charts/chart_frame";
 import { Dialog } from "../ui/dialog";
 import { Page } from "../ui/page";

@@ -4,7 +4,7 @@ import { getPage, resourcePath } from "../api";
 import { serverUrl } from "../config";
 import { useResource } from "../live";
 import { href } from "../router";
-import type { PageProps } from "../routes";
+import type { PageProps } from "../page_props";
 import type { Flow } from "../types";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorBox, Loading, StaleNote } from "../ui/states";

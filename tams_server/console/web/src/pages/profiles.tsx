@@ -4,7 +4,7 @@ import { getJson, resourcePath, send } from "../api";
 import { Choice } from "../charts/chart_frame";
 import { useListing, useResource } from "../live";
 import { href, navigate, replaceQuery } from "../router";
-import type { PageProps } from "../routes";
+import type { PageProps } from "../page_props";
 import { useMay } from "../session";
 import { Confirm } from "../ui/dialog";
 import { TextField } from "../ui/form";

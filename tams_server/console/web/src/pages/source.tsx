@@ -5,7 +5,7 @@ import { resourcePath } from "../api";
 import { DeletePanel } from "../edit/delete_panel";
 import { EditPanel } from "../edit/edit_panel";
 import { useListing, useResource } from "../live";
-import type { PageProps } from "../routes";
+import type { PageProps } from "../page_props";
 import type { Flow, Source } from "../types";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorBox, Loading, StaleNote } from "../ui/states";

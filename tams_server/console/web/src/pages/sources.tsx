@@ -1,7 +1,7 @@
 // All sources: searched by label, filtered by format and tag, sorted, page by page.
 import { useListing } from "../live";
 import { href, replaceQuery } from "../router";
-import type { PageProps } from "../routes";
+import type { PageProps } from "../page_props";
 import type { Source } from "../types";
 import { Page } from "../ui/page";
 import { Empty, ErrorBox, StaleNote } from "../ui/states";

@@ -1,10 +1,11 @@
 // Webhooks: where events are sent, whether that works, and why not.
 import { useState } from "preact/hooks";
 import { resourcePath, send } from "../api";
-import { WebhookForm, type Webhook } from "../edit/webhook_form";
+import type { Webhook } from "../edit/webhook";
+import { WebhookForm } from "../edit/webhook_form";
 import { getForChange } from "../edit/webhook_change";
 import { useListing } from "../live";
-import type { PageProps } from "../routes";
+import type { PageProps } from "../page_props";
 import { mayUse, useMay, useSession } from "../session";
 import { Confirm } from "../ui/dialog";
 import { Icon } from "../ui/icons";
