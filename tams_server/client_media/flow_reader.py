@@ -3,6 +3,7 @@
 A run is a series of segments whose media continue one another: same init object, same offset, no gap.
 """
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +15,7 @@ from tams_server.client import ApiError, Client, ClientError, RetryPolicy, calls
 from tams_server.client.documents import GetUrl, Segment
 from tams_server.client.exchange import usable_urls
 from tams_server.client_media.errors import MediaError
-from tams_server.client_media.retries import LONG, repeat
+from tams_server.client_media.retries import LONG, ONCE, repeat
 
 JITTER_NS: Final = 1_000_000
 """Times are rounded to the clock of a container: smaller differences are none."""
@@ -118,12 +119,14 @@ class ObjectReader:
         self._retry = retry
         self._read = read
         self._pool = ThreadPoolExecutor(ahead, "download")
+        self._stop = threading.Event()
         self._inits: dict[str, bytes] = {}
 
     def __enter__(self) -> "ObjectReader":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 
     def files(self, segments: Sequence[StoredSegment]) -> Iterator[tuple[StoredSegment, bytes]]:
@@ -151,13 +154,15 @@ class ObjectReader:
 
     def _object(self, object_id: str, urls: list[GetUrl]) -> bytes:
         try:
-            return repeat(lambda: self._download(object_id, urls), self._retry)
+            return repeat(lambda: self._download(object_id, urls), self._retry, stop=self._stop)
         except ApiError as error:
             if error.status not in _EXPIRED:
                 raise
         # The URLs have expired since they were listed, or the object has moved.
-        fresh = usable_urls(self._client.send(calls.media_object(object_id), self._retry).get("get_urls", []))
-        return repeat(lambda: self._download(object_id, fresh), self._retry)
+        return repeat(lambda: self._download(object_id, self._fresh(object_id)), self._retry, stop=self._stop)
+
+    def _fresh(self, object_id: str) -> list[GetUrl]:
+        return usable_urls(self._client.send(calls.media_object(object_id), ONCE).get("get_urls", []))
 
     def _download(self, object_id: str, urls: list[GetUrl]) -> bytes:
         if not urls:

@@ -25,6 +25,7 @@ _JUMP_S: Final = 10
 """Jumps of decoding times that begin a new timeline, in seconds: backwards, and forwards in live inputs."""
 _REORDERED: Final = 32
 """Frames without a decoding time at the start of a stream; H.264 and H.265 reorder 16 at most."""
+_PIPED: Final = "MP4 and MOV in a pipe need their index before the media: ffmpeg -movflags +faststart, or name the file"
 _UNTIMED: Final = "the video has frames without a time: remux it first, as to MP4 or MPEG-TS"
 _SKIP: Final = struct.Struct("<II")
 _RATE_FRAMES: Final = 12
@@ -55,6 +56,10 @@ class Input:
         known = self.container.duration
         return None if known is None or self.live else Fraction(known, av.time_base)
 
+    def _check(self) -> None:
+        if self.pipe is not None:
+            self.pipe.check()
+
     @property
     def _whole_frames(self) -> bool:
         """Whether the container has an index of frames, so that an incomplete one is damage, and no loss on the way."""
@@ -70,9 +75,12 @@ class Input:
                     raise MediaError(f"the file is damaged or cut off in its {packet.stream.type}")
                 if packet.size:
                     yield from readers[packet.stream_index].frames(packet, timeline)
+                self._check()
+            self._check()
             for reader in readers.values():
                 yield from reader.rest(timeline)
         except av.FFmpegError as error:
+            self._check()
             raise MediaError(f"the input cannot be read: {error.strerror}") from error
 
 
@@ -89,7 +97,10 @@ def opened(name: str, *, live: bool = False) -> Iterator[Input]:
             f"FFmpeg's libraries in PyAV have no {protocol}: pipe another tool's MPEG-TS into -"
         ) from error
     except (av.FFmpegError, OSError) as error:
-        raise MediaError(f"{'standard input' if name == '-' else name} cannot be read: {error.strerror}") from error
+        if pipe is not None:
+            pipe.check()
+            raise MediaError(f"standard input cannot be read: {error.strerror}. {_PIPED}") from error
+        raise MediaError(f"{name} cannot be read: {error.strerror}") from error
     with container:
         streams = [each for each in container.streams if each.type in _KINDS and not _is_picture(each)]
         left_out = [f"{each.type} stream {each.index}" for each in container.streams if each not in streams]

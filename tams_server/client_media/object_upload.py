@@ -13,7 +13,7 @@ from tams_server.client import ApiError, Client, ClientError, RetryPolicy, calls
 from tams_server.client.checksums import Digest, told
 from tams_server.client.documents import GetUrl, Slot
 from tams_server.client_media.errors import MediaError
-from tams_server.client_media.retries import repeat
+from tams_server.client_media.retries import ONCE, repeat
 
 _CHUNK: Final = 1 << 20
 _EXPIRED: Final = 403
@@ -37,6 +37,7 @@ class ObjectUploader:
     """Uploads objects of flows. May be used by several threads.
 
     retry: for each object. on_retry: called with temporary errors. batch: objects to allocate in one request.
+    stop: ends the attempts once it is set.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class ObjectUploader:
         on_retry: Callable[[ClientError], None] | None = None,
         storage_id: str | None = None,
         batch: int = 1,
+        stop: threading.Event | None = None,
     ) -> None:
         self._client = client
         self._retry = retry
         self._on_retry = on_retry
         self._storage_id = storage_id
         self._batch = batch
+        self._stop = stop or threading.Event()
         self._slots: dict[str, tuple[list[Slot], float]] = {}
         self._lock = threading.Lock()
 
@@ -63,7 +66,7 @@ class ObjectUploader:
         """
         for attempt in range(1, _NOT_TAKEN + 1):
             try:
-                return repeat(lambda: self._once(flow_id, data, content_type), self._retry, self._on_retry)
+                return repeat(lambda: self._once(flow_id, data, content_type), self._retry, self._on_retry, self._stop)
             except ApiError as error:
                 if error.status != _EXPIRED or attempt == _NOT_TAKEN:
                     raise
@@ -94,14 +97,14 @@ class ObjectUploader:
     def _allocate(self, flow_id: str, count: int, content_type: str | None) -> list[Slot]:
         ids = [str(uuid.uuid4()) for _ in range(count)]
         named = calls.allocate(flow_id, ids, content_type=content_type, storage_id=self._storage_id)
-        slots = self._client.send(named)
+        slots = self._client.send(named, ONCE)
         if not slots:
             raise MediaError(f"the server allocates no storage for flow {flow_id}")
         return slots
 
     def read_back(self, get_urls: list[GetUrl], stored: Stored) -> None:
         """Compare the stored bytes with those that were sent. Raises MediaError if they differ."""
-        found, size = repeat(lambda: self._hash(get_urls), self._retry, self._on_retry)
+        found, size = repeat(lambda: self._hash(get_urls), self._retry, self._on_retry, self._stop)
         if found != stored.sha256:
             raise MediaError(f"object {stored.object_id} has other bytes than were sent: {size:,} of {stored.size:,}")
 

@@ -18,7 +18,7 @@ from tams_server.client.documents import Json
 from tams_server.client.exchange import usable_urls
 from tams_server.client_media.errors import MediaError
 from tams_server.client_media.object_upload import ObjectUploader, Stored
-from tams_server.client_media.retries import repeat
+from tams_server.client_media.retries import ONCE, repeat
 
 _BATCH: Final = 100
 
@@ -70,7 +70,8 @@ class SegmentWriter:
     ) -> None:
         self._client = client
         self._retry = retry
-        self._uploader = ObjectUploader(client, retry, on_retry, storage_id, batch=4 * parallel)
+        self._stop = threading.Event()
+        self._uploader = ObjectUploader(client, retry, on_retry, storage_id, batch=4 * parallel, stop=self._stop)
         self._pool = ThreadPoolExecutor(parallel, "upload")
         self._limit = in_flight
         self._batch_s = batch_s
@@ -82,7 +83,7 @@ class SegmentWriter:
         self._last_asked = ""
         self._lock = threading.RLock()
         self._ending = threading.Event()
-        self._error: ClientError | None = None
+        self._error: Exception | None = None
         self._poller = threading.Thread(target=self._poll_regularly, name="register", daemon=True)
 
     def __enter__(self) -> "SegmentWriter":
@@ -95,7 +96,10 @@ class SegmentWriter:
             if kind is None:
                 self._poller.join()
                 self.flush()
+                self._check()
         finally:
+            # After an error, or Ctrl-C, nothing is repeated any more: a server that is away would hold the command.
+            self._stop.set()
             self._pool.shutdown(cancel_futures=True)
 
     def know_init(self, flow_id: str, init: bytes, object_id: str) -> None:
@@ -107,9 +111,32 @@ class SegmentWriter:
         with self._lock:
             self._put(flow_id, piece, init_type)
 
-    def _put(self, flow_id: str, piece: Piece, init_type: str | None) -> None:
+    def _check(self) -> None:
         if self._error is not None:
             raise self._error
+
+    def _fail(self, error: Exception) -> None:
+        """Note the first error that no retry helps against, and end the attempts of all others."""
+        self._error = self._error or error
+        self._stop.set()
+
+    def _upload(self, flow_id: str, media: bytes) -> Stored:
+        try:
+            return self._uploader.upload(flow_id, media)
+        except Exception as error:
+            self._fail(error)
+            raise
+
+    def _stored(self, waiting: _Waiting) -> Stored:
+        """The outcome of an upload. Raises the first error of any, of which the others' may be consequences."""
+        try:
+            return waiting.upload.result()
+        except Exception:
+            self._check()
+            raise
+
+    def _put(self, flow_id: str, piece: Piece, init_type: str | None) -> None:
+        self._check()
         flow = self._flows.setdefault(flow_id, _Flow())
         document = dict(piece.segment)
         if piece.init:
@@ -118,7 +145,7 @@ class SegmentWriter:
             document["init_object_id"] = flow.init_ids[piece.init]
         self._wait_for_space(len(piece.media))
         self._pending += len(piece.media)
-        upload = self._pool.submit(self._uploader.upload, flow_id, piece.media)
+        upload = self._pool.submit(self._upload, flow_id, piece.media)
         flow.uploads.append(_Waiting(document, len(piece.media), upload))
         self._poll()
 
@@ -128,8 +155,8 @@ class SegmentWriter:
             try:
                 with self._lock:
                     self._poll()
-            except ClientError as error:
-                self._error = error
+            except Exception as error:  # it must not end unseen: the segments after it would be lost
+                self._fail(error)
                 return
 
     def _poll(self) -> None:
@@ -141,11 +168,10 @@ class SegmentWriter:
 
     def flush(self) -> None:
         """Wait for all uploads, and register them. Raises what went wrong with any of them."""
-        if self._error is not None:
-            raise self._error
+        self._check()
         for flow_id, flow in self._flows.items():
             while flow.uploads:
-                flow.uploads[0].upload.result()
+                self._stored(flow.uploads[0])
                 self._collect(flow)
             if flow.batch:
                 self._register(flow_id, flow)
@@ -153,22 +179,23 @@ class SegmentWriter:
     def _wait_for_space(self, size: int) -> None:
         while self._pending and self._pending + size > self._limit:
             oldest = next(flow.uploads[0] for flow in self._flows.values() if flow.uploads)
-            oldest.upload.result()
+            self._stored(oldest)
             self._poll()
 
     def _collect(self, flow: _Flow) -> None:
         while flow.uploads and flow.uploads[0].upload.done():
+            stored = self._stored(flow.uploads[0])
             waiting = flow.uploads.popleft()
             self._pending -= waiting.size
-            stored = waiting.upload.result()
             if not flow.batch:
                 flow.since = time.monotonic()
             flow.batch.append(({"object_id": stored.object_id, **waiting.document}, stored))
 
     def _register(self, flow_id: str, flow: _Flow) -> None:
-        batch, flow.batch = flow.batch, []
+        batch = list(flow.batch)
         documents = [document for document, _ in batch]
-        repeat(lambda: self._add(flow_id, documents), self._retry, self._on_retry)
+        repeat(lambda: self._add(flow_id, documents), self._retry, self._on_retry, self._stop)
+        flow.batch = []
         unproven = [stored for _, stored in batch if self._verify == "read-back" or not stored.proven]
         if unproven and self._verify != "none":
             self._read_back(flow_id, documents, unproven)
@@ -179,7 +206,7 @@ class SegmentWriter:
         missing = self._missing(flow_id, documents) if self._asked_before(documents) else documents
         if not missing:
             return
-        failed = self._client.send(calls.add_segments(flow_id, missing))
+        failed = self._client.send(calls.add_segments(flow_id, missing), ONCE)
         if failed:
             error: Json = dict(failed[0].get("error") or {})
             reason = error.get("summary") or error.get("detail") or error.get("description") or "no reason given"
@@ -198,7 +225,8 @@ class SegmentWriter:
         return [document for document in documents if document["object_id"] not in present]
 
     def _read_back(self, flow_id: str, documents: Sequence[Json], unproven: Sequence[Stored]) -> None:
-        listed = repeat(lambda: list(self._listed(flow_id, documents, with_urls=True)), self._retry, self._on_retry)
+        again = self._retry, self._on_retry, self._stop
+        listed = repeat(lambda: list(self._listed(flow_id, documents, with_urls=True)), *again)
         urls = {segment["object_id"]: usable_urls(segment.get("get_urls", [])) for segment in listed}
         checks = [self._pool.submit(self._uploader.read_back, urls.get(each.object_id, []), each) for each in unproven]
         for check in checks:
