@@ -61,7 +61,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
 
 
 def _run(options: argparse.Namespace, context: Context) -> int:
-    from tams_server.client_media.export_file import muxer_of, verify
+    from tams_server.client_media.export_file import muxer_of
     from tams_server.client_media.export_plan import plan_export, to_key_frames
     from tams_server.client_media.flow_reader import ObjectReader
     from tams_server.client_media.retries import LONG
@@ -83,8 +83,6 @@ def _run(options: argparse.Namespace, context: Context) -> int:
             with ObjectReader(client) as reader:
                 plan = to_key_frames(client, plan, reader)
         result = _write(options, context, plan, muxer)
-    if options.path != "-":
-        verify(options.path, result)
     _print(options.path, result, context)
     return FAILED if not (result.frames or result.samples or result.packets) else OK
 

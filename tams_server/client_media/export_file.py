@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import av
 
-from storage.timerange import NS, TimeRange
+from storage.timerange import TimeRange
 from tams_server.client_media.errors import MediaError
 from tams_server.client_media.export_packets import AudioTrack, OutPacket, VideoTrack
 from tams_server.client_media.export_plan import ExportPlan, Track
 from tams_server.client_media.flow_reader import ObjectReader
+from tams_server.client_media.output_file import unfinished, verify
 from tams_server.client_media.stored_frames import FrameReader, coding_of, opened_stream
 
 _MUXERS: Final = {
@@ -37,7 +38,7 @@ FORMATS: Final = ("mp4", "mov", "ts", "mkv", "wav")
 class ExportResult:
     """What was written. frames: of video. encoded: how many of them were re-encoded. samples: of sound, in a WAV file.
 
-    packets: of all tracks.
+    packets: of all tracks. written: each track with its packets; None for those of WAV.
     """
 
     timerange: TimeRange
@@ -45,6 +46,7 @@ class ExportResult:
     encoded: int = 0
     samples: int = 0
     packets: int = 0
+    written: list[tuple[Track, int | None]] = field(default_factory=list)
     size: int = 0
     gaps: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -77,20 +79,17 @@ class ExportFile:
         self._done = done
 
     def write(self, path: str, muxer: str) -> ExportResult:
-        """Write the file, which has its name once it is complete; "-" is standard output.
+        """Write the file, which has its name once it is complete and checked; "-" is standard output.
 
         Raises MediaError, ClientError and OSError.
         """
         if path == "-":
             return self._write(sys.stdout.buffer, muxer, {"movflags": "frag_keyframe+empty_moov+delay_moov"})
-        unfinished = f"{path}.part"
-        try:
+        with unfinished(path) as part:
             options = {"movflags": "faststart"} if muxer in _WITH_EDITS else {}
-            result = self._write(unfinished, muxer, options)
-            result.size = os.path.getsize(unfinished)
-            os.replace(unfinished, path)
-        finally:
-            Path(unfinished).unlink(missing_ok=True)
+            result = self._write(part, muxer, options)
+            result.size = os.path.getsize(part)
+            verify(part, self._plan, result, path)
         return result
 
     def _write(self, target: Any, muxer: str, options: dict[str, str]) -> ExportResult:
@@ -109,6 +108,7 @@ class ExportFile:
                 raise MediaError(f"the output cannot be written: {error.strerror}") from error
         for (each, _), track in zip(writers, self._plan.tracks, strict=True):
             result.packets += each.counts.frames
+            result.written.append((track, each.counts.frames))
             if track.kind == "video":
                 result.frames, result.encoded = each.counts.frames, each.counts.encoded
                 runs = each.counts.reencoded_runs
@@ -150,20 +150,3 @@ def _muxable(packet: OutPacket, stream: Any) -> "av.Packet[Any]":
     found.is_keyframe = packet.key
     found.stream = stream
     return found
-
-
-def verify(path: str, result: ExportResult) -> None:
-    """Read a written file again, and compare the number of its frames and its length. Raises MediaError."""
-    with av.open(path) as container:
-        counts: dict[int, int] = {}
-        end = Fraction(0)
-        for packet in container.demux():
-            if packet.size and packet.stream.type in ("video", "audio"):
-                counts[packet.stream_index] = counts.get(packet.stream_index, 0) + 1
-                end = max(end, (packet.pts or 0) * packet.time_base)
-        video = [stream.index for stream in container.streams if stream.type == "video"]
-    if video and counts.get(video[0], 0) != result.frames:
-        raise MediaError(f"{path} has {counts.get(video[0], 0)} frames instead of {result.frames}")
-    start, finish = result.timerange.bounds
-    if end > Fraction(finish - start, NS) + 1:
-        raise MediaError(f"{path} ends after {float(end):.3f} s instead of {(finish - start) / NS:.3f} s")

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Final
 
 import av
@@ -15,6 +14,7 @@ from tams_server.client_media.errors import MediaError
 from tams_server.client_media.export_file import ExportResult
 from tams_server.client_media.export_plan import ExportPlan
 from tams_server.client_media.flow_reader import ObjectReader, runs
+from tams_server.client_media.output_file import unfinished, verify
 from tams_server.client_media.stored_frames import Coding, FrameReader, StoredFrame
 
 ENCODINGS: Final = {"s16": "pcm_s16le", "s24": "pcm_s24le", "s32": "pcm_s32le", "f32": "pcm_f32le"}
@@ -50,9 +50,9 @@ def write_wav(
     frames = FrameReader(reader, "audio", track.number, None)
     coding = frames.coding(track.segments[0])
     encoding = encoding or _NATIVE.get(coding.codec, "s24")
-    target: Any = sys.stdout.buffer if path == "-" else f"{path}.part"
-    result = ExportResult(plan.timerange)
-    try:
+    result = ExportResult(plan.timerange, written=[(track, None)])
+
+    def write(target: Any) -> None:
         with av.open(target, "w", format="wav", options={"rf64": "auto"}) as output:
             stream: Any = output.add_stream(ENCODINGS[encoding], rate=coding.shape[0])
             stream.layout = _layout(coding.shape[1])
@@ -61,14 +61,16 @@ def write_wav(
                 _write(output, stream, block, encoding)
                 done(plan.timerange.bounds[0] + result.samples * NS // coding.shape[0])
             output.mux(stream.encode(None))
-        if path != "-":
-            result.size = os.path.getsize(target)
-            os.replace(target, path)
-    finally:
-        if path != "-":
-            Path(target).unlink(missing_ok=True)
+
+    if path == "-":
+        write(sys.stdout.buffer)
+    else:
+        with unfinished(path) as part:
+            write(part)
+            result.size = os.path.getsize(part)
+            verify(part, plan, result, path)
     result.gaps = [f"audio: {gap} (silence)" for gap in track.gaps]
-    result.notes = [f"only {track.label!r} of {len(sound)} tracks of sound was written"] if len(sound) > 1 else []
+    result.notes += [f"only {track.label!r} of {len(sound)} tracks of sound was written"] if len(sound) > 1 else []
     return result
 
 
