@@ -81,7 +81,8 @@ class Input:
                 yield from reader.rest(timeline)
         except av.FFmpegError as error:
             self._check()
-            raise MediaError(f"the input cannot be read: {error.strerror}") from error
+            hint = f". {_PIPED}" if self.pipe is not None and self._whole_frames else ""
+            raise MediaError(f"the input cannot be read: {error.strerror}{hint}") from error
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def _read(path: str) -> tuple[list[tuple[int, str, str]], dict[int, int], dict[i
     """Index, kind and container of each track; packets and seconds of each; the latest beginning of a packet."""
     with av.open(path) as container:
         muxer = container.format.name
-        streams = [(each.index, each.type, muxer) for each in container.streams if each.type in ("video", "audio")]
+        streams = [(each.index, str(each.type), muxer) for each in container.streams if each.type in ("video", "audio")]
         counts = {index: 0 for index, _, _ in streams}
         length = {index: Fraction(0) for index, _, _ in streams}
         end = Fraction(0)
