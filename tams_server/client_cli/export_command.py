@@ -13,8 +13,8 @@ from tams_server.client_cli.parsers import Subparsers, add_command
 from tams_server.client_cli.progress import size
 
 if TYPE_CHECKING:
-    from tams_server.client_media.export_file import ExportResult
     from tams_server.client_media.export_plan import ExportPlan
+    from tams_server.client_media.export_result import ExportResult
 
 EXPORT = """
 Write a timerange of a flow, or of a source, to a file: exactly the frames whose times are in it.

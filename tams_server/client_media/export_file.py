@@ -5,17 +5,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
 import av
 
-from storage.timerange import TimeRange
 from tams_server.client_media.errors import MediaError
 from tams_server.client_media.export_packets import AudioTrack, OutPacket, VideoTrack
 from tams_server.client_media.export_plan import ExportPlan, Track
+from tams_server.client_media.export_result import ExportResult
 from tams_server.client_media.flow_reader import ObjectReader
 from tams_server.client_media.output_file import unfinished, verify
 from tams_server.client_media.stored_frames import FrameReader, coding_of, opened_stream
@@ -32,24 +31,6 @@ _MUXERS: Final = {
 _WITH_EDITS: Final = ("mp4", "mov")
 """Containers whose edit lists can hide the beginning of a track."""
 FORMATS: Final = ("mp4", "mov", "ts", "mkv", "wav")
-
-
-@dataclass(slots=True)
-class ExportResult:
-    """What was written. frames: of video. encoded: how many of them were re-encoded. samples: of sound, in a WAV file.
-
-    packets: of all tracks. written: each track with its packets; None for those of WAV.
-    """
-
-    timerange: TimeRange
-    frames: int = 0
-    encoded: int = 0
-    samples: int = 0
-    packets: int = 0
-    written: list[tuple[Track, int | None]] = field(default_factory=list)
-    size: int = 0
-    gaps: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def muxer_of(path: str, format_: str | None) -> str:

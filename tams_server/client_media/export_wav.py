@@ -11,8 +11,8 @@ import numpy as np
 
 from storage.timerange import NS
 from tams_server.client_media.errors import MediaError
-from tams_server.client_media.export_file import ExportResult
 from tams_server.client_media.export_plan import ExportPlan
+from tams_server.client_media.export_result import ExportResult
 from tams_server.client_media.flow_reader import ObjectReader, runs
 from tams_server.client_media.output_file import unfinished, verify
 from tams_server.client_media.stored_frames import Coding, FrameReader, StoredFrame

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import av
 
 from storage.timerange import NS
 from tams_server.client_media.errors import MediaError
 from tams_server.client_media.export_plan import ExportPlan, Track
-
-if TYPE_CHECKING:
-    from tams_server.client_media.export_file import ExportResult
+from tams_server.client_media.export_result import ExportResult
 
 _MISSING_S: Final = 0.25
 """So much of a track may be missing without a note: frames are cut at their edges."""
@@ -34,7 +32,7 @@ def unfinished(path: str) -> Iterator[str]:
         Path(part).unlink(missing_ok=True)
 
 
-def verify(path: str, plan: ExportPlan, result: "ExportResult", name: str) -> None:
+def verify(path: str, plan: ExportPlan, result: ExportResult, name: str) -> None:
     """Read a written file again, and compare it with what went into it and with the plan.
 
     name: of the file in messages. Raises MediaError for a file that is not what was written; adds a note to the result
