@@ -169,7 +169,7 @@ class _Shown:
         self._total = float(source.duration) if source.duration else None
         self._origin = source.origin
         self._context = context
-        self._told = ""
+        self._told: tuple[type[ClientError], int | None] | None = None
 
     def begin(self) -> None:
         self.task = self._progress.add("ingesting", self._total, "seconds")
@@ -178,10 +178,13 @@ class _Shown:
         at = float(end - self._origin)
         if at > self.task.done + 0.2:
             self.task.set(at)
+            self._told = None
 
     def retry(self, error: ClientError) -> None:
-        if str(error) != self._told:
-            self._told = str(error)
+        """Say why once, not for each of the uploads that wait for the same."""
+        why = type(error), getattr(error, "status", None)
+        if why != self._told:
+            self._told = why
             self._context.note(f"retrying: {error}")
 
 

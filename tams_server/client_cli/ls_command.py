@@ -1,7 +1,8 @@
 """tams ls: what a server has."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -113,7 +114,7 @@ def ls_segments(options: argparse.Namespace, context: Context) -> int:
     """List the segments of a flow."""
     listing = _segments(options, with_urls=options.urls)
     shown = columns.SEGMENTS_WITH_URLS if options.urls else columns.SEGMENTS
-    return _listed(options, context, listing, shown, "object_id")
+    return _listed(options, context, listing, shown, "object_id", partial(_collected, flow_id=options.flow))
 
 
 def ls_objects(options: argparse.Namespace, context: Context) -> int:
@@ -128,7 +129,9 @@ def ls_objects(options: argparse.Namespace, context: Context) -> int:
                 yield {"id": segment["object_id"], "timerange": segment["timerange"]}
 
     with context.client() as client:
-        return _print(options, context, each_once(client), columns.OBJECTS)
+        if not _print(options, context, each_once(client), columns.OBJECTS) and context.output.format == "table":
+            context.note(_collected(client, options.flow) or "nothing found")
+    return OK
 
 
 def ls_webhooks(options: argparse.Namespace, context: Context) -> int:
@@ -146,21 +149,34 @@ def _segments(options: argparse.Namespace, *, with_urls: bool) -> Listing[Segmen
     return Listing(listing.path, {**listing.params, **filters_of(options)})
 
 
+def _collected(client: Client, flow_id: str) -> str:
+    """What to say if nothing is found in a flow: which flows it collects, if it does."""
+    members = [each["id"] for each in client.send(calls.flow(flow_id)).get("flow_collection", [])]
+    return f"nothing found in flow {flow_id}, which collects {', '.join(members)}" if members else ""
+
+
 def _listed(
-    options: argparse.Namespace, context: Context, listing: Listing[Any], shown: Sequence[Column], name: str = "id"
+    options: argparse.Namespace,
+    context: Context,
+    listing: Listing[Any],
+    shown: Sequence[Column],
+    name: str = "id",
+    explain: Callable[[Client], str] | None = None,
 ) -> int:
+    """List items. name: of the member that is an item's id. explain: says why there are none, if it can."""
     if options.limit and "limit" in listing.params:
         limit = str(min(options.limit, calls.PAGE))
         listing = Listing(listing.path, {**listing.params, "limit": limit})
     with context.client() as client:
-        return _print(options, context, client.iterate(listing), shown, name)
+        count = _print(options, context, client.iterate(listing), shown, name)
+        if not count and context.output.format == "table":
+            context.note((explain(client) if explain else "") or "nothing found")
+    return OK
 
 
 def _print(
     options: argparse.Namespace, context: Context, items: Iterable[Any], shown: Sequence[Column], name: str = "id"
 ) -> int:
+    """Print items. Returns how many there were."""
     limited = islice(items, options.limit)
-    count = context.output.listing(limited, chosen(options.columns, shown), lambda item: str(item[name]))
-    if not count and context.output.format == "table":
-        context.note("nothing found")
-    return OK
+    return context.output.listing(limited, chosen(options.columns, shown), lambda item: str(item[name]))

@@ -21,7 +21,8 @@ PLAYERS = ("ffplay", "mpv", "vlc")
 PLAY = """
 Watch a flow or a source: opens ffplay, mpv or vlc, whichever is there, with a playlist of the
 server. A small proxy on this machine adds the credential, so that it appears in no command line
-and no history. It runs until the player ends, or until Ctrl-C.
+and no history. It runs until the player ends, or until Ctrl-C. While it does, other users of this
+machine can read the proxy's address in the list of processes, and with it the flow.
 
   tams play FLOW
   tams play SOURCE --timerange "[60:0_120:0)"

@@ -2,12 +2,15 @@
 
 import json
 import re
+import uuid
 
 import pytest
 import yaml
 
+from tams_server.client import Client, Token, calls
 from tests.client.studio import Studio
 from tests.client_cli.conftest import Commands
+from tests.conformance.kit.documents import MULTI
 
 
 def test_flows_are_listed_in_every_format(tams: Commands, studio: Studio) -> None:
@@ -45,6 +48,15 @@ def test_listings_go_over_all_pages_up_to_a_limit(tams: Commands, studio: Studio
 def test_filters_are_those_of_the_api(tams: Commands, studio: Studio, filters: tuple[str, ...], found: bool) -> None:
     ids = tams("ls", "flows", "--source", studio.source_id, *filters, "-o", "id").lines
     assert ids == ([studio.flow_id] if found else [])
+
+
+def test_segments_of_a_flow_that_only_collects_are_looked_for_in_its_members(tams: Commands, studio: Studio) -> None:
+    multi = str(uuid.uuid4())
+    members = {"flow_collection": [{"id": studio.flow_id}], "tags": {"genre": "news"}}
+    with Client(studio.url, Token(studio.token)) as client:
+        client.send(calls.put_flow({"id": multi, "source_id": str(uuid.uuid4()), "format": MULTI, **members}))
+    for what in ("segments", "objects"):
+        assert tams("ls", what, multi).err == f"nothing found in flow {multi}, which collects {studio.flow_id}\n"
 
 
 def test_segments_and_objects_are_listed(tams: Commands, studio: Studio) -> None:
