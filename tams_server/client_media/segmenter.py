@@ -11,9 +11,14 @@ from fractions import Fraction
 from typing import Final
 
 from tams_server.client_media.coded_frame import CodedFrame
+from tams_server.client_media.errors import MediaError
 
 _WAIT_S: Final = 5
 """How long a segment waits for a stream that sends nothing, in seconds of media."""
+_MOST_HELD: Final = 512 * 1024 * 1024
+"""Bytes of frames that wait for the next cut."""
+_NO_KEY_S: Final = 60
+"""How long pictures may begin without a key frame, in seconds of media."""
 
 
 @dataclass(slots=True)
@@ -52,9 +57,11 @@ class Segmenter:
         self._seen: dict[int, Fraction] = {}
         self._end: Fraction | None = None
         self._next_cut: Fraction | None = None
+        self._undecodable: Fraction | None = None
+        self._held = 0
 
     def add(self, frame: CodedFrame) -> Iterator[Cut]:
-        """Take the next frame of any of the streams."""
+        """Take the next frame of any of the streams. Raises: MediaError if the pictures have too few key frames."""
         if frame.stream == self._primary:
             self._add_primary(frame)
         elif frame.stream in self._others:
@@ -70,7 +77,8 @@ class Segmenter:
     def _add_primary(self, frame: CodedFrame) -> None:
         if self._next_cut is None:
             if self._at_key and not frame.key:
-                return  # a stream that was joined in the middle: nothing can be decoded before the first key frame
+                self._wait_for_key(frame)  # a stream that was joined in the middle
+                return
             if not self._open:
                 self._open.append(_Open(frame.start))
             self._open[0].key = self._open[0].first = frame.start
@@ -83,8 +91,24 @@ class Segmenter:
                 self._next_cut += self._target
         current = self._open[-1]
         current.start_known = current.start_known or frame.start > current.key or not self._at_key
-        current.cut.frames.append(frame)
+        self._hold(current, frame)
         current.first = min(current.first, frame.start)
+
+    def _wait_for_key(self, frame: CodedFrame) -> None:
+        """Leave out a frame before the first key frame, which cannot be decoded."""
+        if self._undecodable is None:
+            self._undecodable = frame.start
+        if frame.start > self._undecodable + _NO_KEY_S:
+            raise MediaError(f"the pictures have no key frame within {_NO_KEY_S} s: they cannot be cut into segments")
+
+    def _hold(self, segment: "_Open", frame: CodedFrame) -> None:
+        segment.cut.frames.append(frame)
+        self._held += frame.size
+        if self._held > _MOST_HELD:
+            raise MediaError(
+                f"the pictures have no key frame in {_MOST_HELD >> 20} MiB after {float(self._open[0].key):.3f} s: they"
+                " cannot be cut into segments"
+            )
 
     def _cuts(self, frame: CodedFrame) -> bool:
         assert self._next_cut is not None
@@ -98,7 +122,7 @@ class Segmenter:
             self._open.append(_Open(frame.start))
         for each in reversed(self._open):
             if frame.start >= each.key or each is self._open[0]:
-                each.cut.frames.append(frame)
+                self._hold(each, frame)
                 return
 
     def _complete(self) -> Iterator[Cut]:
@@ -114,6 +138,7 @@ class Segmenter:
 
     def _close(self, closed: "_Open", following: "_Open | None") -> Cut:
         cut = closed.cut
+        self._held -= cut.size
         primary = [frame for frame in cut.frames if frame.stream == self._primary]
         shown = [frame.shown for frame in primary if frame.shown] or [
             frame.shown for frame in cut.frames if frame.shown

@@ -2,13 +2,17 @@
 
 from fractions import Fraction
 
+import av
 import pytest
 
 from storage.tai import tai_of_unix
 from storage.timerange import NS
+from tams_server.client_media import segmenter as segmenter_module
+from tams_server.client_media.coded_frame import CodedFrame
 from tams_server.client_media.containers import choose
 from tams_server.client_media.errors import MediaError
 from tams_server.client_media.parameter_sets import byte_stream, joined, sets_of, units
+from tams_server.client_media.segmenter import Segmenter
 from tams_server.client_media.start_time import of_timecode, start_time
 from tams_server.client_media.ticks import FrameGrid, in_ns
 
@@ -96,3 +100,23 @@ def test_a_container_suits_its_codecs(codecs: list[str], wanted: str | None, nam
 def test_a_container_that_does_not_suit_is_rejected() -> None:
     with pytest.raises(MediaError, match="ts cannot hold ffv1"):
         choose(["ffv1"], "ts")
+
+
+def frame(number: int, *, key: bool, size: int = 1000) -> CodedFrame:
+    """A picture of a stream of 25 a second."""
+    start, end = Fraction(number, 25), Fraction(number + 1, 25)
+    return CodedFrame(av.Packet(size), 0, start, end, start, key, (start, end))
+
+
+def test_pictures_without_key_frames_are_not_held_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmenter_module, "_MOST_HELD", 100_000)
+    cutting = Segmenter(0, set(), Fraction(2), at_key=True)
+    for number in range(500):
+        list(cutting.add(frame(number, key=number % 50 == 0)))  # 50 kB from key frame to key frame
+    with pytest.raises(MediaError, match=r"no key frame in 0 MiB after 18\.000 s"):
+        for number in range(500, 700):
+            list(cutting.add(frame(number, key=False)))
+    with pytest.raises(MediaError, match="no key frame within 60 s"):
+        joined_late = Segmenter(0, set(), Fraction(2), at_key=True)
+        for number in range(2000):
+            list(joined_late.add(frame(number, key=False)))
