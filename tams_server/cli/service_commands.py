@@ -49,6 +49,7 @@ def _print_first_token(token: str, url: str) -> None:
         " stored:\n\n"
         f"    {token}\n\n"
         f'Try it:          curl -H "Authorization: Bearer {token}" {url.rstrip("/")}/service\n'
+        f"Look around:     {url.rstrip('/')}/console, signed in with the token\n"
         f'Create another:  {program} token create --name NAME --scopes "read write"\n'
         "                 (with the same TAMS_* variables)\n"
     )
