@@ -42,6 +42,9 @@ export function DataTable<T>(props: DataTableProps<T>) {
   const frame = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ first: 0, last: 60 });
   const [active, setActive] = useState(-1);
+  // The row that keys move from: at once, while `active` waits for the next rendering.
+  const current = useRef(-1);
+  const focusing = useRef(false);
   const count = rows.length;
 
   const measure = useCallback(() => {
@@ -97,24 +100,41 @@ export function DataTable<T>(props: DataTableProps<T>) {
       if (top < element.scrollTop) element.scrollTop = top;
       const bottom = top + rowHeight + head - element.clientHeight;
       if (bottom > element.scrollTop) element.scrollTop = bottom;
+      current.current = target;
       setActive(target);
       measure();
     },
     [count, rowHeight, measure],
   );
 
-  useEffect(() => {
+  // Before the browser has a chance to send the next key to nothing, when the row with the focus has left the document.
+  useLayoutEffect(() => {
     if (active < 0) return;
     const row = frame.current?.querySelector<HTMLElement>(`[data-index="${active}"]`);
-    if (row && row !== document.activeElement) row.focus({ preventScroll: true });
+    if (!row || row === document.activeElement) return;
+    focusing.current = true;
+    row.focus({ preventScroll: true });
+    focusing.current = false;
   }, [active, view.first]);
+
+  const onActive = useCallback((index: number) => {
+    if (focusing.current) return; // keys may have gone on since
+    current.current = index;
+    setActive(index);
+  }, []);
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const page = Math.max(1, Math.floor((frame.current?.clientHeight ?? 0) / rowHeight) - 2);
+    const at = current.current;
+    const row = rows[at];
+    if (event.key === "Enter" && row && rowHref && event.target instanceof Element && event.target.matches("[role=row]")) {
+      navigate(rowHref(row));
+      return;
+    }
     const moves: Record<string, number> = {
-      ArrowDown: active + 1, j: active + 1, ArrowUp: active - 1, k: active - 1,
-      PageDown: active + page, PageUp: active - page, Home: 0, End: count - 1,
+      ArrowDown: at + 1, j: at + 1, ArrowUp: at - 1, k: at - 1,
+      PageDown: at + page, PageUp: at - page, Home: 0, End: count - 1,
     };
     const target = moves[event.key];
     if (target !== undefined) {
@@ -157,7 +177,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
                 columns={columns}
                 link={rowHref?.(row)}
                 height={rowHeight}
-                onActive={setActive}
+                onActive={onActive}
               />
             );
           })}
@@ -210,9 +230,6 @@ class Row<T> extends Component<RowProps<T>> {
         onClick={(event) => {
           const inner = event.target instanceof Element && event.target.closest("a, button, input, select");
           if (link && !inner && !getSelection()?.toString()) navigate(link);
-        }}
-        onKeyDown={(event) => {
-          if (link && event.key === "Enter" && event.target === event.currentTarget) navigate(link);
         }}
       >
         {columns.map((column) => (
