@@ -51,7 +51,7 @@ class Tams:
         return [parse_timerange(each["timerange"]).bounds for each in self.segments(flow_id)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # later tests look at the sockets and logs of this process
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serving(tmp_path_factory.mktemp("server")) as running:
         yield running.url
