@@ -57,7 +57,7 @@ def test_frames_that_are_no_frames_end_the_file_there(tams: Tams, fast: Path, tm
 
 
 def test_a_stream_that_ends_early_is_said(tams: Tams, files: Path, tmp_path: Path) -> None:
-    long = media_files.make(files, replace(MPEG2, frames=100))
+    long = media_files.make(files, replace(MPEG2, name="damaged.ts", frames=100))
     short = tmp_path / "short.ts"
     with av.open(str(long)) as source, av.open(str(short), "w") as output:
         tracks = {each.index: output.add_stream_from_template(each) for each in source.streams}

@@ -54,8 +54,13 @@ class Fuzzer:
         self.check(case, self.send(case))
 
     def never_succeeded(self) -> list[str]:
-        """Operations of which no case succeeded."""
-        return [label for label, counts in self.tally.items() if min(counts) >= 300]
+        """Operations of which no case succeeded.
+
+        But for pictures: these need media that can be decoded, and have tests of their own (tests/thumbnails).
+        """
+        return [
+            label for label, counts in self.tally.items() if min(counts) >= 300 and not label.endswith("/thumbnail.jpg")
+        ]
 
     def send(self, case: Case[Any]) -> Response:
         """Send the case, and count the status of the response."""

@@ -232,7 +232,9 @@ def test_absurd_limits(raw_client: RawClient, listing: str) -> None:
 def test_modified_page_keys(
     raw_client: RawClient, resources: Resources, mutable_resources: Resources, data: st.DataObject
 ) -> None:
-    listing = data.draw(st.sampled_from([*LISTINGS, f"/flows/{resources.id('video')}/segments"]))
+    # How many jobs there are changes all the time.
+    listings = [each for each in LISTINGS if each != "/jobs"]
+    listing = data.draw(st.sampled_from([*listings, f"/flows/{resources.id('video')}/segments"]))
     key = bytearray((resources.page_key(listing, {}) or "").encode())
     assert key, f"{listing} has only one page"
     for _ in range(data.draw(st.integers(0, 3))):
