@@ -171,7 +171,7 @@ def _open_stores(
     """
     if settings.storage_backends is None:
         return _embedded_store(settings, embedded_id, keys, owner)
-    timeouts = _url_timeouts(settings)
+    timeouts = UrlTimeouts.of(settings)
     entries = read_backends(settings.storage_backends, timeouts)
     return open_stores(entries, timeouts, keys, owner=owner, reserve=settings.free_space_reserve)
 
@@ -195,7 +195,7 @@ def _new_owner(_storage_id: str) -> Owner:
 
 def longest_url_lifetime(settings: Settings) -> int:
     """For how many seconds the presigned URLs of any file store, and of playlists, are valid at most."""
-    timeouts = _url_timeouts(settings)
+    timeouts = UrlTimeouts.of(settings)
     lifetimes = [timeouts.upload, timeouts.download, PLAYLIST_URL_LIFETIME_S]
     if settings.storage_backends is not None:
         entries = read_backends(settings.storage_backends, timeouts)
@@ -227,15 +227,6 @@ def _embedded_store(
         reserve=settings.free_space_reserve,
     )
     return {id_: store}
-
-
-def _url_timeouts(settings: Settings) -> UrlTimeouts:
-    return UrlTimeouts(
-        minimum=settings.min_presigned_url_timeout,
-        max_upload=settings.unregistered_object_lifetime,
-        upload=settings.upload_url_timeout,
-        download=settings.download_url_timeout,
-    )
 
 
 def address_rules(settings: Settings) -> AddressRules:
