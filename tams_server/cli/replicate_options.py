@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -40,8 +39,6 @@ Each may be given as a file: FROM_TAMS_TOKEN_FILE=/run/secrets/token. FROM needs
 Exit status: 0 if TO has all that was asked for, 1 if something could not be copied, 2 for
 wrong use, 130 if interrupted.
 """
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)([kMG]?)", re.ASCII)
-_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -169,10 +166,12 @@ def _events(options: argparse.Namespace) -> "Events | None":
 
 
 def _rate(text: str) -> float:
-    found = _SIZE.fullmatch(text)
-    if not found or float(found[1]) == 0:
-        raise argparse.ArgumentTypeError(f"must be a number of bytes such as 500k or 20M, not {text!r}")
-    return float(found[1]) * _FACTORS[found[2]]
+    from tams_server.replication.rate import parse_rate
+
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _percentage(text: str) -> float:

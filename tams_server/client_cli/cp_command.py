@@ -28,10 +28,12 @@ repeated one copies what is new. Bytes are compared by their checksums.
       only segments that overlap the hour
   tams cp FLOW --to cloud --verify
       reads every object at TO again
+  tams cp SOURCE --to cloud --follow --rate 20M
+      keeps copying what is added or changed, by at most 20 MB a second, until Ctrl-C
   tams cp FLOW --to cloud --dry-run
 
-Messages call the two servers FROM and TO. 'tams-server replicate --follow' keeps copying what is
-added.
+Messages call the two servers FROM and TO. 'tams-server replicate' can also delete at TO what FROM
+no longer has, and receive events.
 """
 
 
@@ -42,6 +44,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--from", dest="origin", default="", metavar="CONTEXT", help="copy from this context")
     parser.add_argument("--to", dest="target", required=True, metavar="CONTEXT", help="copy to this context")
     parser.add_argument("--timerange", default="_", metavar="RANGE", help="only segments that overlap it")
+    parser.add_argument("--follow", action="store_true", help="keep copying what is added, until interrupted")
+    parser.add_argument("--rate", type=_rate, metavar="BYTES", help="bytes a second at most, such as 500k or 20M")
     parser.add_argument("--verify", action="store_true", help="read every object at TO again, and compare")
     parser.add_argument("--parallel", type=positive, default=4, metavar="N", help="objects at a time (default: 4)")
     parser.add_argument("--storage-backend", metavar="ID", help="storage backend at TO (default: TO's choice)")
@@ -52,8 +56,10 @@ def run(options: argparse.Namespace, context: Context) -> int:
     """Copy, and return 0 only if TO has everything then."""
     from tams_server.replication.report import Report
 
+    if options.dry_run and options.follow:
+        raise CommandError("--dry-run and --follow exclude each other", WRONG_USE)
     plan = _plan(options, context)
-    context.note(f"FROM {plan.origin.url} TO {plan.target.url}")
+    context.note(f"FROM {plan.origin.url} TO {plan.target.url}{', until Ctrl-C' if options.follow else ''}")
     with context.progress() as progress:
         report = Report(tell_problem=context.output.note, say=context.note)
         if not options.dry_run:
@@ -85,20 +91,31 @@ def _plan(options: argparse.Namespace, context: Context) -> "Plan":
         timerange,
         options.parallel,
         1.0 if options.verify else 0.0,
+        follow=options.follow,
         dry_run=options.dry_run,
     )
     servers = Server(origin.url, origin.credentials), Server(target.url, target.credentials)
-    return Plan(*servers, what, default_path(), storage_id=options.storage_backend)
+    return Plan(*servers, what, default_path(), rate=options.rate, storage_id=options.storage_backend)
+
+
+def _rate(text: str) -> float:
+    from tams_server.replication.rate import parse_rate
+
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 async def _run(plan: "Plan", report: "Report") -> bool | None:
-    """Whether TO has everything; None if a signal ended it."""
+    """Whether TO has everything; None if a signal ended a copy that does not follow."""
     from tams_server.replication.run import replicate
 
-    running = asyncio.create_task(replicate(plan, report, asyncio.Event()))
+    stop = asyncio.Event()
+    running = asyncio.create_task(replicate(plan, report, stop))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, running.cancel)
+        loop.add_signal_handler(number, stop.set if plan.options.follow else running.cancel)
     try:
         return await running
     except asyncio.CancelledError:

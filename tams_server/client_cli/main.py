@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from storage.errors import TamsError
 from tams_server.client import ClientError
+from tams_server.client_cli import tag_command
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import EXIT_STATUS, FAILED, INTERRUPTED, WRONG_USE, CommandError, explain
 from tams_server.client_cli.output import Output
@@ -68,7 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command named by `arguments` (default: sys.argv) and return its exit status, one of `errors`."""
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = build_parser().parse_args(tag_command.expanded(given))
     output = Output.of_process(getattr(options, "output", "table"), os.environ)
     context = Context(os.environ, output, getattr(options, "context", ""), getattr(options, "quiet", False))
     try:

@@ -4,13 +4,13 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
-from storage.timerange import ETERNITY, TimeRange, parse_timerange
+from storage.timerange import TimeRange, parse_timerange
 from tams_server.client import ApiError, Client, NotFound, calls
 from tams_server.client.models import FlowDeleteRequest
 from tams_server.client_cli.context import Context
+from tams_server.client_cli.deletion_plan import DeletionPlan, plan_deletion
 from tams_server.client_cli.errors import FAILED, OK, WRONG_USE, CommandError
 from tams_server.client_cli.kinds import Found, find
 from tams_server.client_cli.parsers import Subparsers, add_command
@@ -22,15 +22,17 @@ asked, unless you say --yes. A deletion that the server carries out in the backg
 followed to its end.
 
   tams rm FLOW                                   a flow and its segments
+  tams rm FLOW --members                         also the flows that it collects
   tams rm FLOW --timerange "[0:0_60:0)"          its segments that lie in this minute
   tams rm SOURCE                                 a source, which means all its flows
   tams rm WEBHOOK
   tams ls flows --tag test=yes -o id | xargs tams rm --yes
 
+The members of a collection stay, unless you say --members. It deletes them before the flow that
+collects them, and keeps those that another flow collects too.
+
 Objects cannot be deleted: the server removes one some time after the last segment that uses it.
 """
-_COUNTED = 1000
-"""Segments that are counted before somebody is asked: more would take long."""
 _POLL_S = 0.5
 _LONGEST_POLL_S = 5.0
 
@@ -40,6 +42,14 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = add_command(subparsers, "rm", run, "delete flows, segments, sources and webhooks", RM)
     parser.add_argument("ids", nargs="+", metavar="ID", help="id of a flow, source or webhook")
     parser.add_argument("--timerange", metavar="RANGE", help="only the segments of a flow that lie in it")
+    parser.add_argument(
+        "-r",
+        "--members",
+        "--recursive",
+        dest="members",
+        action="store_true",
+        help="also the flows that a flow collects, and what those collect",
+    )
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     parser.add_argument("--no-wait", action="store_true", help="do not wait for what the server does in the background")
 
@@ -48,17 +58,18 @@ def run(options: argparse.Namespace, context: Context) -> int:
     """Show what would be deleted, ask, and delete."""
     timerange = None if options.timerange is None else parse_timerange(options.timerange, "--timerange")
     with context.client() as client:
-        found = [_deletable(client, each, timerange) for each in dict.fromkeys(options.ids)]
-        for each in found:
-            for line in _consequences(client, each, timerange):
-                context.note(line)
+        named = [_deletable(client, each, timerange) for each in dict.fromkeys(options.ids)]
+        plan = plan_deletion(client, named, timerange, with_members=options.members)
+        for flow in plan.flows.values():
+            _check_writable(Found("flow", flow))
+        for line in plan.consequences(client):
+            context.note(line)
         if not options.yes and not _confirmed():
             context.note("nothing was deleted")
             return FAILED
         with context.progress() as progress:
-            for each in found:
-                _delete(client, each, timerange, progress, wait=not options.no_wait)
-                context.note(f"deleted {each.name}" if timerange is None else f"deleted segments of {each.name}")
+            for done in _delete(client, plan, progress, wait=not options.no_wait):
+                context.note(f"deleted {done.name}" if timerange is None else f"deleted segments of {done.name}")
     return OK
 
 
@@ -68,33 +79,12 @@ def _deletable(client: Client, id_: str, timerange: TimeRange | None) -> Found:
         raise CommandError(
             f"object {id_} goes when no segment uses it any more: tams show {id_} names the flows that do", WRONG_USE
         )
-    if found.document.get("read_only"):
-        raise CommandError(f"{found.name} is read-only: set read_only to false first")
     return found
 
 
-def _consequences(client: Client, found: Found, timerange: TimeRange | None) -> Iterator[str]:
-    """What a deletion takes with it, line by line."""
-    yield found.name if timerange is None else f"{found.name}: segments in {timerange}"
-    if found.kind == "flow":
-        yield f"  {_segments(client, found.document['id'], timerange or ETERNITY)}"
-        if timerange is None:
-            for collecting in found.document.get("collected_by") or []:
-                yield f"  is part of flow {collecting}"
-            for item in found.document.get("flow_collection") or []:
-                yield f"  collects flow {item['id']}, which stays"
-    elif found.kind == "source":
-        for flow in client.iterate(calls.flows(source_id=found.document["id"])):
-            each = Found("flow", flow)
-            yield f"  {each.name}: {_segments(client, flow['id'], ETERNITY)}"
-        for collecting in found.document.get("collected_by") or []:
-            yield f"  is part of source {collecting}"
-
-
-def _segments(client: Client, flow_id: str, timerange: TimeRange) -> str:
-    listing = calls.segments(flow_id, timerange, with_urls=False, limit=_COUNTED)
-    count = sum(1 for _ in islice(client.iterate(listing), _COUNTED + 1))
-    return f"more than {_COUNTED:,} segments" if count > _COUNTED else f"{count:,} segments"
+def _check_writable(found: Found) -> None:
+    if found.document.get("read_only"):
+        raise CommandError(f"{found.name} is read-only: set read_only to false first")
 
 
 def _confirmed() -> bool:
@@ -106,19 +96,26 @@ def _confirmed() -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _delete(client: Client, found: Found, timerange: TimeRange | None, progress: Progress, *, wait: bool) -> None:
-    if found.kind == "webhook":
-        client.send(calls.delete_webhook(found.document["id"]))
-        return
-    if found.kind == "flow":
-        flow_ids = [found.document["id"]]
-    else:  # a source goes with its last flow
-        flow_ids = [flow["id"] for flow in client.iterate(calls.flows(source_id=found.document["id"]))]
-    for flow_id in flow_ids:
+def _delete(client: Client, plan: DeletionPlan, progress: Progress, *, wait: bool) -> Iterator[Found]:
+    """Delete all of a plan. Returns each flow, source and webhook once it is deleted.
+
+    A source goes with its last flow.
+    """
+    timerange = plan.timerange
+    for flow_id, flow in plan.flows.items():
         call = calls.delete_flow(flow_id) if timerange is None else calls.delete_segments(flow_id, timerange)
-        request = client.send(call)
+        try:
+            request = client.send(call)
+        except NotFound:
+            continue  # gone since it was listed
         if request is not None and wait:
             _follow(client, flow_id, request, progress)
+        yield Found("flow", flow)
+    for found in plan.named:
+        if found.kind == "webhook":
+            client.send(calls.delete_webhook(found.document["id"]))
+        if found.kind != "flow":
+            yield found
 
 
 def _follow(client: Client, flow_id: str, request: dict[str, Any], progress: Progress) -> None:

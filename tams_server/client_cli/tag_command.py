@@ -1,7 +1,8 @@
 """tams tag: tags of sources, flows and segments."""
 
 import argparse
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from storage.timerange import parse_timerange
@@ -21,6 +22,8 @@ List, set and remove tags of a source or flow, or of segments on servers that ha
   tams tag remove ID shot
   tams tag set FLOW take=3 --segments "[0:0_10:0)"
       every segment of the flow that overlaps this timerange
+
+The action may be left out: 'tams tag ID' lists, and 'tams tag ID genre=news' sets.
 """
 SET = """
 Set tags. The others stay as they are. A name that is given several times gets a list.
@@ -41,6 +44,21 @@ List the tags.
   tams tag list ID
   tams tag list FLOW --segments "[0:0_10:0)" -o json
 """
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_WITH_VALUE = ("--context", "-o", "--output")
+"""Options of all commands that take a value, which may stand before the command."""
+
+
+def expanded(arguments: Sequence[str]) -> list[str]:
+    """The arguments of `tams` with the action that `tams tag ID` and `tams tag ID NAME=VALUE` leave out."""
+    found, at = list(arguments), 0
+    while found[at:] and found[at].startswith("-"):
+        at += 2 if found[at] in _WITH_VALUE else 1
+    if found[at : at + 1] != ["tag"] or not _ID.fullmatch("".join(found[at + 1 : at + 2])):
+        return found
+    sets = any("=" in each and not each.startswith("-") for each in found[at + 2 :])
+    return [*found[: at + 1], "set" if sets else "list", *found[at + 1 :]]
 
 
 def add_parser(subparsers: Subparsers) -> None:

@@ -3,13 +3,15 @@
 import io
 import json
 import signal
+import uuid
 from collections.abc import Callable
 
 import pytest
 
-from tams_server.client import Client, Token, calls
+from tams_server.client import Client, NotFound, Token, calls
 from tests.client.studio import Studio
 from tests.client_cli.conftest import Commands
+from tests.conformance.kit.polling import wait_until
 from tests.conformance.kit.server import Subject
 
 Add = Callable[[str, str, str], None]
@@ -46,6 +48,53 @@ def test_only_segments_in_a_timerange_are_deleted(tams: Commands, studio: Studio
     assert left == [f"{studio.flow_id}/{number}.ts" for number in (3, 4)]
 
 
+def collection(client: Client, members: list[str]) -> str:
+    """Create a flow that collects others, and return its id."""
+    flow_id = str(uuid.uuid4())
+    multi = {"id": flow_id, "source_id": str(uuid.uuid4()), "format": "urn:x-nmos:format:multi"}
+    collected = [{"id": each, "role": f"part {number}"} for number, each in enumerate(members)]
+    client.send(calls.put_flow({**multi, "flow_collection": collected, "tags": {"genre": "news"}}))
+    return flow_id
+
+
+def another(client: Client) -> str:
+    """Create a flow without segments of a source of its own, and return its id."""
+    flow_id = str(uuid.uuid4())
+    essence = {"frame_width": 8, "frame_height": 8, "frame_rate": {"numerator": 25}}
+    video = {"format": "urn:x-nmos:format:video", "codec": "video/h264", "essence_parameters": essence}
+    client.send(calls.put_flow({"id": flow_id, "source_id": str(uuid.uuid4()), **video, "tags": {"genre": "news"}}))
+    return flow_id
+
+
+def test_members_are_deleted_on_request_unless_others_collect_them(tams: Commands, studio: Studio) -> None:
+    with Client(studio.url, Token(studio.token)) as client:
+        shared, alone = another(client), another(client)
+        inner = collection(client, [studio.flow_id, alone])
+        outer, other = collection(client, [inner, shared]), collection(client, [shared])
+
+        def there() -> set[str]:
+            every = {studio.flow_id, shared, alone, inner, outer, other}
+            return every & {each["id"] for each in client.iterate(calls.flows())}
+
+        first = tams("rm", outer, "--yes")
+        assert f"collects flow {inner}, which stays: --members deletes it too" in first.err
+        assert there() == {studio.flow_id, shared, alone, inner, other}
+        outer = collection(client, [inner, shared])
+        client.send(calls.put_read_only(alone, True))
+        refused = tams("rm", outer, "--members", "--yes")
+        assert (refused.status, f"flow {alone} is read-only" in refused.err) == (1, True)
+        assert len(there()) == 6
+        client.send(calls.put_read_only(alone, False))
+        done = tams("rm", outer, "--members", "--yes")
+        assert done.status == 0
+        assert f"collects flow {shared}, which stays, as flow {other} collects it too" in done.err
+        assert "5 segments" in next(line for line in done.err.splitlines() if f"  flow {studio.flow_id}" in line)
+        assert f"source {studio.source_id} goes with its last flow" in done.err
+        deleted = [line for line in done.err.splitlines() if line.startswith("deleted flow")]
+        assert deleted[-1] == f"deleted flow {outer}", "an interrupted deletion can be repeated"
+        assert there() == {shared, other}
+
+
 def test_what_cannot_be_deleted_is_explained(tams: Commands, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     unasked = tams("rm", studio.flow_id)
@@ -75,6 +124,33 @@ def test_a_copy_is_complete_and_can_be_repeated(
     assert tams(*ids, "there").lines == tams(*ids, "here").lines
     assert tams("cp", studio.flow_id, "--from", "here", "--to", "here").status == 2
     assert tams("-q", *what).err == ""
+
+
+def test_a_copy_follows_until_it_is_interrupted(
+    tams: Commands, studio: Studio, other_server: Subject, add_context: Add
+) -> None:
+    add_context("there", other_server.url, other_server.token)
+    what = ("cp", studio.flow_id, "--from", "here", "--to", "there", "--follow")
+    assert tams(*what, "--dry-run").status == 2
+    assert tams(*what, "--rate", "fast").status == 2
+    segment = {"object_id": f"{studio.flow_id}/0.ts", "timerange": "[20:0_22:0)", "ts_offset": "20:0"}
+    with (
+        tams.started(*what, "--rate", "20M") as process,
+        Client(studio.url, Token(studio.token)) as client,
+        Client(other_server.url, Token(other_server.token)) as target,
+    ):
+
+        def copied() -> int:
+            try:
+                return sum(1 for _ in target.iterate(calls.segments(studio.flow_id, with_urls=False)))
+            except NotFound:
+                return 0
+
+        wait_until(lambda: copied() == 5, "the first copy", timeout_s=30)
+        client.send(calls.add_segments(studio.flow_id, [segment]))
+        wait_until(lambda: copied() == 6, "the copy of what was added", timeout_s=30)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize(

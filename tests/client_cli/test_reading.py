@@ -109,6 +109,15 @@ def test_tags_are_set_listed_and_removed(tams: Commands, studio: Studio) -> None
     assert tams("tag", "set", studio.flow_id, "no-value").status == 2
 
 
+def test_the_action_of_tag_may_be_left_out(tams: Commands, studio: Studio) -> None:
+    assert tams("tag", studio.flow_id, "take=3").status == 0
+    assert json.loads(tams("-o", "json", "tag", studio.flow_id).out) == {"genre": "news", "take": "3"}
+    what = (studio.flow_id, "--segments", "[0:0_4:0)")
+    assert "2 segments" in tams("tag", *what, "shot=wide").err
+    assert len(json.loads(tams("tag", *what, "-o", "json").out)) == 2
+    assert tams("tag", "unknown", "take=3").status == 2
+
+
 def test_segments_have_tags_too(tams: Commands, studio: Studio) -> None:
     what = (studio.flow_id, "--segments", "[1:0_3:0)")
     assert tams("tag", "set", *what, "shot=wide").err == f"2 segments of flow {studio.flow_id} changed\n"
