@@ -75,6 +75,7 @@ GET    /flow-delete-requests                        a
 GET    /flow-delete-requests/{request-id}           d a
 GET    /compliance                                  a
 GET    /jobs                                        a
+POST   /jobs/retry                                  a
 GET    /analytics                                   r a
 GET    /analytics/views/{view}                      r a
 GET    /analytics/questions/{question}              r a
