@@ -143,6 +143,7 @@ sbom: $(AUDIT)/.installed ## list what a release consists of, with licences (Cyc
 	$(VENV)/bin/python -m pip --quiet --python build/sbom/bin/python install --no-deps build/wheel/*.whl
 	rm build/sbom/lib/*/site-packages/tams_server-*/direct_url.json
 	$(AUDIT)/bin/cyclonedx-py environment build/sbom/bin/python --output-reproducible --output-file $(SBOM)
+	$(VENV)/bin/python tams_server/console/web/sbom.py $(SBOM) build/sbom/lib/*/site-packages/tams_server/console/static/packages.json
 
 demo: $(STAMP) ## ingest a clip and read exact frames back
 	$(VENV)/bin/python -m tests.interop.demo

@@ -14,6 +14,11 @@ ROOT = Path(__file__).parents[2]
 WEB = ROOT / "tams_server/console/web"
 FIRST_VIEW_BYTES = 300_000
 """Of the first view, compressed."""
+LICENCES = {
+    "MIT": "Permission is hereby granted",
+    "Apache-2.0": "Licensed under the Apache License",
+}
+"""Words of the licences that packages in the bundle may have, by SPDX identifier."""
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +56,47 @@ def test_each_file_has_compressed_copies(page: str) -> None:
         assert path.with_name(f"{path.name}.br").is_file()
 
 
-def test_licences_of_the_bundled_packages_come_along(page: str) -> None:
-    text = (FOLDER / "licences.txt").read_text()
-    wanted = json.loads((WEB / "package.json").read_text())["dependencies"]
-    bundled = [name for name in wanted if f"{name} " in text]
-    assert "preact" in bundled
-    assert text.count("Permission is hereby granted") >= len(bundled) - 1  # the others are Apache-2.0
+def bundled() -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads((FOLDER / "packages.json").read_text())
+    return found
+
+
+def test_the_licence_of_each_bundled_package_comes_along(page: str) -> None:
+    names = [each["name"] for each in bundled()]
+    assert {*names} >= {*json.loads((WEB / "package.json").read_text())["dependencies"]}
+    parts = (FOLDER / "licences.txt").read_text().split(f"\n{'-' * 80}\n\n")
+    assert len(parts) == len(names)
+    for package, part in zip(bundled(), parts, strict=True):
+        assert part.startswith(f"{package['name']} {package['version']} ({package['license']})\n\n")
+        assert LICENCES[package["license"]] in part, package["name"]
+
+
+def test_the_bundled_packages_are_in_the_bill_of_materials(page: str, tmp_path: Path) -> None:
+    bill = tmp_path / "bill.json"
+    release, dependency = "tams-server==0.1.0", "orjson==3"
+    components = [{"bom-ref": release, "name": "tams-server"}, {"bom-ref": dependency, "name": "orjson"}]
+    dependencies = [{"ref": dependency}, {"ref": release, "dependsOn": [dependency]}]
+    bill.write_text(json.dumps({"components": components, "dependencies": dependencies}))
+    for _ in range(2):  # the second time changes nothing
+        subprocess.run([sys.executable, WEB / "sbom.py", bill, FOLDER / "packages.json"], check=True, timeout=30)
+    made = json.loads(bill.read_text())
+    added = {each["bom-ref"]: each for each in made["components"] if each["bom-ref"].startswith("pkg:npm/")}
+    for package in bundled():
+        entry = added.pop(f"pkg:npm/{package['name'].replace('@', '%40')}@{package['version']}")
+        assert entry["licenses"] == [{"license": {"id": package["license"]}}]
+        assert len(entry["hashes"][0]["content"]) == 128
+        [of_release] = [each["dependsOn"] for each in made["dependencies"] if each["ref"] == release]
+        assert {entry["bom-ref"], dependency} <= {*of_release}
+    assert added == {}
+
+
+def test_a_bill_of_materials_of_something_else_is_rejected(page: str, tmp_path: Path) -> None:
+    bill = tmp_path / "bill.json"
+    bill.write_text('{"components": []}')
+    command = [sys.executable, WEB / "sbom.py", bill, FOLDER / "packages.json"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (1, "the bill of materials lists tams-server 0 times\n")
+    assert bill.read_text() == '{"components": []}'
 
 
 def test_packages_are_pinned_and_the_lock_names_no_registry() -> None:

@@ -53,10 +53,12 @@ const names = {
   ICON: iconName,
 };
 const page = readFileSync(join(here, "src", "index.html"), "utf8").replace(/\$\{(\w+)\}/g, (_, name) => names[name]);
-writeFileSync(join(target, "licences.txt"), licences());
+const packages = bundledPackages();
+writeFileSync(join(target, "licences.txt"), packages.map(describe).join(`\n${"-".repeat(80)}\n\n`));
 
 for (const name of readdirSync(target)) compress(name, readFileSync(join(target, name)));
 compress("index.html", Buffer.from(page));
+writeFileSync(join(target, "packages.json"), JSON.stringify(packages.map(identify), null, 1)); // not served; for sbom.py
 writeFileSync(join(target, "index.html"), page); // last: without it the console counts as not built
 
 function compress(name, body) {
@@ -65,19 +67,30 @@ function compress(name, body) {
   writeFileSync(join(target, `${name}.br`), brotliCompressSync(body, { params: parameters }));
 }
 
-// The licences of the packages whose code is in the bundle.
-function licences() {
-  const packages = new Set();
+// The names of the packages whose code is in the bundle.
+function bundledPackages() {
+  const found = new Set();
   for (const input of Object.keys(app.metafile.inputs)) {
     const match = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input);
-    if (match) packages.add(match[1]);
+    if (match) found.add(match[1]);
   }
-  return [...packages].sort().map(describe).join(`\n${"-".repeat(80)}\n\n`);
+  return [...found].sort();
+}
+
+function manifest(name) {
+  return JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8"));
 }
 
 function describe(name) {
   const folder = join(here, "node_modules", name);
-  const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const { version, license } = manifest(name);
   const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
-  return `${name} ${version} (${license})\n\n${file ? readFileSync(join(folder, file), "utf8") : ""}`;
+  if (!file) throw new Error(`the package ${name} has no file with its licence`);
+  return `${name} ${version} (${license})\n\n${readFileSync(join(folder, file), "utf8")}`;
+}
+
+function identify(name) {
+  const { version, license } = manifest(name);
+  const lock = JSON.parse(readFileSync(join(here, "package-lock.json"), "utf8"));
+  return { name, version, license, integrity: lock.packages[`node_modules/${name}`].integrity };
 }

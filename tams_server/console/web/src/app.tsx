@@ -128,6 +128,10 @@ function Navigation({ path, onChosen }: { path: string; onChosen: () => void }) 
           <Icon name="link" />
           API documentation
         </a>
+        <a class="nav-link" href={serverUrl("console/licences.txt").href}>
+          <Icon name="profiles" />
+          Licences
+        </a>
       </div>
     </nav>
   );
