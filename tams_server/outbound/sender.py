@@ -1,6 +1,8 @@
 """Sends deliveries to webhooks, one POST each with a timeout, and reports the outcome (DLV-01 to DLV-08)."""
 
+import asyncio
 import ssl
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -22,13 +24,15 @@ class Sender:
     """Posts to receivers, within one event loop.
 
     Connections are kept open for the next delivery. connections: maximum over all receivers. Callers should have fewer
-    posts in progress: the time that a post waits for a connection counts towards its timeout.
+    posts in progress: the time that a post waits for one of these places counts towards its timeout.
     """
 
     def __init__(
         self, rules: AddressRules, *, connections: int = 256, ssl_context: ssl.SSLContext | None = None
     ) -> None:
         self._client = async_client(rules, connections=connections, idle_s=IDLE_S, ssl_context=ssl_context)
+        # The pool of httpcore never has to wait: a request whose time ended there could keep a connection for ever.
+        self._places = asyncio.Semaphore(connections)
 
     async def post(
         self,
@@ -68,7 +72,16 @@ class Sender:
         await self._client.aclose()
 
     async def _exchange(self, url: str, headers: list[tuple[bytes, bytes]], body: bytes, timeout_s: float) -> Outcome:
-        timeout = httpx.Timeout(None, connect=timeout_s, pool=timeout_s)
+        ends = time.monotonic() + timeout_s
+        async with asyncio.timeout(timeout_s):
+            await self._places.acquire()
+        try:
+            return await self._send(url, headers, body, ends - time.monotonic())
+        finally:
+            self._places.release()
+
+    async def _send(self, url: str, headers: list[tuple[bytes, bytes]], body: bytes, timeout_s: float) -> Outcome:
+        timeout = httpx.Timeout(None, connect=timeout_s)
         with exchange_within(timeout_s):
             async with self._client.stream("POST", url, headers=headers, content=body, timeout=timeout) as response:
                 outcome = outcome_of_response(response.status_code, response.headers.get("Retry-After"))

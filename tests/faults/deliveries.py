@@ -33,9 +33,10 @@ def run_all(
     work: Callable[[Sender], Awaitable[list[Outcome]]],
     rules: AddressRules | None = None,
     tls: ssl.SSLContext | None = None,
+    connections: int = 256,
 ) -> list[Outcome]:
     async def main() -> list[Outcome]:
-        sender = Sender(rules or loopback_rules(), ssl_context=tls)
+        sender = Sender(rules or loopback_rules(), connections=connections, ssl_context=tls)
         try:
             return await work(sender)
         finally:

@@ -119,6 +119,21 @@ class TestDelivery:
             assert post(receiver.url).delivered
 
 
+    @pytest.mark.behaviour("DLV-02", "DLV-08")
+    def test_deliveries_that_time_out_keep_no_connection(self) -> None:
+        """Their time ends in every stage of an exchange; had any kept one of the two connections, the last would get none."""
+
+        async def work(sender: Sender) -> list[Outcome]:
+            timeouts_s = [0.0001 * step for step in range(1, 201)] * 3
+            for first in range(0, len(timeouts_s), 4):
+                posts = [sender.post(slow.url, HEADERS, BODY, timeout_s=s) for s in timeouts_s[first : first + 4]]
+                await asyncio.gather(*posts)
+            return [await sender.post(slow.url, HEADERS, BODY, timeout_s=10)]
+
+        with Receiver([respond(after_s=0.005)]) as slow:
+            assert run_all(work, connections=2)[0].delivered
+
+
 class TestMisbehaviour:
     @pytest.mark.behaviour("DLV-05", "DLV-06", "DLV-08")
     @pytest.mark.parametrize(
