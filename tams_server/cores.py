@@ -21,8 +21,8 @@ def default_processes() -> int:
 
 
 def query_threads() -> int:
-    """Return the number of threads for a query of analytics: a core is left to requests, if there are several."""
-    return max(1, min(usable_cores() - 1, _MAX_QUERY_THREADS))
+    """Return the number of threads for a query of analytics, which run only while requests leave a core free."""
+    return max(1, min(usable_cores(), _MAX_QUERY_THREADS))
 
 
 def usable_cores(cgroups: Path = _CGROUPS, own_cgroup: Path = _OWN_CGROUP) -> int:

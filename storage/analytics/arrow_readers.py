@@ -6,6 +6,7 @@ process, and closing one file of two would let go of the locks of the other.
 """
 
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -20,16 +21,13 @@ from storage.tables.database_url import libpq_url, sqlite_file
 from storage.tables.schema import TABLES
 
 _BATCH_ROWS = 65_536
-ABSENT = ""
-PRESENT = "="
-"""Before nullable text of SQLite, whose driver guesses types from the first batch. Null comes as ABSENT."""
 
 
 class Snapshot(Protocol):
     """The tables at one moment. Every method may raise storage.errors.Unavailable."""
 
-    marked_text: bool
-    """Whether nullable text is marked with PRESENT and ABSENT."""
+    null_text: str | None
+    """What null comes as in columns of text, if not as null: a word that nobody can have stored."""
 
     def read(self, table: str, columns: Sequence[str]) -> AbstractContextManager[pa.RecordBatchReader]:
         """All rows of a table, cut to these columns. The reader is valid within the block."""
@@ -61,10 +59,10 @@ def open_snapshot(
 class _AdbcTables:
     """Tables of a database with an ADBC driver. connection: in a transaction."""
 
-    def __init__(self, connection: Any, *, marked_text: bool, options: dict[str, str]) -> None:
+    def __init__(self, connection: Any, *, null_text: str | None, options: dict[str, str]) -> None:
         self._connection = connection
         self._options = options
-        self.marked_text = marked_text
+        self.null_text = null_text
 
     @contextmanager
     def read(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatchReader]:
@@ -76,15 +74,15 @@ class _AdbcTables:
 
     def _column(self, table: str, name: str) -> str:
         column = next(column for column in TABLES[table].columns if column.name == name)
-        if self.marked_text and column.nullable and column.type == "string":
-            return f"ifnull('{PRESENT}' || \"{name}\", '{ABSENT}') AS \"{name}\""
+        if self.null_text is not None and column.nullable and column.type == "string":
+            return f'ifnull("{name}", \'{self.null_text}\') AS "{name}"'
         return f'"{name}"'
 
 
 class _ArrowTables:
     """Tables of an engine that has columns itself (VAST Database)."""
 
-    marked_text = False
+    null_text: str | None = None
 
     def __init__(self, reader: Any) -> None:
         self._reader = reader
@@ -107,7 +105,9 @@ def _sqlite(file: Path, file_id: tuple[int, int] | None) -> Iterator[Snapshot]:
                 cursor.execute(f"PRAGMA {pragma}")
                 cursor.fetchall()
         connection.adbc_connection.set_autocommit(False)
-        yield _AdbcTables(connection, marked_text=True, options={"adbc.sqlite.query.batch_rows": str(_BATCH_ROWS)})
+        # The driver guesses the type of a column from the first batch, so null has to be text too.
+        options = {"adbc.sqlite.query.batch_rows": str(_BATCH_ROWS)}
+        yield _AdbcTables(connection, null_text=secrets.token_hex(16), options=options)
         connection.rollback()
 
 
@@ -121,7 +121,7 @@ def _postgresql(url: str, timeout_s: float) -> Iterator[Snapshot]:
             # A table is read whole, once.
             cursor.execute("SET jit = off")
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        yield _AdbcTables(connection, marked_text=False, options={})
+        yield _AdbcTables(connection, null_text=None, options={})
         with connection.cursor() as cursor:
             cursor.execute("ROLLBACK")
 

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from storage import error_codes
-from storage.analytics.arrow_readers import ABSENT, PRESENT, Snapshot
+from storage.analytics.arrow_readers import Snapshot
 from storage.analytics.dialect import BASE, VISIBLE, Statement
 from storage.analytics.limits import Limits
 from storage.analytics.result import Result, read_result
@@ -50,7 +50,7 @@ def run_embedded(
         for table, columns in statement.reads.items():
             needed = columns or TABLES[table].key[:1]
             with snapshot.read(table, needed) as reader:
-                _fill(connection, f'{BASE}."{table}"', _casts(table, needed, marked=snapshot.marked_text), reader)
+                _fill(connection, f'{BASE}."{table}"', _casts(table, needed, snapshot.null_text), reader)
         with _rejections_translated():
             return read_result(_batches(connection, statement.sql), limits.rows)
 
@@ -117,19 +117,19 @@ def _read_error(error: duckdb.Error) -> TamsError:
     return Unavailable("the catalogue cannot be read at the moment")
 
 
-def _casts(table: str, names: Sequence[str], *, marked: bool) -> str:
-    """The columns of a table from those of a snapshot, with the types that they are declared with."""
+def _casts(table: str, names: Sequence[str], null_text: str | None) -> str:
+    """The columns of a table from those of a snapshot, with the types that they are declared with.
+
+    null_text: as in Snapshot.
+    """
     declared = {column.name: column for column in TABLES[table].columns}
     parts = []
     for name in names:
         column = declared[name]
-        if marked and column.nullable and column.type == "string":
-            given = f'CAST("{name}" AS VARCHAR)'  # Of a table without rows, columns have no type.
-            parts.append(
-                f"CASE WHEN {given} = '{ABSENT}' THEN NULL ELSE {given}[{len(PRESENT) + 1}:] END AS \"{name}\""
-            )
-        else:
-            parts.append(f'CAST("{name}" AS {_TYPES[column.type]}) AS "{name}"')
+        given = f'CAST("{name}" AS {_TYPES[column.type]})'  # Of a table without rows, columns have no type.
+        if null_text is not None and column.nullable and column.type == "string":
+            given = f"nullif({given}, '{null_text}')"
+        parts.append(f'{given} AS "{name}"')
     return ", ".join(parts)
 
 

@@ -133,6 +133,7 @@ class QueryProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],
+            start_new_session=True,  # storage.precedence says why.
         )
         assert process.stdin is not None
         self._process = process

@@ -58,6 +58,7 @@ def _process() -> Iterator["subprocess.Popen[bytes]"]:
             bufsize=0,
             cwd=Path(__file__).parents[2],
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            start_new_session=True,  # storage.precedence says why.
         )
     except OSError as error:
         raise _busy(f"no process can be started ({error.strerror})") from error

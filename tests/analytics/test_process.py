@@ -136,6 +136,9 @@ def test_every_thread_of_a_query_gives_way_to_requests(file: Path) -> None:
         threads = [int(name) for name in os.listdir(tasks)]
         assert {os.sched_getscheduler(each) for each in threads} == {os.SCHED_IDLE}
         assert os.getpriority(os.PRIO_PROCESS, pid_of(process)) == 19
+        assert os.getsid(pid_of(process)) == pid_of(process)
+        weight = Path(f"/proc/{pid_of(process)}/autogroup")
+        assert not weight.exists() or weight.read_text().split()[-1:] in ([], ["19"])
     finally:
         os.kill(pid_of(process), signal.SIGKILL)
         asking.join()

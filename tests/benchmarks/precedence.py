@@ -15,13 +15,15 @@ import psutil
 STRONG = -20
 MILD = -10
 """Still leaves a tenth of the cores to others."""
+_LOWEST = 19
+"""The weight of a process beside a server that has given way by itself (storage.precedence), and stays as it is."""
 
 
 @contextlib.contextmanager
 def precedence(nice: int) -> Iterator[None]:
     """Give the sessions of this process and of its present children the weight of `nice`, until the block ends."""
     pids = [os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))]
-    before = {pid: weight for pid in pids if (weight := _read(pid)) is not None}
+    before = {pid: weight for pid in pids if (weight := _read(pid)) not in (None, _LOWEST)}
     for pid in before:
         _write(pid, nice)
     try:

@@ -117,8 +117,8 @@ def test_without_a_process_or_a_thread_the_server_is_busy(monkeypatch: pytest.Mo
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has this policy")
 def test_requests_go_first(take_over: Take) -> None:
-    take_over("return f'{os.sched_getscheduler(0)} {os.nice(0)}'.encode()")
-    assert decode() == f"{os.SCHED_IDLE} 19".encode()
+    take_over("return f'{os.sched_getscheduler(0)} {os.nice(0)} {os.getsid(0) == os.getpid()}'.encode()")
+    assert decode() == f"{os.SCHED_IDLE} 19 True".encode()
 
 
 def test_processes_share_turns_and_do_not_wait_for_them_for_ever() -> None:
