@@ -5,10 +5,15 @@ from typing import Final, Literal
 from handlers.shared.call import Call, Encoded, Result
 from handlers.shared.filters import timerange
 from storage.catalog.playback.playlist_request import WINDOW_S, PlaylistRequest
+from storage.catalog.playback.playlist_text import PlaylistText
+from storage.preconditions import ResourceVersion
 
 _PLAYLIST: Final = "application/vnd.apple.mpegurl"
 _MANIFEST: Final = "application/dash+xml"
-_CACHE_CONTROL: Final = "private, max-age=1"
+_GROWING_S: Final = 1
+"""For how long clients may keep a playlist that players reload, in seconds: as long as the server does."""
+_SETTLED_S: Final = 60
+"""And one that nothing is going to change, except a client that changes what is complete."""
 
 
 def get_flows_flowid_output_m3u8(call: Call) -> Result:
@@ -40,5 +45,7 @@ def _request(call: Call) -> PlaylistRequest:
     return PlaylistRequest(timerange(call), query.get("type"), window, frames)
 
 
-def _result(text: bytes, content_type: str) -> Result:
-    return Result(200, Encoded(text, content_type), {"Cache-Control": _CACHE_CONTROL})
+def _result(text: PlaylistText, content_type: str) -> Result:
+    max_age = _SETTLED_S if text.is_settled else _GROWING_S
+    body = Encoded(text.content, content_type, text.digest)
+    return Result(200, body, {"Cache-Control": f"private, max-age={max_age}"}, version=ResourceVersion())

@@ -40,9 +40,10 @@ class ResourceVersion:
     tag: str = ""
     modified: int | None = None
 
-    def etag(self, representation: bytes) -> str:
-        """Return the entity tag of a representation, without quotes."""
-        return f"{self.tag}.{digest(representation)}" if self.tag else digest(representation)
+    def etag(self, representation: bytes, known_digest: str | None = None) -> str:
+        """Return the entity tag of a representation, without quotes. known_digest: of it, if it has been computed."""
+        found = digest(representation) if known_digest is None else known_digest
+        return f"{self.tag}.{found}" if self.tag else found
 
 
 @dataclass(frozen=True, slots=True)

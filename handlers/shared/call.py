@@ -74,10 +74,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A body that is encoded already. media_type: one that the specification documents for the response."""
+    """A body that is encoded already. media_type: one that the specification documents for the response.
+
+    digest: of the content, as `storage.preconditions.digest` returns it; None if it has not been computed.
+    """
 
     content: bytes
     media_type: str
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Media presentation descriptions of DASH (ISO/IEC 23009-1): the flows of a programme, period by period."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,13 +52,15 @@ class Clock:
     """When segments of a dynamic presentation are there, by the clock.
 
     begin: the moment of availabilityStartTime, in microseconds since 1970. origin: the place of that moment on the
-    timeline, in ns. published: when what is told has changed last, and now: both in microseconds since 1970.
+    timeline, in ns. first_start: where the first period that is listed begins on it, in ns, if that is known; None if
+    nobody knows. published: when what is told has changed last, and now: both in microseconds since 1970.
     window_s: how many seconds are listed; None for everything. update_s: when to reload, in seconds.
     location: where.
     """
 
     begin: int
     origin: int
+    first_start: int | None
     published: int
     now: int
     window_s: int | None
@@ -128,29 +129,29 @@ class _Place:
 def _placed(periods: Sequence[Period], clock: Clock | None) -> list[_Place]:
     """The places of the periods: one after another, or by the clock.
 
-    Nobody knows any more when the first period of a live presentation began. It is said to begin when the clock of the
-    media did, which can be told from each of its segments, and so stays the same while segments leave it.
+    The first period of a window has begun before it, where that is recorded. Otherwise it is said to begin when the
+    clock of the media did, which can be told from each of its segments, and so stays the same while segments leave it.
     """
     if clock is None:
         ends = accumulate((each.end - each.start for each in periods), initial=0)
         return [_Place(each, each.start, position) for each, position in zip(periods, ends, strict=False)]
-    first = max(clock.origin, *(run.ts_offset for run in periods[0].runs if run is not None))
+    begin = clock.origin if clock.first_start is None else clock.first_start
+    first = max(begin, *(run.ts_offset for run in periods[0].runs if run is not None))
     zeros = [first, *(each.start for each in periods[1:])]
     return [_Place(each, zero, zero - clock.origin) for each, zero in zip(periods, zeros, strict=True)]
 
 
 def _ids(placed: Sequence[_Place], clock: Clock | None) -> Iterator[str]:
     """The ids of the periods, which stay the same while periods before them leave a dynamic presentation."""
-    counts: Counter[str] = Counter()
     for number, place in enumerate(placed):
         if clock is None:
             yield str(number)
             continue
-        runs = (run for run in place.period.runs if run is not None)
-        media = " ".join(f"{run.segments[0].init_object_id}:{run.ts_offset}" for run in runs)
-        name = sha256(media.encode()).hexdigest()[:16]
-        counts[name] += 1
-        yield f"{name}-{counts[name]}"
+        # Other flows may have nothing any more in the part of a period that is listed.
+        leader = place.period.runs[0]
+        assert leader is not None
+        name = f"{leader.segments[0].init_object_id} {leader.ts_offset} {place.zero}"
+        yield sha256(name.encode()).hexdigest()[:16]
 
 
 def _period_duration(period: Period, clock: Clock | None) -> dict[str, str]:

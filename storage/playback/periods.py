@@ -74,17 +74,18 @@ def periods_of(flows: Sequence[Sequence[Run]]) -> list[Period]:
     """The periods of a programme, by the runs of its flows, the first of which leads: where it has nothing is none.
 
     A period begins where a run does; those of the other flows at the nearest segment of the first, since a picture that
-    is no key frame begins nothing.
+    is no key frame begins nothing. Where that would be the end of the first, it is not there yet.
     """
     leader = flows[0]
     if not leader:
         return []
-    segment_starts = [segment.start for run in leader for segment in run.segments]
+    places = [*(segment.start for run in leader for segment in run.segments), leader[-1].end]
     starts = {run.start for run in leader}
     for run in (run for runs in flows[1:] for run in runs):
         if leader[0].start < run.start < leader[-1].end:
-            index = bisect_left(segment_starts, run.start)
-            starts.add(min(segment_starts[max(index - 1, 0) : index + 1], key=lambda each: abs(each - run.start)))
+            index = bisect_left(places, run.start)
+            starts.add(min(places[max(index - 1, 0) : index + 1], key=lambda each: abs(each - run.start)))
+    starts.discard(leader[-1].end)
     periods = []
     for start, following in pairwise((*sorted(starts), leader[-1].end)):
         end = min(leader[bisect_right(leader, start, key=_start) - 1].end, following)

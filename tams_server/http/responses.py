@@ -62,7 +62,7 @@ class ResponseWriter:
         body = result.body.content if encoded else orjson.dumps(result.body)
         headers = _encoded(result.headers)
         if result.version is not None:
-            etag = result.version.etag(body)
+            etag = result.version.etag(body, result.body.digest if isinstance(result.body, Encoded) else None)
             if preconditions is not None and preconditions.is_unmodified(_state(result.version, etag)):
                 kept = [each for each in headers if each[0] == b"cache-control"]
                 return Response(304, [(b"etag", f'"{etag}"'.encode()), *kept], b"")

@@ -37,7 +37,7 @@ def process(world: World) -> Catalog:
 
 
 def playlist(catalog: Catalog, flow_id: str, request: PlaylistRequest = LIVE) -> Playlist:
-    return read_media_playlist(catalog.playback.flow_playlist(CALLER, flow_id, request, BASE).decode())
+    return read_media_playlist(catalog.playback.flow_playlist(CALLER, flow_id, request, BASE).content.decode())
 
 
 def test_a_timerange_is_listed_in_order(engine_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_a_programme_has_what_a_multi_flow_collects(engine_url: str, tmp_path: P
             playback.flow_playlist(CALLER, multi["id"], PlaylistRequest(), BASE),
             playback.source_playlist(CALLER, multi["source_id"], PlaylistRequest()),
         ):
-            found = read_multivariant_playlist(text.decode())
+            found = read_multivariant_playlist(text.content.decode())
             assert [each["URI"].split("/")[3] for each in found.variants] == members
 
 

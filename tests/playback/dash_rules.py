@@ -260,6 +260,10 @@ def check_reload(earlier: Manifest, later: Manifest) -> None:
     for period in later.periods:
         if period.id in known:
             assert period.start == known[period.id].start, "5.4.1: a period must not move"
+    homes = {piece.url: each.id for each in earlier.periods for track in each.tracks for piece in track.pieces}
+    for each in later.periods:
+        for piece in (piece for track in each.tracks for piece in track.pieces):
+            assert homes.get(piece.url, each.id) == each.id, "5.4.1: a segment must stay in its period"
     places = {piece.url: piece for each in earlier.periods for track in each.tracks for piece in track.pieces}
     for piece in (piece for each in later.periods for track in each.tracks for piece in track.pieces):
         assert places.get(piece.url, piece) == piece, "5.4.1: a segment must not move"

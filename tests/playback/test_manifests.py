@@ -11,10 +11,10 @@ import pytest
 
 from storage.catalog.playback import kept, recent_texts
 from tests.api.in_process import Running
-from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, VIDEO, flow, init_flow
+from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, VIDEO
 from tests.conformance.kit.ids import fresh
 from tests.playback.dash_rules import Manifest, check_reload, read_manifest
-from tests.playback.flows import TODAY, add_segments, put_flow, spans
+from tests.playback.flows import TODAY, add_segments, fill, new_init, put_flow, put_mp4, spans
 
 COMPLETE = {"status": "closed_complete"}
 
@@ -27,29 +27,8 @@ def http(running: Running, monkeypatch: pytest.MonkeyPatch) -> httpx.Client:
     return running.client
 
 
-def put_mp4(http: httpx.Client, format_: str = VIDEO, **members: Any) -> dict[str, Any]:
-    """A flow in fragmented MP4."""
-    document = init_flow(**members)
-    if format_ == AUDIO:
-        essence = {"sample_rate": 48000, "channels": 2, "init_segments": True}
-        document = flow(AUDIO, container="audio/mp4", essence_parameters=essence, **members)
-    http.put(f"/flows/{document['id']}", json=document).raise_for_status()
-    return document
-
-
 def pairs(*values: tuple[int, int]) -> list[tuple[Fraction, Fraction]]:
     return [(Fraction(one), Fraction(other)) for one, other in values]
-
-
-def new_init(http: httpx.Client, flow_id: str) -> str:
-    body = {"limit": 1, "content_type": "video/mp4"}
-    slots = http.post(f"/flows/{flow_id}/storage", json=body).raise_for_status().json()["media_objects"]
-    return str(slots[0]["object_id"])
-
-
-def fill(http: httpx.Client, flow_id: str, *times: tuple[int, int], **members: Any) -> list[str]:
-    """Segments with an init object of their own."""
-    return add_segments(http, flow_id, *times, **{"init_object_id": new_init(http, flow_id), **members})
 
 
 def stored(http: httpx.Client, format_: str = VIDEO, **members: Any) -> str:
@@ -277,7 +256,7 @@ def test_more_segments_than_a_manifest_has_are_rejected(http: httpx.Client, monk
 def test_periods_are_bounded(http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     flow_id = put_mp4(http, **COMPLETE)["id"]
     fill(http, flow_id, *((3 * n, 3 * n + 2) for n in range(4)))
-    monkeypatch.setattr("storage.catalog.playback.dash._MOST_PERIODS", 3)
+    monkeypatch.setattr("storage.catalog.playback.dash.MOST_PERIODS", 3)
     assert http.get(f"/flows/{flow_id}/output.mpd").json()["field"] == "timerange"
 
 

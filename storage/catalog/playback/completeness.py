@@ -48,6 +48,14 @@ def changed_recently(flow: FlowRow, now: int) -> bool:
     return now - max(changed, flow["metadata_updated"]) <= _RECENT_S * SECOND
 
 
+def is_settled(flow: FlowRow, timerange: TimeRange, now: int) -> bool:
+    """Whether the flow, or its part in the timerange, is complete, and no player can have read it before it was.
+
+    now: in microseconds since 1970.
+    """
+    return is_complete(flow, timerange, now) and not changed_recently(flow, now)
+
+
 def segment_seconds(flow: Mapping[str, Any]) -> float:
     """The duration that the writer of a flow aims at for its segments, in seconds; 0 if it says none."""
     duration = flow.get("segment_duration")

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Final, Literal
+from typing import Literal
 
 from storage import error_codes
 from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment
 from storage.catalog.flows import flow_rows
+from storage.catalog.live_anchors import PeriodStart, read_period_starts
 from storage.catalog.objects.get_urls import GetUrlFilter
 from storage.catalog.playback.completeness import changed_recently, is_complete, segment_seconds
 from storage.catalog.playback.flow_media import FLOW_COLUMNS, Media, check_count, read_timerange, read_window
@@ -16,7 +17,9 @@ from storage.catalog.playback.measurements import Sample, read_sample
 from storage.catalog.playback.media_urls import read_urls
 from storage.catalog.playback.object_content import Deadline
 from storage.catalog.playback.object_parts import UNKNOWN_PART, PartSample, read_part_sample
+from storage.catalog.playback.period_starts import MOST_PERIODS, first_period_start, programme_name
 from storage.catalog.playback.playlist_request import PlaylistRequest, PlaylistType
+from storage.catalog.playback.playlist_text import PlaylistText, playlist_text
 from storage.catalog.playback.programme import is_programme, playable, read_source_flows
 from storage.catalog.playback.readings import Readings
 from storage.catalog.playback.signed_playlists import SignedPlaylists
@@ -31,8 +34,6 @@ from storage.tables.rows import FlowRow
 from storage.tables.transaction import Reader
 from storage.tai import unix_of_tai
 from storage.timerange import NS
-
-_MOST_PERIODS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,10 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Programme:
-    """Flows, the first of which leads. urls: where their objects are, by id. complete: nothing will be added."""
+    """Flows, the first of which leads. urls: where their objects are, by id. complete: nothing will be added.
+
+    period_starts: what is recorded of the flow that leads.
+    """
 
     what: str
     flows: Sequence[_Part]
@@ -58,6 +62,7 @@ class _Programme:
     type: PlaylistType
     complete: bool
     recent: bool
+    period_starts: Sequence[PeriodStart]
 
     @property
     def is_dynamic(self) -> bool:
@@ -81,7 +86,7 @@ class DashManifests:
         request: PlaylistRequest,
         filters: GetUrlFilter,
         base_url: str,
-    ) -> str:
+    ) -> PlaylistText:
         """The manifest of a flow or source, as `Playback.manifest` describes it."""
         what = f"{kind} {id_}"
         with self._env.engine.read() as tx:
@@ -103,9 +108,9 @@ class DashManifests:
             raise Unsuitable(f"all segments of {what} in the timerange use {UNKNOWN_PART}")
         if not periods:
             raise _empty(what)
-        if len(periods) > _MOST_PERIODS:
+        if len(periods) > MOST_PERIODS:
             raise Invalid(
-                f"a manifest has at most {_MOST_PERIODS} periods, and there are more, as media breaks often; give a"
+                f"a manifest has at most {MOST_PERIODS} periods, and there are more, as media breaks often; give a"
                 " shorter timerange",
                 code=error_codes.TOO_MANY_SEGMENTS,
                 field="timerange",
@@ -114,9 +119,10 @@ class DashManifests:
         query = request.query(programme.type)
         location = self._signed.absolute_url(base_url, f"/{kind}s/{id_}/output.mpd", query)
         clock = self._clock(programme, periods, request, location) if programme.is_dynamic else None
-        return write_manifest(
+        text = write_manifest(
             representations, periods, programme.urls, clock, complete=programme.complete, left_out=left_out
         )
+        return playlist_text(text, is_settled=programme.complete and not programme.recent)
 
     def _flows(self, tx: Reader, caller: Caller, flow: FlowRow) -> list[FlowRow]:
         if is_programme(flow):
@@ -158,7 +164,8 @@ class DashManifests:
             raise Unsuitable(f"{what} is subtitles, which players show with pictures or sound only")
         urls = read_urls(tx, self._env, segments, filters, base_url)
         recent = any(changed_recently(row, now) for row in rows)
-        return _Programme(what, flows, urls, type_, complete, recent)
+        starts = read_period_starts(tx, flows[0].flow["id"])
+        return _Programme(what, flows, urls, type_, complete, recent, starts)
 
     def _representation(self, what: str, sample: Sample, deadline: Deadline) -> Representation:
         deadline.check(what)
@@ -184,12 +191,17 @@ class DashManifests:
         return Clock(
             begin=begin,
             origin=origin,
+            first_start=self._first_start(programme, periods),
             published=max(max(row["metadata_updated"], row["segments_updated"] or 0) for row in rows),
             now=self._env.clock(),
             window_s=request.window_s if programme.type == "live" else None,
             update_s=max(1, ceil(segment_seconds(rows[0]["doc"])), longest // NS),
             location=location,
         )
+
+    def _first_start(self, programme: _Programme, periods: Sequence[Period]) -> int | None:
+        ids = [each.flow["id"] for each in programme.flows]
+        return first_period_start(self._env.engine, ids[0], programme_name(ids), programme.period_starts, periods)
 
 
 def _leader_first(rows: Sequence[FlowRow]) -> list[FlowRow]:

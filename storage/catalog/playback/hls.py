@@ -11,7 +11,13 @@ from storage.catalog.environment import Environment
 from storage.catalog.flows import flow_rows
 from storage.catalog.live_anchors import read_stored_anchor
 from storage.catalog.objects.get_urls import GetUrlFilter
-from storage.catalog.playback.completeness import changed_recently, ends_before_flow, is_complete, segment_seconds
+from storage.catalog.playback.completeness import (
+    changed_recently,
+    ends_before_flow,
+    is_complete,
+    is_settled,
+    segment_seconds,
+)
 from storage.catalog.playback.flow_media import FLOW_COLUMNS, Media, read_timerange, read_window
 from storage.catalog.playback.key_frames import MOST_PICTURES
 from storage.catalog.playback.live_numbers import LiveWindow, live_numbers
@@ -20,6 +26,7 @@ from storage.catalog.playback.media_urls import read_urls
 from storage.catalog.playback.object_content import Deadline, read_stored_instances
 from storage.catalog.playback.object_parts import UNKNOWN_PART, PartSample, read_part_sample
 from storage.catalog.playback.playlist_request import PlaylistRequest, PlaylistType
+from storage.catalog.playback.playlist_text import PlaylistText, playlist_text
 from storage.catalog.playback.programme import is_programme, playable, read_source_flows
 from storage.catalog.playback.readings import Readings
 from storage.catalog.playback.signed_playlists import SignedPlaylists
@@ -46,7 +53,7 @@ class HlsPlaylists:
 
     def write_flow(
         self, caller: Caller, flow_id: str, request: PlaylistRequest, filters: GetUrlFilter, base_url: str
-    ) -> str:
+    ) -> PlaylistText:
         """The playlist of a flow, as `Playback.flow_playlist` describes it."""
         with self._env.engine.read() as tx:
             flow = flow_rows.get(tx, caller, flow_id, FLOW_COLUMNS)
@@ -57,7 +64,9 @@ class HlsPlaylists:
             return self._write_multivariant(f"flow {flow_id}", samples, request)
         return self._write_media(caller, flow_id, request, filters, base_url)
 
-    def write_source(self, caller: Caller, source_id: str, request: PlaylistRequest, filters: GetUrlFilter) -> str:
+    def write_source(
+        self, caller: Caller, source_id: str, request: PlaylistRequest, filters: GetUrlFilter
+    ) -> PlaylistText:
         """The playlist of a source, as `Playback.source_playlist` describes it."""
         with self._env.engine.read() as tx:
             samples = self._samples(tx, read_source_flows(tx, caller, source_id, HLS), request, filters)
@@ -69,7 +78,7 @@ class HlsPlaylists:
         found = [read_sample(tx, self._env, flow, request.timerange, filters) for flow in flows]
         return [each for each in found if each is not None]
 
-    def _write_multivariant(self, what: str, samples: Sequence[Sample], request: PlaylistRequest) -> str:
+    def _write_multivariant(self, what: str, samples: Sequence[Sample], request: PlaylistRequest) -> PlaylistText:
         if not samples:
             raise NotFound(
                 f"{what} has nothing to play in the timerange", code=error_codes.NOTHING_TO_PLAY, field="timerange"
@@ -78,9 +87,11 @@ class HlsPlaylists:
         playable_samples = [each for each in samples if self._is_playable(each, deadline)]
         if not playable_samples:
             raise Unsuitable(f"all segments of {what} in the timerange use {UNKNOWN_PART}")
-        return write_multivariant_playlist(
+        text = write_multivariant_playlist(
             [self._rendition(what, each, request, deadline) for each in playable_samples]
         )
+        now = self._env.clock()
+        return playlist_text(text, is_settled=all(is_settled(each.flow, request.timerange, now) for each in samples))
 
     def _is_playable(self, sample: Sample, deadline: Deadline) -> bool:
         """Whether a flow of which only parts of objects are used has some of which the bytes are known."""
@@ -116,7 +127,7 @@ class HlsPlaylists:
 
     def _write_media(
         self, caller: Caller, flow_id: str, request: PlaylistRequest, filters: GetUrlFilter, base_url: str
-    ) -> str:
+    ) -> PlaylistText:
         with self._env.engine.read() as tx:
             flow = flow_rows.get(tx, caller, flow_id, FLOW_COLUMNS)
             check_suitable(flow["doc"], HLS)
@@ -144,8 +155,10 @@ class HlsPlaylists:
         if type_ == "live" and media.segments:
             playlist = self._with_numbers(playlist, flow, request, media)
         if request.frames == "key":
-            return self._write_key_frames(flow, media, playlist, filters, base_url)
-        return write_media_playlist(media.segments, urls, playlist)
+            text = self._write_key_frames(flow, media, playlist, filters, base_url)
+        else:
+            text = write_media_playlist(media.segments, urls, playlist)
+        return playlist_text(text, is_settled=complete and not recent)
 
     def _with_numbers(
         self, playlist: MediaPlaylist, flow: FlowRow, request: PlaylistRequest, media: Media

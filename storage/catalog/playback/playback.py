@@ -11,6 +11,7 @@ from storage.catalog.objects.get_urls import GetUrlFilter
 from storage.catalog.playback.dash import DashManifests
 from storage.catalog.playback.hls import HlsPlaylists
 from storage.catalog.playback.playlist_request import PlaylistRequest
+from storage.catalog.playback.playlist_text import PlaylistText
 from storage.catalog.playback.readings import Readings
 from storage.catalog.playback.recent_texts import RecentTexts
 from storage.catalog.playback.signed_playlists import SignedPlaylists
@@ -29,12 +30,12 @@ class Playback:
         self._env = env
         # With rules on classes, a signature would outlive a change of classes.
         self.signed = SignedPlaylists(None if env.access.enabled else keys)
-        self._recent = RecentTexts()
+        self._recent: RecentTexts[PlaylistText] = RecentTexts()
         readings = Readings(env)
         self._hls = HlsPlaylists(env, self.signed, readings)
         self._dash = DashManifests(env, self.signed, readings)
 
-    def flow_playlist(self, caller: Caller, flow_id: str, request: PlaylistRequest, base_url: str) -> bytes:
+    def flow_playlist(self, caller: Caller, flow_id: str, request: PlaylistRequest, base_url: str) -> PlaylistText:
         """The media playlist of a flow, at most a second old; of a multi flow without a container, a multivariant one.
 
         Raises: NotFound, Forbidden; Unsuitable for what HLS cannot carry; Invalid for too many segments; Unavailable
@@ -48,7 +49,7 @@ class Playback:
             lambda filters: self._hls.write_flow(caller, flow_id, request, filters, base_url),
         )
 
-    def source_playlist(self, caller: Caller, source_id: str, request: PlaylistRequest) -> bytes:
+    def source_playlist(self, caller: Caller, source_id: str, request: PlaylistRequest) -> PlaylistText:
         """The multivariant playlist of a source, at most a second old. Its URIs are relative to its own.
 
         Raises: NotFound, Forbidden; Unsuitable if players can play none of its flows; Unavailable if stores take long.
@@ -61,7 +62,7 @@ class Playback:
             lambda filters: self._hls.write_source(caller, source_id, request, filters),
         )
 
-    def manifest(self, caller: Caller, kind: _Kind, id_: str, request: PlaylistRequest, base_url: str) -> bytes:
+    def manifest(self, caller: Caller, kind: _Kind, id_: str, request: PlaylistRequest, base_url: str) -> PlaylistText:
         """The media presentation description (DASH) of a flow or source, at most a second old.
 
         Raises: as `flow_playlist`.
@@ -80,8 +81,8 @@ class Playback:
         kind: _Kind,
         id_: str,
         parts: tuple[Hashable, ...],
-        write: Callable[[GetUrlFilter], str],
-    ) -> bytes:
+        write: Callable[[GetUrlFilter], PlaylistText],
+    ) -> PlaylistText:
         """What `write` returns, or has returned within a second for a caller with the same rights.
 
         What a programme has depends on which flows the caller may read, which its groups tell.
@@ -91,4 +92,4 @@ class Playback:
             with self._env.engine.read_once() as tx:
                 require(tx, caller, kind, id_, "read")
         groups = caller.groups if caller.is_restricted else None
-        return self._recent.get((kind, id_, groups, *parts), lambda: write(GetUrlFilter(backends=backends)).encode())
+        return self._recent.get((kind, id_, groups, *parts), lambda: write(GetUrlFilter(backends=backends)))

@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sized
 from concurrent.futures import Future
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Final, TypeGuard
+from typing import Final, Generic, TypeGuard, TypeVar
 
 from storage import error_codes
 from storage.errors import Invalid, NotFound, TamsError, Unavailable, Unsuitable
@@ -18,19 +18,19 @@ _MOST_BYTES: Final = 64 * 2**20
 _BYTES_OF_ERROR: Final = 4096
 _LONGEST_WAIT_S: Final = 15.0
 
-_Found = bytes | TamsError
+_Text = TypeVar("_Text", bound=Sized)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(Generic[_Text]):
     """A text that a thread writes. may_wait_for_others: whether it may take as long as another server does."""
 
     may_wait_for_others: bool
-    text: Future[bytes] = field(default_factory=Future)
+    text: Future[_Text] = field(default_factory=Future)
 
 
-class RecentTexts:
-    """Texts by key, or why there are none, for LIFETIME_S each.
+class RecentTexts(Generic[_Text]):
+    """Texts by key, or why there are none, for LIFETIME_S each. The length of a text is in bytes.
 
     Safe for threads, of which one writes a text and the others wait for it.
 
@@ -40,10 +40,10 @@ class RecentTexts:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: dict[Hashable, tuple[float, _Found]] = {}
-        self._pending: dict[Hashable, _Pending] = {}
+        self._kept: dict[Hashable, tuple[float, _Text | TamsError]] = {}
+        self._pending: dict[Hashable, _Pending[_Text]] = {}
 
-    def get(self, key: Hashable, write: Callable[[], bytes]) -> bytes:
+    def get(self, key: Hashable, write: Callable[[], _Text]) -> _Text:
         """Return the text of a key, as `write` returned it less than LIFETIME_S ago.
 
         Raises what `write` raises, or raised less than LIFETIME_S ago if that is about the content; Unavailable if
@@ -73,7 +73,7 @@ class RecentTexts:
                 return _result(pending.text)
         return self._write(key, write, own)
 
-    def _write(self, key: Hashable, write: Callable[[], bytes], own: _Pending) -> bytes:
+    def _write(self, key: Hashable, write: Callable[[], _Text], own: _Pending[_Text]) -> _Text:
         try:
             text = write()
         except BaseException as error:
@@ -108,17 +108,17 @@ def _is_about_content(error: BaseException) -> TypeGuard[TamsError]:
     return isinstance(error, Invalid | Unsuitable)
 
 
-def _text(found: _Found) -> bytes:
+def _text(found: _Text | TamsError) -> _Text:
     if isinstance(found, TamsError):
         raise copy(found)
     return found
 
 
-def _size(found: _Found) -> int:
-    return len(found) if isinstance(found, bytes) else _BYTES_OF_ERROR
+def _size(found: Sized | TamsError) -> int:
+    return _BYTES_OF_ERROR if isinstance(found, TamsError) else len(found)
 
 
-def _result(text: Future[bytes]) -> bytes:
+def _result(text: Future[_Text]) -> _Text:
     """What the other thread wrote. Raises what it raised; Unavailable if it takes too long."""
     try:
         return text.result(_LONGEST_WAIT_S)

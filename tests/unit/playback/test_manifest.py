@@ -16,7 +16,7 @@ from tests.playback.dash_rules import Manifest, check_reload, read_manifest
 US = 1_000_000
 TODAY = 1_800_000_000
 CLOCK = Clock(
-    0, 37 * NS, TODAY * US, TODAY * US, 60, 2, "https://tams.example/flows/a/output.mpd?type=live&exp=1&sig=a"
+    0, 37 * NS, None, TODAY * US, TODAY * US, 60, 2, "https://tams.example/flows/a/output.mpd?type=live&exp=1&sig=a"
 )
 
 
