@@ -2,20 +2,21 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import random
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import httpx
 
 from tests.conformance.kit.documents import Json, flow
-from tests.faults.hostile_requests import Target, make_resources, random_request, targets
+from tests.faults.hostile_requests import Hostile, Target, make_resources, random_request, targets
 from tests.faults.server_process import ServerProcess
-from tests.fuzz.raw_client import RawClient
+from tests.fuzz.raw_client import RawClient, Response
 from tests.soak.reading import listed, patiently
 from tests.soak.responses import Responses, recorded_client
 
@@ -160,21 +161,33 @@ def hostile(server: ServerProcess, responses: Responses) -> Callable[[], None]:
         began = time.monotonic()
         response = raw.request(request.method, request.target, request.body, request.headers)
         took_s = time.monotonic() - began
+        made.extend(_paths_of_batch(request, response))
         responses.add("hostile", request.name, response.status, took_s, retry_after="retry-after" in response.headers)
 
     return once
 
 
+def _paths_of_batch(request: Hostile, response: Response) -> Iterator[str]:
+    """The paths of what a batch has created, whose ids the server has made."""
+    path = request.target.partition("?")[0]
+    if request.method == "POST" and path in ("/flows", "/sources") and response.status in (200, 201):
+        found = json.loads(response.body)
+        for item in found if isinstance(found, list) else found.get(path[1:], [found]):
+            yield f"{path}/{item['id']}"
+
+
 def delete_others(http: httpx.Client, known: set[str]) -> None:
-    """Delete the flows and webhooks that hostile requests have left, which are all but those with the known paths."""
+    """Delete what hostile requests have left: flows and webhooks, but those with the known paths, and sources."""
     for listing in ("/flows", "/service/webhooks"):
         for item in listed(http, listing):
             if (path := f"{listing}/{item['id']}") not in known:
                 _delete(http, path)
+    for item in listed(http, "/sources"):
+        http.delete(f"/sources/{item['id']}")  # 409 if it has flows, with the last of which it goes.
 
 
 def _delete(http: httpx.Client, path: str) -> None:
-    """Delete a flow or a webhook, even a flow that a hostile request has made read-only."""
+    """Delete a flow, a source or a webhook, even a flow that a hostile request has made read-only."""
 
     def once() -> httpx.Response:
         if path.startswith("/flows/"):
