@@ -1,6 +1,7 @@
 """Flows whose pictures show their number, in transport streams and in fragmented MP4, and the number of a thumbnail."""
 
 import io
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
@@ -33,6 +34,27 @@ def make_ts(first: int, count: int, clock_s: int = 0) -> bytes:
     with av.open(target, "w", format="mpegts", options={"output_ts_offset": str(clock_s)}) as output:
         numbered.encode(output, range(first, first + count), RATE, GOP)
     return target.getvalue()
+
+
+@cache
+def make_mp4(*, index_first: bool) -> bytes:
+    """Plain MP4 with FRAMES pictures. index_first: whether its index (`moov`) comes before its media (`mdat`)."""
+    target = io.BytesIO()
+    with av.open(target, "w", format="mp4") as output:
+        numbered.encode(output, range(FRAMES), RATE, GOP)
+    media = target.getvalue()
+    if not index_first:
+        return media
+    begin = media.index(b"moov") - 4
+    index = bytearray(media[begin:])
+    # The places of the media in the file (ISO/IEC 14496-12, 8.7.5) are later then.
+    table = index.index(b"stco") + 8
+    [count] = struct.unpack_from(">I", index, table)
+    places = struct.unpack_from(f">{count}I", index, table + 4)
+    struct.pack_into(f">{count}I", index, table + 4, *(place + len(index) for place in places))
+    head = media.index(b"mdat") - 4
+    head -= 8 if media[head - 4 : head] == b"free" else 0
+    return media[:head] + bytes(index) + media[head:begin]
 
 
 def offset_of(media: bytes, format_: str) -> int:
@@ -76,6 +98,19 @@ def store_fragments(service: Tams) -> Json:
         span = span_of(place * GOP, (place + 1) * GOP)
         part = {"object_id": id_, "init_object_id": init_id, **segment(span, span.shifted(-offset), offset)}
         service.register(document["id"], [part])
+    return document
+
+
+def store_mp4(service: Tams, *, index_first: bool = False) -> Json:
+    """A flow of one plain MP4 file with FRAMES pictures."""
+    content = make_mp4(index_first=index_first)
+    assert (content.index(b"moov") < content.index(b"mdat")) == index_first
+    offset = offset_of(content, "mp4")
+    document = flow(VIDEO, container="video/mp4")
+    service.put_flow(document)
+    [id_] = upload(service, document["id"], [content], "video/mp4")
+    whole = span_of(0, FRAMES)
+    service.register(document["id"], [{"object_id": id_, **segment(whole, whole.shifted(-offset), offset)}])
     return document
 
 

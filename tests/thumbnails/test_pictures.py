@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 import av
 import httpx
@@ -24,7 +25,11 @@ from . import clips
 from .clips import FRAMES, GOP, get, number_in, span_of, time_of
 
 
-@pytest.mark.parametrize("make", [clips.store_ts, clips.store_fragments])
+@pytest.mark.parametrize(
+    "make",
+    [clips.store_ts, clips.store_fragments, clips.store_mp4, partial(clips.store_mp4, index_first=True)],
+    ids=["transport stream", "fragments", "plain MP4", "plain MP4, index first"],
+)
 def test_the_picture_of_a_time_is_shown(service: Tams, make: Callable[[Tams], Json]) -> None:
     flow = make(service)
     for number in (0, GOP - 1, GOP, 2 * GOP + 7, FRAMES - 1):
