@@ -2,7 +2,8 @@
 
 import argparse
 import os
-import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,11 @@ from tams_server.client_cli.errors import INTERRUPTED, OK, WRONG_USE, CommandErr
 from tams_server.client_cli.media_extra import duration, media_extra, next_steps, quoted
 from tams_server.client_cli.parsers import Subparsers, add_command, positive
 from tams_server.client_cli.progress import Progress, size
+from tams_server.client_cli.stop_signal import ended_by_signal, stopped_by_signal
 from tams_server.client_cli.tables import Column
 
 if TYPE_CHECKING:
-    from tams_server.client_media.ingest import FlowResult, Ingest, IngestResult
+    from tams_server.client_media.ingest import FlowResult, IngestResult
     from tams_server.client_media.ingest_options import IngestOptions
     from tams_server.client_media.media_input import Input
 
@@ -34,15 +36,19 @@ with a source, and a multi flow collects them. Any file that FFmpeg reads will d
       shows the flows that it would create
   some-encoder -f mpegts - | tams ingest --live -
   tams ingest --live https://example.com/live/index.m3u8 --label "Camera 1"
+  tams ingest --live udp://239.1.2.3:5000
+  tams ingest --live --listen rtmp://0.0.0.0:1935/live/camera-1
+      an encoder, such as OBS, sends to this machine
 
 If it is interrupted, the same command continues: segments that are stored are not sent again.
 A file that is complete in the store is not stored twice, unless --again says so.
 
 Live inputs are MPEG-TS on standard input, HLS, HTTP, RTMP, RTSP and UDP. PyAV's libraries have no
-SRT: pipe it in from srt-live-transmit or ffmpeg. A live input ends when its sender ends it, with
-Ctrl-C, or after a minute of silence; the flows are then marked as complete. While the server is
-away, up to --retry seconds, the input waits.
+SRT: pipe it in from srt-live-transmit or ffmpeg. A live input ends when its sender ends it, when the
+connection is lost, with Ctrl-C, or after a minute of silence; the flows are then marked as complete.
+While the server is away, up to --retry seconds, the input waits.
 """
+_LISTENING = ("rtmp://", "tcp://", "http://")
 _COLUMNS = (
     Column("FLOW", member("id")),
     Column("FORMAT", member("format")),
@@ -81,6 +87,9 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--muxed", action="store_true", help="one flow with all essences in its files")
     parser.add_argument("--live", action="store_true", help="a stream that goes on while it is stored")
+    parser.add_argument(
+        "--listen", action="store_true", help="wait at the URL for a sender, instead of connecting to it"
+    )
     parser.add_argument("--parallel", type=positive, default=4, metavar="N", help="uploads at a time (default: 4)")
     parser.add_argument(
         "--verify",
@@ -105,14 +114,15 @@ def run(options: argparse.Namespace, context: Context) -> int:
 
 def _run(options: argparse.Namespace, context: Context) -> int:
     from tams_server.client_media.ingest import Ingest
-    from tams_server.client_media.media_input import opened
 
     if "://" not in options.name and options.name != "-" and not os.path.exists(options.name):
         raise CommandError(f"there is no file {options.name!r}", WRONG_USE)
     what = _what(options)
+    if options.listen and not (options.live and options.name.startswith(_LISTENING)):
+        raise CommandError(f"--listen needs --live, and a URL that begins with {', '.join(_LISTENING)}", WRONG_USE)
     policy = RetryPolicy(for_s=what.retry_s)
     with (
-        opened(options.name, live=options.live) as source,
+        _input(options) as source,
         context.client(retry=policy) as client,
         context.progress() as progress,
     ):
@@ -129,7 +139,8 @@ def _run(options: argparse.Namespace, context: Context) -> int:
                 context.output.document(document)
             return OK
         try:
-            result = _until_stopped(ingest, live=options.live)
+            with stopped_by_signal(ingest.stop) if options.live else nullcontext():
+                result = ingest.run()
         except KeyboardInterrupt:
             progress.remove(shown.task)
             context.note("interrupted: the same command continues where it stopped")
@@ -141,24 +152,15 @@ def _run(options: argparse.Namespace, context: Context) -> int:
     return OK
 
 
-def _until_stopped(ingest: "Ingest", *, live: bool) -> "IngestResult":
-    """Run an ingest. A signal ends that of a live input in good order."""
-    if not live:
-        return ingest.run()
-    stops: list[int] = []
+@contextmanager
+def _input(options: argparse.Namespace) -> "Iterator[Input]":
+    """The open input. Raises MediaError."""
+    from tams_server.client_media.media_input import opened
 
-    def stop(number: int, _: object) -> None:
-        stops.append(number)
-        if len(stops) > 1:
-            raise KeyboardInterrupt  # what waits for the server does not end by the first
-        ingest.stop()
-
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        return ingest.run()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with ExitStack() as stack:
+        with ended_by_signal() if options.live else nullcontext():
+            source = stack.enter_context(opened(options.name, live=options.live, listen=options.listen))
+        yield source
 
 
 class _Shown:

@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from typing import Any, Final
 
 import av
@@ -140,7 +141,7 @@ class Muxer:
             tracks = {index: output.add_stream_from_template(each) for index, each in self._streams.items()}
             for frame in frames:
                 packet = frame.packet
-                unit = fine_unit(packet.time_base)
+                unit = self._unit(frame)
                 packet.pts = round((frame.start + shift) / unit)
                 packet.dts = round((frame.decode + shift) / unit)
                 packet.duration = round((frame.end - frame.start) / unit)
@@ -148,6 +149,12 @@ class Muxer:
                 packet.stream = tracks[frame.stream]
                 output.mux(packet)
         return target.getvalue()
+
+    def _unit(self, frame: CodedFrame) -> Fraction:
+        """Ticks that express the times of a packet exactly: those of sound are of samples."""
+        unit = fine_unit(frame.packet.time_base)
+        stream = self._streams[frame.stream]
+        return Fraction(1, lcm(unit.denominator, stream.codec_context.sample_rate)) if stream.type == "audio" else unit
 
     @staticmethod
     def _split(file: bytes) -> Muxed:

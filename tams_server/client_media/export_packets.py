@@ -16,8 +16,10 @@ from tams_server.client_media.export_plan import Track
 from tams_server.client_media.flow_reader import StoredSegment, runs
 from tams_server.client_media.parameter_sets import byte_stream, joined, sets_of
 from tams_server.client_media.stored_frames import Coding, FrameReader, StoredFrame
+from tams_server.client_media.ticks import in_ns
 
 _NAL_CODECS: Final = ("h264", "hevc")
+_OPUS_HEAD: Final = 19
 _LOOK_AHEAD: Final = 64
 """Frames in which the depth of reordering shows."""
 
@@ -133,7 +135,7 @@ class AudioTrack:
     """The packets of sound in the window [start, end), in ns.
 
     primed: whether the container can hide what precedes the start, so that the sound begins exactly; otherwise it is
-    cut at the coded frame nearest to it. PCM is cut at the sample.
+    cut at the coded frame nearest to it. Of Opus any container hides the pre-skip. PCM is cut at the sample.
     """
 
     def __init__(
@@ -143,23 +145,29 @@ class AudioTrack:
         self._reader = reader
         self._window = window
         self._primed = primed
+        self._pre_skip = 0 if primed else _pre_skip(coding)
+        # A decoder of Vorbis returns nothing for the first packet.
+        self._after_one = coding.codec == "vorbis"
         self._sample_bytes = _pcm_bytes(coding)
         self.unit = Fraction(1, coding.shape[0])
         self.counts = Counts()
 
     def packets(self) -> Iterator[OutPacket]:
         """All packets in order. Raises MediaError."""
-        base, last = self._window[0], None
+        base = self._window[0]
+        last: int | None = None
+        previous: int | None = None
         for index, run in enumerate(runs([*self._track.before, *self._track.segments])):
             start, end = max(base, run[0].start), min(self._window[1], run[-1].end)
             if index == 0:
                 start = base
-            primed = self._primed and index == 0
+            primed, before = self._primed and index == 0, last
             for frame in self._chosen(self._reader.frames(run), start, end, primed=primed, first=index == 0):
                 pts = _ticks(frame.start - base, self.unit)
-                if last is not None and pts < last:
+                # Within a run the length of a frame may be wrong: MP4 makes the first one of Opus too long.
+                if (before is not None and pts < before) or (previous is not None and pts <= previous):
                     continue
-                last = _ticks(frame.end - base, self.unit)
+                previous, last = pts, _ticks(frame.end - base, self.unit)
                 self.counts.frames += 1
                 self.counts.end = max(self.counts.end, frame.end)
                 yield OutPacket(frame.data, pts, pts, last - pts, True, self.unit)
@@ -182,8 +190,13 @@ class AudioTrack:
                     yield held
                     held = None
                 yield StoredFrame(frame.data, frame.start, min(frame.end, end), True)
-            elif (frame.start if first else (frame.start + frame.end) // 2) >= start:
+            elif (frame.start + self._pre_skip if first else (frame.start + frame.end) // 2) >= start:
+                if held is not None and self._after_one:
+                    yield held
+                held = None
                 yield frame
+            else:
+                held = frame
 
     def _samples(self, frame: StoredFrame, start: int, end: int) -> StoredFrame:
         first = _first_at(max(start - frame.start, 0), self.unit)
@@ -198,6 +211,13 @@ def _first_at(offset: int, unit: Fraction) -> int:
     exact = Fraction(offset, NS) / unit
     nearest = round(exact)
     return nearest if abs(nearest - exact) * unit * NS <= 1 else -(-exact.numerator // exact.denominator)
+
+
+def _pre_skip(coding: Coding) -> int:
+    """Nanoseconds of sound that a decoder of Opus leaves out at the beginning of a file (RFC 7845, 4.2)."""
+    if coding.codec != "opus" or len(coding.config) < _OPUS_HEAD:
+        return 0
+    return in_ns(int.from_bytes(coding.config[10:12], "little"), Fraction(1, 48_000))
 
 
 def _pcm_bytes(coding: Coding) -> int:

@@ -110,8 +110,7 @@ class Ingest:
     def stop(self) -> None:
         """End after the frame that is being read, as at the end of the input. Safe in a signal handler."""
         self._stopped = True
-        if self._source.pipe is not None:
-            self._source.pipe.stop()
+        self._source.stop()
 
     def run(self) -> IngestResult:
         """Ingest all of it. Raises MediaError and ClientError; what was written until then stays, to be resumed.
@@ -260,7 +259,8 @@ class Ingest:
         self._stopped = True
 
     def _note_ends(self) -> None:
-        """Say where the input is shorter than it should be."""
+        """Say where the clock of the input jumped, and where the input is shorter than it should be."""
+        self.result.notes += self._source.notes
         if self._damage is not None:
             ends = [each.timerange.bounds[1] - each.timerange.bounds[0] for each in self.result.flows if each.timerange]
             self.result.damage = f"{self._damage}; what is before is stored, up to {min(ends) / 1e9:.1f} s"

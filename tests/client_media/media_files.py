@@ -1,7 +1,7 @@
 """Files of media for tests: small pictures that all differ, and a tone with a step, as PyAV encodes them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ class Recipe:
     options: Mapping[str, str] | None = None
     times: tuple[int, ...] = ()
     """Of the frames, in ms, for a variable rate."""
+    late: int = 0
+    """By how many frames the pictures begin after the sound."""
 
 
 H264 = Recipe(
@@ -48,6 +50,28 @@ VFR = Recipe(
 )
 WAV = Recipe("tone.wav", None, "pcm_s16le", frames=150)
 MP3 = Recipe("tone.mp3", None, "libmp3lame", frames=150, sample_rate=44100)
+
+_X264 = "keyint=30:min-keyint=30:scenecut=0:b-adapt=0:b-pyramid=0"
+_X265 = "keyint=30:min-keyint=30:scenecut=0:bframes=3:b-adapt=0:log-level=none:pools=1:frame-threads=1"
+HEVC = Recipe("hevc.mp4", "libx265", options={"preset": "ultrafast", "x265-params": f"open-gop=0:{_X265}"}, frames=90)
+OPEN_HEVC = replace(HEVC, name="open-hevc.mp4", options={"preset": "ultrafast", "x265-params": f"open-gop=1:{_X265}"})
+DEEP_HEVC = replace(HEVC, name="deep-hevc.mp4", audio=None, pixels="yuv420p10le")
+INTERLACED = Recipe(
+    "interlaced.mp4",
+    rate=Fraction(25),
+    frames=90,
+    options={"bf": "3", "preset": "ultrafast", "flags": "+ildct+ilme", "x264-params": f"tff=1:{_X264}"},
+)
+OPEN = Recipe("open.mp4", options={"bf": "3", "preset": "ultrafast", "x264-params": f"open-gop=1:{_X264}"}, frames=120)
+DEEP = Recipe("deep.mp4", audio=None, options=H264.options, pixels="yuv420p10le", frames=90)
+VFR_REORDERED = replace(VFR, name="vfr-reordered.mp4", options=H264.options, frames=90)
+VFR_REORDERED = replace(VFR_REORDERED, times=tuple(40 * each + (17 if each % 3 else 0) for each in range(90)))
+LATE = Recipe("late.mp4", rate=Fraction(25), frames=75, options=H264.options, late=13)
+SOUND_ONLY = Recipe("tone.m4a", None, "aac", frames=90)
+OPUS = Recipe(
+    "opus.webm", "libvpx-vp9", "libopus", Fraction(25), 75, 25, options={"deadline": "realtime", "cpu-used": "8"}
+)
+VORBIS = Recipe("vorbis.webm", None, "vorbis", frames=90, sample_rate=44100)
 
 
 def make(folder: Path, recipe: Recipe) -> Path:
@@ -84,6 +108,8 @@ def _add_video(output: Any, recipe: Recipe) -> Any:
 def _add_audio(output: Any, recipe: Recipe) -> Any:
     stream = output.add_stream(recipe.audio, rate=recipe.sample_rate)
     stream.layout = "stereo"
+    if recipe.audio == "vorbis":
+        stream.codec_context.options = {"strict": "experimental"}  # the only encoder of Vorbis in PyAV
     return stream
 
 
@@ -91,7 +117,7 @@ def _picture(number: int, recipe: Recipe) -> av.VideoFrame:
     image = np.full((HEIGHT, WIDTH, 3), number * 2 % 200 + 20, np.uint8)
     image[20:60, number % 100 : number % 100 + 40] = (number * 37 % 256, number * 91 % 256, number * 53 % 256)
     frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-    frame.pts, frame.time_base = number, 1 / recipe.rate
+    frame.pts, frame.time_base = number + recipe.late, 1 / recipe.rate
     if recipe.times:
         frame.pts, frame.time_base = recipe.times[number], Fraction(1, 1000)
     return frame
@@ -101,7 +127,7 @@ def _tone(first: int, recipe: Recipe) -> av.AudioFrame:
     at = (np.arange(_BLOCK) + first) / recipe.sample_rate
     wave = 0.4 * np.sin(2 * np.pi * (300 + 40 * np.floor(at * 4)) * at)
     both = np.stack([wave, -wave]).astype(np.float32)
-    whole = recipe.audio in ("pcm_s16le", "mp2", "flac")
+    whole = recipe.audio in ("pcm_s16le", "mp2", "flac", "libopus")
     packed = np.ascontiguousarray((both * 32000).astype(np.int16).T.reshape(1, -1)) if whole else both
     frame = av.AudioFrame.from_ndarray(packed, format="s16" if whole else "fltp", layout="stereo")
     frame.sample_rate, frame.pts, frame.time_base = recipe.sample_rate, first, Fraction(1, recipe.sample_rate)

@@ -1,6 +1,7 @@
 """Times, parameter sets and groups of pictures, without a server."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import pytest
@@ -11,8 +12,10 @@ from tams_server.client_media import segmenter as segmenter_module
 from tams_server.client_media.coded_frame import CodedFrame
 from tams_server.client_media.containers import choose
 from tams_server.client_media.errors import MediaError
+from tams_server.client_media.input_timeline import InputTimeline
 from tams_server.client_media.parameter_sets import byte_stream, joined, sets_of, units
 from tams_server.client_media.segmenter import Segmenter
+from tams_server.client_media.sound_samples import flac_samples, opus_samples
 from tams_server.client_media.start_time import of_timecode, start_time
 from tams_server.client_media.ticks import FrameGrid, in_ns
 
@@ -120,3 +123,74 @@ def test_pictures_without_key_frames_are_not_held_for_ever(monkeypatch: pytest.M
         joined_late = Segmenter(0, set(), Fraction(2), at_key=True)
         for number in range(2000):
             list(joined_late.add(frame(number, key=False)))
+
+
+STEP = Fraction(1, 25)
+
+
+def place(timeline: InputTimeline, index: int, at: Fraction, length: Fraction = STEP) -> Fraction:
+    """When a packet is shown. Those of stream 0 are pictures."""
+    return at + timeline.place(index, at, at, length, fixed=index == 0)
+
+
+def test_a_clock_that_jumps_is_followed_by_each_stream_in_its_turn() -> None:
+    timeline, short = InputTimeline(live=False), Fraction(1, 50)
+    placed = [place(timeline, 0, number * STEP) for number in range(100)]
+    sound = [place(timeline, 1, number * short, short) for number in range(197)]
+    # The pictures go back by three seconds first; sound of the old clock still comes.
+    placed += [place(timeline, 0, number * STEP) for number in range(25, 50)]
+    sound += [place(timeline, 1, number * short, short) for number in range(197, 200)]
+    sound += [place(timeline, 1, number * short, short) for number in range(50, 100)]
+    assert placed == [number * STEP for number in range(125)]
+    assert sound == [number * short for number in range(250)]
+    assert len(timeline.notes) == 1
+    assert "jumped by -3.0 s" in timeline.notes[0]
+
+
+def test_nothing_overlaps_after_a_jump_and_pictures_keep_their_grid() -> None:
+    timeline, odd = InputTimeline(live=False), Fraction(1024, 48000)
+    pictures = [place(timeline, 0, number * STEP) for number in range(100)]
+    sound = [place(timeline, 1, number * odd, odd) for number in range(187)]  # up to 3.989 s
+    sound += [place(timeline, 1, number * odd, odd) for number in range(10)]  # the sound jumps first
+    pictures += [place(timeline, 0, number * STEP) for number in (100, 101, 0, 1, 2)]
+    assert pictures == [number * STEP for number in range(105)]
+    assert sound[187] == 4
+    assert all(other - one >= odd for one, other in pairwise(sound))
+
+
+def test_what_is_lost_stays_a_gap_and_what_is_skipped_does_not() -> None:
+    for live in (True, False):
+        timeline = InputTimeline(live)
+        place(timeline, 0, Fraction(4) - STEP)
+        assert place(timeline, 0, Fraction(9)) == 9, "five seconds are missing"
+        assert place(timeline, 0, Fraction(105) + STEP) == (9 + STEP if live else 105 + STEP)
+
+
+@pytest.mark.parametrize(
+    ("packet", "samples"),
+    [
+        (b"\xfc", 960),  # CELT, 20 ms, one frame
+        (b"\xfd", 1920),  # two
+        (b"\x0b\x03", 2880),  # SILK, 20 ms, three frames
+        (b"\x60\x00", 480),  # hybrid, 10 ms
+        (b"\x1b", None),
+        (b"", None),
+    ],
+)
+def test_a_packet_of_opus_says_its_length(packet: bytes, samples: int | None) -> None:
+    assert opus_samples(packet) == samples
+
+
+@pytest.mark.parametrize(
+    ("header", "samples"),
+    [
+        (b"\xff\xf8\x19\x18\x00\x00\x00\x00", 192),
+        (b"\xff\xf8\x59\x18\x00\x00\x00\x00", 4608),
+        (b"\xff\xf8\xc9\x18\x00\x00\x00\x00", 4096),
+        (b"\xff\xf8\x69\x18\x00\x7f\x00\x00", 128),
+        (b"\xff\xf8\x79\x18\xc4\x80\x03\xe7", 1000),  # after a number of two bytes
+        (b"none", None),
+    ],
+)
+def test_a_frame_of_flac_says_its_length(header: bytes, samples: int | None) -> None:
+    assert flac_samples(header) == samples
