@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 AUDIT  := $(VENV)/audit
 PIP    := python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: help install console lock run test conformance fuzz lint audit sbom demo bench chromium trino test-trino test-performance test-stress soak errors-page models
+.PHONY: help install console lock run test conformance fuzz lint audit sbom demo clip bench chromium trino test-trino test-performance test-stress soak errors-page models
 
 # CONSOLE=no: without the console, where npm's registry cannot be reached.
 CONSOLE_STAMP := tams_server/console/static/sources.sha256
@@ -144,6 +144,9 @@ sbom: $(AUDIT)/.installed ## list what a release consists of, with licences (Cyc
 	rm build/sbom/lib/*/site-packages/tams_server-*/direct_url.json
 	$(AUDIT)/bin/cyclonedx-py environment build/sbom/bin/python --output-reproducible --output-file $(SBOM)
 	$(VENV)/bin/python tams_server/console/web/sbom.py $(SBOM) build/sbom/lib/*/site-packages/tams_server/console/static/packages.json
+
+clip: $(STAMP) ## encode clip.mp4: twenty seconds of pictures and sound to try things with
+	$(VENV)/bin/python -m tests.interop.demo.clip clip.mp4
 
 demo: $(STAMP) ## ingest a clip and read exact frames back
 	$(VENV)/bin/python -m tests.interop.demo

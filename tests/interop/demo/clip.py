@@ -1,5 +1,6 @@
 """Encodes the clip: the moving pattern as H.264 with B-frames and the rising tone as AAC, in one MP4 file."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -92,3 +93,7 @@ def _sound(number: int) -> av.AudioFrame:
     frame = av.AudioFrame.from_ndarray(sound.tone(start, _SAMPLES_PER_FRAME), format="fltp", layout="stereo")
     frame.sample_rate, frame.pts, frame.time_base = sound.RATE, start, Fraction(1, sound.RATE)
     return frame
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]), 20)
