@@ -4,11 +4,12 @@ import httpx
 import pytest
 
 from storage.catalog.playback import kept, recent_texts
+from storage.timerange import NS
 from tests.api.in_process import Running
 from tests.conformance.kit.documents import AUDIO, DATA, IMAGE, MULTI, VIDEO
 from tests.conformance.kit.ids import fresh
-from tests.playback.flows import TODAY, add_segments, put_flow, spans
-from tests.playback.rules import Multivariant, check_reload, read_media_playlist, read_multivariant_playlist
+from tests.playback.flows import TODAY, add_segments, playlist_of, put_flow, spans
+from tests.playback.rules import Multivariant, Playlist, check_reload, read_media_playlist, read_multivariant_playlist
 
 COMPLETE = {"status": "closed_complete"}
 
@@ -164,3 +165,54 @@ def test_a_live_programme_stays_live_when_its_flow_is_completed(http: httpx.Clie
     assert after.is_complete
     [variant] = programme(http, path).variants
     assert httpx.URL(f"http://x{variant['URI'].removeprefix('../..')}").params["type"] == "vod"
+
+
+def numbers_by_time(found: Playlist) -> dict[float, int]:
+    """The discontinuity number at each whole second of a live playlist, after the date with which it begins."""
+    numbers: dict[float, int] = {}
+    time = found.segments[0].date
+    assert time is not None
+    now = time.timestamp()
+    for each in found.segments:
+        if each.date is not None:
+            assert abs(each.date.timestamp() - now) < 0.001, "time must go on where media does"
+        numbers |= {now + second: each.discontinuity for second in range(int(each.duration))}
+        now += float(each.duration)
+    return numbers
+
+
+def test_sound_and_pictures_have_the_same_discontinuity_numbers(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the pictures have gaps that the sound has not, and one sound is played long after the pictures."""
+    monkeypatch.setattr("storage.catalog.playback.live_numbers._MOST_BETWEEN", 12)
+    monkeypatch.setattr("storage.catalog.playback.live_alignment._OLD_NS", 10 * NS)
+    video = put_flow(http, status="ingesting")["id"]
+    sounds = [put_flow(http, AUDIO, status="ingesting", tags={"hls_name": name})["id"] for name in ("a", "b")]
+    multi = collecting(http, video, *sounds)["id"]
+    last: dict[str, Playlist] = {}
+    for number in range(0, 60, 3):
+        # With another clock in every twelve seconds, and a gap of two segments of the pictures in the middle of each.
+        clock = number // 6
+        for flow_id in (video, *sounds):
+            times = spans(3, number)
+            if flow_id == video:
+                del times[2 if number % 6 == 0 else 0]
+            for first, end in times:
+                shown = f"[{TODAY + first - clock}:0_{TODAY + end - clock}:0)"
+                add_segments(http, flow_id, (first, end), ts_offset=f"{clock}:0", object_timerange=shown)
+        assert programme(http, f"/flows/{multi}", window="20").media
+        playing = [video, sounds[0], *(sounds[1:] if number >= 30 else [])]
+        found = {each: playlist_of(http, each, window=20) for each in playing}
+        for flow_id, playlist in found.items():
+            if flow_id in last:
+                check_reload(last[flow_id], playlist)
+        last = found
+        pictures, *heard = (numbers_by_time(each) for each in found.values())
+        for each in heard:
+            common = pictures.keys() & each.keys()
+            assert len(common) >= min(len(pictures), len(each)) - 4
+            assert {time: pictures[time] for time in common} == {time: each[time] for time in common}
+    assert any(each.is_gap for each in last[video].segments)
+    assert not any(each.is_gap for each in last[sounds[0]].segments)
+    assert len(set(numbers_by_time(last[video]).values())) > 1

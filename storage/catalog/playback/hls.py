@@ -20,6 +20,7 @@ from storage.catalog.playback.completeness import (
 )
 from storage.catalog.playback.flow_media import FLOW_COLUMNS, Media, read_timerange, read_window
 from storage.catalog.playback.key_frames import MOST_PICTURES
+from storage.catalog.playback.live_alignment import align_numbers
 from storage.catalog.playback.live_numbers import LiveWindow, live_numbers
 from storage.catalog.playback.measurements import Sample, read_sample
 from storage.catalog.playback.media_urls import read_urls
@@ -31,6 +32,7 @@ from storage.catalog.playback.programme import is_programme, playable, read_sour
 from storage.catalog.playback.readings import Readings
 from storage.catalog.playback.signed_playlists import SignedPlaylists
 from storage.errors import Invalid, NotFound, Unsuitable
+from storage.playback.gaps import with_gaps
 from storage.playback.media_playlist import Kind, MediaPlaylist, write_media_playlist
 from storage.playback.media_segment import slack_of, thinned
 from storage.playback.multivariant import KeyFrameRendition, Rendition, write_multivariant_playlist
@@ -91,6 +93,9 @@ class HlsPlaylists:
             [self._rendition(what, each, request, deadline) for each in playable_samples]
         )
         now = self._env.clock()
+        live = [each.flow for each in playable_samples if self._type_of(each.flow, request) == "live"]
+        if live and request.timerange == ETERNITY:
+            align_numbers(self._env.engine, live, request.window_s)
         return playlist_text(text, is_settled=all(is_settled(each.flow, request.timerange, now) for each in samples))
 
     def _is_playable(self, sample: Sample, deadline: Deadline) -> bool:
@@ -104,7 +109,7 @@ class HlsPlaylists:
         deadline.check(what)
         measured = self._readings.measurements.measure(sample)
         doc, first = sample.flow["doc"], sample.segments[0]
-        type_ = request.type_of(complete=is_complete(sample.flow, request.timerange, self._env.clock()))
+        type_ = self._type_of(sample.flow, request)
         rendition = Rendition(
             doc,
             self._signed.relative_uri(doc["id"], request.query(type_)),
@@ -124,6 +129,9 @@ class HlsPlaylists:
         peak = max(-(-size * 8 * NS // each.duration) for size, each in zip(sizes, segments, strict=True))
         uri = self._signed.relative_uri(doc["id"], request.query(type_, "key"))
         return replace(rendition, key_frames=KeyFrameRendition(uri, peak))
+
+    def _type_of(self, flow: FlowRow, request: PlaylistRequest) -> PlaylistType:
+        return request.type_of(complete=is_complete(flow, request.timerange, self._env.clock()))
 
     def _write_media(
         self, caller: Caller, flow_id: str, request: PlaylistRequest, filters: GetUrlFilter, base_url: str
@@ -191,7 +199,9 @@ class HlsPlaylists:
             ids = [id_ for each in segments for id_ in (each.object_id, each.init_object_id) if id_]
             instances = read_stored_instances(tx, self._env, ids, filters)
             urls = read_urls(tx, self._env, segments, filters, base_url)
-        found = self._readings.key_frames.find(segments, instances, Deadline(), what)
+        found = self._readings.key_frames.find(
+            [each for each in segments if not each.is_gap], instances, Deadline(), what
+        )
         if segments and not found:
             raise Unsuitable(f"no segment of {what} in the timerange is known to begin with a key frame")
         urls |= {each.object_id: None for each in segments if each.object_id not in found}
@@ -224,7 +234,7 @@ def _read(
     if type_ == "live" or stored is not None:
         media = read_window(tx, flow, request.timerange, slack, request.window_s * NS)
         if stored is None or (media.segments and stored.anchor.segment.start >= media.segments[0].start):
-            return "live", media
+            return "live", replace(media, segments=list(with_gaps(media.segments)))
     return type_, read_timerange(tx, flow, request.timerange, slack)
 
 

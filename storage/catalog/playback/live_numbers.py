@@ -1,13 +1,14 @@
 """The numbers of live playlists, on which all processes agree (storage.playback.numbering)."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from storage.catalog.live_anchors import StoredAnchor, anchor_key, read_stored_anchor, store_anchor
 from storage.catalog.playback.flow_media import read_between
 from storage.catalog.retry import retried
 from storage.errors import Conflict, Unavailable
+from storage.playback.gaps import with_gaps
 from storage.playback.media_playlist import target_duration
 from storage.playback.media_segment import MediaSegment
 from storage.playback.numbering import Anchor, first_anchor, numbered
@@ -24,8 +25,11 @@ _MOST_BETWEEN: Final = 2_000
 class LiveWindow:
     """What a live playlist lists of a flow.
 
-    segments: in order. slack: as for `media_segment`. target_s: the least target duration in seconds.
+    segments: in order, with the gaps between them. slack: as for `media_segment`. target_s: the least target duration
+    in seconds.
     is_last: whether it ends where the flow ends, so that its numbers are those of all players.
+    discontinuity: the discontinuity sequence number of the first segment, if the flow has never been played live; None
+    for any.
     """
 
     flow_id: str
@@ -33,6 +37,7 @@ class LiveWindow:
     slack: int
     target_s: int
     is_last: bool
+    discontinuity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,10 @@ def _move_anchor(engine: Engine, window: LiveWindow) -> LiveNumbers:
         found = None if former is None else _numbered(tx, window, former)
         is_new = found is None
         if found is None:
-            found = numbered(window.segments, first_anchor(window.segments[0], former))
+            first = first_anchor(window.segments[0], former)
+            if former is None and window.discontinuity is not None:
+                first = replace(first, discontinuity=window.discontinuity)
+            found = numbered(window.segments, first)
         new = StoredAnchor(found[-1], _target(window, stored))
         if stored is not None and not is_new and stored.anchor.segment.start > new.anchor.segment.start:
             new = StoredAnchor(stored.anchor, new.target_s)
@@ -98,10 +106,12 @@ def _numbered(tx: Reader, window: LiveWindow, anchor: Anchor) -> list[Anchor] | 
     first, last = segments[0].start, segments[-1].start
     if at.start < first:
         between = read_between(tx, window.flow_id, at.start, first, window.slack, _MOST_BETWEEN)
-        return None if between is None else numbered([*between, *segments], anchor)[len(between) :]
+        if between is None:
+            return None
+        return numbered(list(with_gaps([*between, *segments], at)), anchor)[-len(segments) :]
     after: list[MediaSegment] | None = []
     if at.start > last:
         after = read_between(tx, window.flow_id, last, at.start + 1, window.slack, _MOST_BETWEEN)
     if after is None or not any(each.is_same(at) for each in (*segments, *after)):
         return None
-    return numbered([*segments, *after], anchor)[: len(segments)]
+    return numbered(list(with_gaps([*segments, *after])), anchor)[: len(segments)]
