@@ -82,7 +82,7 @@ test-trino: trino ## ask every question of analytics on DuckDB and on Trino, and
 # Into the user's cache, 220 MB, by npm; for machines that have no Chromium or Chrome. TAMS_CHROMIUM names any other.
 chromium: $(STAMP) ## fetch the browser that tests of playback and of the console use
 	$(VENV)/bin/python -m tests.servers.chromium
-	$(VENV)/bin/python -m tests.browser.hls_js
+	$(VENV)/bin/python -m tests.browser.players
 
 # URL, with TOKEN or USER and PASSWORD: the server to test; without URL, this project's own. The shell reads the values from
 # its environment, so that they need no quoting and no secret is echoed. USER counts only if given on the command line,

@@ -244,24 +244,14 @@ def _segment_list(run: Run, timescale: int, urls: Mapping[str, str | None], zero
 
 
 def _timeline(spans: Sequence[tuple[int, int]]) -> Iterator[str]:
-    """An S for all spans of one duration that follow one another without a gap. spans: in ticks."""
+    """An S for each span, which says where it begins if that is not the end of the one before. spans: in ticks.
+
+    Without @r, since dash.js counts elements to find the URL of a segment.
+    """
     end: int | None = None
-    group: list[int] = []
-
-    def line() -> str:
-        first, duration, count = group
-        return f'<S t="{first}" d="{duration}"' + (f' r="{count - 1}"/>' if count > 1 else "/>")
-
     for first, last in spans:
-        if group and first == end and last - first == group[1]:
-            group[2] += 1
-        else:
-            if group:
-                yield line()
-            group = [first, last - first, 1]
+        yield f'<S d="{last - first}"/>' if first == end else f'<S t="{first}" d="{last - first}"/>'
         end = last
-    if group:
-        yield line()
 
 
 def _segment_url(segment: MediaSegment, urls: Mapping[str, str | None]) -> dict[str, str]:

@@ -11,8 +11,8 @@ from tests.interop.demo.client import Tams
 from tests.servers import chromium
 from tests.servers.stores import MEDIA, Stores, running
 
-from .hls_js import HLS_JS
 from .player import Player, served_player
+from .players import SCRIPTS, missing
 from .watch import Watch
 
 _CLIP_S = 6
@@ -84,14 +84,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> clips.Clip:
 @pytest.fixture(scope="package")
 def player_site() -> Iterator[str]:
     """The URL of the page of the player."""
-    if not HLS_JS.folder.exists():
-        pytest.skip("hls.js has not been fetched; `make chromium` fetches it")
-    with served_player(HLS_JS.folder / "dist" / "hls.min.js") as url:
+    if missing():
+        pytest.skip("players have not been fetched; `make chromium` fetches them")
+    with served_player(SCRIPTS) as url:
         yield url
 
 
 @pytest.fixture
 def player(page: Page, watch: Watch, service: Tams, stores: Stores, player_site: str) -> Player:
-    """hls.js in a page that may read playlists and media of `service`."""
+    """A player in a page that may read playlists and media of `service`."""
     watch.allow(player_site, service.base_url, *filter(None, [stores.endpoint]))
     return Player(page, player_site)

@@ -1,12 +1,12 @@
-"""hls.js in a page, and what it shows: the numbers of the pictures, and their times."""
+"""A player in a page, and what it shows: the numbers of the pictures, and their times."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from playwright.sync_api import Page
 
@@ -16,7 +16,9 @@ from tests.interop.media import numbered
 from .waiting import wait_until
 
 _HTML = b"""<!doctype html><html lang="en"><title>Player</title><link rel="icon" href="data:,">
-<video muted></video><script src="hls.js"></script><script src="player.js"></script></html>"""
+<video muted></video><script src="player.js"></script></html>"""
+Kind = Literal["hls", "dash", "shaka"]
+"""hls.js, dash.js or Shaka Player."""
 _SCRIPT: Final = Path(__file__).with_name("player.js")
 
 
@@ -39,6 +41,8 @@ class Record:
     """What a player has shown until now.
 
     frames: number and time in seconds of each picture. Browsers leave pictures out when they have no time for them.
+    duration: in seconds, as the player says it.
+    fragments, firstNumbers: of hls.js alone.
     fragments: of each segment in the buffer its type, its numbers `sn` and `cc`, and the times of its streams.
     firstNumbers: of the first segment in each version of the playlist.
     audioBytes: how much coded sound was decoded.
@@ -49,6 +53,7 @@ class Record:
     errors: Sequence[dict[str, Any]]
     firstNumbers: Sequence[int]
     ended: bool
+    duration: float | None
     audioBytes: int
 
     @property
@@ -66,22 +71,23 @@ class Record:
 
 @dataclass(slots=True)
 class Player:
-    """A page with hls.js, which is not of the origin of the server: what it loads needs CORS."""
+    """A page with a player, which is not of the origin of the server: what it loads needs CORS."""
 
     page: Page
     site: str
+    kind: Kind = "hls"
 
     def start(self, url: str, token: str, squares: Squares, speed: float = 1) -> None:
         """Load a playlist and play it. token: for requests to the origin of the playlist. speed: 1 is real time."""
         self.page.goto(self.site)
-        self.page.evaluate("parts => startPlayer(...parts)", [url, token, asdict(squares), speed])
+        self.page.evaluate("parts => startPlayer(...parts)", [self.kind, url, token, asdict(squares), speed])
 
     def record(self) -> Record:
         """What has been shown until now."""
         return Record(**self.page.evaluate("() => player.record"))
 
     def play_to_the_end(self, url: str, token: str, squares: Squares, speed: float = 1) -> Record:
-        """Play a playlist until it ends. Raises AssertionError if that does not happen, and for errors of hls.js."""
+        """Play a playlist until it ends. Raises AssertionError if that does not happen, and for its errors."""
         self.start(url, token, squares, speed)
         wait_until(lambda: self.record().ended or bool(self.record().failures), self.page, 30)
         record = self.record()
@@ -95,12 +101,15 @@ class Player:
 
 
 @contextmanager
-def served_player(hls_js: Path) -> Iterator[str]:
-    """Offer the page on a free port of its own until the block ends, and yield its URL. hls_js: the script."""
+def served_player(scripts: Mapping[str, Path]) -> Iterator[str]:
+    """Offer the page on a free port of its own until the block ends, and yield its URL.
+
+    scripts: of players, by kind.
+    """
     files = {
         "/": (_HTML, "text/html"),
-        "/hls.js": (hls_js.read_bytes(), "text/javascript"),
         "/player.js": (_SCRIPT.read_bytes(), "text/javascript"),
+        **{f"/{kind}.js": (path.read_bytes(), "text/javascript") for kind, path in scripts.items()},
     }
 
     class Handler(BaseHTTPRequestHandler):

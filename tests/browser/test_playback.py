@@ -23,7 +23,7 @@ _EXACT_S = 0.001
 _SOUND_S = 0.05
 """Two coded frames of sound, by which hls.js may move what follows a cut when sound is in the same file."""
 _FAST = 4
-_LIVE_GOP = 15
+LIVE_GOP = 15
 _LIVE_SEGMENTS, _LIVE_SEGMENTS_FIRST = 30, 18
 _LISTED = 20
 """In a window of ten seconds."""
@@ -61,15 +61,15 @@ def check_pictures(player: Player, record: Record, parts: Sequence[range], frame
         before += len(part)
 
 
-def live_segments(service: Tams, document: dict[str, Any], count: int) -> Iterator[None]:
-    """Add segments of half a second to a flow, one each time that the iterator is advanced."""
-    init, fragments = fragmented_mp4.make(count * _LIVE_GOP, _LIVE_GOP)
+def live_segments(service: Tams, document: dict[str, Any], count: int, begin: int = START) -> Iterator[None]:
+    """Add segments of half a second to a flow, one each time that the iterator is advanced. begin: in ns."""
+    init, fragments = fragmented_mp4.make(count * LIVE_GOP, LIVE_GOP)
     flow_id = document["id"]
     service.put_flow(document)
     [init_id] = upload(service, flow_id, [init], fragmented_mp4.INIT_TYPE)
     for number, object_id in enumerate(upload(service, flow_id, fragments)):
-        span = Span(*(START + in_ns(place * _LIVE_GOP, FRAME) for place in (number, number + 1)))
-        part = segment(span, span.shifted(in_ns(1, FRAME) - START), START - in_ns(1, FRAME))
+        span = Span(*(begin + in_ns(place * LIVE_GOP, FRAME) for place in (number, number + 1)))
+        part = segment(span, span.shifted(in_ns(1, FRAME) - begin), begin - in_ns(1, FRAME))
         service.register(flow_id, [{"object_id": object_id, "init_object_id": init_id, **part}])
         yield
 
@@ -156,11 +156,11 @@ def test_a_live_ingest_is_played_while_it_grows_and_its_window_slides(player: Pl
     played = [each["sn"] for each in record.fragments]
     assert played == list(range(played[0], first + _LIVE_SEGMENTS))
     times = record.times
-    joined = (played[0] - first) * _LIVE_GOP
+    joined = (played[0] - first) * LIVE_GOP
     begin = record.fragments[0]["times"]["video"][0]
     exact = {
         number: pytest.approx(begin + (number - joined) * float(FRAME), abs=_EXACT_S)
-        for number in range(joined, _LIVE_SEGMENTS * _LIVE_GOP)
+        for number in range(joined, _LIVE_SEGMENTS * LIVE_GOP)
     }
     assert times == {number: time for number, time in exact.items() if number in times}
-    assert max(times) >= (_LIVE_SEGMENTS - 1) * _LIVE_GOP
+    assert max(times) >= (_LIVE_SEGMENTS - 1) * LIVE_GOP
