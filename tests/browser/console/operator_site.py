@@ -26,6 +26,8 @@ SEGMENTS = 4
 FAILURE = "the storage backend has no space left"
 RULE = "#/components/schemas/flow-common/properties/codec/type"
 REJECTED = "the receiver responded with status 500"
+REFRESH_MS = 4000
+"""Between two refreshes of a view that changes."""
 _DAY_S = 86_400
 _TIMEOUT_MS = 15_000
 expect.set_options(timeout=_TIMEOUT_MS)
@@ -130,3 +132,8 @@ def open_console(page: Page, watch: Watch, running: Running, path: str, token: s
     page.add_init_script(f"sessionStorage.setItem('tams-console-credential', 'Bearer {token}')")
     page.goto(f"{running.url}/console#{path}")
     expect(page.locator("main h1")).to_be_visible(timeout=2 * _TIMEOUT_MS)
+
+
+def refresh(page: Page) -> None:
+    """Let the time pass after which a view asks for changes. The test has begun with `page.clock.install()`."""
+    page.clock.run_for(REFRESH_MS + 100)

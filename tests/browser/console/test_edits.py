@@ -1,22 +1,19 @@
 """Edits and deletes of sources in the console, of which none overwrites what somebody else has changed."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from storage.catalog.jobs import JobSelection
 from storage.tables.conditions import equals
-from tests.api.in_process import Running, serving
+from tests.api.in_process import Running
 from tests.browser.console.operator_site import new_flow, open_console
 from tests.browser.watch import Watch
 from tests.conformance.kit.documents import VIDEO, Json
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("edits"), async_deletion_threshold=2) as running:
-        yield running
+@pytest.fixture
+def running(editable: Running) -> Running:
+    return editable
 
 
 @pytest.fixture

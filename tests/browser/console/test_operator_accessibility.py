@@ -1,13 +1,12 @@
 """Pages for operators and their forms meet WCAG 2.1 AA, as far as axe can tell, and fit a phone."""
 
-from collections.abc import Iterator
 from typing import Literal
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.console.operator_site import Site, open_console, operator_site
+from tests.browser.console.operator_site import Site, open_console
 from tests.browser.console.test_accessibility import expect_no_faults
 from tests.browser.watch import Watch
 
@@ -26,10 +25,9 @@ FORMS = {"/webhooks": "Edit", "/profiles": "New profile", "/jobs": "Show the job
 _OVERFLOW = "() => { const main = document.querySelector('#main'); return main.scrollWidth - main.clientWidth }"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with operator_site(tmp_path_factory.mktemp("operators")) as site:
-        yield site
+@pytest.fixture
+def site(operators: Site) -> Site:
+    return operators
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])

@@ -1,33 +1,30 @@
 """What the console shows to operators, from objects to the audit log."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from storage.catalog.jobs import JobSelection
+from storage.catalog import jobs
+from storage.catalog.job_kinds import COPY, copy_key
 from storage.tables.conditions import equals
 from tests.api.in_process import serving
 from tests.browser.console.operator_site import (
     FAILURE,
     REJECTED,
-    SEGMENTS,
     Site,
-    new_flow,
     open_console,
-    operator_site,
 )
 from tests.browser.watch import Watch
 from tests.conformance.kit.documents import Json
+from tests.conformance.kit.ids import fresh
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with operator_site(tmp_path_factory.mktemp("operators")) as site:
-        yield site
+@pytest.fixture
+def site(operators: Site) -> Site:
+    return operators
 
 
 def test_an_object_is_found_by_its_id_and_shows_who_uses_it(page: Page, watch: Watch, site: Site) -> None:
@@ -59,6 +56,35 @@ def test_an_unknown_object_is_an_error_and_no_empty_page(page: Page, watch: Watc
     page.get_by_label("Object id").fill("of/nobody")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("of/nobody")
+
+
+def test_an_instance_is_added_and_removed(page: Page, watch: Watch, site: Site) -> None:
+    watch.allow("https://partner.example")
+    open_console(page, watch, site.running, f"/objects/{quote(site.object_id, safe='')}")
+    instances = page.get_by_role("region", name="Instances")
+    expect(instances).to_contain_text("embedded file store")
+    expect(instances.get_by_role("button", name="Remove the instance")).to_have_count(0)  # the last one stays
+    instances.get_by_role("button", name="Add an instance…").click()
+    dialog = page.get_by_role("dialog")
+    add = dialog.get_by_role("button", name="Add", exact=True)
+    expect(add).to_be_disabled()
+    dialog.get_by_label("URL").fill("https://partner.example/take.ts")
+    dialog.get_by_label("Label").fill("partner")
+    add.click()
+    expect(dialog).to_have_count(0)
+    expect(instances).to_contain_text("partner.example")
+    assert "partner" in [each.get("label") for each in instances_of(site)]
+    instances.get_by_role("button", name="Remove the instance partner").click()
+    expect(dialog).to_contain_text("The bytes there are left alone")
+    dialog.get_by_role("button", name="Remove", exact=True).click()
+    expect(instances).not_to_contain_text("partner.example")
+    assert "partner" not in [each.get("label") for each in instances_of(site)]
+
+
+def instances_of(site: Site) -> list[Json]:
+    path = f"/objects/{quote(site.object_id, safe='')}"
+    found: list[Json] = site.running.client.get(path).raise_for_status().json()["get_urls"]
+    return found
 
 
 def test_objects_used_more_than_once_are_listed_when_asked_for(page: Page, watch: Watch, site: Site) -> None:
@@ -167,43 +193,26 @@ def test_jobs_are_listed_filtered_and_shown_with_their_commands(page: Page, watc
     expect(table).not_to_contain_text("flow-deletion")
     expect(page).to_have_url(re.compile("kind=copy"))
     table.get_by_role("button", name="Show the job copy").click()
-    expect(page.get_by_role("dialog")).to_contain_text("tams-server jobs retry copy '")
+    expect(page.get_by_role("dialog")).to_contain_text("tams-server jobs discard copy '")
     page.keyboard.press("Escape")
     page.get_by_label("State").select_option("failed")
     expect(page.locator("main")).to_contain_text("No such jobs")
 
 
-def test_the_progress_of_a_deletion_is_shown_until_it_is_done(page: Page, watch: Watch, site: Site) -> None:
-    flow_id = new_flow(site.running, segments=SEGMENTS)
-    location = site.running.client.delete(f"/flows/{flow_id}/segments").headers["Location"]
-    open_console(page, watch, site.running, "/deletions")
-    row = page.get_by_role("row").filter(has_text=flow_id[:8])
-    expect(row).to_contain_text("waiting")
-    key = location.rsplit("/", 1)[1]
-    [claim] = site.running.catalog.jobs.claim("a worker", [JobSelection(equals(kind="flow-deletion", key=key), 1)])
-    while site.running.catalog.flow_delete_requests.delete_batch(claim):
-        pass
-    expect(row).to_contain_text("nothing remains")
-    expect(row.get_by_role("progressbar")).to_have_js_property("value", 1)
-
-
-def test_a_deleted_flow_is_restored(page: Page, watch: Watch, site: Site) -> None:
-    open_console(page, watch, site.running, "/deletions")
-    page.get_by_role("button", name="Deleted flows").click()
-    page.get_by_role("button", name="Restore Deleted by mistake").click()
-    expect(page.locator("main")).to_contain_text("No flow can be restored")
-    assert site.running.client.get(f"/flows/{site.deleted_flow}").status_code == 200
-    site.running.client.delete(f"/flows/{site.deleted_flow}").raise_for_status()
-
-
-def test_a_deleted_flow_is_deleted_for_good(page: Page, watch: Watch, site: Site) -> None:
-    flow_id = new_flow(site.running, label="Of no use")
-    site.running.client.delete(f"/flows/{flow_id}").raise_for_status()
-    open_console(page, watch, site.running, "/deletions?tab=flows")
-    page.get_by_role("button", name="Delete for good: Of no use").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
-    expect(page.get_by_role("row").filter(has_text="Of no use")).to_have_count(0)
-    assert site.running.client.get(f"/flows/{flow_id}?deleted=true").status_code == 404
+def test_a_job_that_has_failed_is_retried(page: Page, watch: Watch, site: Site) -> None:
+    key = copy_key(fresh(), fresh())
+    with site.running.catalog._engine.write() as tx:
+        jobs.enqueue(tx, site.running.catalog.clock(), COPY, [key])
+        tx.update("jobs", equals(kind=COPY, key=key), {"due": None, "attempts": 50, "error": "no route to it"})
+    open_console(page, watch, site.running, "/jobs?state=failed")
+    table = page.get_by_role("table", name="Jobs")
+    expect(table).to_contain_text("no route to it")
+    table.get_by_role("button", name=f"Show the job copy {key}").click()
+    page.get_by_role("dialog").get_by_role("button", name="Retry now").click()
+    expect(page.locator("main")).to_contain_text("No such jobs")
+    [job] = [each for each in site.running.client.get("/jobs?kind=copy").json() if each["key"] == key]
+    assert (job["state"], job["attempts"]) == ("waiting", 0)
+    site.running.catalog.jobs.discard(COPY, key)
 
 
 def test_violations_are_grouped_and_filtered(page: Page, watch: Watch, site: Site) -> None:

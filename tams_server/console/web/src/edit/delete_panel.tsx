@@ -19,7 +19,7 @@ interface DeletePanelProps {
   document: EditableDocument & { timerange?: string; collected_by?: string[] };
 }
 
-const LARGE = 10; // dependents from which on the name must be typed
+export const LARGE = 10; // how much is deleted without the name being typed
 
 /** Nothing for callers without the scope delete. */
 export function DeletePanel({ kind, id, document }: DeletePanelProps) {
@@ -128,7 +128,8 @@ const CONSEQUENCES = {
   sources: "The flows of the source are deleted with it, one after another, with their segments.",
 };
 
-function dependentsOf(error: unknown): Dependents | null {
+/** What the server says is in the way of a deletion, if the error is that. */
+export function dependentsOf(error: unknown): Dependents | null {
   if (!(error instanceof ApiError) || error.status !== 409) return null;
   const { dependents } = error.problem;
   return dependents && typeof dependents === "object" ? (dependents as Dependents) : null;

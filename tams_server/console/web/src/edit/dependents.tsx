@@ -7,6 +7,7 @@ export interface Dependent {
   timerange?: string;
   object_id?: string;
   flow_id?: string;
+  segments?: number;
 }
 
 export type Dependents = Record<string, { count: number; more: boolean; first?: Dependent[] }>;
@@ -17,7 +18,7 @@ const TEXTS: Record<string, [one: string, many: string]> = {
   collected_by: ["collection that has it", "collections that have it"],
   flow_delete_requests: ["deletion that is not finished", "deletions that are not finished"],
   flows: ["flow", "flows"],
-  object_references: ["segment of other flows that uses the same objects", "segments of other flows that use the same objects"],
+  object_references: ["use of the same objects by another flow", "uses of the same objects by other flows"],
 };
 
 export function countDependents(dependents: Dependents): number {
@@ -52,11 +53,20 @@ export function DependentsList({ dependents, kind }: { dependents: Dependents; k
 }
 
 function DependentLink({ name, kind, item }: { name: string; kind: "sources" | "flows"; item: Dependent }) {
+  if (name === "object_references" && item.flow_id && item.object_id) {
+    return (
+      <>
+        <a class="mono" href={href(`/flows/${encodeURIComponent(item.flow_id)}`)}>{item.flow_id}</a>, by{" "}
+        {formatCount(item.segments ?? 1)} {item.segments === 1 ? "segment" : "segments"} with the object{" "}
+        <a class="mono" href={href(`/objects/${encodeURIComponent(item.object_id)}`)}>{item.object_id}</a>
+      </>
+    );
+  }
   if (item.timerange) return <span class="mono">{item.timerange}</span>;
   const objectId = item.object_id ?? (name === "objects" ? item.id : undefined);
   if (objectId) return <a class="mono" href={href(`/objects/${encodeURIComponent(objectId)}`)}>{objectId}</a>;
   const id = item.id ?? item.flow_id ?? "";
   if (name === "flow_delete_requests") return <a class="mono" href={href("/deletions")}>{id}</a>;
-  const where = name === "flows" ? "flows" : name === "object_references" ? "flows" : kind;
+  const where = name === "flows" ? "flows" : kind;
   return <a class="mono" href={href(`/${where}/${encodeURIComponent(id)}`)}>{id}</a>;
 }

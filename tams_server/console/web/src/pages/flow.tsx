@@ -34,7 +34,7 @@ export default function FlowPage({ params }: PageProps) {
       }
     >
       <StaleNote error={error} />
-      <FlowMedia flow={flow} />
+      <FlowMedia flow={flow} reload={reload} />
       <div class="columns">
         <FlowFacts flow={flow} />
         <EditPanel kind="flows" id={flow.id} document={flow} onChange={reload} />
@@ -46,8 +46,9 @@ export default function FlowPage({ params }: PageProps) {
 }
 
 /** Player, timeline and segments: of the flow, or of what it collects. */
-function FlowMedia({ flow }: { flow: Flow }) {
+function FlowMedia({ flow, reload }: { flow: Flow; reload: () => Promise<void> }) {
   const { lead, error, retry } = useLead(flow);
+  const [deletions, setDeletions] = useState(0); // of segments, since the page was opened
   const [marked, setMarked] = useState<Segment | null>(null);
   const goTo = useRef<((moment: bigint) => void) | null>(null);
   const top = useRef<HTMLDivElement>(null);
@@ -68,13 +69,24 @@ function FlowMedia({ flow }: { flow: Flow }) {
   return (
     <>
       <div ref={top} />
-      <FlowWorkspace key={`${flow.id} ${lead.flow.id}`} flow={flow} lead={lead} goTo={goTo} onMarked={setMarked} />
+      <FlowWorkspace
+        key={`${flow.id} ${lead.flow.id}`}
+        flow={flow}
+        lead={lead}
+        goTo={goTo}
+        onMarked={setMarked}
+        onDeleted={() => {
+          setDeletions((count) => count + 1);
+          void reload();
+        }}
+      />
       {collected && (
         <p class="muted">
           Timeline and segments are those of <a href={href(`/flows/${lead.flow.id}`)}>{lead.flow.label || "the flow that it collects"}</a>.
         </p>
       )}
       <FlowSegments
+        key={deletions}
         flow={lead.flow}
         content={content}
         rate={rate}

@@ -1,6 +1,7 @@
 // Player and timeline of a flow, which follow each other, with in and out points and what can be done with them.
 import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { DeleteSegmentsDialog } from "../edit/delete_segments";
 import { Player, type PlayerControl } from "../player/player";
 import { useMay } from "../session";
 import { isTyping } from "../ui/typing";
@@ -21,11 +22,12 @@ interface WorkspaceProps {
   lead: Lead;
   goTo?: RefObject<((moment: bigint) => void) | null>;
   onMarked?: (segment: Segment | null) => void;
+  onDeleted?: () => void; // segments have been deleted
 }
 
 const PLAYED = ["video", "audio", "multi"];
 
-export function FlowWorkspace({ flow, lead, goTo, onMarked }: WorkspaceProps) {
+export function FlowWorkspace({ flow, lead, goTo, onMarked, onDeleted }: WorkspaceProps) {
   const { content, rate } = lead;
   const dates = hasDates(content.start);
   const format = formatName(lead.flow.format);
@@ -34,10 +36,11 @@ export function FlowWorkspace({ flow, lead, goTo, onMarked }: WorkspaceProps) {
   const [inPoint, setIn] = useState<bigint | null>(null);
   const [outPoint, setOut] = useState<bigint | null>(null);
   const [selected, setSelected] = useState<Segment | null>(null);
-  const [dialog, setDialog] = useState<"cut" | "export" | null>(null);
+  const [dialog, setDialog] = useState<"cut" | "export" | "delete" | null>(null);
   const player = useRef<PlayerControl>(null);
   const timeline = useRef<TimelineControl | null>(null);
   const mayWrite = useMay("write");
+  const mayDelete = useMay("delete") && onDeleted !== undefined;
   const latest = useRef({ position, content, inPoint, outPoint });
   latest.current = { position, content, inPoint, outPoint };
 
@@ -134,6 +137,14 @@ export function FlowWorkspace({ flow, lead, goTo, onMarked }: WorkspaceProps) {
         <div class="points-actions">
           {mayWrite && <button type="button" class="button primary" onClick={() => setDialog("cut")}>Cut by reference…</button>}
           <button type="button" class="button" onClick={() => setDialog("export")}><Icon name="download" />Export…</button>
+          {mayDelete && (
+            <button
+              type="button" class="button" disabled={lead.flow.read_only === true}
+              title={lead.flow.read_only ? "The flow is read-only" : "From the in to the out point"} onClick={() => setDialog("delete")}
+            >
+              <Icon name="deletions" />Delete segments…
+            </button>
+          )}
         </div>
         <SegmentCard segment={selected} text={text} onClose={() => select(null)} />
       </div>
@@ -182,6 +193,17 @@ export function FlowWorkspace({ flow, lead, goTo, onMarked }: WorkspaceProps) {
         />
       </div>
       {dialog === "cut" && <CutDialog flow={flow} range={range} onClose={() => setDialog(null)} />}
+      {dialog === "delete" && onDeleted && (
+        <DeleteSegmentsDialog
+          flow={lead.flow}
+          range={range}
+          onDone={() => {
+            select(null);
+            onDeleted();
+          }}
+          onClose={() => setDialog(null)}
+        />
+      )}
       {dialog === "export" && <ExportDialog flow={flow} range={range} onClose={() => setDialog(null)} />}
     </section>
   );

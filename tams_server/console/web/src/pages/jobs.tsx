@@ -1,5 +1,6 @@
 // The background jobs that are not done: what they are for, how old they are, and why they failed last.
 import { useState } from "preact/hooks";
+import { send } from "../api";
 import { href, replaceQuery } from "../router";
 import type { PageProps } from "../page_props";
 import { Choice } from "../charts/chart_frame";
@@ -8,6 +9,7 @@ import { Page } from "../ui/page";
 import { Empty, ErrorBox, StaleNote } from "../ui/states";
 import { DataTable, type Column } from "../ui/table";
 import { Age, Badge, CopyButton, Facts } from "../ui/text";
+import { toast } from "../ui/toast";
 import { shellQuoted } from "./shell";
 import { usePaged } from "./paged";
 
@@ -80,7 +82,7 @@ export default function Jobs({ query }: PageProps) {
           empty={<Empty title={kind || state ? "No such jobs" : "All work is done"} />}
         />
       )}
-      {shown && <JobDialog job={shown} onClose={() => setShown(null)} />}
+      {shown && <JobDialog job={shown} onRetried={reload} onClose={() => setShown(null)} />}
     </Page>
   );
 }
@@ -94,10 +96,37 @@ function Subject({ job }: { job: Job }) {
   return <>backend <a class="mono" href={href("/storage")}>{job.storage_id?.slice(0, 8)}</a></>;
 }
 
-function JobDialog({ job, onClose }: { job: Job; onClose: () => void }) {
-  const command = (verb: string) => `tams-server jobs ${verb} ${job.kind} ${shellQuoted(job.key)}`;
+function JobDialog({ job, onRetried, onClose }: { job: Job; onRetried: () => Promise<void>; onClose: () => void }) {
+  const discard = `tams-server jobs discard ${job.kind} ${shellQuoted(job.key)}`;
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const retry = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      await send("POST", "/jobs/retry", { body: { kind: job.kind, key: job.key } });
+      toast("The job is due now");
+      onClose();
+      await onRetried();
+    } catch (problem) {
+      setError(problem);
+      setBusy(false);
+    }
+  };
   return (
-    <Dialog title={`Job: ${job.kind}`} wide onClose={onClose}>
+    <Dialog
+      title={`Job: ${job.kind}`}
+      wide
+      onClose={onClose}
+      actions={
+        <>
+          <button type="button" class="button" onClick={onClose}>Close</button>
+          {job.state !== "running" && (
+            <button type="button" class="button primary" disabled={busy} onClick={() => void retry()}>Retry now</button>
+          )}
+        </>
+      }
+    >
       <Facts
         rows={[
           ["State", <Badge kind={BADGES[job.state]}>{job.state}</Badge>],
@@ -111,14 +140,13 @@ function JobDialog({ job, onClose }: { job: Job; onClose: () => void }) {
         ]}
       />
       {job.error && <div class="error-box"><p class="error-text">{job.error}</p></div>}
+      {error !== null && <ErrorBox error={error} />}
       <div class="commands">
-        <p class="muted">Operators retry or give up a job on the server:</p>
-        {["retry", "discard"].map((verb) => (
-          <p key={verb} class="command">
-            <code>{command(verb)}</code>
-            <CopyButton text={command(verb)} label="Copy the command" />
-          </p>
-        ))}
+        <p class="muted">Operators give up a job on the server:</p>
+        <p class="command">
+          <code>{discard}</code>
+          <CopyButton text={discard} label="Copy the command" />
+        </p>
       </div>
     </Dialog>
   );

@@ -2,9 +2,11 @@
 import { useEffect, useState } from "preact/hooks";
 import { getPage, resourcePath } from "../api";
 import { serverUrl } from "../config";
+import { AddInstance, RemoveInstance } from "../edit/instance_forms";
 import { useResource } from "../live";
 import { href } from "../router";
 import type { PageProps } from "../page_props";
+import { useMay } from "../session";
 import type { Flow } from "../types";
 import { Page, Section } from "../ui/page";
 import { Empty, ErrorBox, Loading, StaleNote } from "../ui/states";
@@ -52,7 +54,7 @@ export default function ObjectPage({ params }: PageProps) {
           ]}
         />
       </Section>
-      <Instances urls={data.get_urls ?? []} />
+      <Instances object={data} reload={reload} />
       <Uses object={data} />
     </Page>
   );
@@ -76,24 +78,47 @@ function instancesOf(urls: readonly GetUrl[]): Instance[] {
   return [...found.values()];
 }
 
-function Instances({ urls }: { urls: readonly GetUrl[] }) {
-  const instances = instancesOf(urls);
+function Instances({ object, reload }: { object: MediaObject; reload: () => Promise<void> }) {
+  const mayWrite = useMay("write");
+  const [adding, setAdding] = useState(false);
+  const [removed, setRemoved] = useState<Instance | null>(null);
+  const instances = instancesOf(object.get_urls ?? []);
   return (
-    <Section title="Instances">
+    <Section
+      title="Instances"
+      actions={mayWrite && <button type="button" class="button small" onClick={() => setAdding(true)}>Add an instance…</button>}
+    >
       {instances.length === 0 ? (
         <Empty title="No instance can be read">Its bytes have not arrived, or you may not read where they are.</Empty>
       ) : (
         <ul class="instances">
           {instances.map((instance) => (
-            <InstanceRow key={instance.key} instance={instance} />
+            <InstanceRow key={instance.key} instance={instance} onRemove={mayWrite && instances.length > 1 ? () => setRemoved(instance) : null} />
           ))}
         </ul>
+      )}
+      {adding && (
+        <AddInstance
+          objectId={object.id}
+          present={instances.flatMap(({ about }) => about.storage_id ?? [])}
+          onDone={reload}
+          onClose={() => setAdding(false)}
+        />
+      )}
+      {removed && (
+        <RemoveInstance
+          objectId={object.id}
+          name={removed.about.label ?? removed.key}
+          selection={removed.about.storage_id ? { storage_id: removed.about.storage_id } : { label: removed.about.label ?? "" }}
+          onDone={reload}
+          onClose={() => setRemoved(null)}
+        />
       )}
     </Section>
   );
 }
 
-function InstanceRow({ instance: { about, urls } }: { instance: Instance }) {
+function InstanceRow({ instance: { about, urls }, onRemove }: { instance: Instance; onRemove: (() => void) | null }) {
   const where = [about.store_product, about.provider, about.region].filter(Boolean).join(", ");
   const best = urls.find((each) => each.presigned) ?? urls[0];
   return (
@@ -103,6 +128,9 @@ function InstanceRow({ instance: { about, urls } }: { instance: Instance }) {
         <span class="muted">{where}</span>
         {about.controlled === false && <Badge kind="plain">elsewhere</Badge>}
         {best && <Size url={best.url} />}
+        {onRemove && (
+          <button type="button" class="button small push" aria-label={`Remove the instance ${about.label ?? ""}`} onClick={onRemove}>Remove…</button>
+        )}
       </div>
       {about.storage_id && <p class="muted">Storage backend <Id id={about.storage_id} /></p>}
       <ul class="urls">
