@@ -1,12 +1,12 @@
 """Lists and tables of the console: while they are read, with labels of any kind, and behind a proxy."""
 
-from collections.abc import Iterator
+import re
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.console.catalogue_site import FLOWS, Catalogue, catalogue_site
-from tests.browser.console.operator_site import open_console
+from tests.browser.console.catalogue_site import FLOWS, Catalogue
+from tests.browser.console.operator_site import REFRESH_MS, open_console
 from tests.browser.watch import Watch
 from tests.conformance.kit.documents import flow
 
@@ -14,10 +14,9 @@ ALL = FLOWS + 3
 ROWS = ".table-body [role=row]"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
-    with catalogue_site(tmp_path_factory.mktemp("lists")) as site:
-        yield site
+@pytest.fixture
+def site(catalogue: Catalogue) -> Catalogue:
+    return catalogue
 
 
 def test_a_list_that_is_being_read_says_so(page: Page, watch: Watch, site: Catalogue) -> None:
@@ -72,3 +71,25 @@ def test_an_id_is_copied_where_the_browser_has_no_clipboard(page: Page, watch: W
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     page.get_by_placeholder("Id or label").press("ControlOrMeta+v")
     expect(page.get_by_placeholder("Id or label")).to_have_value(site.programme)
+
+
+def test_a_list_that_does_not_change_is_read_less_often_until_it_is_used(
+    page: Page, watch: Watch, site: Catalogue
+) -> None:
+    page.clock.install()
+    open_console(page, watch, site.running, "/sources")
+    expect(page.locator(ROWS).first).to_be_visible()
+    page.clock.pause_at(page.evaluate("Date.now() + 1000"))
+    listing = re.compile("/sources[?]")
+    for _ in range(10):
+        with page.expect_response(listing):
+            page.clock.run_for(REFRESH_MS * 2)
+        page.wait_for_timeout(50)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(REFRESH_MS * 3 // 2)
+    page.wait_for_timeout(50)
+    assert asked == []
+    page.keyboard.press("Shift")
+    with page.expect_request(listing):
+        page.clock.run_for(10)

@@ -5,32 +5,64 @@ import { queryText, type Query } from "./router";
 
 /** How often a view that can be seen asks for changes, in milliseconds. */
 export const REFRESH_MS = 4000;
+const STEADY = 5; // refreshes without a change after which the pauses grow
+const LONGEST = 5; // times as long as at first
+const USES = ["keydown", "pointerdown", "wheel"] as const;
 
-/** Call `refresh` every so often while the page can be seen, and at once when it can be seen again. */
-export function useRefresh(refresh: () => Promise<void>, every: number = REFRESH_MS): void {
+/** The pause before the next refresh, after so many that found nothing new. */
+function pauseAfter(unchanged: number, every: number): number {
+  return every * Math.min(LONGEST, Math.max(1, unchanged / STEADY));
+}
+
+/**
+ * Call `refresh` every so often while the page can be seen, and at once when it can be seen again. Where it keeps returning
+ * false, because nothing has changed, the pauses grow until somebody uses the page.
+ */
+export function useRefresh(refresh: () => Promise<boolean | void>, every: number = REFRESH_MS): void {
   const latest = useRef(refresh);
   latest.current = refresh;
   useEffect(() => {
     if (every <= 0) return;
     let timer = 0;
     let stopped = false;
+    let running = false;
+    let unchanged = 0;
+    let last = performance.now();
     const schedule = () => {
       clearTimeout(timer);
-      if (!stopped && !document.hidden) timer = setTimeout(run, every);
+      if (stopped || running || document.hidden) return;
+      timer = setTimeout(run, Math.max(0, last + pauseAfter(unchanged, every) - performance.now()));
     };
     const run = () => {
-      latest.current().catch(() => undefined).finally(schedule);
+      running = true;
+      latest.current()
+        .then((changed) => {
+          unchanged = changed === false ? unchanged + 1 : 0;
+        }, () => undefined)
+        .finally(() => {
+          running = false;
+          last = performance.now();
+          schedule();
+        });
     };
     const visible = () => {
       clearTimeout(timer);
-      if (!document.hidden) run();
+      unchanged = 0;
+      if (!document.hidden && !running) run();
+    };
+    const used = () => {
+      if (unchanged <= STEADY) return;
+      unchanged = 0;
+      schedule();
     };
     document.addEventListener("visibilitychange", visible);
+    for (const use of USES) document.addEventListener(use, used, { passive: true, capture: true });
     schedule();
     return () => {
       stopped = true;
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", visible);
+      for (const use of USES) document.removeEventListener(use, used, { capture: true });
     };
   }, [every]);
 }
@@ -51,17 +83,20 @@ export function useResource<T>(path: string | null, query: Query = {}, every: nu
   const current = useRef(state);
   current.current = state;
 
-  const load = useCallback(async (signal?: AbortSignal) => {
-    if (where === null) return;
+  const load = useCallback(async (signal?: AbortSignal): Promise<boolean> => {
+    if (where === null) return false;
     const known = current.current.where === where ? current.current.etag : undefined;
     try {
       const answer = await getIfChanged<T>(where, { ifNoneMatch: known, signal });
-      if (signal?.aborted) return;
+      if (signal?.aborted) return false;
+      const failed = Boolean(current.current.error);
       if (answer) setState({ where, data: answer.data, etag: answer.etag });
-      else if (current.current.error) setState((old) => ({ ...old, error: undefined }));
+      else if (failed) setState((old) => ({ ...old, error: undefined }));
+      return answer !== null || failed;
     } catch (error) {
-      if (signal?.aborted) return;
+      if (signal?.aborted) return false;
       setState((old) => (old.where === where ? { ...old, error } : { where, error }));
+      return false;
     }
   }, [where]);
 
@@ -73,7 +108,7 @@ export function useResource<T>(path: string | null, query: Query = {}, every: nu
   useRefresh(() => load(), where === null ? 0 : every);
 
   const mine = state.where === where ? state : { data: undefined, error: undefined, etag: undefined };
-  return { data: mine.data, error: mine.error, etag: mine.etag, reload: () => load() };
+  return { data: mine.data, error: mine.error, etag: mine.etag, reload: async () => void (await load()) };
 }
 
 export interface Listing<T> {
@@ -114,10 +149,11 @@ export function useListing<T extends { id: string }>(
   current.current = state;
   const busy = useRef<AbortController | null>(null);
 
-  const load = useCallback(async (signal?: AbortSignal) => {
+  const load = useCallback(async (signal?: AbortSignal): Promise<boolean> => {
     try {
       const page = await getPage<T>(key, { signal });
-      if (signal?.aborted || !page) return;
+      if (signal?.aborted || !page) return false;
+      const { key: of, text, error: failed } = current.current;
       setState((old) => {
         if (old.key !== key || !old.read) {
           return { key, items: page.items, text: page.text, next: page.next, loading: false, read: true };
@@ -125,9 +161,11 @@ export function useListing<T extends { id: string }>(
         if (old.text === page.text) return old.error ? { ...old, error: undefined } : old;
         return { ...old, ...mergeFirst(old, page), text: page.text, error: undefined };
       });
+      return of !== key || text !== page.text || failed !== undefined;
     } catch (error) {
-      if (signal?.aborted) return;
+      if (signal?.aborted) return false;
       setState((old) => ({ ...(old.key === key ? old : empty), loading: false, error }));
+      return false;
     }
   }, [key]);
 
@@ -165,7 +203,7 @@ export function useListing<T extends { id: string }>(
   }, [key]);
 
   const { items, error, loading, next, read } = state.key === key ? state : empty;
-  return { items, error, loading, complete: read && next === null, loadMore, reload: () => load() };
+  return { items, error, loading, complete: read && next === null, loadMore, reload: async () => void (await load()) };
 }
 
 /** The items after the first page has been read again. Where nothing of it is known, later pages are read again too. */

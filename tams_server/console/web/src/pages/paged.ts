@@ -16,26 +16,33 @@ interface State<T> {
   where: string;
   items: T[];
   pages: number;
+  text: string; // of the first page
   next: URL | null;
   error?: unknown;
 }
 
 export function usePaged<T>(path: string, query: Query, every: number = REFRESH_MS): Paged<T> {
   const where = path + queryText({ limit: 200, ...query });
-  const empty: State<T> = { where, items: [], pages: 0, next: null };
+  const empty: State<T> = { where, items: [], pages: 0, text: "", next: null };
   const [state, setState] = useState<State<T>>(empty);
   const mine = state.where === where ? state : empty;
   const current = useRef(mine);
   current.current = mine;
   const busy = useRef(false);
 
-  const load = useCallback(async (signal?: AbortSignal) => {
-    if (current.current.pages > 1) return;
+  const load = useCallback(async (signal?: AbortSignal): Promise<boolean> => {
     try {
       const page = await getPage<T>(where, { signal });
-      if (page && !signal?.aborted) setState({ where, items: page.items, pages: 1, next: page.next });
+      if (!page || signal?.aborted) return false;
+      const { text, error: failed } = current.current;
+      const changed = text !== page.text || failed !== undefined;
+      setState((old) =>
+        changed || old.pages !== 1 ? { where, items: page.items, pages: 1, text: page.text, next: page.next } : old,
+      );
+      return changed;
     } catch (error) {
       if (!signal?.aborted) setState((old) => ({ ...(old.where === where ? old : empty), error }));
+      return false;
     }
   }, [where]);
   useEffect(() => {
@@ -43,7 +50,8 @@ export function usePaged<T>(path: string, query: Query, every: number = REFRESH_
     void load(abort.signal);
     return () => abort.abort();
   }, [load]);
-  useRefresh(() => load(), every);
+  // By itself only the first page: those who have read further would lose the rest.
+  useRefresh(async () => current.current.pages <= 1 && load(), every);
 
   const loadMore = useCallback(() => {
     const { next } = current.current;
@@ -54,7 +62,7 @@ export function usePaged<T>(path: string, query: Query, every: number = REFRESH_
         setState((old) =>
           old.where !== where || old.next !== next || !page
             ? old
-            : { where, items: [...old.items, ...page.items], pages: old.pages + 1, next: page.next },
+            : { ...old, items: [...old.items, ...page.items], pages: old.pages + 1, next: page.next },
         ),
       )
       .catch((error: unknown) => setState((old) => ({ ...old, next: null, error })))
@@ -63,5 +71,5 @@ export function usePaged<T>(path: string, query: Query, every: number = REFRESH_
       });
   }, [where]);
 
-  return { items: mine.items, error: mine.error, complete: mine.pages > 0 && mine.next === null, loadMore, reload: () => load() };
+  return { items: mine.items, error: mine.error, complete: mine.pages > 0 && mine.next === null, loadMore, reload: async () => void (await load()) };
 }
