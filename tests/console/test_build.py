@@ -93,7 +93,7 @@ def test_the_bundled_packages_are_in_the_bill_of_materials(page: str, tmp_path: 
 def test_a_bill_of_materials_of_something_else_is_rejected(page: str, tmp_path: Path) -> None:
     bill = tmp_path / "bill.json"
     bill.write_text('{"components": []}')
-    command = [sys.executable, WEB / "sbom.py", bill, FOLDER / "packages.json"]
+    command: list[str | Path] = [sys.executable, WEB / "sbom.py", bill, FOLDER / "packages.json"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (1, "the bill of materials lists tams-server 0 times\n")
     assert bill.read_text() == '{"components": []}'

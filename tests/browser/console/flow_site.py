@@ -22,7 +22,7 @@ from tests.interop.ingest import segment, store
 
 SECONDS = 6
 """Of the clip."""
-LONG = int(os.environ.get("TIMELINE_SEGMENTS", "100000"))
+LONG = int(os.environ.get("TIMELINE_SEGMENTS", "20000"))
 """Segments of the long flow."""
 FEW = 10
 """Of the long flow, where it does not matter."""

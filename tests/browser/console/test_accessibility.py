@@ -1,13 +1,12 @@
 """Pages of the console meet WCAG 2.1 AA, as far as axe can tell, in both themes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.console.catalogue_site import Catalogue, catalogue_site
+from tests.browser.console.catalogue_site import Catalogue
 from tests.browser.console.operator_site import open_console
 from tests.browser.watch import Watch
 
@@ -19,12 +18,11 @@ _RUN = """async () => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
+@pytest.fixture
+def site(catalogue: Catalogue) -> Catalogue:
     if not AXE.is_file():
         pytest.skip("the console's npm packages are missing; `make console` fetches them")
-    with catalogue_site(tmp_path_factory.mktemp("accessibility")) as site:
-        yield site
+    return catalogue
 
 
 def expect_no_faults(page: Page) -> None:

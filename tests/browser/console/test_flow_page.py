@@ -1,8 +1,9 @@
 """The console's page of a flow: its timeline at any length, and its table of segments.
 
-TIMELINE_SEGMENTS=1000000 makes the long flow ten times as long (docs/testing.md).
+TIMELINE_SEGMENTS=1000000 makes the long flow fifty times as long, and checks how long zooming takes (docs/testing.md).
 """
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,12 +13,17 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.console.flow_site import LONG, START, FlowSite, flow_site
 from tests.browser.console.flow_steps import FRAME_NS, open_flow, picture, position, wait_for_frame
+from tests.browser.console.measured import Limits, Steps, record
+from tests.browser.console.operator_site import refresh
 from tests.browser.waiting import wait_until
 from tests.browser.watch import Watch
 from tests.conformance.kit.ids import fresh
 
 MISSING = "404"
 """Of media of flows whose objects were never uploaded."""
+TIMED = "TIMELINE_SEGMENTS" in os.environ
+LIMITS = Limits(step=2000, server=1000) if TIMED else None
+pytestmark = [pytest.mark.timeout(1800)] if TIMED else []  # a million segments take minutes to make
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +50,19 @@ def test_the_timeline_follows_the_player_and_the_player_the_timeline(page: Page,
 
 def test_a_long_flow_is_shown_as_a_whole_and_down_to_a_segment(page: Page, watch: Watch, site: FlowSite) -> None:
     watch.expect(MISSING)
+    record(page)
     timeline = open_flow(page, watch, site, site.long.id)
     expect(timeline).to_have_attribute("data-counted", str(LONG), timeout=60_000)
     expect(timeline).to_have_attribute("data-detail", "buckets")
     canvas = timeline.locator("canvas").first
     canvas.focus()
+    steps = Steps(page, LIMITS)
     for _ in range(40):
         if timeline.get_attribute("data-detail") == "segments":
             break
-        page.keyboard.press("+")
-        expect(timeline).to_have_attribute("data-state", "ready", timeout=30_000)
+        with steps.step(f"zoom in from {float(timeline.get_attribute('data-scale') or 0):.3g} ns a pixel"):
+            page.keyboard.press("+")
+            expect(timeline).to_have_attribute("data-state", "ready", timeout=30_000)
     expect(timeline).to_have_attribute("data-detail", "segments")
     box = canvas.bounding_box()
     assert box is not None
@@ -62,8 +71,10 @@ def test_a_long_flow_is_shown_as_a_whole_and_down_to_a_segment(page: Page, watch
     tooltip = page.get_by_role("tooltip")
     expect(tooltip).to_contain_text(re.compile("[0-9a-f]{8}-0009-4000-8000-[0-9a-f]{12}"))
     expect(tooltip).to_contain_text("2 s")
-    page.keyboard.press("f")
-    expect(timeline).to_have_attribute("data-detail", "buckets")
+    with steps.step("the whole flow again"):
+        page.keyboard.press("f")
+        expect(timeline).to_have_attribute("data-detail", "buckets")
+    steps.check()
 
 
 def test_wheel_and_drag_change_what_is_shown(page: Page, watch: Watch, site: FlowSite) -> None:
@@ -101,6 +112,7 @@ def test_gaps_and_reuse_are_told(page: Page, watch: Watch, site: FlowSite) -> No
 
 def test_the_timeline_grows_with_the_flow(page: Page, watch: Watch, site: FlowSite) -> None:
     watch.expect(MISSING)
+    page.clock.install()
     timeline = open_flow(page, watch, site, site.gaps)
     end = int(timeline.get_attribute("data-end") or 0)
     client, id_ = site.running.client, fresh()
@@ -109,6 +121,7 @@ def test_the_timeline_grows_with_the_flow(page: Page, watch: Watch, site: FlowSi
     last = int(latest[0]["timerange"].partition("_")[2].partition(":")[0])
     item = {"object_id": id_, "timerange": f"[{last}:0_{last + 20}:0)"}
     client.post(f"/flows/{site.gaps}/segments", json=item).raise_for_status()
+    refresh(page)
     wait_until(lambda: int(timeline.get_attribute("data-end") or 0) > end + 15 * 10**9, page, 30)
 
 

@@ -1,12 +1,11 @@
 """The timeline and the table of segments of a flow's page: what they show of errors, their ruler, and their keys."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.api.in_process import Running, serving
+from tests.api.in_process import Running
 from tests.browser.console.operator_site import open_console
 from tests.browser.watch import Watch
 from tests.conformance.kit.documents import DATA, flow
@@ -30,9 +29,8 @@ _RECORD_LABELS = """
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("timeline")) as running:
-        yield running
+def running(editable: Running) -> Running:
+    return editable
 
 
 @pytest.fixture(scope="module")
