@@ -15,6 +15,7 @@ import av
 
 from tams_server.client_media.coded_frame import CodedFrame
 from tams_server.client_media.errors import MediaError
+from tams_server.client_media.parameter_sets import joined, sets_of, unit_type, units
 from tams_server.client_media.ticks import fine_unit
 
 _STAMPS: Final = {"avoid_negative_ts": "disabled"}
@@ -27,6 +28,9 @@ _FRAGMENTS: Final = {
 _BY_PACKET: Final = {"ac3", "eac3", "truehd", "dts"}
 """Codecs that the header of an MP4 describes by their first packet."""
 _PCM: Final = "pcm_"
+_SETS_OR_IDR: Final = {5, 7}
+_DELIMITER: Final = 9
+"""Types of NAL units of H.264 (ITU-T H.264, table 7-1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +143,9 @@ class Muxer:
         target = io.BytesIO()
         with av.open(target, "w", format=self._container.muxer, options=self._options) as output:
             tracks = {index: output.add_stream_from_template(each) for index, each in self._streams.items()}
+            bare = self._without_sets(frames)
             for frame in frames:
-                packet = frame.packet
+                packet = frame.packet if frame.stream not in bare else _with_sets(frame, bare[frame.stream])
                 unit = self._unit(frame)
                 packet.pts = round((frame.start + shift) / unit)
                 packet.dts = round((frame.decode + shift) / unit)
@@ -149,6 +154,21 @@ class Muxer:
                 packet.stream = tracks[frame.stream]
                 output.mux(packet)
         return target.getvalue()
+
+    def _without_sets(self, frames: Sequence[CodedFrame]) -> dict[int, bytes]:
+        """Streams of H.264 whose segment of MPEG-TS begins with an open group of pictures, with their configurations.
+
+        FFmpeg repeats the parameter sets before IDR pictures only.
+        """
+        found: dict[int, bytes] = {}
+        for index, stream in self._streams.items():
+            first = next((frame for frame in frames if frame.stream == index), None)
+            if self._container is not TS or stream.codec_context.codec.canonical_name != "h264" or first is None:
+                continue
+            config = bytes(stream.codec_context.extradata or b"")
+            if not _SETS_OR_IDR & {unit_type(unit, "h264") for unit in units(bytes(first.packet), config) if unit}:
+                found[index] = config
+        return found
 
     def _unit(self, frame: CodedFrame) -> Fraction:
         """Ticks that express the times of a packet exactly: those of sound are of samples."""
@@ -161,6 +181,18 @@ class Muxer:
         init = b"".join(box for kind, box in boxes(file) if kind in (b"ftyp", b"moov"))
         media = b"".join(box for kind, box in boxes(file) if kind in (b"moof", b"mdat"))
         return Muxed(media, init)
+
+
+def _with_sets(frame: CodedFrame, config: bytes) -> "av.Packet[Any]":
+    """A packet of H.264 as a byte stream, with the parameter sets if it is a key frame, after a delimiter."""
+    found = [unit for unit in units(bytes(frame.packet), config) if unit]
+    if frame.key:
+        delimiters = [unit for unit in found if unit_type(unit, "h264") == _DELIMITER]
+        rest = [unit for unit in found if unit_type(unit, "h264") != _DELIMITER]
+        found = [*delimiters, *sets_of(config, "h264"), *rest]
+    packet: av.Packet[Any] = av.Packet(joined(found))
+    packet.time_base, packet.is_keyframe = frame.packet.time_base, frame.key
+    return packet
 
 
 def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -69,6 +69,8 @@ class EdgeEncoder:
         self._coding = coding
         self._length = in_ns(1, 1 / rate) if rate else 0
         context: Any = av.CodecContext.create(name, "w")
+        if not coding.pixel_format:
+            raise MediaError("an object does not say how its pictures are coded: --copy, or begin at an earlier time")
         context.width, context.height = coding.shape
         context.pix_fmt = coding.pixel_format
         self._unit = 1 / rate if rate else Fraction(1, 90_000)

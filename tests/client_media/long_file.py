@@ -55,10 +55,11 @@ def hashes(path: Path) -> list[bytes]:
     """The hash of each decoded picture of a file, in order of time."""
     with av.open(str(path)) as container:
         container.streams.video[0].thread_type = "AUTO"
-        return [_hash(frame) for frame in container.decode(video=0)]
+        return [hash_of(frame) for frame in container.decode(video=0)]
 
 
-def _hash(frame: Any) -> bytes:
+def hash_of(frame: Any) -> bytes:
+    """The hash of a decoded picture."""
     digest = hashlib.blake2b(digest_size=16)
     for plane in frame.planes:
         digest.update(memoryview(plane))

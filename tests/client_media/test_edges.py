@@ -33,13 +33,10 @@ from .media_files import (
 CASES = [
     (HEVC, "mp4", "mp4"),
     (HEVC, "ts", "ts"),
-    (OPEN_HEVC, "ts", "mp4"),
-    (OPEN_HEVC, "mp4", "mkv"),
+    (OPEN_HEVC, "ts", "mkv"),
     (DEEP_HEVC, "mp4", "ts"),
     (INTERLACED, "ts", "mp4"),
-    (INTERLACED, "mp4", "ts"),
     (OPEN, "ts", "mp4"),
-    (OPEN, "mp4", "ts"),
     (DEEP, "ts", "mp4"),
     (VFR_REORDERED, "mp4", "mp4"),
 ]
@@ -56,7 +53,7 @@ def test_every_picture_comes_back_whole_and_in_part(
     recipe: Recipe, container: str, suffix: str, tams: Tams, files: Path, tmp_path: Path
 ) -> None:
     source = media_files.make(files, recipe)
-    ids = tams.ingest(source, "--container", container)
+    ids = tams.ingest(source, "--container", container, "--segment-duration", "1")
     whole, part = tmp_path / f"whole.{suffix}", tmp_path / f"part.{suffix}"
     told = tams.json("export", ids["video"], whole)
     before, after = pictures(source), pictures(whole)
