@@ -16,6 +16,7 @@ from storage.catalog.clock_guard import ClockGuard
 from storage.catalog.credential_register import CredentialRegister
 from storage.catalog.credentials import Credentials
 from storage.catalog.deleted.deleted_resources import DeletedResources
+from storage.catalog.deleted.final_deletion import FinalDeletion
 from storage.catalog.environment import Environment, Limits, StoredBytesQuota
 from storage.catalog.flows.class_spreading import ClassSpreading
 from storage.catalog.flows.flow_creation import FlowCreation
@@ -111,7 +112,11 @@ class Catalog:
         self.profiles = Profiles(env)
         self.sources = Sources(env, ClassSpreading(env))
         self.source_creation = SourceCreation(env)
-        self.flows = Flows(env)
+        self.flow_delete_requests = FlowDeleteRequests(env)
+        self.deletions = Deletions(env, self.flow_delete_requests)
+        final_deletion = FinalDeletion(self.deletions)
+        self.deleted = DeletedResources(env, final_deletion)
+        self.flows = Flows(env, final_deletion)
         self.flow_creation = FlowCreation(env)
         self.segments = Segments(env)
         self.segment_tags = SegmentTags(env)
@@ -124,9 +129,6 @@ class Catalog:
         self.copies = Copies(env)
         self.webhooks = Webhooks(env)
         self.owners = Owners(env)
-        self.flow_delete_requests = FlowDeleteRequests(env)
-        self.deletions = Deletions(env, self.flow_delete_requests)
-        self.deleted = DeletedResources(env, self.deletions)
         self.source_deletions = SourceDeletions(env, self.flow_delete_requests)
         self.retention = Retention(env, self.deletions)
         self.byte_removal = ByteRemoval(env)

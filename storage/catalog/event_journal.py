@@ -23,6 +23,7 @@ from storage.tables.auth_classes import OWNERS
 from storage.tables.conditions import In, equals
 from storage.tables.rows import EventRow, FlowRow, SegmentRow, TagOwner
 from storage.tables.transaction import Reader, Row, Writer
+from storage.timerange import TimeRange
 
 _MAX_SEGMENTS_PER_EVENT = 200
 _MAX_SEGMENT_BYTES = 64_000
@@ -184,6 +185,11 @@ class EventJournal:
         for first, last in _adjacent_runs(rows):
             timerange = str(covering_timerange(first["timerange"], last["timerange"]))
             self._add("flows/segments_deleted", subject, {"flow_id": subject.flow_id, "timerange": timerange})
+
+    def content_deleted(self, subject: Subject, content: TimeRange) -> None:
+        """Record one flows/segments_deleted for all segments of a flow. content: from the first to the last of them."""
+        if not content.is_empty:
+            self._add("flows/segments_deleted", subject, {"flow_id": subject.flow_id, "timerange": str(content)})
 
     def write(self) -> None:
         """Insert the events that have not been inserted yet."""

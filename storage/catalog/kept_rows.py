@@ -37,7 +37,7 @@ class SoftDeletion:
     deleted_by: str
 
     def columns(self, subject: Subject) -> DeletionColumns:
-        """The columns of a row that is kept. subject: of the events of the ordinary deletion at the end."""
+        """The columns of a row that is kept. subject: as the deletion was reported."""
         return {
             "deleted": self.deleted,
             "expires": self.expires,
@@ -53,23 +53,22 @@ def keep_flow(tx: Writer, rules: AccessRules, row: FlowRow, subject: Subject, de
     tx.insert("deleted_collections", tx.select("collections", equals(member_id=row["id"])))
 
 
-def keep_source(tx: Writer, rules: AccessRules, source_id: str, subject: Subject, deletion: SoftDeletion) -> bool:
-    """Keep the row of a source, which is still there. Returns whether it is kept.
+def keep_source(tx: Writer, rules: AccessRules, source_id: str, subject: Subject, deletion: SoftDeletion) -> None:
+    """Keep the row of a source, which is still there.
 
-    It is not if an earlier source with its id is, with which deleted flows went: theirs is the one that returns with
-    them, with its format and its classes.
+    It is not kept if an earlier source with its id is, with which deleted flows went: theirs is the one that returns
+    with them, with its format and its classes.
     """
     row, earlier = tx.get("sources", id=source_id), tx.get("deleted_sources", id=source_id)
     if row is None:
-        return False
+        return
     if earlier is not None:
         its_flows = [*equals(source_id=source_id), Compare("created", "<=", earlier["deleted"])]
         if tx.select("deleted_flows", its_flows, limit=1, columns=["id"]):
-            return False
+            return
         forget(tx, SOURCE, source_id)
     tx.insert("deleted_sources", [{**row, **deletion.columns(subject)}])
     _write_tags(tx, rules, SOURCE, row)
-    return True
 
 
 def last_deletion(tx: Writer, source_id: str) -> SoftDeletion | None:

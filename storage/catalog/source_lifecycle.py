@@ -75,8 +75,9 @@ def delete_with_last_flow(
         return set()
     subject = journal.source_subject(source_id, collected_by)
     deletion = deletion or last_deletion(tx, source_id)
-    if deletion is None or not keep_source(tx, journal.rules, source_id, subject, deletion):
-        journal.source_deleted(subject)
+    if deletion is not None:
+        keep_source(tx, journal.rules, source_id, subject, deletion)
+    journal.source_deleted(subject)
     tx.delete("sources", equals(id=source_id))
     if tx.delete("tags", equals(kind=KIND, owner_id=source_id)) or journal.rules.untagged_is_open:
         delete_classes(tx, KIND, source_id)

@@ -61,7 +61,7 @@ def test_a_flow_is_deleted_listed_and_restored(running: Running) -> None:
     assert document["id"] in ids(client, f"/flows?deleted=true&source_id={document['source_id']}")
     assert document["source_id"] in ids(client, "/sources?deleted=true")
     assert document["id"] not in ids(client, "/flows")
-    taken = client.put(path, json=document)
+    taken = caller(running, "admin", scopes=("write",)).put(path, json=document)
     assert (taken.status_code, taken.json()["code"]) == (409, "flow.restorable")
     assert client.post(f"{path}/restore").status_code == 204
     assert client.post(f"{path}/restore").status_code == 404

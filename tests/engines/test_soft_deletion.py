@@ -103,32 +103,6 @@ def test_deleted_resources_are_listed_with_filters_and_pages(engine_url: str, tm
         assert shown(world, kept).keys().isdisjoint(SHOWN_OF_DELETED)
 
 
-@pytest.mark.parametrize("segments", [2, 7])
-def test_the_ordinary_deletion_comes_at_the_end_of_the_grace_period_with_its_events(
-    engine_url: str, tmp_path: Path, segments: int
-) -> None:
-    with open_world(tmp_path, LIMITS, engine_url) as world:
-        flow_id = world.make_flow()
-        add(world, flow_id, *(at(n) for n in range(segments)))
-        webhook_id = world.add_webhook()
-        delete(world, flow_id)
-        world.clock.forward(GRACE_S - 1)
-        world.run_background_work()
-        assert world.deliver_events(webhook_id) == []
-        world.clock.forward(1)
-        world.run_background_work()
-        types = world.delivered_types(webhook_id)
-        assert set(types) == {"flows/segments_deleted", "flows/deleted", "sources/deleted"}
-        assert types.count("flows/deleted") == types.count("sources/deleted") == 1
-        with pytest.raises(NotFound):
-            restore(world, flow_id)
-        world.clock.forward(LIMITS.object_grace_s + LIMITS.unregistered_object_s)
-        world.run_background_work()
-        assert world.rows("segments") == world.rows("objects") == world.rows("object_refs") == []
-        assert world.rows("deleted_flows") == world.rows("deleted_sources") == []
-        assert [row for row in world.rows("tags") if row["kind"].startswith("deleted")] == []
-
-
 def test_a_flow_returns_to_the_collections_that_it_was_in(engine_url: str, tmp_path: Path) -> None:
     with open_world(tmp_path, LIMITS, engine_url) as world:
         first, second, third, collector = (world.make_flow() for _ in range(4))
@@ -219,20 +193,6 @@ def test_a_member_does_not_return_to_a_later_flow_with_the_id_of_its_collector(
         restore(world, member)
         assert "flow_collection" not in shown(world, collector)
         assert world.rows("deleted_collections") == []
-
-
-def test_the_id_of_a_deleted_flow_is_taken_until_it_is_deleted_for_good(engine_url: str, tmp_path: Path) -> None:
-    with open_world(tmp_path, LIMITS, engine_url) as world:
-        document = flow()
-        flow_id = world.make_flow(document)
-        add(world, flow_id, *(at(n) for n in range(5)))
-        delete(world, flow_id)
-        with pytest.raises(AlreadyExists, match="restore it"):
-            world.make_flow(document)
-        assert world.catalog.deleted.delete_flow(CALLER, flow_id) is not None
-        world.run_background_work()
-        world.make_flow(document)
-        assert world.timeranges(flow_id) == []
 
 
 def test_a_source_that_is_created_again_takes_the_restored_flow(engine_url: str, tmp_path: Path) -> None:

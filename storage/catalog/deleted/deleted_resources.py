@@ -10,16 +10,15 @@ from storage.catalog import kept_rows
 from storage.catalog.access.checks import find_all_permissions, find_permissions, not_permitted, reading
 from storage.catalog.caller import Caller
 from storage.catalog.clock import rfc3339, rfc3339_seconds
+from storage.catalog.deleted.final_deletion import FinalDeletion
 from storage.catalog.deleted.restoration import Restoration
 from storage.catalog.environment import Environment
-from storage.catalog.event_journal import Subject, write_with_events
-from storage.catalog.flows import flow_collections
+from storage.catalog.event_journal import write_with_events
 from storage.catalog.flows import flows as flow_listing
 from storage.catalog.flows.flow_filter import FlowFilter
 from storage.catalog.flows.metadata_version import flow_state
 from storage.catalog.paging import Order, Page, PageRequest, select_page
 from storage.catalog.retry import retried
-from storage.catalog.segments.deletions import Deletions
 from storage.catalog.sources import KIND as SOURCE_KIND
 from storage.catalog.sources import ORDERS as SOURCE_ORDERS
 from storage.catalog.sources import SourceFilter, source_state
@@ -44,9 +43,9 @@ class DeletedResources:
     it than to delete it.
     """
 
-    def __init__(self, env: Environment, deletions: Deletions) -> None:
+    def __init__(self, env: Environment, final: FinalDeletion) -> None:
         self._env = env
-        self._deletions = deletions
+        self._final = final
 
     def flow_page(self, caller: Caller, filters: FlowFilter, sort_by: str, request: PageRequest) -> Page:
         """A page of the deleted flows that pass the filters. sort_by: a key of storage.catalog.flows.flows.ORDERS."""
@@ -158,7 +157,7 @@ class DeletedResources:
 
     @retried
     def _delete_for_good(self, flow_id: str, find: Callable[[Reader], DeletedFlowRow | None]) -> dict[str, Any] | None:
-        """Carry out the ordinary deletion of a deleted flow, with its events.
+        """Delete a deleted flow for good, of which there have been the events of an ordinary deletion before.
 
         find: returns its row, or None if it is not to be deleted; called before the flow is locked, and again then.
         """
@@ -167,27 +166,14 @@ class DeletedResources:
         if found is None:
             return None
         source_id = found["source_id"]
-        with write_with_events(self._env) as (tx, journal):
+        with self._env.engine.write() as tx:
             tx.lock(f"flow:{flow_id}", f"source:{source_id}")
             row = find(tx)
             if row is None:
                 return None
             if row["source_id"] != source_id:
                 raise Contended(f"flow {flow_id} has just been deleted again by another request; try again")
-            subject = Subject(**row["subject"])
-            kept_rows.forget(tx, kept_rows.FLOW, flow_id)
-            by = Caller(row["deleted_by"], frozenset())
-            request = self._deletions.delete_all_segments(tx, journal, by, subject, row)
-            tx.lock(flow_collections.LOCK)
-            kept_rows.forget_places(tx, flow_id)
-            journal.flow_deleted(subject)
-            if not tx.select("deleted_flows", equals(source_id=source_id), limit=1, columns=["id"]):
-                source = tx.get("deleted_sources", id=source_id)
-                if source is not None:
-                    kept_rows.forget(tx, kept_rows.SOURCE, source_id)
-                    if not tx.select("sources", equals(id=source_id), limit=1, columns=["id"]):
-                        journal.source_deleted(Subject(**source["subject"]))
-            return request
+            return self._final.delete(tx, row)
 
 
 def _find_expired(tx: Reader, *, flow_id: str, now: int) -> DeletedFlowRow | None:

@@ -21,6 +21,8 @@ from storage.tables.limits import check_document
 from storage.tables.rows import CollectionRow, DeletedFlowRow, FlowRow, SourceRow
 from storage.tables.transaction import Writer
 
+MAX_SEGMENTS_REPORTED = 10_000
+"""Of a flow with more segments, no flows/segments_added are sent when it is restored."""
 Items = Sequence[dict[str, Any]]
 """Members, as in flow_collection."""
 
@@ -44,9 +46,7 @@ class Restoration:
         self._changed_sources: set[str] = set()
 
     def run(self) -> None:
-        """Restore the flow.
-
-        Only changes of other flows and of sources are reported as events.
+        """Restore the flow. It is reported as created, with its segments, and so is its source.
 
         Raises: NotFound or Forbidden if the source is another one by now, to which the caller may not add flows;
             AlreadyExists if the flow does not fit that source, or the flows that there are.
@@ -64,9 +64,26 @@ class Restoration:
             self._changed_sources.add(row["source_id"])
         changed = derive_source_collections(tx, self._changed_sources)
         if is_back:
-            changed.discard(row["source_id"])  # it has not been reported as deleted
+            changed.discard(row["source_id"])
+            sources.record_events(tx, self._journal, "sources/created", [row["source_id"]])
+        if self._journal.wanted:
+            self._journal.flows("flows/created", flow_rows.documents(tx, [restored]))
+            self._report_segments(restored)
         sources.record_events(tx, self._journal, "sources/updated", changed)
         flow_rows.record_updates(tx, self._journal, self._changed_flows - {self._flow_id})
+
+    def _report_segments(self, flow: FlowRow) -> None:
+        """Record flows/segments_added for all segments, unless they are too many for one transaction."""
+        columns = ("object_id", "init_object_id", "timerange", "doc")
+        rows = self._tx.select(
+            "segments",
+            equals(flow_id=self._flow_id),
+            order=("start_ns",),
+            limit=MAX_SEGMENTS_REPORTED + 1,
+            columns=columns,
+        )
+        if len(rows) <= MAX_SEGMENTS_REPORTED:
+            self._journal.segments_added(flow, rows)
 
     def _return_source(self) -> bool:
         """Restore the source of the flow, unless it exists. Returns whether it did not.

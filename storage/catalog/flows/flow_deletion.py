@@ -1,6 +1,7 @@
 """The deletion of a flow from the catalogue: its row, tags and collections, and its source if it was the last flow."""
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 from storage import error_codes
 from storage.catalog import kept_rows, source_lifecycle
@@ -11,6 +12,7 @@ from storage.catalog.clock import SECOND, rfc3339
 from storage.catalog.environment import Environment
 from storage.catalog.event_journal import EventJournal
 from storage.catalog.flows import flow_collections, flow_rows
+from storage.catalog.flows.content_range import content_timerange
 from storage.catalog.flows.flow_filter import KIND
 from storage.catalog.flows.metadata_version import next_metadata_version
 from storage.catalog.flows.source_collections import derive_source_collections
@@ -18,8 +20,29 @@ from storage.catalog.kept_rows import SoftDeletion, keep_flow
 from storage.catalog.live_anchors import delete_anchor
 from storage.errors import AlreadyExists, TamsError
 from storage.tables.conditions import In, equals
-from storage.tables.rows import Document, FlowRow
+from storage.tables.rows import DeletedFlowRow, Document, FlowRow
 from storage.tables.transaction import Reader, Writer
+from storage.timerange import ETERNITY
+
+
+class KeptFlows(Protocol):
+    """Deleted flows that can be restored, for a new flow that has the id of one (FLOW-DEL-12)."""
+
+    def lock_replaceable(self, tx: Writer, caller: Caller, flow_id: str, source_id: str) -> DeletedFlowRow | None:
+        """The row of a deleted flow that gives way to a new one; None if none is kept.
+
+        source_id: of the new flow. Its lock and that of the flow are held; that of another source is taken.
+
+        Raises: NotFound if it is hidden from the caller; AlreadyExists if the caller may not delete it.
+        """
+
+    def delete(self, tx: Writer, row: DeletedFlowRow) -> dict[str, Any] | None:
+        """Delete the flow for good, with its segments, and its source if that is kept for no other flow.
+
+        row: as it is kept. The locks of the flow and of its source are held.
+
+        Returns None if everything is gone, else the document of the flow delete request (deletion-request.json).
+        """
 
 
 def being_deleted(tx: Reader, flow_ids: Sequence[str]) -> set[str]:
@@ -76,8 +99,8 @@ def delete_flow(
     """Delete the flow, and remove it from the flows that collect it (FLOW-DEL-10, A28).
 
     The caller holds the locks of the flow and of its source, and deletes its segments. now: microseconds since 1970.
-    deletion: keeps the flow, so that it can be restored with its segments, which stay. Of a flow that is kept, only the
-    changes of other flows and of sources are reported as events.
+    deletion: keeps the flow, so that it can be restored with its segments, which stay, but are
+    reported as deleted.
     """
     flow_id = row["id"]
     tx.lock(flow_collections.LOCK)
@@ -91,9 +114,11 @@ def delete_flow(
     tx.delete("collections", equals(collector_id=flow_id))
     if deletion is None:
         kept_rows.forget_places(tx, flow_id)
-        journal.flow_deleted(subject)
     else:
         keep_flow(tx, journal.rules, row, subject, deletion)
+        if journal.wanted:
+            journal.content_deleted(subject, content_timerange(tx, row, ETERNITY))
+    journal.flow_deleted(subject)
     affected_sources = {row["source_id"]} if members else set()
     for collector in tx.select("flows", [In("id", sorted(subject.flow_collected_by))]):
         _remove_member(tx, collector, flow_id, now)

@@ -18,10 +18,10 @@ from storage.catalog.event_journal import EventJournal, write_with_events
 from storage.catalog.flows import flow_rows, flow_rules, profile_link
 from storage.catalog.flows.class_spreading import ClassSpreading
 from storage.catalog.flows.content_range import content_timerange
-from storage.catalog.flows.flow_deletion import find_restorable
+from storage.catalog.flows.flow_deletion import KeptFlows
 from storage.catalog.flows.flow_filter import KIND, FlowFilter
 from storage.catalog.flows.metadata_version import flow_state, flow_version, next_metadata_version
-from storage.catalog.flows.new_flows import NewFlows
+from storage.catalog.flows.new_flows import NewFlows, still_being_deleted
 from storage.catalog.flows.retention_right import check_retention_change
 from storage.catalog.flows.source_collections import change_collection
 from storage.catalog.paging import Order, Page, PageRequest, select_page
@@ -44,8 +44,9 @@ ORDERS = {
 class Flows:
     """The flows of the catalogue. Methods for one flow raise NotFound if the caller cannot see it."""
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Environment, kept: KeptFlows) -> None:
         self._env = env
+        self._kept = kept
         self._spreading = ClassSpreading(env)
 
     def page(self, caller: Caller, filters: FlowFilter, sort_by: str, request: PageRequest) -> Page:
@@ -112,18 +113,13 @@ class Flows:
         with write_with_events(self._env) as (tx, journal):
             tx.lock(f"flow:{flow_id}", f"source:{body['source_id']}", *below)
             row = flow_rows.get_to_replace(tx, caller, flow_id)
-            if row is None:
-                return self._create(tx, journal, caller, flow_id, body, preconditions)
-            flow_rules.check_writable(row)
-            if preconditions is not None:
-                preconditions.check_change(flow_state(row["doc"]))
-            flow_rules.check_body(flow_id, body)
-            doc = profile_link.resolve_profile(tx, body, row["doc"])
-            source = tx.get("sources", id=doc["source_id"])
-            flow_rules.check_source(doc, row["doc"])
-            flow_rules.check_format(doc, row["doc"], source["format"] if source else None)
-            self._update(tx, journal, caller, row, doc, below, requested_version=body.get("metadata_version"))
-            return None
+            if row is not None:
+                self._replace(tx, journal, caller, row, body, preconditions, below)
+                return None
+            created = self._create(tx, journal, caller, flow_id, body, preconditions)
+        if created is None:
+            raise still_being_deleted(flow_id)
+        return created
 
     @retried
     def set_member(
@@ -222,17 +218,39 @@ class Flows:
         flow_id: str,
         body: Mapping[str, Any],
         preconditions: Preconditions | None,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any] | None:
+        """Create the flow. Returns None if a deleted flow with its id has so many segments that they must go first."""
         rights = CreationRights(tx, caller, [body["source_id"]])
         rights.check(body["source_id"])
         if preconditions is not None:
             preconditions.check_change(NO_RESOURCE)
         flow_rules.check_body(flow_id, body)
-        for error in find_restorable(tx, caller, [flow_id]).values():
-            raise error
+        kept = self._kept.lock_replaceable(tx, caller, flow_id, body["source_id"])
         new = NewFlows(tx, self._env, caller, rights, [body])
         new.add(body)
+        if kept is not None and self._kept.delete(tx, kept) is not None:
+            return None
         return new.write(journal)[0]
+
+    def _replace(
+        self,
+        tx: Writer,
+        journal: EventJournal,
+        caller: Caller,
+        row: FlowRow,
+        body: Mapping[str, Any],
+        preconditions: Preconditions | None,
+        below: Sequence[str],
+    ) -> None:
+        flow_rules.check_writable(row)
+        if preconditions is not None:
+            preconditions.check_change(flow_state(row["doc"]))
+        flow_rules.check_body(row["id"], body)
+        doc = profile_link.resolve_profile(tx, body, row["doc"])
+        source = tx.get("sources", id=doc["source_id"])
+        flow_rules.check_source(doc, row["doc"])
+        flow_rules.check_format(doc, row["doc"], source["format"] if source else None)
+        self._update(tx, journal, caller, row, doc, below, requested_version=body.get("metadata_version"))
 
     def _update(
         self,

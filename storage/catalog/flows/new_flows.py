@@ -28,6 +28,16 @@ from storage.tables.rows import FlowRow, SourceRow
 from storage.tables.transaction import Writer
 
 
+def still_being_deleted(flow_id: str) -> NotFound:
+    """The error for a new flow with the id of a deleted one whose segments are being deleted."""
+    return NotFound(
+        f"flow {flow_id} is still being deleted",
+        code=error_codes.FLOW_BEING_DELETED,
+        field="flow_id",
+        behaviour="A59",
+    )
+
+
 class NewFlows:
     """Flows to be created in one transaction, which holds the locks of their ids and of their sources.
 
@@ -72,12 +82,7 @@ class NewFlows:
         source_format = self._formats.get(doc["source_id"])
         flow_rules.check_format(doc, None, source_format)
         if doc["id"] in self._being_deleted:
-            raise NotFound(
-                f"flow {doc['id']} is still being deleted",
-                code=error_codes.FLOW_BEING_DELETED,
-                field="flow_id",
-                behaviour="A59",
-            )
+            raise still_being_deleted(doc["id"])
         moment = rfc3339(self._now)
         doc |= {
             "created_by": body.get("created_by", self._caller.name),

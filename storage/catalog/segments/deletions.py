@@ -123,24 +123,28 @@ class Deletions:
         flow_deletion.delete_flow(tx, journal, row, now)
         return None if done else self._request_all(tx, caller, subject, row)
 
-    def delete_all_segments(
-        self, tx: Writer, journal: EventJournal, caller: Caller, subject: Subject, row: FlowRow
+    def delete_reported_segments(
+        self, tx: Writer, caller: Caller, subject: Subject, row: FlowRow
     ) -> dict[str, Any] | None:
         """Delete the segments of a flow that has gone, at once or by a flow delete request, as `delete_flow` does.
 
-        subject: the flow, for the events. row: its row as it was.
+        They have been reported as deleted before. subject: the flow, as that was. row: its row as it was.
         """
-        if self._delete_if_few(tx, journal, subject, row, SegmentFilter()) is not None:
+        if self._delete_if_few(tx, None, subject, row, SegmentFilter()) is not None:
             return None
-        return self._request_all(tx, caller, subject, row)
+        return self._request_all(tx, caller, subject, row, are_reported=True)
 
-    def _request_all(self, tx: Writer, caller: Caller, subject: Subject, row: FlowRow) -> dict[str, Any]:
-        request = self._requests.create(tx, caller, subject, row, SegmentFilter(), delete_flow=True)
+    def _request_all(
+        self, tx: Writer, caller: Caller, subject: Subject, row: FlowRow, *, are_reported: bool = False
+    ) -> dict[str, Any]:
+        request = self._requests.create(
+            tx, caller, subject, row, SegmentFilter(), delete_flow=True, are_reported=are_reported
+        )
         note("flow_delete_request", request["id"])
         return request
 
     def _delete_if_few(
-        self, tx: Writer, journal: EventJournal, subject: Subject, flow: FlowRow, filters: SegmentFilter
+        self, tx: Writer, journal: EventJournal | None, subject: Subject, flow: FlowRow, filters: SegmentFilter
     ) -> list[SegmentRow] | None:
         """Delete all segments that pass the filters, and return them.
 

@@ -83,12 +83,20 @@ class FlowDeleteRequests:
         return _document(row)
 
     def create(
-        self, tx: Writer, caller: Caller, subject: Subject, flow: FlowRow, filters: SegmentFilter, *, delete_flow: bool
+        self,
+        tx: Writer,
+        caller: Caller,
+        subject: Subject,
+        flow: FlowRow,
+        filters: SegmentFilter,
+        *,
+        delete_flow: bool,
+        are_reported: bool = False,
     ) -> dict[str, Any]:
         """Create a request and its job, and return its document (deletion-request.json).
 
         subject: the flow, for the events of the deletion. flow: its row, which is locked. delete_flow: whether the flow
-        itself has been deleted.
+        itself has been deleted. are_reported: whether there have been events about its segments before.
         """
         assert subject.flow_id is not None
         now = segment_rows.next_update(flow, self._env.clock())
@@ -103,6 +111,7 @@ class FlowDeleteRequests:
                 "timerange_remaining": str(filters.timerange),
                 "object_id": filters.object_id,
                 "delete_flow": delete_flow,
+                "are_reported": are_reported,
                 "created_by": caller.name,
                 "updated": rfc3339(now),
                 "subject": subject.document(),
@@ -203,7 +212,8 @@ class FlowDeleteRequests:
         flow = tx.get("flows", id=flow_id)
         columns = segment_rows.DELETION_COLUMNS
         rows = tx.select("segments", where, order=("start_ns",), limit=batch_size, columns=columns)
-        segment_rows.delete(tx, self._env, journal, Subject(**doc["subject"]), flow, rows)
+        reported_by = None if doc.get("are_reported") else journal
+        segment_rows.delete(tx, self._env, reported_by, Subject(**doc["subject"]), flow, rows)
         is_last = len(rows) < batch_size
         left = EMPTY if is_last else TimeRange(rows[-1]["end_ns"], remaining.end, remaining.closed)
         now = self._env.clock()

@@ -31,7 +31,7 @@ def next_update(flow: FlowRow | None, now: int) -> int:
 def delete(
     tx: Writer,
     env: Environment,
-    journal: EventJournal,
+    journal: EventJournal | None,
     subject: Subject,
     flow: FlowRow | None,
     rows: Sequence[SegmentRow],
@@ -39,8 +39,8 @@ def delete(
 ) -> None:
     """Delete these segments of one flow, which the caller has locked.
 
-    subject: of the events, as the flow was when its segments were requested to be deleted. flow: its row as it is now;
-    None if it has been deleted.
+    journal: of the events; None if they have been reported before. subject: of the events, as the flow was when its
+    segments were requested to be deleted. flow: its row as it is now; None if it has been deleted.
     remaining: the flow's content range once they are gone; None leaves it as it is, wider than necessary, unless no
     segment is left.
     """
@@ -58,4 +58,5 @@ def delete(
         remaining = (0, 0)  # Filters take this to mean that there are none.
     content = {} if remaining is None else content_columns(remaining)
     tx.update("flows", equals(id=flow_id), {"segments_updated": next_update(flow, env.clock()), **content})
-    journal.segments_deleted(subject, rows)
+    if journal is not None:
+        journal.segments_deleted(subject, rows)
