@@ -13,7 +13,8 @@ _NUMBER = re.compile(r"0|[1-9][0-9]*")
 _RANGE = re.compile(r"([0-9]+)-([0-9]+)")
 _MOST_LONG = 2**64 - 1
 
-# What each element may contain, in the order of the schema, and its attributes, of which those with ! are needed.
+# What each element may contain, in the order of the schema, and its attributes, of which those with ! are needed. An S
+# may not have r, with which dash.js finds wrong URLs.
 _CHILDREN = {
     "MPD": ["Location", "Period", "UTCTiming"],
     "Location": [],
@@ -42,12 +43,12 @@ _ATTRIBUTES = {
     "AudioChannelConfiguration": "schemeIdUri! value",
     "SegmentList": "timescale presentationTimeOffset",
     "Initialization": "sourceURL range",
-    "S": "t d! r",
+    "S": "t d!",
     "SegmentURL": "media mediaRange",
     "UTCTiming": "schemeIdUri! value",
 }
 _FORMS = {
-    **dict.fromkeys(("t", "d", "r", "timescale", "presentationTimeOffset"), _NUMBER),
+    **dict.fromkeys(("t", "d", "timescale", "presentationTimeOffset"), _NUMBER),
     **dict.fromkeys(("bandwidth", "width", "height"), re.compile(r"[1-9][0-9]*")),
     "frameRate": re.compile(r"[0-9]+(/[0-9]+)?"),
     "audioSamplingRate": re.compile(r"[0-9]+"),
@@ -217,7 +218,7 @@ def _read_track(set_: ET.Element, element: ET.Element, period_start: Fraction) -
         assert duration > 0
         first = int(each.attrib.get("t", spans[-1][1] if spans else 0))
         assert not spans or first >= spans[-1][1], "5.3.9.6: segments must not overlap"
-        spans += [(first + n * duration, first + (n + 1) * duration) for n in range(int(each.attrib.get("r", 0)) + 1)]
+        spans.append((first, first + duration))
     assert len(spans) == len(urls), "5.3.9.6: there is a URL for each segment of the timeline"
     pieces = [
         Piece(
