@@ -44,9 +44,9 @@ If it is interrupted, the same command continues: segments that are stored are n
 A file that is complete in the store is not stored twice, unless --again says so.
 
 Live inputs are MPEG-TS on standard input, HLS, HTTP, RTMP, RTSP and UDP. PyAV's libraries have no
-SRT: pipe it in from srt-live-transmit or ffmpeg. A live input ends when its sender ends it, when the
-connection is lost, with Ctrl-C, or after a minute of silence; the flows are then marked as complete.
-While the server is away, up to --retry seconds, the input waits.
+SRT: pipe it in from srt-live-transmit or ffmpeg. A live input ends when its sender ends it, when
+the connection is lost, with Ctrl-C, or after a minute of silence; the flows are then marked as
+complete. While the server is away, up to --retry seconds, the input waits.
 """
 _LISTENING = ("rtmp://", "tcp://", "http://")
 _COLUMNS = (
