@@ -60,11 +60,15 @@ READ_ALONE  := event_filters event_transforms flow_listing flow_profiles flow_re
   profiles segment_listing service sorting storage_backends tag_filters timeranges webhook_listing
 WRITE_ALONE := flow_collections flow_members flow_metadata flow_put flow_sources flow_tags init_objects objects read_only \
   source_lifecycle sources tags webhook_changes webhooks
+# What features beyond TAMS could change for a client that knows none of them. `make conformance FEATURES=all` runs all modules.
+FEATURE_SAMPLE := flow_deletion events_of_flows events_of_sources delete_requests
 KIT         := $(VENV)/bin/python -m pytest tests/conformance tests/soak/test_kills.py -n auto --dist worksteal -q -r NfE --webhook-patience 30
 without      = $(patsubst %,--ignore tests/conformance/%,selftest $(patsubst %,test_%.py,$(HTTP_ALONE) $(1)))
 
 test: $(READY) ## run every test, then the conformance kit over the other stores
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal
+	@echo "The kit with all features beyond TAMS"
+	@$(firstword $(KIT)) -m pytest $(FEATURE_SAMPLE:%=tests/conformance/test_%.py) --features all -n auto --dist worksteal -q -r NfE
 	@echo "The kit with postgresql and s3"
 	@$(KIT) --store postgresql --media s3 $(call without)
 	@echo "The kit with vast-statement and files"
@@ -90,11 +94,11 @@ chromium: $(STAMP) ## fetch the browser that tests of playback and of the consol
 # events; without it, events are not tested.
 API_VERSION ?= 8.2
 REPORT      ?= conformance-report
-# STORE and MEDIA: the catalogue and object store of this project's own server (docs/testing.md).
+# STORE, MEDIA, FEATURES: the catalogue, object store and extensions of this project's own server (docs/testing.md).
 conformance: $(STAMP) ## test a TAMS server: URL=... and TOKEN=..., or USER=... PASSWORD=...; without URL this one
 	$(VENV)/bin/python -m pytest tests/conformance --ignore tests/conformance/selftest -n auto --dist worksteal \
 	  --report "$(REPORT)" --junitxml "$(REPORT)/junit.xml" --api-version $(API_VERSION) \
-	  $(if $(STORE),--store $(STORE)) $(if $(MEDIA),--media $(MEDIA)) \
+	  $(if $(STORE),--store $(STORE)) $(if $(MEDIA),--media $(MEDIA)) $(if $(FEATURES),--features $(FEATURES)) \
 	  $(if $(URL),--tams-url "$$URL") $(if $(TOKEN),--tams-token "$$TOKEN") \
 	  $(if $(filter command,$(origin USER)),--tams-user "$$USER" --tams-password "$$PASSWORD") \
 	  $(if $(RECEIVER),--webhook-receiver "$$RECEIVER")

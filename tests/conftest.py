@@ -45,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests.conformance.kit.report.plugin import ExchangeLogPlugin, ReportPlugin
 
         config.pluginmanager.register(ExchangeLogPlugin())
-        subject = config.getoption("--tams-url") or f"this project's own server, with {stores[0]} and {stores[1]}"
+        own = f"this project's own server, with {stores[0]} and {stores[1]}, features: {config.getoption('--features')}"
+        subject = config.getoption("--tams-url") or own
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(ReportPlugin(folder, subject, config.getoption("--api-version")))

@@ -16,6 +16,7 @@ from tests.conformance.kit.server import Subject, own_server
 from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.skips import not_implemented
 from tests.conformance.kit.webhooks import LISTING, Hooks
+from tests.servers.features import feature_settings
 from tests.servers.plugin import deselect_cases, running_stores
 
 SELFTEST = Path(__file__).parent / "selftest"
@@ -54,14 +55,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
     """The server given on the command line, or the project's own."""
     url = request.config.getoption("--tams-url")
+    option = request.config.getoption
     if url:
-        option = request.config.getoption
         user = option("--tams-user")
         basic = f"{user}:{option('--tams-password')}" if user else ""
         yield Subject(url.rstrip("/"), option("--tams-token") or "", basic=basic)
         return
     folder = tmp_path_factory.mktemp("server")
-    with own_server(folder, OWN_SETTINGS | running_stores(request.config).settings(folder)) as subject:
+    settings = running_stores(request.config).settings(folder) | feature_settings(option("--features"), folder)
+    with own_server(folder, OWN_SETTINGS | settings) as subject:
         yield subject
 
 

@@ -34,7 +34,7 @@ def started(tams: TamsClient) -> Started:
         path = f"/flows/{flow['id']}" + ("/segments" if what == "segments" else "")
         response = tams.delete(path, **params)
         if response.status_code == 204:
-            not_implemented("delete requests: 60 segments are deleted immediately")
+            not_implemented(f"delete requests: a {what} deletion of 60 segments is immediate")
         assert response.status_code == 202, response.text
         return flow, response
 

@@ -55,6 +55,7 @@ def test_a_muxed_flow_has_a_container_and_segments_of_its_own(tams: TamsClient) 
     assert read_flow(tams, muxed["id"])["container"] == "video/mp2t"
     (item,) = tams.allocate(muxed["id"], 1)
     assert item["put_url"]["content-type"] == "video/mp2t"
+    assert tams.upload(item, b"media").is_success
     register_segment(tams, muxed["id"], "[0:0_2:0)", object_id=item["object_id"])
     (segment,) = tams.segments(muxed["id"])
     assert segment["object_id"] == item["object_id"]

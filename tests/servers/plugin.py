@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers.features import FEATURES
 from tests.servers.stores import CATALOGUES, MEDIA, Stores, running
 
 _KEY = pytest.StashKey[Stores]()
@@ -20,6 +21,12 @@ def add_options(group: pytest.OptionGroup) -> None:
     )
     group.addoption(
         "--every", type=int, default=1, metavar="N", help="run one case in N of each conformance test with many cases"
+    )
+    group.addoption(
+        "--features",
+        choices=FEATURES,
+        default=FEATURES[0],
+        help="what the project's own server does beyond the standard",
     )
     group.addoption("--media", choices=MEDIA, default=MEDIA[0], help="where the project's own server keeps its media")
 
