@@ -59,7 +59,7 @@ class PathTable:
         return first
 
     def _matches(self, raw_path: str) -> Iterator[Match]:
-        return self._below(self._root, without_final_slash(raw_path).split("/")[1:], {})
+        return self._below(self._root, served_path(raw_path).split("/")[1:], {})
 
     def _below(self, node: _Node, parts: Sequence[str], parameters: dict[str, str]) -> Iterator[Match]:
         """Yield what these parts lead to from a node; fixed parts come before parameters."""
@@ -112,15 +112,20 @@ class PathTable:
         return MethodNotAllowed(f"method {method} is not allowed here, only {allowed}", headers={"Allow": allowed})
 
 
-def without_final_slash(raw_path: str) -> str:
-    """Return the path to serve: NMOS clients ask for `/flows/`. An encoded slash (%2F) belongs to an id or name."""
-    return raw_path[:-1] if len(raw_path) > 1 and raw_path.endswith("/") else raw_path
+def served_path(raw_path: str) -> str:
+    """Return the path to serve, without a slash at its end or further ones at its beginning.
+
+    NMOS clients ask for `/flows/`, and those that put a path after a base URL with a slash for `//flows`. An encoded
+    slash (%2F) belongs to an id or name.
+    """
+    path = f"/{raw_path.lstrip('/')}" if raw_path.startswith("//") else raw_path
+    return path[:-1] if len(path) > 1 and path.endswith("/") else path
 
 
 class OperationRouting:
     """Middleware that sets the operation of the exchange, or leaves it None if path and method match none.
 
-    It removes a slash at the end of a path that exists, so that links and errors do not repeat it.
+    It sets a path that exists to the one that is served, so that links and errors repeat no needless slashes.
     """
 
     def __init__(self, app: ASGIApp, *, table: PathTable) -> None:
@@ -136,7 +141,7 @@ class OperationRouting:
         if found is not None:
             node, exchange.raw_parameters = found
             if empty_name is None:
-                exchange.raw_path = without_final_slash(exchange.raw_path)
+                exchange.raw_path = served_path(exchange.raw_path)
             exchange.operation = node.operations.get(operation)
             if exchange.operation is not None:
                 exchange.label = exchange.operation.id

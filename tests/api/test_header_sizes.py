@@ -165,6 +165,23 @@ def test_a_slash_at_the_end_of_a_path_is_ignored(running: Running, path: str) ->
     assert running.client.get(path.replace("/?", "//?") if "?" in path else path + "/").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/flows?limit=1", "/service", "/flows/{id}", "/flows/{id}/tags", "/sources/"])
+def test_further_slashes_at_the_beginning_of_a_path_are_ignored(running: Running, path: str) -> None:
+    """Of clients that put a path after a base URL which ends with a slash."""
+    documents = [flow(), flow()]
+    for document in documents:
+        url = f"{running.url}//flows/{document['id']}"
+        assert running.client.put(url, json=document).status_code in (201, 204)
+    path = path.replace("{id}", documents[0]["id"])
+    for method in ("GET", "HEAD", "OPTIONS"):
+        expected = running.client.request(method, path)
+        for slashes in ("/", "//"):
+            found = running.client.request(method, f"{running.url}{slashes}{path}")
+            assert (found.status_code, found.content) == (expected.status_code, expected.content)
+            assert found.headers.get("Link") == expected.headers.get("Link")
+    assert running.stranger().get(f"{running.url}//flows").status_code == 401
+
+
 def test_an_encoded_slash_at_the_end_belongs_to_the_name(running: Running) -> None:
     document = flow()
     path = f"/flows/{document['id']}"
