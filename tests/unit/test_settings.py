@@ -1,4 +1,4 @@
-"""Loading settings and validating them."""
+"""Loading settings and validating them, among others the timeouts of presigned URLs (F1)."""
 
 from pathlib import Path
 

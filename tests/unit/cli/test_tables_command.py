@@ -1,4 +1,4 @@
-"""tams-server export, import and tables, on the embedded catalogue."""
+"""tams-server export, import and tables (F8), on the embedded catalogue."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a consistency check finds and repairs in the stored bytes, and what it leaves alone."""
+"""What a consistency check finds and repairs in the stored bytes (F15), and what it leaves alone."""
 
 import os
 import shutil
