@@ -57,7 +57,7 @@ def _catalogue(store: str, options: Options) -> Iterator[Served]:
         with own_server(options.checkout, folder, settings) as server:
             for flow in flows:
                 flow.create(server)
-        with seeding(server.database) as seeder:
+        with seeding(server.database) as seeder, seeder.unconstrained("segments"):  # Once, not for each flow.
             for flow in flows:
                 flow.fill(seeder, lambda _: None)
         options.say(f"{store}: {sum(flow.count for flow in flows):,} segments in {_FLOWS} flows")
