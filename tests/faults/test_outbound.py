@@ -121,7 +121,7 @@ class TestDelivery:
 
     @pytest.mark.behaviour("DLV-02", "DLV-08")
     def test_deliveries_that_time_out_keep_no_connection(self) -> None:
-        """Their time ends in every stage of an exchange; had any kept one of the two connections, the last would get none."""
+        """Their time ends at every stage of an exchange. If any kept one of the two connections, the last had none."""
 
         async def work(sender: Sender) -> list[Outcome]:
             timeouts_s = [0.0001 * step for step in range(1, 201)] * 3
