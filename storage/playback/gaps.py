@@ -14,8 +14,8 @@ from storage.timerange import NS
 
 SHORTEST_NS: Final = NS // 10
 LONGEST_NS: Final = 600 * NS
-"""What is missing for less or for longer is a discontinuity: a few pictures are no segment, and a playlist of gaps alone
-would be of no use."""
+"""What is missing for less or for longer is a discontinuity: a few pictures are no segment, and a playlist of gaps
+alone would be of no use."""
 
 
 def with_gaps(segments: Iterable[MediaSegment], before: MediaSegment | None = None) -> Iterator[MediaSegment]:
