@@ -118,7 +118,6 @@ class TestDelivery:
                 monkeypatch.setenv(name, proxy)
             assert post(receiver.url).delivered
 
-
     @pytest.mark.behaviour("DLV-02", "DLV-08")
     def test_deliveries_that_time_out_keep_no_connection(self) -> None:
         """Their time ends at every stage of an exchange. If any kept one of the two connections, the last had none."""
