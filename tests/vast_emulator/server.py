@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import sys
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -97,6 +98,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
     emulator: Emulator
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print the traceback of an exception, unless it is that a client was killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
