@@ -185,6 +185,36 @@ def test_a_flow_that_is_written_again_gets_new_numbers(engine_url: str, tmp_path
             world.delete_segments(flow_id, "_")
 
 
+def test_a_segment_that_is_deleted_within_the_window_renumbers_nothing(engine_url: str, tmp_path: Path) -> None:
+    """Not the one either from which numbers are counted, the last when the flow was first played."""
+    with open_world(tmp_path, database_url=engine_url) as world:
+        flow_id = world.make_flow(flow(status="ingesting"))
+        add(world, flow_id, *(at(n) for n in range(10)))
+        playlist(world.catalog, flow_id)
+        add(world, flow_id, *(at(n) for n in range(10, 13)))
+        before = playlist(world.catalog, flow_id)
+        world.delete_segments(flow_id, "[9:0_10:0)")
+        after = playlist(world.catalog, flow_id)
+        assert [each.number for each in after.segments] == [each.number for each in before.segments]
+        assert len({each.discontinuity for each in (*before.segments, *after.segments)}) == 1
+        assert [each.is_gap for each in after.segments] == [n == 9 for n in range(3, 13)]
+
+
+def test_numbers_go_on_when_all_segments_have_been_deleted(engine_url: str, tmp_path: Path) -> None:
+    with open_world(tmp_path, database_url=engine_url) as world:
+        flow_id = world.make_flow(flow(status="ingesting", segment_duration={"numerator": 1}))
+        add(world, flow_id, *(at(n) for n in range(4)), "[4:0_9:0)")
+        full = playlist(world.catalog, flow_id)
+        world.delete_segments(flow_id, "_")
+        empty = playlist(world.catalog, flow_id)
+        add(world, flow_id, at(20))
+        again = playlist(world.catalog, flow_id)
+        first = int(empty.tags["EXT-X-MEDIA-SEQUENCE"])
+        assert full.segments[-1].number < first <= again.segments[0].number
+        assert full.segments[-1].discontinuity <= int(empty.tags["EXT-X-DISCONTINUITY-SEQUENCE"])
+        assert full.target == empty.target == again.target == 5
+
+
 def test_an_earlier_window_has_the_numbers_of_the_last_one(engine_url: str, tmp_path: Path) -> None:
     with open_world(tmp_path, database_url=engine_url) as world:
         flow_id = world.make_flow(flow(status="ingesting"))

@@ -21,7 +21,7 @@ from storage.catalog.playback.completeness import (
 from storage.catalog.playback.flow_media import FLOW_COLUMNS, Media, read_timerange, read_window
 from storage.catalog.playback.key_frames import MOST_PICTURES
 from storage.catalog.playback.live_alignment import align_numbers
-from storage.catalog.playback.live_numbers import LiveWindow, live_numbers
+from storage.catalog.playback.live_numbers import LiveWindow, live_numbers, next_numbers
 from storage.catalog.playback.measurements import Sample, read_sample
 from storage.catalog.playback.media_urls import read_urls
 from storage.catalog.playback.object_content import Deadline, read_stored_instances
@@ -160,7 +160,7 @@ class HlsPlaylists:
             left_out=media.left_out,
             before=media.before,
         )
-        if type_ == "live" and media.segments:
+        if type_ == "live":
             playlist = self._with_numbers(playlist, flow, request, media)
         if request.frames == "key":
             text = self._write_key_frames(flow, media, playlist, filters, base_url)
@@ -171,6 +171,10 @@ class HlsPlaylists:
     def _with_numbers(
         self, playlist: MediaPlaylist, flow: FlowRow, request: PlaylistRequest, media: Media
     ) -> MediaPlaylist:
+        if not media.segments:
+            sequence, discontinuity, target_s = next_numbers(self._env.engine, flow["id"])
+            target_s = max(target_s, playlist.target_s)
+            return replace(playlist, sequence=sequence, discontinuity_sequence=discontinuity, target_s=target_s)
         is_last = not ends_before_flow(flow, request.timerange)
         window = LiveWindow(flow["id"], media.segments, slack_of(flow["doc"]), playlist.target_s, is_last)
         numbers = live_numbers(self._env.engine, window)
@@ -203,7 +207,9 @@ class HlsPlaylists:
             [each for each in segments if not each.is_gap], instances, Deadline(), what
         )
         if segments and not found:
-            raise Unsuitable(f"no segment of {what} in the timerange is known to begin with a key frame")
+            raise Unsuitable(
+                f"no segment of {what} in the timerange is known to begin with a key frame", field="frames"
+            )
         urls |= {each.object_id: None for each in segments if each.object_id not in found}
         pictures = [replace(each, byte_range=found.get(each.object_id)) for each in segments]
         return write_media_playlist(pictures, urls, replace(playlist, key_frames_only=True))

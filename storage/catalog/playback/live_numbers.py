@@ -70,6 +70,19 @@ def live_numbers(engine: Engine, window: LiveWindow) -> LiveNumbers:
     return _move_anchor(engine, window)
 
 
+def next_numbers(engine: Engine, flow_id: str) -> tuple[int, int, int]:
+    """What a live playlist without segments says, as it must not go back to zero (RFC 8216, section 6.2.2).
+
+    Returns the least numbers of what may come next, media sequence and discontinuity, and the target duration in
+    seconds of earlier playlists; 0 and 1 if there have been none.
+    """
+    with engine.read() as tx:
+        stored = read_stored_anchor(tx, flow_id)
+    if stored is None:
+        return 0, 0, 1
+    return stored.anchor.sequence + 1, stored.anchor.discontinuity, stored.target_s
+
+
 @retried
 def _move_anchor(engine: Engine, window: LiveWindow) -> LiveNumbers:
     """Number the segments by the anchor as it is now, and make the last of them the anchor."""
@@ -99,8 +112,8 @@ def _target(window: LiveWindow, stored: StoredAnchor | None) -> int:
 def _numbered(tx: Reader, window: LiveWindow, anchor: Anchor) -> list[Anchor] | None:
     """The segments with their numbers; None if they cannot be counted from the anchor.
 
-    That is so if too many lie between, or if segments lie before the anchor, but it is no longer there itself: then the
-    flow has been written again, and the numbers before the anchor may be those of other segments.
+    That is so if too many lie between, or if segments lie before the anchor, but neither it nor a gap is at its place:
+    then the flow has been written again, and the numbers before the anchor may be those of other segments.
     """
     segments, at = window.segments, anchor.segment
     first, last = segments[0].start, segments[-1].start
@@ -112,6 +125,9 @@ def _numbered(tx: Reader, window: LiveWindow, anchor: Anchor) -> list[Anchor] | 
     after: list[MediaSegment] | None = []
     if at.start > last:
         after = read_between(tx, window.flow_id, last, at.start + 1, window.slack, _MOST_BETWEEN)
-    if after is None or not any(each.is_same(at) for each in (*segments, *after)):
+    if after is None:
         return None
-    return numbered(list(with_gaps([*segments, *after])), anchor)[: len(segments)]
+    found = list(with_gaps([*segments, *after]))
+    if not any(each.is_same(at) or (each.is_gap and each.start == at.start) for each in found):
+        return None
+    return numbered(found, anchor)[: len(segments)]
