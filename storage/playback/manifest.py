@@ -55,7 +55,7 @@ class Clock:
     timeline, in ns. first_start: where the first period that is listed begins on it, in ns, if that is known; None if
     nobody knows. published: when what is told has changed last, and now: both in microseconds since 1970.
     window_s: how many seconds are listed; None for everything. update_s: when to reload, in seconds.
-    location: where.
+    location: where. has_ended: whether all is there, and players have had the time to read that.
     """
 
     begin: int
@@ -66,6 +66,7 @@ class Clock:
     window_s: int | None
     update_s: int
     location: str
+    has_ended: bool = False
 
 
 def write_manifest(
@@ -80,21 +81,22 @@ def write_manifest(
     """The text of a media presentation description.
 
     representations: in the order of the runs in each period. periods: one at least. urls: where objects are, by id.
-    clock: of a dynamic presentation; None for a static one, in which gaps between periods are passed over.
-    complete: nothing will be added. left_out: how many segments are not listed because they use only a part of their
-    object.
+    clock: of a presentation that is dynamic, or was and has ended, which players learn when it becomes static; None for
+    another static one, in which gaps between periods are passed over. complete: nothing will be added. left_out: how
+    many segments are not listed because they use only a part of their object.
     """
     longest = max(each.duration for period in periods for run in period.runs if run for each in run.segments)
     placed = _placed(periods, clock)
+    is_dynamic = clock is not None and not clock.has_ended
     attributes = {
         "xmlns": "urn:mpeg:dash:schema:mpd:2011",
         "profiles": "urn:mpeg:dash:profile:isoff-main:2011",
-        "type": "static" if clock is None else "dynamic",
+        "type": "dynamic" if is_dynamic else "static",
         "minBufferTime": _duration(longest),
         "maxSegmentDuration": _duration(longest),
     }
     if clock is not None:
-        attributes |= _dynamic(clock, periods, longest, complete=complete)
+        attributes |= _by_clock(clock, periods, longest)
     if complete:
         last = placed[-1]
         attributes["mediaPresentationDuration"] = _duration(last.position + last.period.end - last.zero)
@@ -102,7 +104,7 @@ def write_manifest(
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', _tag("MPD", attributes)]
     if left_out:
         lines.append(f"<!-- Left out: {left_out} segments that use only a part of their object -->")
-    if clock is not None:
+    if clock is not None and is_dynamic:
         lines.append(f"<Location>{escape(clock.location)}</Location>")
     for place, id_ in zip(placed, _ids(placed, clock), strict=True):
         period = place.period
@@ -112,7 +114,7 @@ def write_manifest(
             chosen = [(each, run) for each, run in found if each.set == name]
             lines += _adaptation_set(set_id, chosen, urls, place.zero) if chosen else ()
         lines.append("</Period>")
-    if clock is not None:
+    if clock is not None and is_dynamic:
         lines.append(_tag("UTCTiming", {"schemeIdUri": _DIRECT_TIME, "value": _date_time(clock.now)}, closed=True))
     return "\n".join([*lines, "</MPD>", ""])
 
@@ -158,17 +160,18 @@ def _period_duration(period: Period, clock: Clock | None) -> dict[str, str]:
     return {"duration": _duration(period.end - period.start)} if clock is None else {}
 
 
-def _dynamic(clock: Clock, periods: Sequence[Period], longest: int, *, complete: bool) -> dict[str, str]:
-    attributes = {
-        "availabilityStartTime": _date_time(clock.begin),
-        "publishTime": _date_time(clock.published),
+def _by_clock(clock: Clock, periods: Sequence[Period], longest: int) -> dict[str, str]:
+    """Attributes of a presentation. A complete one says when to reload it too, since it becomes static."""
+    attributes = {"availabilityStartTime": _date_time(clock.begin), "publishTime": _date_time(clock.published)}
+    if clock.has_ended:
+        return attributes
+    attributes |= {
+        "minimumUpdatePeriod": _duration(clock.update_s * NS),
         "suggestedPresentationDelay": _duration(_DELAY_SEGMENTS * longest),
     }
     if clock.window_s is not None:
         listed = periods[-1].end - periods[0].start
         attributes["timeShiftBufferDepth"] = _duration(max(clock.window_s * NS, listed))
-    if not complete:
-        attributes["minimumUpdatePeriod"] = _duration(clock.update_s * NS)
     return attributes
 
 

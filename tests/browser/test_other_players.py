@@ -41,7 +41,7 @@ def test_a_recording_is_played_to_the_picture(player: Player, service: Tams, kin
 
 
 @pytest.mark.parametrize("kind", ["dash", "shaka"])
-def test_a_live_manifest_is_played_while_it_grows(player: Player, service: Tams, kind: Kind) -> None:
+def test_a_live_manifest_is_played_while_it_grows_and_to_its_end(player: Player, service: Tams, kind: Kind) -> None:
     """Its timeline begins at zero, when the flow was created, so that it is now."""
     document = {**ntsc_flow(), "status": "ingesting", "segment_duration": {"numerator": 1, "denominator": 2}}
     add = live_segments(service, document, _SEGMENTS, begin=0)
@@ -52,8 +52,9 @@ def test_a_live_manifest_is_played_while_it_grows(player: Player, service: Tams,
     wait_until(lambda: len(player.record().frames) > 0 or bool(player.record().failures), player.page)
     for _ in add:
         player.page.wait_for_timeout(200)
-    last = range((_SEGMENTS - 1) * LIVE_GOP, _SEGMENTS * LIVE_GOP)
-    wait_until(lambda: any(number in last for number, _ in player.record().frames), player.page, 30)
+    service.put_flow({**document, **COMPLETE})
+    wait_until(lambda: player.record().ended or bool(player.record().failures), player.page, 30)
     record = player.record()
     assert not record.failures, record.failures
+    assert max(record.times) >= (_SEGMENTS - 1) * LIVE_GOP
     assert record.times == {number: time_of(number) for number in record.times}

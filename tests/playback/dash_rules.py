@@ -139,7 +139,8 @@ def read_manifest(text: str) -> Manifest:
     is_dynamic = attributes["type"] == "dynamic"
     if is_dynamic:
         assert {"availabilityStartTime", "publishTime"} <= attributes.keys(), "5.3.1.2: needed if dynamic"
-        assert ("minimumUpdatePeriod" in attributes) != ("mediaPresentationDuration" in attributes)
+        # It is told of its end by one that is static, so that players must go on to reload it.
+        assert "minimumUpdatePeriod" in attributes, "5.3.1.2: needed if it changes"
     else:
         assert "mediaPresentationDuration" in attributes, "5.3.1.2: needed if static"
         assert not {"minimumUpdatePeriod", "timeShiftBufferDepth"} & attributes.keys(), "5.3.1.2: not if static"
@@ -149,7 +150,7 @@ def read_manifest(text: str) -> Manifest:
     assert elements, "5.3.1.2: a presentation has a period"
     starts = [seconds(each.attrib["start"]) for each in elements]
     assert starts == sorted(set(starts)), "5.3.2.1: periods follow one another"
-    assert is_dynamic or starts[0] == 0
+    assert is_dynamic or starts[0] == 0 or "availabilityStartTime" in attributes, "it has been dynamic"
     total = seconds(attributes["mediaPresentationDuration"]) if "mediaPresentationDuration" in attributes else None
     periods = [
         _read_period(each, start, end) for each, start, end in zip(elements, starts, [*starts[1:], total], strict=True)

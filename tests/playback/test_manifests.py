@@ -162,7 +162,9 @@ def test_what_dash_cannot_carry_is_rejected_with_the_reason(
     assert any(id_ in response.json()["detail"] for id_ in (document["id"], document["source_id"]))
 
 
-def test_a_live_flow_is_dynamic_and_its_segments_do_not_move(http: httpx.Client) -> None:
+def test_a_live_flow_is_dynamic_and_its_segments_do_not_move(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     document = put_mp4(http, status="ingesting")
     init = new_init(http, document["id"])
     last = None
@@ -181,13 +183,36 @@ def test_a_live_flow_is_dynamic_and_its_segments_do_not_move(http: httpx.Client)
     assert len(last.periods) == 1
     assert last.attributes["timeShiftBufferDepth"] == "PT20S"
     assert last.attributes["minimumUpdatePeriod"] == "PT2S"
+    monkeypatch.setattr("storage.catalog.playback.dash._KEPT_S", 3600)
     http.put(f"/flows/{document['id']}", json={**document, **COMPLETE}).raise_for_status()
     assert last.location is not None
     ended = read_manifest(http.get(last.location).raise_for_status().text)
     check_reload(last, ended)
     assert ended.is_dynamic
     assert ended.duration == ended.pieces()[-1].end
+    # Players that have read all of it stop when it is static, and so learn that it has ended.
+    monkeypatch.setattr("storage.catalog.playback.dash._KEPT_S", -3.999)
+    static = read_manifest(http.get(last.location).raise_for_status().text)
+    check_reload(ended, static)
+    assert not static.is_dynamic
+    assert static.location is None
+    assert (static.duration, static.pieces()) == (ended.duration, ended.pieces())
+    assert [each.id for each in static.periods] == [each.id for each in ended.periods]
+    assert static.attributes["publishTime"] > ended.attributes["publishTime"]
     assert not manifest_of(http, f"/flows/{document['id']}").is_dynamic
+
+
+@pytest.mark.parametrize("type_", ["vod", "event", "live"])
+def test_a_manifest_keeps_its_timeline_when_the_flow_is_completed(http: httpx.Client, type_: str) -> None:
+    document = put_mp4(http, status="ingesting")
+    fill(http, document["id"], *spans(5))
+    growing = manifest_of(http, f"/flows/{document['id']}", type=type_)
+    http.put(f"/flows/{document['id']}", json={**document, **COMPLETE}).raise_for_status()
+    assert growing.location is not None
+    complete = read_manifest(http.get(growing.location).raise_for_status().text)
+    check_reload(growing, complete)
+    assert [each.id for each in complete.periods] == [each.id for each in growing.periods]
+    assert complete.pieces() == growing.pieces()
 
 
 def seconds_between(found: Manifest) -> Fraction:

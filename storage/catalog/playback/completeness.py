@@ -42,10 +42,25 @@ def changed_recently(flow: FlowRow, now: int) -> bool:
 
     now: in microseconds since 1970.
     """
+    return now - _completed_at(flow) <= _RECENT_S * SECOND
+
+
+def complete_for(flow: FlowRow, timerange: TimeRange, now: int) -> float:
+    """For how long the flow, or its part in the timerange, has been complete, in microseconds; 0 if it is not.
+
+    What the flow has after the timerange is taken to have come in real time. now: in microseconds since 1970.
+    """
+    if not is_complete(flow, timerange, now):
+        return 0
+    content = recorded_content_span(flow)
+    beyond = 0 if content is None or timerange.end is None else content[1] - timerange.end
+    return max(now - _completed_at(flow), beyond / 1000)
+
+
+def _completed_at(flow: FlowRow) -> float:
+    """When a complete flow became so, or has changed since, in microseconds since 1970."""
     changed = flow["segments_updated"] or 0
-    if flow["status"] is None:
-        return now - changed <= _quiet_us(flow["doc"]) + _RECENT_S * SECOND
-    return now - max(changed, flow["metadata_updated"]) <= _RECENT_S * SECOND
+    return changed + _quiet_us(flow["doc"]) if flow["status"] is None else max(changed, flow["metadata_updated"])
 
 
 def is_settled(flow: FlowRow, timerange: TimeRange, now: int) -> bool:

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal
+from typing import Final, Literal
 
 from storage import error_codes
 from storage.catalog.caller import Caller
+from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
 from storage.catalog.flows import flow_rows
 from storage.catalog.live_anchors import PeriodStart, read_period_starts
 from storage.catalog.objects.get_urls import GetUrlFilter
-from storage.catalog.playback.completeness import changed_recently, is_complete, segment_seconds
+from storage.catalog.playback.completeness import changed_recently, complete_for, is_complete, segment_seconds
 from storage.catalog.playback.flow_media import FLOW_COLUMNS, Media, check_count, read_timerange, read_window
 from storage.catalog.playback.measurements import Sample, read_sample
 from storage.catalog.playback.media_urls import read_urls
@@ -22,6 +23,7 @@ from storage.catalog.playback.playlist_request import PlaylistRequest, PlaylistT
 from storage.catalog.playback.playlist_text import PlaylistText, playlist_text
 from storage.catalog.playback.programme import is_programme, playable, read_source_flows
 from storage.catalog.playback.readings import Readings
+from storage.catalog.playback.recent_texts import LIFETIME_S
 from storage.catalog.playback.signed_playlists import SignedPlaylists
 from storage.errors import Invalid, NotFound, Unsuitable
 from storage.playback.essence import frame_rate, kind_of, parameter, whole_number
@@ -34,6 +36,9 @@ from storage.tables.rows import FlowRow
 from storage.tables.transaction import Reader
 from storage.tai import unix_of_tai
 from storage.timerange import NS
+
+_KEPT_S: Final = LIFETIME_S + 1
+"""For how long the server and then a client may keep a manifest that is reloaded, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class _Part:
 class _Programme:
     """Flows, the first of which leads. urls: where their objects are, by id. complete: nothing will be added.
 
-    period_starts: what is recorded of the flow that leads.
+    complete_us: for how long that has been so, in microseconds. period_starts: what is recorded of the flow that leads.
     """
 
     what: str
@@ -61,11 +66,12 @@ class _Programme:
     urls: dict[str, str | None]
     type: PlaylistType
     complete: bool
+    complete_us: float
     recent: bool
     period_starts: Sequence[PeriodStart]
 
     @property
-    def is_dynamic(self) -> bool:
+    def has_clock(self) -> bool:
         """Whether players reload it, or may have to be told that it has ended."""
         return not self.complete or (self.recent and self.type != "vod")
 
@@ -102,7 +108,7 @@ class DashManifests:
             found = self._readings.parts.find(each.parts, deadline)
             media = each.media.with_parts([segment for segment in found if not segment.is_gap])
             left_out += media.left_out
-            runs.append(runs_of(media.segments, programme.urls, media.before, over_gaps=programme.is_dynamic))
+            runs.append(runs_of(media.segments, programme.urls, media.before, over_gaps=programme.has_clock))
         periods = periods_of(runs)
         if not periods and any(each.parts.parts for each in programme.flows):
             raise Unsuitable(f"all segments of {what} in the timerange use {UNKNOWN_PART}")
@@ -116,9 +122,10 @@ class DashManifests:
                 field="timerange",
             )
         representations = [self._representation(what, each.sample, deadline) for each in programme.flows]
-        query = request.query(programme.type)
+        # A recording that grows is reloaded as what it is, since all of it begins at zero when it is complete.
+        query = request.query("event" if programme.has_clock and programme.type == "vod" else programme.type)
         location = self._signed.absolute_url(base_url, f"/{kind}s/{id_}/output.mpd", query)
-        clock = self._clock(programme, periods, request, location) if programme.is_dynamic else None
+        clock = self._clock(programme, periods, request, location) if programme.has_clock else None
         text = write_manifest(
             representations, periods, programme.urls, clock, complete=programme.complete, left_out=left_out
         )
@@ -163,9 +170,10 @@ class DashManifests:
         if kind_of(flows[0].flow["doc"]) == "text":
             raise Unsuitable(f"{what} is subtitles, which players show with pictures or sound only")
         urls = read_urls(tx, self._env, segments, filters, base_url)
+        complete_us = min(complete_for(row, request.timerange, now) for row in rows)
         recent = any(changed_recently(row, now) for row in rows)
         starts = read_period_starts(tx, flows[0].flow["id"])
-        return _Programme(what, flows, urls, type_, complete, recent, starts)
+        return _Programme(what, flows, urls, type_, complete, complete_us, recent, starts)
 
     def _representation(self, what: str, sample: Sample, deadline: Deadline) -> Representation:
         deadline.check(what)
@@ -186,17 +194,22 @@ class DashManifests:
             # Such a timeline is no time of day: it is taken to begin when the flow was created.
             begin, origin = rows[0]["created"], 0
         else:
-            raise Unsuitable(f"{programme.what} begins before time zero, which DASH cannot play live")
+            raise Unsuitable(f"{programme.what} begins before time zero, which DASH cannot play live", field="type")
         longest = max(segment.duration for segment in periods[-1].runs[0].segments) if periods[-1].runs[0] else NS
+        update_s = max(1, ceil(segment_seconds(rows[0]["doc"])), longest // NS)
+        now = self._env.clock()
+        changed = max(max(row["metadata_updated"], row["segments_updated"] or 0) for row in rows)
+        ended_us = programme.complete_us - (update_s + longest / NS + _KEPT_S) * SECOND
         return Clock(
             begin=begin,
             origin=origin,
             first_start=self._first_start(programme, periods),
-            published=max(max(row["metadata_updated"], row["segments_updated"] or 0) for row in rows),
-            now=self._env.clock(),
+            published=max(changed, int(now - ended_us)) if ended_us >= 0 else changed,
+            now=now,
             window_s=request.window_s if programme.type == "live" else None,
-            update_s=max(1, ceil(segment_seconds(rows[0]["doc"])), longest // NS),
+            update_s=update_s,
             location=location,
+            has_ended=ended_us >= 0,
         )
 
     def _first_start(self, programme: _Programme, periods: Sequence[Period]) -> int | None:
