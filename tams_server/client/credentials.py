@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import httpx
 
-from tams_server.client.errors import api_error
+from tams_server.client.errors import ClientError, api_error
 
 Credentials: TypeAlias = httpx.Auth
 _EARLY_S = 30
@@ -20,9 +20,11 @@ _DEFAULT_LIFETIME_S = 300
 
 
 class Token(httpx.Auth):
-    """A bearer token (RFC 6750)."""
+    """A bearer token (RFC 6750). Raises ClientError for one that no header can hold, without showing it."""
 
     def __init__(self, token: str) -> None:
+        if token != token.strip() or not token.isprintable():
+            raise ClientError("a token must not hold line breaks, or spaces around it")
         self._header = f"Bearer {token}"
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:

@@ -12,6 +12,8 @@ from tams_server.client.documents import GetUrl, Slot
 from tams_server.client.errors import ClientError, api_error
 
 TIMEOUT = httpx.Timeout(60, connect=10, pool=None)
+_SHOWN = 200
+"""Characters of a path in messages."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -27,6 +29,25 @@ def arguments(call: Call[Any]) -> dict[str, Any]:
     if call.has_body:
         found["json"] = call.body
     return found
+
+
+def base_url(url: str) -> httpx.URL:
+    """The URL of a server. Raises ClientError for one that is not of HTTP."""
+    try:
+        found = httpx.URL(url.rstrip("/"))
+    except httpx.InvalidURL as error:
+        raise ClientError(f"the URL of the TAMS server is none: {error}") from error
+    if found.scheme not in ("http", "https"):
+        raise ClientError(f"the URL of a TAMS server must begin with http:// or https://, not be {url!r}")
+    return found
+
+
+def request_of(http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
+    """The request for a call. Raises ClientError for what none can hold: a long name, or text that is not Unicode."""
+    try:
+        return http.build_request(call.method, call.path, **arguments(call))
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        raise ClientError(f"{call.method} {call.path[:_SHOWN]} cannot be sent: {error}") from error
 
 
 def next_page(base: httpx.URL, listing: Listing[Any], response: httpx.Response) -> tuple[str, Mapping[str, str]] | None:

@@ -15,9 +15,10 @@ from tams_server.client.documents import GetUrl, Slot
 from tams_server.client.errors import ClientError, Unreachable, api_error
 from tams_server.client.exchange import (
     TIMEOUT,
-    arguments,
+    base_url,
     check,
     next_page,
+    request_of,
     takes_credentials,
     tls,
     upload_headers,
@@ -42,9 +43,7 @@ class Client:
         retry: RetryPolicy | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._base = httpx.URL(url.rstrip("/"))
-        if self._base.scheme not in ("http", "https"):
-            raise ClientError(f"the URL of a TAMS server must begin with http:// or https://, not be {url!r}")
+        self._base = base_url(url)
         self._credentials = credentials
         self._retry = retry or RetryPolicy()
         self._http = httpx.Client(base_url=self._base, timeout=TIMEOUT, verify=tls(), transport=transport)
@@ -152,7 +151,7 @@ class Client:
             time.sleep(pause)
 
     def _request_once(self, call: Call[Any]) -> httpx.Response:
-        request = self._http.build_request(call.method, call.path, **arguments(call))
+        request = request_of(self._http, call)
         try:
             response = self._http.send(request, auth=self._credentials, follow_redirects=call.method == "GET")
         except httpx.TransportError as error:

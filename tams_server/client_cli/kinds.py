@@ -9,6 +9,8 @@ from tams_server.client import ApiError, Call, Client, calls
 from tams_server.client_cli.errors import NOT_FOUND, REFUSED, CommandError
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NO_PART = frozenset({"", ".", ".."})
+"""What can be no part of a path, and so no id."""
 _OTHER = frozenset({400, 404, 405})
 """Statuses that say that an id is none of the kind that was asked for."""
 _CALLS: dict[str, Callable[[str], Call[Any]]] = {
@@ -45,7 +47,7 @@ def find(client: Client, id_: str, kinds: Sequence[str] = KINDS) -> Found:
     forbidden: ApiError | None = None
     is_uuid = _UUID.fullmatch(id_) is not None
     for kind in kinds:
-        if not is_uuid and kind != "object":
+        if not is_uuid and (kind != "object" or id_ in _NO_PART):
             continue
         try:
             return Found(kind, client.send(_CALLS[kind](id_)))

@@ -182,3 +182,13 @@ def test_an_interrupted_watch_removes_its_webhook(tams: Commands, studio: Studio
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 130
         assert [each for each in client.iterate(calls.webhooks()) if "tams_watch" in each.get("tags", {})] == []
+
+
+@pytest.mark.parametrize("name", ["..", ".", ""])
+def test_no_name_of_a_tag_reaches_another_resource(name: str, tams: Commands, studio: Studio) -> None:
+    removed = tams("tag", "remove", studio.flow_id, name)
+    assert (removed.status, removed.err) == (1, f"tams: {name!r} can be no id and no name in a URL\n")
+    assert tams("show", studio.flow_id).status == 0
+    if name:
+        assert tams("tag", "set", studio.flow_id, f"{name}=x").status == 1
+    assert tams("show", name).status == 3

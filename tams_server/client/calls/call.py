@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx
 
 from tams_server.client.documents import Json
+from tams_server.client.errors import ClientError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -51,8 +52,16 @@ def remove(path: str) -> Call[None]:
 
 
 def quoted(text: str) -> str:
-    """One part of a path, whatever is in it."""
-    return quote(text, safe="")
+    """One part of a path, whatever is in it. Raises ClientError for what no path can hold.
+
+    Clients and proxies take . and .. out of a path (RFC 3986, 5.2.4), so that the request would go to another resource.
+    """
+    if text in ("", ".", ".."):
+        raise ClientError(f"{text!r} can be no id and no name in a URL")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError as error:
+        raise ClientError(f"{text!r} is not Unicode") from error
 
 
 def nothing(_: httpx.Response) -> None:
