@@ -10,6 +10,8 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from storage.errors import TamsError
 from tams_server.client import ClientError
@@ -70,16 +72,17 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command named by `arguments` (default: sys.argv) and return its exit status, one of `errors`."""
     given = sys.argv[1:] if arguments is None else arguments
-    options = build_parser().parse_args(tag_command.expanded(given))
-    output = Output.of_process(getattr(options, "output", "table"), os.environ)
-    context = Context(os.environ, output, getattr(options, "context", ""), getattr(options, "quiet", False))
+    _open_missing()
+    output = Output()
     try:
+        options = build_parser().parse_args(tag_command.expanded(given))
+        output = Output.of_process(getattr(options, "output", "table"), os.environ)
+        context = Context(os.environ, output, getattr(options, "context", ""), getattr(options, "quiet", False))
         status: int = options.run(options, context)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # The reader, such as `head`, has enough. Without this, Python reports the error again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # the reader, such as `head`, has enough
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -90,7 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TamsError as error:  # what was given is no timerange, or no timestamp
         return _report(output, CommandError(str(error), WRONG_USE))
     except OSError as error:  # also those of FFmpeg's libraries
+        _discard_output()  # the disk may be full to which it goes
         return _report(output, CommandError(str(error)))
+    except UnicodeEncodeError as error:  # of standard output, such as one in ASCII
+        return _report(output, CommandError(f"the output cannot be encoded: {error}"))
     except Exception as error:
         if not _is_of_media(error):
             raise
@@ -100,6 +106,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _is_of_media(error: Exception) -> bool:
     """Whether PyAV, which is imported only by commands that need it, raised an error."""
     return any(each.__module__.partition(".")[0] == "av" for each in type(error).__mro__)
+
+
+def _open_missing() -> None:
+    """Open standard streams that the caller has closed, as `>&-` does, so that there is something to print to."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open("w" if number else "r", encoding="utf-8")  # noqa: SIM115 - until the end
+            setattr(sys, name, stream)
+
+
+def _discard_output() -> None:
+    """Let standard output go nowhere. Otherwise Python writes what is left again at its end, and reports the error."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(output: Output, error: CommandError) -> int:
