@@ -7,6 +7,7 @@ from storage.errors import Invalid
 from storage.timerange import parse_timestamp
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import OK, WRONG_USE, CommandError
+from tams_server.client_cli.filters import pair
 from tams_server.client_cli.media_extra import media_extra, next_steps
 from tams_server.client_cli.parsers import Subparsers, add_command
 
@@ -55,7 +56,7 @@ def _run(options: argparse.Namespace, context: Context) -> int:
         start = parse_timestamp(options.start, "--start")
     except Invalid as error:
         raise CommandError(str(error), WRONG_USE) from error
-    tags = dict(each.partition("=")[::2] for each in options.tag)
+    tags = dict(pair(each, "--tag") for each in options.tag)
     if options.list == "-":
         entries = read_list(sys.stdin, start)
     elif options.list.endswith(".otio"):

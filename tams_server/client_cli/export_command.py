@@ -68,8 +68,7 @@ def _run(options: argparse.Namespace, context: Context) -> int:
 
     timerange = timerange_option(options.timerange)
     muxer = muxer_of(options.path, options.format)
-    if options.path != "-" and os.path.exists(options.path) and not options.force:
-        raise CommandError(f"{options.path} exists: --force replaces it", WRONG_USE)
+    _check_target(options)
     kinds = (options.only,) if options.only else ("audio",) if muxer == "wav" else ("video", "audio")
     with context.client(retry=LONG) as client:
         find(client, options.id, ("flow", "source"))
@@ -85,6 +84,16 @@ def _run(options: argparse.Namespace, context: Context) -> int:
         result = _write(options, context, plan, muxer)
     _print(options.path, result, context)
     return FAILED if not (result.frames or result.samples or result.packets) else OK
+
+
+def _check_target(options: argparse.Namespace) -> None:
+    """Raise CommandError for a file that must not be replaced, or that no file can replace."""
+    if options.path == "-" or not os.path.exists(options.path):
+        return
+    if not os.path.isfile(options.path):
+        raise CommandError(f"{options.path} is no file that can be replaced; - writes to standard output", WRONG_USE)
+    if not options.force:
+        raise CommandError(f"{options.path} exists: --force replaces it", WRONG_USE)
 
 
 def _write(options: argparse.Namespace, context: Context, plan: "ExportPlan", muxer: str) -> "ExportResult":

@@ -5,7 +5,7 @@ JSON object with `flow` and `timerange`, or `gap`, and in either form `at` to pl
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -34,7 +34,7 @@ def read_list(lines: Iterable[str], start: int) -> list[Entry]:
     """The entries of a text, one after another from `start` ns on, or where they say. Raises MediaError by line."""
     found: list[Entry] = []
     at = start
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_decoded(lines), 1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
@@ -50,6 +50,13 @@ def read_list(lines: Iterable[str], start: int) -> list[Entry]:
             raise MediaError(f"line {number} of the list: {reason}") from error
         at = found[-1].end
     return checked(found)
+
+
+def _decoded(lines: Iterable[str]) -> Iterator[str]:
+    try:
+        yield from lines
+    except UnicodeDecodeError as error:
+        raise MediaError(f"the list must be text in UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def checked(entries: list[Entry]) -> list[Entry]:

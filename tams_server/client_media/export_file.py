@@ -2,7 +2,6 @@
 
 import heapq
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from fractions import Fraction
@@ -16,7 +15,7 @@ from tams_server.client_media.export_packets import AudioTrack, OutPacket, Video
 from tams_server.client_media.export_plan import ExportPlan, Track
 from tams_server.client_media.export_result import ExportResult
 from tams_server.client_media.flow_reader import ObjectReader
-from tams_server.client_media.output_file import unfinished, verify
+from tams_server.client_media.output_file import standard_output, unfinished, verify
 from tams_server.client_media.stored_frames import FrameReader, coding_of, opened_stream
 
 _MUXERS: Final = {
@@ -65,7 +64,8 @@ class ExportFile:
         Raises MediaError, ClientError and OSError.
         """
         if path == "-":
-            return self._write(sys.stdout.buffer, muxer, {"movflags": "frag_keyframe+empty_moov+delay_moov"})
+            with standard_output() as target:
+                return self._write(target, muxer, {"movflags": "frag_keyframe+empty_moov+delay_moov"})
         with unfinished(path) as part:
             options = {"movflags": "faststart"} if muxer in _WITH_EDITS else {}
             result = self._write(part, muxer, options)
@@ -95,6 +95,8 @@ class ExportFile:
                 runs = each.counts.reencoded_runs
                 result.notes += [f"{at} has other coding parameters, and was re-encoded" for at in runs]
             result.gaps += [f"{track.kind}: {gap}" for gap in track.gaps]
+        if not result.packets:
+            raise MediaError(f"nothing begins in {self._plan.timerange}")
         return result
 
     def _track(self, track: Track, output: Any, muxer: str, stack: ExitStack) -> tuple[VideoTrack | AudioTrack, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from storage.timerange import NS, TimeRange, parse_timerange
+from storage.timerange import NS, TimeRange, format_timestamp, parse_timerange
 from tams_server.client import Client, NotFound, calls
 from tams_server.client.documents import Flow
 from tams_server.client_media.errors import MediaError
@@ -81,7 +81,10 @@ def _filled(client: Client, tracks: list[Track], wanted: TimeRange) -> ExportPla
         raise MediaError(f"no media in {wanted}: {_extent_hint(client, tracks)}")
     tracks = [track for track in tracks if track.segments]
     if tracks[0].kind == "video":
-        wanted = TimeRange(_first_frame(tracks[0], wanted.bounds[0]), wanted.end)
+        first, end = _first_frame(tracks[0], wanted.bounds[0]), wanted.bounds[1]
+        if first >= end:
+            raise MediaError(f"no frame begins in {wanted}: the next one is at {format_timestamp(first)}")
+        wanted = TimeRange(first, end)
     for track in tracks:
         _add_before(client, track, wanted.bounds[0])
         track.gaps = [gap for gap in gaps(track.segments, wanted) if _length(gap) > _negligible(track, len(tracks))]

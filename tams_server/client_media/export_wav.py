@@ -1,7 +1,6 @@
 """Export sound to WAV, exact to the sample: decoded, cut, gaps filled with silence."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, Final
@@ -14,7 +13,7 @@ from tams_server.client_media.errors import MediaError
 from tams_server.client_media.export_plan import ExportPlan
 from tams_server.client_media.export_result import ExportResult
 from tams_server.client_media.flow_reader import ObjectReader, runs
-from tams_server.client_media.output_file import unfinished, verify
+from tams_server.client_media.output_file import standard_output, unfinished, verify
 from tams_server.client_media.stored_frames import Coding, FrameReader, StoredFrame
 
 ENCODINGS: Final = {"s16": "pcm_s16le", "s24": "pcm_s24le", "s32": "pcm_s32le", "f32": "pcm_f32le"}
@@ -63,7 +62,8 @@ def write_wav(
             output.mux(stream.encode(None))
 
     if path == "-":
-        write(sys.stdout.buffer)
+        with standard_output() as target:
+            write(target)
     else:
         with unfinished(path) as part:
             write(part)

@@ -4,12 +4,14 @@ Ids follow from the content of a file and from the options, so that the same com
 finds its flows in the store and continues.
 """
 
+import os
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from tams_server.client.documents import Json
 from tams_server.client_media.containers import MP4, TS, Container, Muxer, choose
@@ -148,9 +150,16 @@ def collection(plan: Plan) -> list[Json]:
     return found
 
 
+def _file_name(name: str) -> str:
+    """The last part of a path or URL: of a URL without its query, which may hold a token; of a path as Unicode."""
+    path = urlsplit(name).path if "://" in name else name
+    last = Path(path).name or name.partition("?")[0]
+    return os.fsencode(last).decode("utf-8", "replace")
+
+
 def label_of(options: IngestOptions, kind: str) -> str:
     """The label of a flow or source: the user's, else the name of the file; with the kind of essence."""
-    name = options.label or ("Standard input" if options.name == "-" else Path(options.name).name or options.name)
+    name = options.label or ("Standard input" if options.name == "-" else _file_name(options.name))
     return f"{name} ({kind})" if kind in _FORMATS else name
 
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -30,6 +31,37 @@ def unfinished(path: str) -> Iterator[str]:
         os.replace(part, path)
     finally:
         Path(part).unlink(missing_ok=True)
+
+
+class _StandardOutput:
+    """What PyAV writes to. error: the first of a write, which PyAV does not always pass on."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stdout.buffer
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            written = self._stream.write(data)
+            self._stream.flush()
+        except OSError as error:
+            self.error = self.error or error
+            raise
+        return written
+
+
+@contextmanager
+def standard_output() -> Iterator[_StandardOutput]:
+    """Standard output as a file without a position. Raises OSError if a write failed, whatever PyAV makes of it."""
+    output = _StandardOutput()
+    try:
+        yield output
+    except (av.FFmpegError, MediaError) as error:
+        if output.error is not None:
+            raise output.error from error
+        raise
+    if output.error is not None:
+        raise output.error
 
 
 def verify(path: str, plan: ExportPlan, result: ExportResult, name: str) -> None:

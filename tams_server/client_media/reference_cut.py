@@ -75,7 +75,10 @@ class ReferenceCut:
             if before is not None and (entry.at == before.end or entry.at < found[-1].end):
                 at = found[-1].end
             found.append(Entry(entry.flow_id, TimeRange(start, end), at))
-        return [entry for entry in found if not entry.timerange.is_empty]
+        found = [entry for entry in found if not entry.timerange.is_empty]
+        if not found:
+            raise MediaError("no frame begins in the timeranges of the list")
+        return found
 
     def _lead(self, flow: Flow) -> Flow:
         """The flow whose frames say where cuts can be."""
@@ -105,6 +108,8 @@ class ReferenceCut:
 
     def _make_multi(self, first: Flow, result: CutResult) -> None:
         roles = [(str(each.get("role", "")), each["id"]) for each in first.get("flow_collection", [])]
+        if not roles:
+            raise MediaError(f"flow {first['id']} collects no flows, and has no media of its own to cut")
         planned = []
         for role, _ in roles:
             entries = [replace(entry, flow_id=self._member(entry.flow_id, role)) for entry in self._entries]

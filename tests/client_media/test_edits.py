@@ -1,5 +1,6 @@
 """Edits by reference (F21): cuts of several flows, from lists and from OpenTimelineIO."""
 
+import uuid
 from pathlib import Path
 
 import opentimelineio as otio
@@ -157,3 +158,22 @@ def test_a_muxed_flow_is_cut_with_its_essences(tams: Tams, h264: Path, tmp_path:
     assert len(exported) == len(wanted)
     assert max(difference(source[number][1], each) for number, (_, each) in zip(wanted, exported, strict=True)) < 1.0
     assert H264.frames == len(source)
+
+
+def test_a_list_without_a_frame_or_text_makes_no_flow(tams: Tams, h264: Path, tmp_path: Path) -> None:
+    made = tams.ingest(h264, "--again")
+    before = len(list(tams.client.iterate(calls.flows())))
+    edit = tmp_path / "edit.txt"
+    edit.write_text(f"{made['multi']} [1:0_1:0]\n")
+    tams.run("cut", edit, status=1)
+    assert "no frame begins in the timeranges of the list" in tams.err
+    edit.write_text(f"{made['multi']} [1:0_2:0)\n")
+    tams.run("cut", edit, "--tag", "genre", status=2)
+    tams.run("cut", h264, status=1)
+    assert "the list must be text in UTF-8" in tams.err
+    empty = {"id": str(uuid.uuid4()), "source_id": str(uuid.uuid4()), "format": "urn:x-nmos:format:multi"}
+    tams.client.send(calls.put_flow(empty))
+    edit.write_text(f"{empty['id']} [1:0_2:0)\n")
+    tams.run("cut", edit, status=1)
+    assert "collects no flows" in tams.err
+    assert len(list(tams.client.iterate(calls.flows()))) == before + 1

@@ -1,5 +1,8 @@
 """An export is checked before it takes the place of a file (F21)."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from tams_server.client_media import export_file, export_wav, output_file
 
 from .conftest import Tams
+from .test_live import COMMAND
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.wav"])
@@ -49,3 +53,29 @@ def test_sound_that_is_lost_on_the_way_is_noticed(
     monkeypatch.setattr(export_file, "verify", silent)
     tams.run("export", ids["multi"], tmp_path / "out.mp4", status=1)
     assert "frames of audio instead of" in tams.err
+
+
+def test_a_timerange_between_two_frames_is_said(tams: Tams, h264: Path, tmp_path: Path) -> None:
+    ids = tams.ingest(h264)
+    for target in (tmp_path / "out.mp4", "-"):
+        tams.run("export", ids["video"], target, "--format", "mp4", "--timerange", "[1:0_1:0]", status=1)
+        assert "no frame begins in [1:0]: the next one is at 1:1000000" in tams.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_files_are_replaced(tams: Tams, h264: Path, tmp_path: Path) -> None:
+    ids = tams.ingest(h264)
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    tams.run("export", ids["video"], pipe, "--force", status=2)
+    assert "is no file that can be replaced" in tams.err
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("format_", ["ts", "wav"])
+def test_a_full_disk_behind_standard_output_is_said(format_: str, tams: Tams, h264: Path) -> None:
+    ids = tams.ingest(h264)
+    command = [sys.executable, "-c", COMMAND, "export", ids["multi"], "-", "--format", format_]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "tams: [Errno 28] No space left on device\n")

@@ -1,5 +1,6 @@
 """Times, parameter sets and groups of pictures, without a server."""
 
+import os
 from fractions import Fraction
 from itertools import pairwise
 
@@ -12,6 +13,8 @@ from tams_server.client_media import segmenter as segmenter_module
 from tams_server.client_media.coded_frame import CodedFrame
 from tams_server.client_media.containers import choose
 from tams_server.client_media.errors import MediaError
+from tams_server.client_media.ingest_options import IngestOptions
+from tams_server.client_media.ingest_plan import label_of
 from tams_server.client_media.input_timeline import InputTimeline
 from tams_server.client_media.parameter_sets import byte_stream, joined, sets_of, units
 from tams_server.client_media.segmenter import Segmenter
@@ -194,3 +197,15 @@ def test_a_packet_of_opus_says_its_length(packet: bytes, samples: int | None) ->
 )
 def test_a_frame_of_flac_says_its_length(header: bytes, samples: int | None) -> None:
     assert flac_samples(header) == samples
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("/media/clip.mp4", "clip.mp4 (video)"),
+        (os.fsdecode(b"caf\xe9.mp4"), "caf\N{REPLACEMENT CHARACTER}.mp4 (video)"),
+        ("https://host/live/index.m3u8?token=secret", "index.m3u8 (video)"),
+    ],
+)
+def test_a_label_is_unicode_and_holds_no_token(name: str, label: str) -> None:
+    assert label_of(IngestOptions(name), "video") == label
