@@ -89,7 +89,10 @@ class ExportFile:
                 raise MediaError(f"the output cannot be written: {error.strerror}") from error
         for (each, _), track in zip(writers, self._plan.tracks, strict=True):
             result.packets += each.counts.frames
-            result.written.append((track, each.counts.frames))
+            if each.counts.frames:
+                result.written.append((track, each.counts.frames))
+            else:
+                result.notes.append(f"the {track.kind} has nothing in {self._plan.timerange}, and no track")
             if track.kind == "video":
                 result.frames, result.encoded = each.counts.frames, each.counts.encoded
                 runs = each.counts.reencoded_runs

@@ -46,8 +46,11 @@ def write_wav(
     if not sound:
         raise MediaError("a WAV file needs sound, and there is none in this timerange")
     track = sound[0]
+    window = plan.timerange.bounds
     frames = FrameReader(reader, "audio", track.number, None)
     coding = frames.coding(track.segments[0])
+    if _sample(window[0], coding.shape[0]) >= _sample(window[1], coding.shape[0]):
+        raise MediaError(f"no sample begins in {plan.timerange}")
     encoding = encoding or _NATIVE.get(coding.codec, "s24")
     result = ExportResult(plan.timerange, written=[(track, None)])
 

@@ -75,6 +75,7 @@ def verify(path: str, plan: ExportPlan, result: ExportResult, name: str) -> None
         streams, counts, length, end = _read(path)
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"{name} cannot be read again: {error.strerror}") from error
+    streams = [each for each in streams if counts[each[0]]]  # Matroska has tracks without packets, MP4 has not
     if len(streams) < len(result.written):
         raise MediaError(f"{name} has {len(streams)} tracks instead of {len(result.written)}")
     for (index, kind, muxer), (track, written) in zip(streams, result.written, strict=False):

@@ -60,7 +60,16 @@ def test_a_timerange_between_two_frames_is_said(tams: Tams, h264: Path, tmp_path
     for target in (tmp_path / "out.mp4", "-"):
         tams.run("export", ids["video"], target, "--format", "mp4", "--timerange", "[1:0_1:0]", status=1)
         assert "no frame begins in [1:0]: the next one is at 1:1000000" in tams.err
+    tams.run("export", ids["audio"], tmp_path / "out.wav", "--timerange", "[1:0_1:0]", status=1)
+    assert "no sample begins in [1:0]" in tams.err
     assert not list(tmp_path.iterdir())
+
+
+def test_sound_after_the_last_picture_is_exported_alone(tams: Tams, h264: Path, tmp_path: Path) -> None:
+    ids = tams.ingest(h264)
+    told = tams.json("export", ids["multi"], tmp_path / "out.mp4", "--timerange", "[3:980000000_")
+    assert told["frames"] == 0
+    assert "the video has nothing in" in tams.err
 
 
 def test_only_files_are_replaced(tams: Tams, h264: Path, tmp_path: Path) -> None:
