@@ -256,6 +256,16 @@ class Jobs:
         self._end_attempt(tx, claim, row["attempts"] + 1, error, now + int(pause_s * SECOND), doc=doc)
 
     @retried
+    def postpone(self, claim: Claim) -> None:
+        """Release a job that has lost races against other writers, to be resumed after a short pause.
+
+        That is no failure, so that it neither makes later pauses longer nor counts towards giving the job up.
+        """
+        with self._env.engine.write() as tx:
+            due = self._env.clock() + int(JOB_BACKOFF.pause_s(0) * SECOND)
+            tx.update("jobs", claim.where, {"due": due, "token": None, "worker": None})
+
+    @retried
     def fail(self, claim: Claim, error: str) -> bool:
         """Count a failure, and retry the job later unless it has failed too many times.
 

@@ -124,7 +124,7 @@ class Metrics:
         self._set_aside.inc()
 
     def count_job_run(self, kind: str, outcome: str) -> None:
-        """outcome: "done", "failed" or "given_up"."""
+        """outcome: "done", "postponed", "failed" or "given_up"."""
         self._job_runs.labels(kind, outcome).inc()
 
     def shared(self) -> CollectorRegistry:

@@ -13,7 +13,7 @@ from storage.catalog import Catalog
 from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
 from storage.catalog.job_room import Room
 from storage.catalog.jobs import Claim, LeaseLost
-from storage.errors import Invalid, NotFound
+from storage.errors import Conflict, Contended, Invalid, NotFound
 from tams_server.metrics.counters import Metrics
 from tams_server.processes.failures import log_failure
 from tams_server.processes.pacing import pause_after_step_s
@@ -137,12 +137,15 @@ class JobRunner:
             time.sleep(pause_after_step_s(started))
 
     async def _handle_failure(self, claim: Claim, job: Coroutine[Any, Any, None]) -> None:
-        """Await a job. If it fails, log that, and retry the job later or give it up."""
+        """Await a job. If it fails, log that, and retry the job later or give it up; lost races are no failures."""
         name = f"job {claim.kind} {claim.key}"
         try:
             await job
         except LeaseLost as error:
             log_failure(name, error)
+        except (Contended, Conflict):
+            self._metrics.count_job_run(claim.kind, "postponed")
+            await self._attempt(self._threads.call(self._catalog.jobs.postpone, claim))
         except Exception as error:
             reason = log_failure(name, error)
             if claim.kind == COPY and isinstance(error, (Invalid, NotFound)):

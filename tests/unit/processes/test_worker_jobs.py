@@ -6,7 +6,8 @@ import pytest
 
 from storage.catalog import Catalog, Limits
 from storage.catalog.job_kinds import FLOW_DELETION
-from storage.errors import Unavailable
+from storage.catalog.jobs import Claim
+from storage.errors import Conflict, Contended, Unavailable
 from tams_server.specification.load import Specification
 from tests.conformance.kit.polling import wait_until
 from tests.unit.catalogs import CALLER, OtherServers, World
@@ -66,6 +67,29 @@ def test_a_permanently_failed_deletion_reports_its_error(
         )
     assert "the catalogue is unavailable" in shown["summary"]
     assert world.catalog.flow_delete_requests.get(CALLER, made["id"])["status"] == "error"
+
+
+@pytest.mark.behaviour("DREQ-13")
+def test_lost_races_are_no_failures(
+    world: World, specification: Specification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job would be given up after a single failure."""
+    limits = Limits(job_attempts=1, async_deletion_threshold=0)
+    world.catalog = Catalog(world.engine, world.stores, limits, outbound=OtherServers())
+    flow_id = filled(world, 3)
+    assert world.delete_segments(flow_id) is not None
+    requests = world.catalog.flow_delete_requests
+    delete_batch, races = requests.delete_batch, [Contended("first"), Conflict("second")]
+
+    def after_races(claim: Claim) -> bool:
+        if races:
+            raise races.pop()
+        return delete_batch(claim)
+
+    monkeypatch.setattr(requests, "delete_batch", after_races)
+    with working(world.catalog, specification.webhooks):
+        wait_until_idle(world)
+    assert world.timeranges(flow_id) == []
 
 
 def fail(*_args: object) -> None:
