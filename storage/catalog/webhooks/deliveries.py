@@ -25,7 +25,7 @@ from storage.catalog.webhooks.event_filters import event_matches
 from storage.catalog.webhooks.event_segments import event_segments
 from storage.catalog.webhooks.webhook_errors import error_columns, set_aside_columns
 from storage.errors import Contended
-from storage.tables.conditions import In, equals
+from storage.tables.conditions import Compare, In, equals
 from storage.tables.rows import DeliveryRow
 from storage.tables.transaction import Reader, Writer
 
@@ -251,10 +251,12 @@ class Deliveries:
     @staticmethod
     def _remove(tx: Writer, webhook_id: str, deliveries: Sequence[Delivery]) -> None:
         """Remove deliveries, and those of their events that no other webhook is still to be sent."""
-        for delivery in deliveries:
-            row = equals(webhook_id=webhook_id, position=delivery.position, event_id=delivery.event_id)
-            tx.delete("deliveries", row)
+        if not deliveries:
+            return
         ids = [delivery.event_id for delivery in deliveries]
+        positions = [delivery.position for delivery in deliveries]
+        between = (Compare("position", ">=", min(positions)), Compare("position", "<=", max(positions)))
+        tx.delete("deliveries", [*equals(webhook_id=webhook_id), *between, In("event_id", ids)])
         if shared := _with_deliveries(tx, ids):
             # Of two concurrent transactions that remove the last deliveries of an event, the later one now waits for
             # the earlier one, or fails and is repeated, and so finds the event without deliveries.
