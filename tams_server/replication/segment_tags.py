@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tams_server.client import ApiError, AsyncClient, NotFound, calls
+from tams_server.client import ApiError, AsyncClient, ClientError, NotFound, calls
 from tams_server.client.documents import Segment
 from tams_server.replication.comparison import are_same, span
 from tams_server.replication.problems import Problem
@@ -27,11 +27,16 @@ class SegmentTagWriter:
 
     def has_work(self, wanted: Segment, there: Segment) -> bool:
         """Whether tags have to be written for the segment at TO to be the same."""
-        return self.is_accepted and bool(self._calls("", wanted, there))
+        return self.is_accepted and any(self._differences(wanted, there))
 
     async def write(self, flow_id: str, wanted: Segment, there: Segment) -> bool:
         """Write the tags of a segment that both have. Returns whether there is no problem with them."""
-        for call in self._calls(flow_id, wanted, there):
+        try:
+            found = self._calls(flow_id, wanted, there)
+        except ClientError as error:
+            self._report.tell(Problem(f"a tag of segment {wanted['timerange']}: {error}"), f"flow {flow_id}")
+            return False
+        for call in found:
             try:
                 await self._target.send(call)
             except ApiError as error:
@@ -51,13 +56,18 @@ class SegmentTagWriter:
             self._report.say("TO does not take tags of segments, which are left out")
 
     def _calls(self, flow_id: str, wanted: Segment, there: Segment) -> list[calls.Call[Any]]:
-        ours, theirs, timerange = wanted.get("tags", {}), there.get("tags", {}), there["timerange"]
-        changed = [(name, value) for name, value in ours.items() if theirs.get(name) != value]
-        surplus = sorted(theirs.keys() - ours.keys()) if self._delete else []
+        timerange = there["timerange"]
+        changed, surplus = self._differences(wanted, there)
         return [
-            *(calls.set_segment_tag(flow_id, timerange, name, value) for name, value in changed),
+            *(calls.set_segment_tag(flow_id, timerange, name, value) for name, value in changed.items()),
             *(calls.delete_segment_tag(flow_id, timerange, name) for name in surplus),
         ]
+
+    def _differences(self, wanted: Segment, there: Segment) -> tuple[dict[str, str | list[str]], list[str]]:
+        """The tags to be set at TO, and the names of those to be removed there."""
+        ours, theirs = wanted.get("tags", {}), there.get("tags", {})
+        changed = {name: value for name, value in ours.items() if theirs.get(name) != value}
+        return changed, sorted(theirs.keys() - ours.keys()) if self._delete else []
 
     async def _is_there(self, flow_id: str, segment: Segment) -> bool:
         """Whether TO still has the segment, so that a 404 is about its tags."""
