@@ -16,9 +16,9 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
         yield site
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def operators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server with something on every page for operators."""
+    """A server with something on every page for operators. Its bytes are counted, and a test that deletes leaves some."""
     with operator_site(tmp_path_factory.mktemp("operators")) as site:
         yield site
 
