@@ -18,7 +18,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
 
 @pytest.fixture(scope="module")
 def operators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server with something on every page for operators. Its bytes are counted, and a test that deletes leaves some."""
+    """A server with something on every page for operators. Its bytes are counted, and a deletion leaves some."""
     with operator_site(tmp_path_factory.mktemp("operators")) as site:
         yield site
 
