@@ -80,3 +80,12 @@ def serving(folder: Path, parts: Callable[[Settings], Parts] | None = None, **se
     finally:
         server.should_exit = True
         thread.join(30)
+
+
+@contextmanager
+def serving_with_classes(folder: Path) -> Iterator[Running]:
+    """As `serving`, with rules on classes in force. The embedded backend has the class news_read."""
+    rules = folder / "rules.yaml"
+    rules.write_text("embedded_backend_classes: [news_read]\n")
+    with serving(folder, authorisation="classes", authorisation_rules=rules) as running:
+        yield running

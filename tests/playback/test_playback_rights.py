@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.api.in_process import Running, serving
+from tests.api.in_process import Running, serving_with_classes
 from tests.conformance.kit.documents import MULTI
 from tests.playback.flows import add_segments, put_flow, spans
 from tests.playback.rules import read_media_playlist, read_multivariant_playlist
@@ -13,10 +13,7 @@ from tests.playback.rules import read_media_playlist, read_multivariant_playlist
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("server")
-    rules = folder / "rules.yaml"
-    rules.write_text("embedded_backend_classes: [news_read]\n")
-    with serving(folder, authorisation="classes", authorisation_rules=rules) as server:
+    with serving_with_classes(tmp_path_factory.mktemp("server")) as server:
         yield server
 
 

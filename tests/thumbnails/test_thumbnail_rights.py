@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.api.in_process import TOKEN, Running, serving
+from tests.api.in_process import TOKEN, Running, serving_with_classes
 from tests.conformance.kit.ids import fresh
 from tests.interop.demo.client import Tams
 
@@ -15,10 +15,7 @@ from .clips import get, number_in
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("server")
-    rules = folder / "rules.yaml"
-    rules.write_text("embedded_backend_classes: [news_read]\n")
-    with serving(folder, authorisation="classes", authorisation_rules=rules) as server:
+    with serving_with_classes(tmp_path_factory.mktemp("server")) as server:
         yield server
 
 
