@@ -21,17 +21,13 @@ def time_of(number: int) -> object:
     return pytest.approx(number * float(FRAME), abs=_EXACT_S)
 
 
-def token_of(service: Tams) -> str:
-    return service.api.headers["authorization"].removeprefix("Bearer ")
-
-
 @pytest.mark.parametrize(("kind", "name"), [("dash", "mpd"), ("shaka", "mpd"), ("shaka", "m3u8")])
 def test_a_recording_is_played_to_the_picture(player: Player, service: Tams, kind: Kind, name: str) -> None:
     document = {**ntsc_flow(), **COMPLETE}
     store_fragments(service, document)
     player.kind = kind
     url = f"{service.base_url}/flows/{document['id']}/output.{name}?type=vod"
-    record = player.play_to_the_end(url, token_of(service), NUMBERED, speed=2)
+    record = player.play_to_the_end(url, service.token, NUMBERED, speed=2)
     # By HLS, Shaka Player shows pictures at their decoding times, which begin with the first picture one earlier.
     late = 1 if name == "m3u8" else 0
     assert record.duration == time_of(FRAMES + late)
@@ -48,7 +44,7 @@ def test_a_live_manifest_is_played_while_it_grows_and_to_its_end(player: Player,
     for _ in range(_SEGMENTS_FIRST):
         next(add)
     player.kind = kind
-    player.start(f"{service.base_url}/flows/{document['id']}/output.mpd", token_of(service), NUMBERED)
+    player.start(f"{service.base_url}/flows/{document['id']}/output.mpd", service.token, NUMBERED)
     wait_until(lambda: len(player.record().frames) > 0 or bool(player.record().failures), player.page)
     for _ in add:
         player.page.wait_for_timeout(200)

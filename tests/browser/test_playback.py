@@ -33,8 +33,7 @@ _TICK = 1 / clips.FRAME_RATE
 
 
 def play(player: Player, service: Tams, path: str, squares: Squares, speed: float = _FAST) -> Record:
-    token = service.api.headers["authorization"].removeprefix("Bearer ")
-    return player.play_to_the_end(f"{service.base_url}{path}/output.m3u8", token, squares, speed)
+    return player.play_to_the_end(f"{service.base_url}{path}/output.m3u8", service.token, squares, speed)
 
 
 def check_pictures(player: Player, record: Record, parts: Sequence[range], frame: float, segment: int) -> None:
@@ -142,8 +141,7 @@ def test_a_live_ingest_is_played_while_it_grows_and_its_window_slides(player: Pl
     add = live_segments(service, document, _LIVE_SEGMENTS)
     for _ in range(_LIVE_SEGMENTS_FIRST):
         next(add)
-    token = service.api.headers["authorization"].removeprefix("Bearer ")
-    player.start(f"{service.base_url}/flows/{document['id']}/output.m3u8?window=10", token, NUMBERED, speed=2)
+    player.start(f"{service.base_url}/flows/{document['id']}/output.m3u8?window=10", service.token, NUMBERED, speed=2)
     wait_until(lambda: len(player.record().frames) > 0, player.page)
     for _ in add:
         player.page.wait_for_timeout(200)

@@ -98,8 +98,7 @@ def test_the_ffmpeg_command_plays_a_flow(service: Tams) -> None:
 
 def decoded_by_ffmpeg(service: Tams, path: str, stream: str) -> list[str]:
     """A line for each picture or frame of sound."""
-    token = service.api.headers["authorization"].removeprefix("Bearer ")
-    url = f"{service.base_url}{path}/output.mpd?access_token={token}"
+    url = f"{service.base_url}{path}/output.mpd?access_token={service.token}"
     command = ["ffmpeg", "-v", "error", "-i", url, "-map", stream, "-fps_mode", "passthrough", "-f", "framecrc", "-"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr

@@ -30,11 +30,14 @@ class Slot:
 class Tams:
     """A client of a TAMS API, given its base URL and a bearer token. Close it, or use it as a context manager.
 
+    token: that token, for players; empty without one.
+
     Every method raises ApiError for an unexpected response, and httpx.HTTPError if there is none.
     """
 
     def __init__(self, base_url: str, token: str | None) -> None:
         self._credentials = {"Authorization": f"Bearer {token}"} if token else {}
+        self.token = token or ""
         self.base_url = base_url.rstrip("/")
         self.api = self.new_api()
         self._stores = httpx.Client(timeout=_TIMEOUT, mounts=_NO_PROXY)
