@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ WITH_LISTENERS = {"begin": 1, "select": 6, "update": 2, "insert": 3, "commit": 1
 """In addition, reads the webhooks, the collections of flow and source and the newest event, and inserts the event."""
 
 _TRIES = 6
-"""A credential, a key or a rule may have to be read again between two requests."""
+"""A credential, a key or a rule may have to be read again between two requests, and two locks may have the same number."""
 
 
 @pytest.fixture(params=["statement", "commit"])
@@ -151,12 +152,10 @@ def test_a_batch_takes_as_many_requests_as_one_item(emulator: Emulator, server: 
 
     server.client.post("/objects/batch", json=objects(1)).raise_for_status()  # reads the keys of media URLs
     for path, items in (("flows", flows), ("flows", collected), ("sources", sources), ("objects/batch", objects)):
-        counted: dict[int, list[dict[str, int]]] = {2: [], 100: []}
         for _ in range(_TRIES):
-            for count, found in counted.items():
-                found.append(_counted(emulator, server, "POST", f"/{path}", items(count)))
-            few, many = (min(found, key=lambda each: sum(each.values())) for found in counted.values())
-            if few == many:
+            few, many = (Counter(_counted(emulator, server, "POST", f"/{path}", items(count))) for count in (2, 100))
+            # Fewer are possible: a later lock may have the number of one that a batch of 100 holds already.
+            if many <= few:
                 break
-        assert few == many, path
-        assert sum(many.values()) < 30, path
+        assert many <= few, path
+        assert few.total() < 30, path
