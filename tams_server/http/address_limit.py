@@ -17,7 +17,7 @@ def limited_by_address(app: ASGIApp, process: ServingProcess) -> ASGIApp:
 
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
-        limits.check_address(exchange, process.address(scope, exchange.headers))
+        limits.check_address(exchange, process.address(scope))
         await app(scope, receive, send)
 
     return limited

@@ -57,7 +57,7 @@ class AuthenticationAndScopes:
         """Raises Unauthorized, TooManyRequests, NoSuchPath, MethodNotAllowed or Forbidden."""
         exchange = exchange_of(scope)
         if self._limits.limit_addresses:
-            self._limits.check_address(exchange, self._process.address(scope, exchange.headers))
+            self._limits.check_address(exchange, self._process.address(scope))
         exchange.caller = caller = self._process.parts.catalog.apply_rules(await self._caller(scope, exchange))
         with self._limits.request_of(exchange, caller.name) if self._limits.limit_callers else _UNLIMITED:
             if exchange.operation is None:
@@ -80,7 +80,7 @@ class AuthenticationAndScopes:
                 return caller
             found = await process.read("authentication", authenticator.look_up, credential)
             if not isinstance(found, Caller):
-                found = await authenticator.check(found, credential, process.address(scope, exchange.headers))
+                found = await authenticator.check(found, credential, process.address(scope))
             if owners.is_new(found):
                 await process.in_thread(owners.observe, found)
             return found

@@ -105,7 +105,7 @@ class OuterMiddleware:
             if self._audit.is_on:
                 self._audit.finish(scope, exchange, sender.status, notes)
             if _access_log.isEnabledFor(logging.INFO):
-                address = exact_address(scope, exchange.headers, trust_proxy=self._trust_proxy)
+                address = exact_address(scope, trust_proxy=self._trust_proxy)
                 _log_access(scope, exchange, sender, seconds, address)
             request_id_var.reset(token)
 

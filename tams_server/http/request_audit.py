@@ -51,7 +51,7 @@ class RequestAudit:
         return {
             "principal": exchange.caller.name if exchange.caller else None,
             "credential": exchange.credential_kind,
-            "address": exact_address(scope, exchange.headers, trust_proxy=self._trust_proxy),
+            "address": exact_address(scope, trust_proxy=self._trust_proxy),
             "request_id": exchange.request_id,
             "operation": exchange.label,
             "method": scope["method"],

@@ -121,9 +121,9 @@ class ServingProcess:
         parts = self.parts
         return OwnTokens(parts.catalog.token_keys, parts.identity.installation, self.settings.token_lifetime)
 
-    def address(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str:
-        """Return the address of the client of a request, or "". headers: the first value of each header, by name."""
-        return client_address(scope, headers, trust_proxy=self.settings.trust_proxy)
+    def address(self, scope: Scope) -> str:
+        """Return the address of the client of a request, or ""."""
+        return client_address(scope, trust_proxy=self.settings.trust_proxy)
 
     def authenticate(self, scope: Scope) -> Caller:
         """Return the caller of an ASGI request, in a thread that may wait. Raises what `Authenticator` raises."""
@@ -132,7 +132,7 @@ class ServingProcess:
             if presented is None:
                 found = self.anonymous_caller(exchange.headers)
             else:
-                found = self.authenticator.find_caller(presented, self.address(scope, exchange.headers))
+                found = self.authenticator.find_caller(presented, self.address(scope))
         exchange.caller = caller = self.parts.catalog.apply_rules(found)
         return caller
 

@@ -44,7 +44,7 @@ class TokenEndpoint:
                 f"method {scope['method']} is not allowed here, only POST", headers={"Allow": "POST, OPTIONS"}
             )
         exchange, process = exchange_of(scope), self._process
-        address = process.address(scope, exchange.headers)
+        address = process.address(scope)
         if process.request_limits.limit_addresses:
             process.request_limits.check_address(exchange, address)
         with self._memory.share() as share:
