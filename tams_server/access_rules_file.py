@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from storage.catalog.access.rules import NO_RULES, PERMISSIONS, AccessRules, DefaultClass
+from storage.catalog.access_rules import NO_RULES, PERMISSIONS, AccessRules, DefaultClass
 from tams_server.settings import Settings, SettingsError
 from tams_server.settings.yaml_files import read_yaml
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from handlers.shared.deleted import check_may_delete
 from handlers.shared.parameter_names import parameter_names
 from storage.catalog import Catalog
-from storage.catalog.access.rules import Permission
+from storage.catalog.access_rules import Permission
 from storage.catalog.caller import Caller
 
 _FLOW_MAY_BE_MISSING = ("PUT_flows-flowId", "GET_flows-flowId-segments")

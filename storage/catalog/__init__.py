@@ -7,7 +7,7 @@ from storage.analytics.process import NoQueries, QueryRunner
 from storage.catalog import job_room
 from storage.catalog.access.class_rows import prepare_classes
 from storage.catalog.access.owners import Owners
-from storage.catalog.access.rules import NO_RULES, AccessRules
+from storage.catalog.access_rules import NO_RULES, AccessRules
 from storage.catalog.analytics import Analytics
 from storage.catalog.caller import Caller
 from storage.catalog.check.consistency import Consistency

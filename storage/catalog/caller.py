@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from storage.catalog.access.rules import ALL, NO_RULES, AccessRules, Permission, Reach, reach_of
+from storage.catalog.access_rules import ALL, NO_RULES, AccessRules, Permission, Reach, reach_of
 from storage.tables.conditions import Condition, Exists, In, equals
 
 SCOPES = ("read", "write", "delete", "admin")
@@ -40,7 +40,7 @@ class Caller:
         return reach_of(self.rules, self.groups)
 
     def permissions(self, classes: Iterable[str]) -> frozenset[Permission]:
-        """The permissions on a resource with these classes (storage.catalog.access.rules)."""
+        """The permissions on a resource with these classes (storage.catalog.access_rules)."""
         return self.reach.permissions(classes) if self.is_restricted else ALL
 
     def visible(self, kind: str, outer: str = "id", permission: Permission = "read") -> tuple[Condition, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from storage import error_codes
-from storage.catalog.access.rules import NO_RULES, AccessRules
+from storage.catalog.access_rules import NO_RULES, AccessRules
 from storage.catalog.clock import clock
 from storage.catalog.remote_servers import NoOutbound, Outbound
 from storage.errors import Invalid

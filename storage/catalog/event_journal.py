@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from storage.catalog.access.rules import AccessRules
+from storage.catalog.access_rules import AccessRules
 from storage.catalog.clock import later_than, rfc3339
 from storage.catalog.environment import Environment
 from storage.catalog.spans import covering_timerange

@@ -7,7 +7,7 @@ from typing import Any, Final, TypedDict, cast
 
 from storage.catalog import tags as tag_rows
 from storage.catalog.access.class_rows import delete_classes, replace_classes
-from storage.catalog.access.rules import AccessRules
+from storage.catalog.access_rules import AccessRules
 from storage.catalog.event_journal import Subject
 from storage.tables.conditions import Compare, equals
 from storage.tables.rows import DeletedFlowRow, DeletedSourceRow, Document, FlowRow, SourceRow, TagOwner

@@ -5,7 +5,7 @@ from typing import Any
 
 from storage.catalog import tags as tag_rows
 from storage.catalog.access.class_rows import delete_classes, rows_of_new
-from storage.catalog.access.rules import AccessRules
+from storage.catalog.access_rules import AccessRules
 from storage.catalog.caller import Caller
 from storage.catalog.clock import rfc3339
 from storage.catalog.event_journal import EventJournal

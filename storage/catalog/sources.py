@@ -10,7 +10,7 @@ from storage.catalog.access.checks import not_found, reading, require, require_b
 from storage.catalog.access.class_changes import check_class_change
 from storage.catalog.access.class_rows import replace_classes
 from storage.catalog.access.class_spread import NO_SPREADING, ClassChange, Spreading
-from storage.catalog.access.rules import Permission
+from storage.catalog.access_rules import Permission
 from storage.catalog.caller import Caller
 from storage.catalog.clock import later_than, moment, rfc3339, rfc3339_seconds, unix_seconds
 from storage.catalog.environment import Environment

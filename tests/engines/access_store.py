@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from storage.catalog import Catalog, Limits
-from storage.catalog.access.rules import AccessRules
+from storage.catalog.access_rules import AccessRules
 from storage.catalog.caller import Caller
 from storage.errors import Forbidden, NotFound
 from storage.media.filesystem import FileStore

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from storage.catalog.access.rules import AccessRules
+from storage.catalog.access_rules import AccessRules
 from storage.catalog.caller import Caller
 from storage.catalog.flows.flow_filter import FlowFilter
 from storage.catalog.sources import SourceFilter

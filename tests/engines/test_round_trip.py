@@ -7,7 +7,7 @@ import pytest
 
 from storage.catalog import Limits, StoredBytesQuota
 from storage.catalog.access.owners import remember_owner
-from storage.catalog.access.rules import AccessRules
+from storage.catalog.access_rules import AccessRules
 from storage.catalog.caller import Caller
 from storage.catalog.violations import Seen, Violation, day_of
 from storage.tables import open_engine

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from storage.catalog import Catalog, Limits
-from storage.catalog.access.rules import AccessRules
+from storage.catalog.access_rules import AccessRules
 from storage.catalog.clock import clock
 from storage.tables import postgresql
 from storage.tables.engine import Engine

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.catalog import Catalog
-from storage.catalog.access.rules import AccessRules
+from storage.catalog.access_rules import AccessRules
 from storage.catalog.caller import Caller
 from storage.catalog.job_kinds import REMOVAL
 from storage.catalog.jobs import JobSelection, enqueue

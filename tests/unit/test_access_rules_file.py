@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.catalog.access.rules import NO_RULES, DefaultClass
+from storage.catalog.access_rules import NO_RULES, DefaultClass
 from tams_server.access_rules_file import embedded_backend_tags, read_access_rules
 from tams_server.settings import Settings, SettingsError
 

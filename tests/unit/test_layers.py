@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+from graphlib import TopologicalSorter
 from itertools import permutations
 from pathlib import Path
 
@@ -184,6 +185,17 @@ def test_modules_at_the_root_of_the_catalogue_import_no_room(graph: grimp.Import
 def test_only_the_application_imports_the_top_of_the_catalogue(graph: grimp.ImportGraph) -> None:
     for module in graph.find_descendants("storage.catalog"):
         assert graph.find_modules_directly_imported_by(module) & CATALOG_TOP == set(), module
+
+
+def test_what_lies_side_by_side_is_imported_one_way(graph: grimp.ImportGraph) -> None:
+    """The modules and packages of any one package have an order in which each imports only those before it."""
+    for package in sorted(graph.modules):
+        part_of = {module: child for child in graph.find_children(package) for module in modules_of(graph, child)}
+        needed: dict[str, set[str]] = {child: set() for child in part_of.values()}
+        for module, child in part_of.items():
+            imported = graph.find_modules_directly_imported_by(module) & part_of.keys()
+            needed[child] |= {part_of[other] for other in imported} - {child}
+        TopologicalSorter(needed).prepare()
 
 
 @pytest.mark.parametrize("room", APPLICATION_ROOMS)

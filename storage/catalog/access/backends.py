@@ -2,7 +2,7 @@
 
 from storage import error_codes
 from storage.catalog.access.class_rows import classes_of
-from storage.catalog.access.rules import Permission
+from storage.catalog.access_rules import Permission
 from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment
 from storage.errors import Forbidden

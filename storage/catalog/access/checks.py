@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from storage import error_codes
-from storage.catalog.access.rules import ALL, Permission
+from storage.catalog.access_rules import ALL, Permission
 from storage.catalog.caller import Caller
 from storage.errors import Forbidden, NotFound
 from storage.tables.conditions import In, equals

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from storage import error_codes
 from storage.catalog.access.class_rows import classes_of
-from storage.catalog.access.rules import Permission
+from storage.catalog.access_rules import Permission
 from storage.catalog.caller import Caller
 from storage.catalog.tags import Tags
 from storage.errors import Forbidden

@@ -6,7 +6,7 @@ the tag has no row, unless the rules say that everybody may use it: then it has 
 
 from collections.abc import Iterator
 
-from storage.catalog.access.rules import UNTAGGED, AccessRules
+from storage.catalog.access_rules import UNTAGGED, AccessRules
 from storage.catalog.retry import retried
 from storage.catalog.tags import Tags
 from storage.change_notes import note

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from storage.catalog.access.class_rows import classes_of
-from storage.catalog.access.rules import UNTAGGED
+from storage.catalog.access_rules import UNTAGGED
 from storage.catalog.caller import Caller
 from storage.catalog.event_journal import EventJournal
 from storage.catalog.tags import Tags

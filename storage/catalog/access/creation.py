@@ -6,7 +6,7 @@ from typing import Literal
 from storage import error_codes
 from storage.catalog.access.checks import not_found, not_permitted, permissions_on
 from storage.catalog.access.class_rows import classes_of
-from storage.catalog.access.rules import NONE, Permission
+from storage.catalog.access_rules import NONE, Permission
 from storage.catalog.caller import Caller
 from storage.catalog.tags import Tags
 from storage.errors import Forbidden

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from storage import error_codes
-from storage.catalog.access.rules import PERMISSIONS, Permission
+from storage.catalog.access_rules import PERMISSIONS, Permission
 from storage.catalog.caller import Caller
 from storage.errors import Forbidden, NotFound
 from storage.tables.conditions import Condition, Exists, In, equals

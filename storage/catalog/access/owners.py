@@ -7,7 +7,7 @@ here: they are remembered from its last valid token, as long as it owns a webhoo
 
 from typing import Any
 
-from storage.catalog.access.rules import AccessRules
+from storage.catalog.access_rules import AccessRules
 from storage.catalog.caller import Caller
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment

@@ -5,7 +5,7 @@ from typing import Any
 
 from storage.catalog import sources
 from storage.catalog.access.checks import find_permissions, not_found, not_permitted, require
-from storage.catalog.access.rules import Permission
+from storage.catalog.access_rules import Permission
 from storage.catalog.caller import Caller
 from storage.catalog.clock import rfc3339, rfc3339_seconds
 from storage.catalog.event_journal import EventJournal, pages

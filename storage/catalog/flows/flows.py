@@ -10,7 +10,7 @@ from storage.catalog.access.class_changes import check_class_change
 from storage.catalog.access.class_rows import replace_classes
 from storage.catalog.access.class_spread import ClassChange
 from storage.catalog.access.creation import CreationRights
-from storage.catalog.access.rules import Permission
+from storage.catalog.access_rules import Permission
 from storage.catalog.caller import Caller
 from storage.catalog.clock import later_than, moment, rfc3339
 from storage.catalog.environment import Environment

@@ -4,7 +4,7 @@ from storage import error_codes
 from storage.catalog.access.backends import backend_permissions
 from storage.catalog.access.checks import find_permissions
 from storage.catalog.access.object_access import may_use_object
-from storage.catalog.access.rules import Permission
+from storage.catalog.access_rules import Permission
 from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment
 from storage.errors import Forbidden

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from storage import error_codes
 from storage.catalog.access.checks import find_all_permissions, not_found, not_permitted
-from storage.catalog.access.rules import NONE
+from storage.catalog.access_rules import NONE
 from storage.catalog.batch import Item
 from storage.catalog.caller import Caller
 from storage.catalog.clock import SECOND

@@ -8,7 +8,7 @@ from storage import error_codes
 from storage.catalog.access.backends import backend_permissions, readable_backends, require_backend
 from storage.catalog.access.checks import reading
 from storage.catalog.access.object_access import object_not_found, require_object, require_object_before_lock
-from storage.catalog.access.rules import Permission
+from storage.catalog.access_rules import Permission
 from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment
 from storage.catalog.objects.byte_removal import schedule_removal

@@ -7,7 +7,7 @@ from typing import Any
 from storage import error_codes
 from storage.catalog import jobs
 from storage.catalog.access.checks import not_permitted
-from storage.catalog.access.rules import UNTAGGED
+from storage.catalog.access_rules import UNTAGGED
 from storage.catalog.caller import Caller
 from storage.catalog.clock import SECOND, rfc3339
 from storage.catalog.environment import Environment

@@ -1,7 +1,7 @@
 """Which events a webhook may be sent, by the rights of its owner at that moment (DLV-14, -15)."""
 
 from storage.catalog.access.checks import find_permissions
-from storage.catalog.access.rules import UNTAGGED
+from storage.catalog.access_rules import UNTAGGED
 from storage.catalog.caller import Caller
 from storage.catalog.event_journal import Subject
 from storage.tables.auth_classes import OWNERS

@@ -11,7 +11,7 @@ from storage.catalog.access.checks import not_found, reading, require, require_b
 from storage.catalog.access.class_changes import check_class_change, check_new_classes, with_default_classes
 from storage.catalog.access.class_rows import delete_classes_with_owner, replace_classes
 from storage.catalog.access.owners import forget_owner, remember_owner
-from storage.catalog.access.rules import Permission
+from storage.catalog.access_rules import Permission
 from storage.catalog.caller import Caller
 from storage.catalog.environment import Environment
 from storage.catalog.event_journal import next_since

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from storage.catalog import Catalog
-from storage.catalog.access.rules import AccessRules, DefaultClass
+from storage.catalog.access_rules import AccessRules, DefaultClass
 from storage.catalog.caller import Caller
 from storage.catalog.flows.flow_filter import FlowFilter
 from storage.catalog.paging import PageRequest

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.catalog import Catalog, Limits
-from storage.catalog.access.rules import AccessRules
+from storage.catalog.access_rules import AccessRules
 from storage.catalog.batch import Outcome
 from storage.catalog.caller import Caller
 from storage.catalog.flows.flow_creation import members_first

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.catalog import Catalog, Limits
-from storage.catalog.access.rules import AccessRules
+from storage.catalog.access_rules import AccessRules
 from storage.catalog.caller import Caller
 from storage.errors import AlreadyExists, NotFound
 from tests.conformance.kit.documents import AUDIO, MULTI, Json, flow
