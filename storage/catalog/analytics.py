@@ -10,7 +10,8 @@ from typing import Any
 
 from storage import error_codes
 from storage.analytics.process import Answer, QueryRunner
-from storage.analytics.questions import QUESTIONS, Question
+from storage.analytics.questions import QUESTIONS
+from storage.analytics.questions.question import Question
 from storage.analytics.request import Format, Query
 from storage.analytics.views import VERSION, VIEWS
 from storage.catalog.access.backends import readable_backends
