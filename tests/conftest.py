@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.features import VARIABLE
 from tests.servers.plugin import StoresPlugin, add_options
 
 
@@ -43,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
                 "--store and --media apply to the project's own server and cannot be combined with --tams-url"
             )
         config.pluginmanager.register(StoresPlugin(*stores))
+    os.environ[VARIABLE] = config.getoption("--features")  # own servers read it wherever they are started
     folder = config.getoption("--report")
     if folder is not None:
         from tests.conformance.kit.report.plugin import ExchangeLogPlugin, ReportPlugin

@@ -16,7 +16,6 @@ from tests.conformance.kit.server import Subject, own_server
 from tests.conformance.kit.shared_client import shared_client
 from tests.conformance.kit.skips import not_implemented
 from tests.conformance.kit.webhooks import LISTING, Hooks
-from tests.servers.features import feature_settings
 from tests.servers.plugin import deselect_cases, running_stores
 
 SELFTEST = Path(__file__).parent / "selftest"
@@ -62,8 +61,7 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield Subject(url.rstrip("/"), option("--tams-token") or "", basic=basic)
         return
     folder = tmp_path_factory.mktemp("server")
-    settings = running_stores(request.config).settings(folder) | feature_settings(option("--features"), folder)
-    with own_server(folder, OWN_SETTINGS | settings) as subject:
+    with own_server(folder, OWN_SETTINGS | running_stores(request.config).settings(folder)) as subject:
         yield subject
 
 

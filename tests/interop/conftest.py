@@ -56,10 +56,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
 
 @pytest.fixture(scope="session", params=MEDIA)
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tams]:
-    """A client of this project's server, running with its media in a folder, then on S3."""
+    """A client of this project's server, with its media in a folder, then on S3. `--store` sets the catalogue."""
     folder: Path = tmp_path_factory.mktemp("service")
     with (
-        running("sqlite", request.param) as stores,
+        running(request.config.getoption("--store"), request.param) as stores,
         own_server(folder, stores.settings(folder)) as subject,
         Tams(subject.url, subject.token) as client,
     ):

@@ -1,11 +1,15 @@
 """Settings that switch on what this server does beyond the standard, for clients that must not notice it."""
 
+import os
 from pathlib import Path
+from typing import Final
 
 import yaml
 
 FEATURES = ("standard", "all", "relaxed")
 """standard: as by default. all: every optional feature. relaxed: with validation level relaxed too."""
+VARIABLE: Final = "TEST_FEATURES"
+"""Environment variable with one of FEATURES, for servers that are started as processes of their own."""
 
 _PLENTY = "1000000000"
 _ALL = {
@@ -34,10 +38,19 @@ _RULES = {"default_classes": [{"own_groups": True}], "embedded_backend_classes":
 
 
 def feature_settings(features: str, folder: Path) -> dict[str, str]:
-    """TAMS_* variables for one of FEATURES. folder: exists, for files that the settings name."""
+    """TAMS_* variables for one of FEATURES. folder: for files that the settings name."""
     if features == "standard":
         return {}
+    folder.mkdir(parents=True, exist_ok=True)
     rules = folder / "rules.yaml"
     rules.write_text(yaml.safe_dump(_RULES))
     level = {"TAMS_VALIDATION_LEVEL": "relaxed"} if features == "relaxed" else {}
     return {**_ALL, "TAMS_AUTHORISATION_RULES": str(rules), **level}
+
+
+def chosen_feature_settings(folder: Path) -> dict[str, str]:
+    """As `feature_settings`, for what TEST_FEATURES or the option --features says. Raises ValueError."""
+    features = os.environ.get(VARIABLE, FEATURES[0])
+    if features not in FEATURES:
+        raise ValueError(f"{VARIABLE} must be one of {', '.join(FEATURES)}, not {features!r}")
+    return feature_settings(features, folder)

@@ -1,5 +1,6 @@
 """A pytest plugin that runs the stores for `--store` and `--media`, once for all workers of a run."""
 
+import os
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.features import FEATURES
+from tests.servers.features import FEATURES, VARIABLE
 from tests.servers.stores import CATALOGUES, MEDIA, Stores, running
 
 _KEY = pytest.StashKey[Stores]()
@@ -25,8 +26,8 @@ def add_options(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--features",
         choices=FEATURES,
-        default=FEATURES[0],
-        help="what the project's own server does beyond the standard",
+        default=os.environ.get(VARIABLE, FEATURES[0]),
+        help=f"what the project's own servers do beyond the standard; {VARIABLE} sets the default",
     )
     group.addoption("--media", choices=MEDIA, default=MEDIA[0], help="where the project's own server keeps its media")
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.servers.features import chosen_feature_settings
+
 ALLOWED_NETWORKS = "127.0.0.0/8,::1/128"
 """Networks that the server may send events to although they are not public: this machine's loopback."""
 _START_TIMEOUT_S = 60
@@ -45,7 +47,10 @@ def free_port() -> int:
 
 @contextmanager
 def own_server(folder: Path, settings: Mapping[str, str] | None = None, port: int | None = None) -> Iterator[Subject]:
-    """Run `tams-server serve` with its data in `folder` until the block ends. settings: TAMS_* variables to add."""
+    """Run `tams-server serve` with its data in `folder` until the block ends.
+
+    settings: TAMS_* variables to add. They take precedence over those of the features that the test run has chosen.
+    """
     port = port or free_port()
     token = (settings or {}).get("TAMS_BOOTSTRAP_TOKEN") or secrets.token_urlsafe(32)
     environment = {
@@ -53,6 +58,7 @@ def own_server(folder: Path, settings: Mapping[str, str] | None = None, port: in
         "TAMS_BOOTSTRAP_TOKEN": token,
         "TAMS_FAIL_ON_BAD_ANSWER": "true",
         "TAMS_WEBHOOK_ALLOW": ALLOWED_NETWORKS,
+        **chosen_feature_settings(folder),
         **(settings or {}),
     }
     command = [sys.executable, "-m", "tams_server", "serve", "--host", "127.0.0.1", "--port", str(port)]

@@ -12,6 +12,8 @@ from types import TracebackType
 
 import httpx
 
+from tests.servers.features import chosen_feature_settings
+
 HOST = "127.0.0.1"
 
 _PROJECT = Path(__file__).resolve().parents[3]
@@ -83,6 +85,7 @@ class DemoServer:
     def _environment(self) -> dict[str, str]:
         """This process's environment, without settings that could point the server at real data."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TAMS_")}
+        inherited |= chosen_feature_settings(self._data)
         return {**inherited, "TAMS_BOOTSTRAP_TOKEN": self.token, "PYTHONUNBUFFERED": "1"}
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:

@@ -18,6 +18,9 @@ _HEAD = """# Conformance of this server
 Generated from a run of the conformance kit against this server: `make conformance`, then
 `.venv/bin/python -m tests.conformance.kit.report.document conformance-report/report.json`.
 [behaviours.md](behaviours.md) defines the ids and levels. The report of a run shows the details of each behaviour.
+
+The kit passes as well with everything that this server does beyond TAMS ([features.md](features.md)):
+`make conformance FEATURES=all` ([testing.md](testing.md#one-suite-every-store)).
 """
 
 
