@@ -17,6 +17,7 @@ from storage.catalog.credential_register import CredentialRegister
 from storage.catalog.credentials import Credentials
 from storage.catalog.deleted.deleted_resources import DeletedResources
 from storage.catalog.deleted.final_deletion import FinalDeletion
+from storage.catalog.deleted.segment_events import SegmentEvents
 from storage.catalog.environment import Environment, Limits, StoredBytesQuota
 from storage.catalog.flows.class_spreading import ClassSpreading
 from storage.catalog.flows.flow_creation import FlowCreation
@@ -116,6 +117,7 @@ class Catalog:
         self.deletions = Deletions(env, self.flow_delete_requests)
         final_deletion = FinalDeletion(self.deletions)
         self.deleted = DeletedResources(env, final_deletion)
+        self.segment_events = SegmentEvents(env)
         self.flows = Flows(env, final_deletion)
         self.flow_creation = FlowCreation(env)
         self.segments = Segments(env)

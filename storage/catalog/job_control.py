@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from storage import error_codes
 from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
-from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, JobState
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, SEGMENT_EVENTS, JobState
 from storage.catalog.job_states import Counts
 from storage.catalog.jobs import Claim, Jobs
 from storage.catalog.objects import byte_removal
@@ -92,6 +92,9 @@ class JobControl:
         if kind == COPY:
             self._copies.abandon(claim)
             return "any bytes already copied will be removed"
+        if kind == SEGMENT_EVENTS:
+            self._finish(claim)
+            return "no more events are sent about the segments of the restored flow"
         if kind == DELIVERY:
             return f"{self._drop_queued_events(claim)} events are not sent to this webhook; later events are"
         return f"{self._drop_garbage(claim)} objects keep their bytes there; 'tams-server check' finds them"
@@ -165,6 +168,8 @@ def _describe(tx: Reader, kind: JobKind, key: str) -> dict[str, Any]:
     if kind == FLOW_DELETION:
         row = tx.get("deletion_requests", id=key)
         return {} if row is None else {"flow": row["flow_id"], "remaining": row["doc"]["timerange_remaining"]}
+    if kind == SEGMENT_EVENTS:
+        return {"flow": key}
     if kind == REMOVAL:
         rows = tx.select("garbage", equals(storage_id=key), limit=COUNTED, columns=["object_id"])
         return {"backend": key, "objects": len(rows)}

@@ -14,9 +14,11 @@ REMOVAL: Final = "removal"
 """Remove the bytes of unreferenced objects. Key: the storage backend id."""
 COPY: Final = "copy"
 """Copy an object to a storage backend. Key: see `copy_key`."""
+SEGMENT_EVENTS: Final = "segment-events"
+"""Record the events about the segments of a restored flow. Key: the flow id."""
 
-KINDS: tuple[JobKind, ...] = (DELIVERY, FLOW_DELETION, REMOVAL, COPY)
-KINDS_THAT_GIVE_UP: tuple[JobKind, ...] = (FLOW_DELETION, COPY)
+KINDS: tuple[JobKind, ...] = (DELIVERY, FLOW_DELETION, REMOVAL, COPY, SEGMENT_EVENTS)
+KINDS_THAT_GIVE_UP: tuple[JobKind, ...] = (FLOW_DELETION, COPY, SEGMENT_EVENTS)
 """Kinds that fail permanently after `Limits.job_attempts` failures, which their users can see. A job of the other kinds
 stands for everything due at one webhook or storage backend, which may recover at any time."""
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from storage.catalog.environment import Environment
-from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, JobState
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, SEGMENT_EVENTS, JobState
 from storage.catalog.job_states import job_document, state_of
 from storage.catalog.paging import (
     PAGE_KEY_TEXT,
@@ -123,6 +123,8 @@ def _subject(kind: JobKind, key: str) -> dict[str, str]:
         return {"webhook_id": key}
     if kind == FLOW_DELETION:
         return {"request_id": key}
+    if kind == SEGMENT_EVENTS:
+        return {"flow_id": key}
     if kind == COPY:
         storage_id, _, object_id = key.partition(" ")
         return {"storage_id": storage_id, "object_id": object_id}

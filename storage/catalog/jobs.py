@@ -18,24 +18,15 @@ from storage import error_codes
 from storage.backoff import Backoff
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
-from storage.catalog.job_kinds import DELIVERY, KINDS_THAT_GIVE_UP, JobState
+from storage.catalog.job_kinds import KINDS_THAT_GIVE_UP, JobState
 from storage.catalog.job_states import Counts, count_by_kind, job_document, state_of
+from storage.catalog.job_waits import JOB_BACKOFF, brought_forward, due_in_the_future, with_pause_noted
 from storage.catalog.retry import retried
 from storage.errors import NotFound
 from storage.tables.conditions import Compare, Condition, In, equals
 from storage.tables.limits import MESSAGE, clip
 from storage.tables.rows import JobKind, JobRow
 from storage.tables.transaction import Reader, Writer
-
-JOB_BACKOFF = Backoff(first_s=1.0, longest_s=300.0)
-"""Pauses after failures of jobs. Those after failed deliveries are set in storage.catalog.webhooks.deliveries."""
-
-_LONGEST_WEBHOOK_PAUSE_S = 86_400
-"""The longest pause that a receiver may ask for (tams_server.outbound.delivery_outcome)."""
-_PAUSED_AT = "paused_at"
-"""In the document of a delivery: when it was released after a failure, in microseconds since 1970."""
-_SKEW_S = 10
-"""By how many seconds the clocks of two machines may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +69,29 @@ class LeaseLost(Exception):
         super().__init__(f"{claim.kind} {claim.key}")
 
 
-def enqueue(tx: Writer, now: int, kind: JobKind, keys: Collection[str]) -> None:
-    """Add jobs that are due at `now` (microseconds since 1970), except those that exist already."""
+def enqueue(tx: Writer, now: int, kind: JobKind, keys: Collection[str], doc: dict[str, Any] | None = None) -> None:
+    """Add jobs that are due at `now` (microseconds since 1970), except those that exist already. doc: of each."""
     existing = {row["key"] for row in tx.select("jobs", [*equals(kind=kind), In("key", list(keys))], columns=["key"])}
     added = [key for key in keys if key not in existing]
     tx.insert(
-        "jobs", [{"kind": kind, "key": key, "due": now, "attempts": 0, "created": now, "doc": {}} for key in added]
+        "jobs",
+        [{"kind": kind, "key": key, "due": now, "attempts": 0, "created": now, "doc": doc or {}} for key in added],
     )
 
 
-def make_due(tx: Writer, now: int, kind: JobKind, key: str) -> None:
-    """Make a job due at `now` and clear its failures; add it if it does not exist. A running job is left alone."""
+def make_due(tx: Writer, now: int, kind: JobKind, key: str, doc: dict[str, Any] | None = None) -> None:
+    """Make a job due at `now` and clear its failures; add it if it does not exist. A running job stays with its worker.
+
+    doc: replaces the document of the job, even of one that is running; None leaves it as it is.
+    """
     row = tx.get("jobs", kind=kind, key=key)
     if row is None:
-        enqueue(tx, now, kind, [key])
-    elif state_of(row, now) != "running":
-        values = {"due": now, "attempts": 0, "error": None, "token": None, "worker": None}
+        enqueue(tx, now, kind, [key], doc)
+        return
+    values: dict[str, Any] = {} if doc is None else {"doc": doc}
+    if state_of(row, now) != "running":
+        values |= {"due": now, "attempts": 0, "error": None, "token": None, "worker": None}
+    if values:
         tx.update("jobs", equals(kind=kind, key=key), values)
 
 
@@ -183,33 +181,14 @@ class Jobs:
         A worker that is alive loses no lease by this. To be called periodically, by any number of workers.
         """
         now = self._env.clock()
-        late = [Compare("due", ">", now + _SKEW_S * SECOND)]
         columns = ["kind", "key", "due", "token", "attempts", "doc"]
         with self._env.engine.read_once() as tx:
-            rows = tx.select("jobs", late, columns=columns)
-        latest = {(row["kind"], row["key"]): now + self._longest_wait(row, now) for row in rows}
-        frozen = [row for row in rows if (row["due"] or 0) > latest[row["kind"], row["key"]] + _SKEW_S * SECOND]
-        if frozen:
+            rows = tx.select("jobs", [due_in_the_future(now)], columns=columns)
+        late = brought_forward(rows, now, self.lease_s)
+        if late:
             with self._env.engine.write() as tx:
-                for row in frozen:
-                    where = equals(kind=row["kind"], key=row["key"], due=row["due"])
-                    doc = {**row["doc"], _PAUSED_AT: now} if _PAUSED_AT in row["doc"] else row["doc"]
-                    tx.update("jobs", where, {"due": latest[row["kind"], row["key"]], "doc": doc})
-
-    def _longest_wait(self, row: JobRow, now: int) -> int:
-        """How many microseconds from now a job may be due at most."""
-        paused_at = row["doc"].get(_PAUSED_AT)
-        if row["token"] is None and paused_at is not None and paused_at > now:
-            return max((row["due"] or 0) - int(paused_at), 0)  # the pause begins again, as long as it was
-        return self._longest_wait_s(row) * SECOND
-
-    def _longest_wait_s(self, row: JobRow) -> int:
-        """How many seconds from now a job may be due at most."""
-        if row["token"] is not None:
-            return self.lease_s
-        if row["attempts"] == 0:
-            return 0
-        return _LONGEST_WEBHOOK_PAUSE_S if row["kind"] == DELIVERY else int(JOB_BACKOFF.longest_s)
+                for row, values in late:
+                    tx.update("jobs", equals(kind=row["kind"], key=row["key"], due=row["due"]), values)
 
     def require_lease(self, tx: Reader, claim: Claim) -> float:
         """Return how many seconds of the lease are left. Raises LeaseLost if there are none, or another worker's."""
@@ -251,8 +230,7 @@ class Jobs:
         row = self._row(tx, claim)
         pause_s = 0.0 if backoff is None else max(backoff.pause_s(row["attempts"]), min_pause_s)
         now = self._env.clock()
-        # Pauses of other jobs are short.
-        doc = {**row["doc"], _PAUSED_AT: now} if claim.kind == DELIVERY else row["doc"]
+        doc = with_pause_noted(claim.kind, row["doc"], now)
         self._end_attempt(tx, claim, row["attempts"] + 1, error, now + int(pause_s * SECOND), doc=doc)
 
     @retried

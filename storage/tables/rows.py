@@ -19,7 +19,7 @@ Document = dict[str, Any]
 ObjectState = Literal["allocated", "media", "init"]
 """An object is "allocated" until a segment refers to it, as its media object or as its init object."""
 
-JobKind = Literal["delivery", "flow-deletion", "removal", "copy"]
+JobKind = Literal["delivery", "flow-deletion", "removal", "copy", "segment-events"]
 """What the worker does in a job: storage.catalog.jobs describes each kind."""
 
 WebhookStatus = Literal["created", "started", "disabled", "error"]

@@ -30,6 +30,7 @@ Give up a job. The effect depends on its kind:
   removal         The bytes stay on the backend and their object ids can be reused;
                   'tams-server check' reports them. Use this for a backend that no
                   longer exists.
+  segment-events  No more events are sent about the segments of the restored flow.
 
 A worker that is running the job stops at its next step.
 """

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from storage.catalog import Catalog
-from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, SEGMENT_EVENTS
 from storage.catalog.job_room import Room
 from storage.catalog.jobs import Claim, LeaseLost
 from storage.errors import Conflict, Contended, Invalid, NotFound
@@ -125,6 +125,7 @@ class JobRunner:
             FLOW_DELETION: self._catalog.flow_delete_requests.delete_batch,
             REMOVAL: self._catalog.byte_removal.remove_batch,
             COPY: self._catalog.copies.make_copy,
+            SEGMENT_EVENTS: self._catalog.segment_events.record_batch,
         }[claim.kind]
         while True:
             started = time.monotonic()

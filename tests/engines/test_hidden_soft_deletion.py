@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 
 from storage.catalog.caller import Caller
-from storage.catalog.deleted import restoration
+from storage.catalog.deleted import segment_events
+from storage.catalog.job_kinds import SEGMENT_EVENTS
+from storage.catalog.jobs import LeaseLost
 from storage.errors import AlreadyExists, Invalid, NotFound
 from storage.timerange import parse_timerange
 from tests.conformance.kit.documents import MULTI, flow
 from tests.conformance.kit.ids import fresh
 from tests.engines.test_soft_deletion import GRACE_S, LIMITS, delete, deleted_flows, deleted_sources, restore, shown
 from tests.unit.catalog.seconds import add, at
-from tests.unit.catalogs import open_world
+from tests.unit.catalogs import World, open_world
 
 
 @pytest.mark.parametrize("segments", [0, 2, 7])
@@ -65,17 +67,62 @@ def test_a_restoration_is_reported_as_the_creation_of_what_was_deleted(engine_ur
         assert world.delivered_types(webhook_id) == ["flows/created"]
 
 
-def test_of_a_flow_with_very_many_segments_only_the_creation_is_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def added_to(world: World, webhook_id: str) -> list[str]:
+    """The timeranges of the segments that waiting events report as added, in order."""
+    messages = world.deliver_events(webhook_id)
+    added = [each["event"]["segments"] for each in messages if each["event_type"] == "flows/segments_added"]
+    return [segment["timerange"] for segments in added for segment in segments]
+
+
+def test_every_segment_of_a_long_flow_is_reported_once(
+    engine_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(restoration, "MAX_SEGMENTS_REPORTED", 2)
-    with open_world(tmp_path, LIMITS) as world:
+    """In batches, which another worker resumes, while segments come and go."""
+    monkeypatch.setattr(segment_events, "BATCH", 2)
+    with open_world(tmp_path, LIMITS, engine_url) as world:
         flow_id = world.make_flow()
-        add(world, flow_id, *(at(n) for n in range(3)))
+        add(world, flow_id, *(at(n) for n in range(0, 14, 2)))
         delete(world, flow_id)
         webhook_id = world.add_webhook()
         restore(world, flow_id)
-        assert world.delivered_types(webhook_id) == ["sources/created", "flows/created"]
+        assert added_to(world, webhook_id) == [at(0), at(2)]
+        [dying] = world.claim(SEGMENT_EVENTS, worker="one that dies")
+        assert world.run_step(dying)
+        assert added_to(world, webhook_id) == [at(4), at(6)]
+        add(world, flow_id, at(7), at(9))
+        world.delete_segments(flow_id, at(10))
+        assert added_to(world, webhook_id) == [at(7), at(9)]
+        world.clock.forward(world.catalog.jobs.lease_s)
+        world.run_background_work()
+        assert added_to(world, webhook_id) == [at(8), at(12)]
+        with pytest.raises(LeaseLost):
+            world.run_step(dying)
+
+
+def test_the_events_of_an_earlier_restoration_end_with_it(
+    engine_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_events, "BATCH", 2)
+    with open_world(tmp_path, LIMITS, engine_url) as world:
+        flow_id = world.make_flow()
+        add(world, flow_id, *(at(n) for n in range(5)))
+        delete(world, flow_id)
+        webhook_id = world.add_webhook()
+        restore(world, flow_id)
+        [running] = world.claim(SEGMENT_EVENTS)
+        assert world.run_step(running)
+        assert added_to(world, webhook_id) == [at(n) for n in range(4)]
+        delete(world, flow_id)
+        restore(world, flow_id)
+        assert world.run_step(running) and not world.run_step(running)
+        assert added_to(world, webhook_id) == [at(n) for n in range(5)]
+        delete(world, flow_id)
+        restore(world, flow_id)
+        delete(world, flow_id)
+        assert added_to(world, webhook_id) == [at(0), at(1)]
+        world.run_background_work()
+        assert added_to(world, webhook_id) == []
+        assert world.jobs() == []
 
 
 @pytest.mark.parametrize("is_of_same_source", [True, False])

@@ -9,7 +9,7 @@ from typing import Any
 from storage.catalog import Catalog, Limits, StoredBytesQuota
 from storage.catalog.caller import Caller
 from storage.catalog.clock import SECOND
-from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, JobState
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, SEGMENT_EVENTS, JobState
 from storage.catalog.jobs import Claim, JobSelection, LeaseLost
 from storage.catalog.objects.get_urls import GetUrlFilter
 from storage.catalog.objects.objects import ObjectPage, ObjectQuery
@@ -119,7 +119,7 @@ class World:
         """Do all background work that is due, except for sending events."""
         for _ in range(10_000):
             worked = self.run_background_pass()
-            claims = self.claim(FLOW_DELETION, REMOVAL, COPY)
+            claims = self.claim(FLOW_DELETION, REMOVAL, COPY, SEGMENT_EVENTS)
             for claim in claims:
                 self.run_job(claim)
             if not worked and not claims:
@@ -136,6 +136,7 @@ class World:
             FLOW_DELETION: self.catalog.flow_delete_requests.delete_batch,
             REMOVAL: self.catalog.byte_removal.remove_batch,
             COPY: self.catalog.copies.make_copy,
+            SEGMENT_EVENTS: self.catalog.segment_events.record_batch,
         }
         return steps[claim.kind](claim)
 

@@ -8,6 +8,7 @@ from storage.catalog import kept_rows, sources
 from storage.catalog.access.creation import CreationRights
 from storage.catalog.caller import Caller
 from storage.catalog.clock import later_than, moment, rfc3339
+from storage.catalog.deleted import segment_events
 from storage.catalog.environment import Environment
 from storage.catalog.event_journal import EventJournal
 from storage.catalog.flows import flow_collections, flow_rows
@@ -21,8 +22,6 @@ from storage.tables.limits import check_document
 from storage.tables.rows import CollectionRow, DeletedFlowRow, FlowRow, SourceRow
 from storage.tables.transaction import Writer
 
-MAX_SEGMENTS_REPORTED = 10_000
-"""Of a flow with more segments, no flows/segments_added are sent when it is restored."""
 Items = Sequence[dict[str, Any]]
 """Members, as in flow_collection."""
 
@@ -68,22 +67,9 @@ class Restoration:
             sources.record_events(tx, self._journal, "sources/created", [row["source_id"]])
         if self._journal.wanted:
             self._journal.flows("flows/created", flow_rows.documents(tx, [restored]))
-            self._report_segments(restored)
+            segment_events.record_restored(tx, self._env, self._journal, restored)
         sources.record_events(tx, self._journal, "sources/updated", changed)
         flow_rows.record_updates(tx, self._journal, self._changed_flows - {self._flow_id})
-
-    def _report_segments(self, flow: FlowRow) -> None:
-        """Record flows/segments_added for all segments, unless they are too many for one transaction."""
-        columns = ("object_id", "init_object_id", "timerange", "doc")
-        rows = self._tx.select(
-            "segments",
-            equals(flow_id=self._flow_id),
-            order=("start_ns",),
-            limit=MAX_SEGMENTS_REPORTED + 1,
-            columns=columns,
-        )
-        if len(rows) <= MAX_SEGMENTS_REPORTED:
-            self._journal.segments_added(flow, rows)
 
     def _return_source(self) -> bool:
         """Restore the source of the flow, unless it exists. Returns whether it did not.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from storage.catalog import Limits, jobs
-from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, SEGMENT_EVENTS
 from storage.catalog.jobs import Claim
 from storage.tables.rows import JobKind
 from tests.unit.catalogs import World
@@ -13,7 +13,7 @@ ATTEMPTS = 4
 JOB_LIMITS = Limits(job_lease_s=LEASE_S, job_attempts=ATTEMPTS)
 LONG_S = 1000
 """Longer than any pause."""
-ALL = [DELIVERY, FLOW_DELETION, REMOVAL, COPY]
+ALL = [DELIVERY, FLOW_DELETION, REMOVAL, COPY, SEGMENT_EVENTS]
 
 
 def enqueue(world: World, *keys: str, kind: JobKind = COPY) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from storage.catalog import job_listing
-from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, copy_key
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, SEGMENT_EVENTS, copy_key
 from storage.catalog.job_listing import JobFilter
 from storage.catalog.paging import KEY_BYTES, Page, PageRequest
 from storage.errors import Invalid
@@ -38,11 +38,13 @@ def test_a_job_names_what_it_is_for(world: World) -> None:
     enqueue(world, "a webhook", kind=DELIVERY)
     enqueue(world, "a request", kind=FLOW_DELETION)
     enqueue(world, STORE, kind=REMOVAL)
+    enqueue(world, "a flow", kind=SEGMENT_EVENTS)
     found = {each["kind"]: each for each in page(world, limit=9).items}
     assert (found[COPY]["storage_id"], found[COPY]["object_id"]) == (STORE, "an object")
     assert found[DELIVERY]["webhook_id"] == "a webhook"
     assert found[FLOW_DELETION]["request_id"] == "a request"
     assert found[REMOVAL]["storage_id"] == STORE
+    assert found[SEGMENT_EVENTS]["flow_id"] == "a flow"
     assert found[COPY]["state"] == "waiting"
     assert "worker" not in found[COPY]
 

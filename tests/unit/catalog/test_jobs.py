@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL
+from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, SEGMENT_EVENTS
 from storage.catalog.job_states import Counts
 from storage.catalog.jobs import Claim, Jobs, JobSelection, LeaseLost
 from storage.tables.conditions import In, equals
@@ -202,6 +202,7 @@ def test_jobs_are_counted_by_kind_and_state(world: World, work: Jobs) -> None:
         FLOW_DELETION: Counts(),
         REMOVAL: Counts(running=1, oldest=now),
         COPY: Counts(waiting=2, failed=1, oldest=START),
+        SEGMENT_EVENTS: Counts(),
     }
     world.clock.forward(LEASE_S)
     assert work.counts()[REMOVAL] == Counts(waiting=1, oldest=now)

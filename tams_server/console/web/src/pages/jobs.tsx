@@ -24,6 +24,7 @@ interface Job {
   error?: string;
   webhook_id?: string;
   request_id?: string;
+  flow_id?: string;
   object_id?: string;
   storage_id?: string;
 }
@@ -34,6 +35,7 @@ const KINDS = [
   ["flow-deletion", "Deletions of flows"],
   ["removal", "Removals of bytes"],
   ["copy", "Copies of objects"],
+  ["segment-events", "Events of segments"],
 ] as const;
 const STATES = [["", "All states"], ["waiting", "Waiting"], ["running", "Running"], ["failed", "Failed for good"]] as const;
 const BADGES = { waiting: "plain", running: "busy", failed: "bad" } as const;
@@ -93,6 +95,7 @@ function Subject({ job }: { job: Job }) {
   }
   if (job.webhook_id) return <>webhook <a class="mono" href={href("/webhooks")}>{job.webhook_id.slice(0, 8)}</a></>;
   if (job.request_id) return <>request <a class="mono" href={href("/deletions")}>{job.request_id.slice(0, 8)}</a></>;
+  if (job.flow_id) return <>flow <a class="mono" href={href(`/flows/${job.flow_id}`)}>{job.flow_id.slice(0, 8)}</a></>;
   return <>backend <a class="mono" href={href("/storage")}>{job.storage_id?.slice(0, 8)}</a></>;
 }
 
