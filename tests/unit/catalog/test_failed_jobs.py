@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.catalog import jobs
+from storage.catalog import job_waits
 from storage.catalog.clock import SECOND
 from storage.catalog.job_kinds import COPY, REMOVAL
 from storage.catalog.jobs import Jobs
@@ -30,7 +30,7 @@ def work(world: World) -> Jobs:
 
 def test_pauses_grow_and_are_random(world: World, work: Jobs) -> None:
     for attempts, longest in [(0, 1), (1, 2), (2, 4), (5, 32), (8, 256), (9, 300), (30, 300), (10_000, 300)]:
-        pauses = {jobs.JOB_BACKOFF.pause_s(attempts) for _ in range(20)}
+        pauses = {job_waits.JOB_BACKOFF.pause_s(attempts) for _ in range(20)}
         assert all(longest / 2 <= pause <= longest for pause in pauses)
         assert len(pauses) > 1
     enqueue(world, "a")
