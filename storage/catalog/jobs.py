@@ -1,6 +1,6 @@
 """Background jobs: work that takes longer than one transaction, held by workers under a lease.
 
-The transaction that makes work necessary also adds a row to the table of jobs. A worker claims the job, renews its
+The transaction that makes work necessary also adds a row to the table of jobs (job_queue). A worker claims it, renews its
 lease while it works, and finishes it. If the worker dies, the lease expires and another worker resumes the job. Every
 claim has a new token, so that a worker that has lost its lease cannot change the job: each step of a job begins with
 `Jobs.renew_within`, which then raises LeaseLost.
@@ -10,7 +10,7 @@ loses its lease. Backwards, `Jobs.undo_clock_steps` brings forward what would wa
 """
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,8 @@ from storage.backoff import Backoff
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
 from storage.catalog.job_kinds import KINDS_THAT_GIVE_UP, JobState
-from storage.catalog.job_states import Counts, count_by_kind, job_document, state_of
+from storage.catalog.job_queue import make_due
+from storage.catalog.job_states import Counts, count_by_kind, job_document
 from storage.catalog.job_waits import JOB_BACKOFF, brought_forward, due_in_the_future, with_pause_noted
 from storage.catalog.retry import retried
 from storage.errors import NotFound
@@ -67,32 +68,6 @@ class LeaseLost(Exception):
 
     def __init__(self, claim: Claim) -> None:
         super().__init__(f"{claim.kind} {claim.key}")
-
-
-def enqueue(tx: Writer, now: int, kind: JobKind, keys: Collection[str], doc: dict[str, Any] | None = None) -> None:
-    """Add jobs that are due at `now` (microseconds since 1970), except those that exist already. doc: of each."""
-    existing = {row["key"] for row in tx.select("jobs", [*equals(kind=kind), In("key", list(keys))], columns=["key"])}
-    added = [key for key in keys if key not in existing]
-    tx.insert(
-        "jobs",
-        [{"kind": kind, "key": key, "due": now, "attempts": 0, "created": now, "doc": doc or {}} for key in added],
-    )
-
-
-def make_due(tx: Writer, now: int, kind: JobKind, key: str, doc: dict[str, Any] | None = None) -> None:
-    """Make a job due at `now` and clear its failures; add it if it does not exist. A running job stays with its worker.
-
-    doc: replaces the document of the job, even of one that is running; None leaves it as it is.
-    """
-    row = tx.get("jobs", kind=kind, key=key)
-    if row is None:
-        enqueue(tx, now, kind, [key], doc)
-        return
-    values: dict[str, Any] = {} if doc is None else {"doc": doc}
-    if state_of(row, now) != "running":
-        values |= {"due": now, "attempts": 0, "error": None, "token": None, "worker": None}
-    if values:
-        tx.update("jobs", equals(kind=kind, key=key), values)
 
 
 class Jobs:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.catalog import jobs
+from storage.catalog import job_queue
 from storage.catalog.job_kinds import COPY, FLOW_DELETION, copy_key
 from storage.nul import escape_nul
 from storage.tables.conditions import equals
@@ -20,8 +20,8 @@ STORE = "11111111-1111-4111-8111-111111111111"
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with serving(tmp_path_factory.mktemp("jobs")) as running:
         with running.catalog._engine.write() as tx:
-            jobs.enqueue(tx, running.catalog.clock(), COPY, [copy_key(STORE, f"o{number}") for number in range(5)])
-            jobs.enqueue(tx, running.catalog.clock(), FLOW_DELETION, ["a-request"])
+            job_queue.enqueue(tx, running.catalog.clock(), COPY, [copy_key(STORE, f"o{number}") for number in range(5)])
+            job_queue.enqueue(tx, running.catalog.clock(), FLOW_DELETION, ["a-request"])
         yield running
 
 
@@ -52,7 +52,7 @@ def test_invalid_filters_are_named(running: Running, query: str) -> None:
 def test_a_job_that_has_failed_is_retried(running: Running) -> None:
     key = copy_key(STORE, "o3\0é")
     with running.catalog._engine.write() as tx:
-        jobs.enqueue(tx, running.catalog.clock(), COPY, [escape_nul(key)])
+        job_queue.enqueue(tx, running.catalog.clock(), COPY, [escape_nul(key)])
         tx.update(
             "jobs", equals(kind=COPY, key=escape_nul(key)), {"due": None, "attempts": 50, "error": "no space left"}
         )
@@ -85,7 +85,7 @@ def test_the_audit_log_names_the_job_that_was_retried(tmp_path: Path) -> None:
     log = tmp_path / "audit.jsonl"
     with serving(tmp_path, audit_log=str(log)) as running:
         with running.catalog._engine.write() as tx:
-            jobs.enqueue(tx, running.catalog.clock(), FLOW_DELETION, ["a-request"])
+            job_queue.enqueue(tx, running.catalog.clock(), FLOW_DELETION, ["a-request"])
         running.client.post("/jobs/retry", json={"kind": FLOW_DELETION, "key": "a-request"}).raise_for_status()
     records = [json.loads(line) for line in log.read_text().splitlines()]
     [record] = [each for each in records if each.get("operation") == "POST_jobs-retry"]

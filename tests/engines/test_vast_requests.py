@@ -10,7 +10,8 @@ from storage.catalog import Catalog
 from storage.catalog.access_rules import AccessRules
 from storage.catalog.caller import Caller
 from storage.catalog.job_kinds import REMOVAL
-from storage.catalog.jobs import JobSelection, enqueue
+from storage.catalog.job_queue import enqueue
+from storage.catalog.jobs import JobSelection
 from storage.tables import open_engine
 from storage.tables.conditions import Compare, Condition, In, Overlaps, equals
 from storage.tables.engine import Engine

@@ -5,7 +5,7 @@ transaction grows with the flow. Its document has `start`, after which the next 
 the segments that were restored from later ones: `created` of the flow, and `until`, when its segments had last changed.
 """
 
-from storage.catalog import jobs
+from storage.catalog import job_queue
 from storage.catalog.environment import Environment
 from storage.catalog.event_journal import EventJournal, write_with_events
 from storage.catalog.job_kinds import SEGMENT_EVENTS
@@ -29,7 +29,7 @@ def record_restored(tx: Writer, env: Environment, journal: EventJournal, flow: F
     if start is not None:
         doc = {"start": start, "created": flow["created"], "until": until}
         # A job that has not ended was about the flow before it was deleted again.
-        jobs.make_due(tx, env.clock(), SEGMENT_EVENTS, flow["id"], doc)
+        job_queue.make_due(tx, env.clock(), SEGMENT_EVENTS, flow["id"], doc)
 
 
 class SegmentEvents:

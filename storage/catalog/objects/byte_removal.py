@@ -10,7 +10,7 @@ a removal never hits newer bytes.
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from storage.catalog import jobs
+from storage.catalog import job_queue
 from storage.catalog.environment import Environment
 from storage.catalog.job_kinds import REMOVAL
 from storage.catalog.jobs import Claim, Jobs
@@ -29,7 +29,7 @@ def schedule_removal(tx: Writer, now: int, places: Sequence[tuple[str, str]]) ->
     if places:
         tx.lock(LOCK)
         tx.insert("garbage", [_garbage_row(storage_id, name, now) for storage_id, name in places])
-        jobs.enqueue(tx, now, REMOVAL, {storage_id for storage_id, _ in places})
+        job_queue.enqueue(tx, now, REMOVAL, {storage_id for storage_id, _ in places})
 
 
 class ByteRemoval:

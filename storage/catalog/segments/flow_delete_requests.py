@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from storage import error_codes
-from storage.catalog import jobs
+from storage.catalog import job_queue
 from storage.catalog.access.checks import not_permitted
 from storage.catalog.access_rules import UNTAGGED
 from storage.catalog.caller import Caller
@@ -119,7 +119,7 @@ class FlowDeleteRequests:
         }
         tx.insert("deletion_requests", [row], fresh=True)
         tx.update("flows", equals(id=flow["id"]), {"segments_updated": now})
-        jobs.enqueue(tx, self._env.clock(), FLOW_DELETION, [row["id"]])
+        job_queue.enqueue(tx, self._env.clock(), FLOW_DELETION, [row["id"]])
         return _document(row)
 
     def create_for_source(
@@ -152,7 +152,7 @@ class FlowDeleteRequests:
         }
         tx.insert("deletion_requests", [row], fresh=True)
         record_flows(tx, row["id"], flow_ids)
-        jobs.enqueue(tx, now, FLOW_DELETION, [row["id"]])
+        job_queue.enqueue(tx, now, FLOW_DELETION, [row["id"]])
         return _document(row)
 
     @retried

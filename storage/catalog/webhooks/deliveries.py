@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from storage.backoff import Backoff
-from storage.catalog import jobs
+from storage.catalog import job_queue
 from storage.catalog.access.owners import owner_of
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
@@ -109,7 +109,7 @@ class Deliveries:
                 tx.update_rows("events", [{"id": id_, "position": positions[id_]} for id_ in wanted])
             tx.delete("events", [In("id", unwanted), *equals(pending=True)])
             tx.insert("deliveries", queued, fresh=True)
-            jobs.enqueue(tx, self._env.clock(), DELIVERY, {row["webhook_id"] for row in queued})
+            job_queue.enqueue(tx, self._env.clock(), DELIVERY, {row["webhook_id"] for row in queued})
         return True
 
     def next_batch(self, webhook_id: str, limit: int) -> list[Delivery]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from storage import error_codes
-from storage.catalog import jobs
+from storage.catalog import job_queue
 from storage.catalog import tags as tag_rows
 from storage.catalog.access.checks import not_found, reading, require, require_before_lock, unreadable
 from storage.catalog.access.class_changes import check_class_change, check_new_classes, with_default_classes
@@ -197,7 +197,7 @@ class Webhooks:
     def _reschedule_deliveries(self, tx: Writer, webhook_id: str) -> None:
         """Make queued deliveries due now, so that they are sent as the webhook now asks, or dropped."""
         if tx.select("deliveries", equals(webhook_id=webhook_id), limit=1, columns=["event_id"]):
-            jobs.make_due(tx, self._env.clock(), DELIVERY, webhook_id)
+            job_queue.make_due(tx, self._env.clock(), DELIVERY, webhook_id)
 
     def _check(self, body: Mapping[str, Any], secret: str | None) -> None:
         check_text(body["url"], WEBHOOK_URL, "url")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from storage.catalog import jobs
+from storage.catalog import job_queue
 from storage.catalog.clock import SECOND, rfc3339
 from storage.catalog.job_kinds import COPY, copy_key
 from storage.catalog.jobs import JobSelection
@@ -107,7 +107,7 @@ def _count_violations(running: Running) -> None:
 def _fail_a_copy(running: Running, object_id: str) -> None:
     key = copy_key(fresh(), object_id)
     with running.catalog._engine.write() as tx:
-        jobs.enqueue(tx, running.catalog.clock(), COPY, [key])
+        job_queue.enqueue(tx, running.catalog.clock(), COPY, [key])
     [claim] = running.catalog.jobs.claim("worker-1", [JobSelection(equals(kind=COPY, key=key), 1)])
     running.catalog.jobs.fail(claim, FAILURE)
 

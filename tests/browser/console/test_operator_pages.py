@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from storage.catalog import jobs
+from storage.catalog import job_queue
 from storage.catalog.job_kinds import COPY, copy_key
 from storage.tables.conditions import equals
 from tests.api.in_process import serving
@@ -202,7 +202,7 @@ def test_jobs_are_listed_filtered_and_shown_with_their_commands(page: Page, watc
 def test_a_job_that_has_failed_is_retried(page: Page, watch: Watch, site: Site) -> None:
     key = copy_key(fresh(), fresh())
     with site.running.catalog._engine.write() as tx:
-        jobs.enqueue(tx, site.running.catalog.clock(), COPY, [key])
+        job_queue.enqueue(tx, site.running.catalog.clock(), COPY, [key])
         tx.update("jobs", equals(kind=COPY, key=key), {"due": None, "attempts": 50, "error": "no route to it"})
     open_console(page, watch, site.running, "/jobs?state=failed")
     table = page.get_by_role("table", name="Jobs")

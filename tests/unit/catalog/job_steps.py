@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from storage.catalog import Limits, jobs
+from storage.catalog import Limits, job_queue
 from storage.catalog.job_kinds import COPY, DELIVERY, FLOW_DELETION, REMOVAL, SEGMENT_EVENTS
 from storage.catalog.jobs import Claim
 from storage.tables.rows import JobKind
@@ -18,12 +18,12 @@ ALL = [DELIVERY, FLOW_DELETION, REMOVAL, COPY, SEGMENT_EVENTS]
 
 def enqueue(world: World, *keys: str, kind: JobKind = COPY) -> None:
     with world.engine.write() as tx:
-        jobs.enqueue(tx, world.clock(), kind, keys)
+        job_queue.enqueue(tx, world.clock(), kind, keys)
 
 
 def make_due(world: World, key: str, kind: JobKind = COPY) -> None:
     with world.engine.write() as tx:
-        jobs.make_due(tx, world.clock(), kind, key)
+        job_queue.make_due(tx, world.clock(), kind, key)
 
 
 def claim_job(world: World, worker: str = "a worker") -> Claim:

@@ -1,6 +1,6 @@
 """Claiming jobs by the room that a worker has for each category."""
 
-from storage.catalog import jobs
+from storage.catalog import job_queue
 from storage.catalog.job_kinds import COPY, DELIVERY, REMOVAL
 from storage.catalog.job_room import Room
 from storage.catalog.jobs import JobSelection
@@ -16,7 +16,7 @@ def enqueue(world: World, kind: JobKind, *keys: str) -> None:
     for key in keys:
         world.clock.forward(1)
         with world.engine.write() as tx:
-            jobs.enqueue(tx, world.clock(), kind, [key])
+            job_queue.enqueue(tx, world.clock(), kind, [key])
 
 
 def fail_once(world: World, kind: JobKind, key: str) -> None:
