@@ -1,6 +1,6 @@
 """Background jobs: work that takes longer than one transaction, held by workers under a lease.
 
-The transaction that makes work necessary also adds a row to the table of jobs (job_queue). A worker claims it, renews its
+The transaction that makes work necessary adds a row to the table of jobs (job_queue). A worker claims it, renews its
 lease while it works, and finishes it. If the worker dies, the lease expires and another worker resumes the job. Every
 claim has a new token, so that a worker that has lost its lease cannot change the job: each step of a job begins with
 `Jobs.renew_within`, which then raises LeaseLost.
