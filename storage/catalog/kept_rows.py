@@ -10,7 +10,7 @@ from storage.catalog.access.class_rows import delete_classes, replace_classes
 from storage.catalog.access_rules import AccessRules
 from storage.catalog.event_journal import Subject
 from storage.tables.conditions import Compare, equals
-from storage.tables.rows import DeletedFlowRow, DeletedSourceRow, Document, FlowRow, SourceRow, TagOwner
+from storage.tables.rows import DeletedFlowRow, DeletedSourceRow, FlowRow, SourceRow, TagOwner
 from storage.tables.transaction import Writer
 
 FLOW: Final = "deleted_flow"
@@ -25,7 +25,6 @@ class DeletionColumns(TypedDict):
     deleted: int
     expires: int
     deleted_by: str
-    subject: Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +35,23 @@ class SoftDeletion:
     expires: int
     deleted_by: str
 
-    def columns(self, subject: Subject) -> DeletionColumns:
-        """The columns of a row that is kept. subject: as the deletion was reported."""
-        return {
-            "deleted": self.deleted,
-            "expires": self.expires,
-            "deleted_by": self.deleted_by,
-            "subject": subject.document(),
-        }
+    @property
+    def columns(self) -> DeletionColumns:
+        """The columns of a row that is kept."""
+        return {"deleted": self.deleted, "expires": self.expires, "deleted_by": self.deleted_by}
 
 
 def keep_flow(tx: Writer, rules: AccessRules, row: FlowRow, subject: Subject, deletion: SoftDeletion) -> None:
-    """Keep the row of a flow, with its tags and its places in the collections of others, which are still there."""
-    tx.insert("deleted_flows", [{**row, **deletion.columns(subject)}])
+    """Keep the row of a flow, with its tags and its places in the collections of others, which are still there.
+
+    subject: as the deletion is reported.
+    """
+    tx.insert("deleted_flows", [{**row, **deletion.columns, "subject": subject.document()}])
     _write_tags(tx, rules, FLOW, row)
     tx.insert("deleted_collections", tx.select("collections", equals(member_id=row["id"])))
 
 
-def keep_source(tx: Writer, rules: AccessRules, source_id: str, subject: Subject, deletion: SoftDeletion) -> None:
+def keep_source(tx: Writer, rules: AccessRules, source_id: str, deletion: SoftDeletion) -> None:
     """Keep the row of a source, which is still there.
 
     It is not kept if an earlier source with its id is, with which deleted flows went: theirs is the one that returns
@@ -67,7 +65,7 @@ def keep_source(tx: Writer, rules: AccessRules, source_id: str, subject: Subject
         if tx.select("deleted_flows", its_flows, limit=1, columns=["id"]):
             return
         forget(tx, SOURCE, source_id)
-    tx.insert("deleted_sources", [{**row, **deletion.columns(subject)}])
+    tx.insert("deleted_sources", [{**row, **deletion.columns}])
     _write_tags(tx, rules, SOURCE, row)
 
 

@@ -76,7 +76,7 @@ def delete_with_last_flow(
     subject = journal.source_subject(source_id, collected_by)
     deletion = deletion or last_deletion(tx, source_id)
     if deletion is not None:
-        keep_source(tx, journal.rules, source_id, subject, deletion)
+        keep_source(tx, journal.rules, source_id, deletion)
     journal.source_deleted(subject)
     tx.delete("sources", equals(id=source_id))
     if tx.delete("tags", equals(kind=KIND, owner_id=source_id)) or journal.rules.untagged_is_open:

@@ -53,7 +53,6 @@ _WORD = 64
 _RESOURCE = {"id": ID, "format": NAME, "label": LABEL, "doc": STORED_DOCUMENT}
 _COLLECTION = {"collector_id": ID, "member_id": ID, "role": ROLE}
 _FLOW = {**_RESOURCE, "source_id": ID, "profile_id": ID, "codec": NAME, "container": NAME, "status": _WORD}
-_DELETED = {"deleted_by": NAME, "subject": EVENT}
 
 LIMITS: Mapping[str, Mapping[str, int]] = {
     "service": {"key": _WORD, "value": STORED_DOCUMENT},
@@ -71,8 +70,8 @@ LIMITS: Mapping[str, Mapping[str, int]] = {
     "source_collections": _COLLECTION,
     "flows": _FLOW,
     "collections": _COLLECTION,
-    "deleted_flows": {**_FLOW, **_DELETED},
-    "deleted_sources": {**_RESOURCE, **_DELETED},
+    "deleted_flows": {**_FLOW, "deleted_by": NAME, "subject": EVENT},
+    "deleted_sources": {**_RESOURCE, "deleted_by": NAME},
     "deleted_collections": _COLLECTION,
     "tags": {"kind": _WORD, "owner_id": ID, "name": TAG_NAME, "value": TAG_VALUE},
     "classes": {"kind": _WORD, "owner_id": ID, "name": NAME},

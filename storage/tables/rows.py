@@ -146,7 +146,6 @@ class DeletedSourceRow(SourceRow):
     deleted: int
     expires: int
     deleted_by: str
-    subject: Document
 
 
 class TagRow(TypedDict):

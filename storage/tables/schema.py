@@ -61,6 +61,7 @@ class Table:
     hashed: columns of the key and of indexes whose text may be too long for an index. An engine with such a limit
     indexes a hash of it, and the order of the key is not that of an index.
     is_later_addition: exports of earlier releases lack the table, which is empty then.
+    former: columns that exports of earlier releases have, and tables on VAST may have still. They are ignored.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Table:
     presence_flags: tuple[PresenceFlag, ...] = ()
     hashed: tuple[str, ...] = ()
     is_later_addition: bool = False
+    former: tuple[str, ...] = ()
 
 
 _TYPES: dict[Any, Type] = {str: "string", int: "int64", bool: "bool", Any: "json"}
@@ -121,6 +123,7 @@ _TABLES = (
         indexes=(("created", "id"), ("updated", "id"), ("unlabelled", "label", "id")),
         listing=Listing(("created", "id")),
         is_later_addition=True,
+        former=("subject",),
     ),
     Table(
         "source_collections",

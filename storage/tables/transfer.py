@@ -60,7 +60,7 @@ def import_tables(
 ) -> dict[str, int]:
     """Fill the empty tables of `engine` from the export in `folder`, and return the number of rows in each.
 
-    The export may be of an earlier release, which lacked whole tables or columns that may be null.
+    The export may be of an earlier release, which lacked whole tables or columns that may be null, or had more columns.
 
     An interrupted import leaves a marker (storage.tables.import_marker). Repeating it adds what is missing.
     prepare: called before the first row, with the catalogue marked.
@@ -254,6 +254,7 @@ def _schema(table: Table) -> pa.Schema:
 
 def _can_hold(table: Table, schema: pa.Schema) -> bool:
     """Whether rows with these columns are rows of the table, perhaps of an earlier release."""
+    schema = pa.schema([field for field in schema if field.name not in table.former])
     names = set(schema.names)
     present = [field for field in _schema(table) if field.name in names or not field.nullable]
     return bool(pa.schema(present).equals(schema))

@@ -18,7 +18,7 @@ from storage.tables.outline import outline_columns
 from storage.timerange import EMPTY, parse_timerange
 from tests.engines.rows import flow_row, segment_row
 
-_RELEASES = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
+_RELEASES = tuple(f"{number:04}" for number in range(1, 15))
 """The first release did not record a version."""
 
 _IN_POSTGRES = {

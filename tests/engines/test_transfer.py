@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -100,7 +101,14 @@ def _make_older(folder: Path, release_columns: dict[str, tuple[str, ...]], table
     for table, columns in release_columns.items():
         file = folder / f"{table}.parquet"
         pq.write_table(pq.read_table(file).drop_columns(list(columns)), file)
-        manifest["tables"][table]["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    for table in release_columns:
+        _update_digest(folder, table)
+
+
+def _update_digest(folder: Path, table: str) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["tables"][table]["sha256"] = hashlib.sha256((folder / f"{table}.parquet").read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -152,6 +160,24 @@ def test_an_export_of_an_earlier_release_gets_the_columns_that_it_lacks(engine: 
     assert classes == [
         {"kind": "flow", "owner_id": "recorded", "name": name, "created": 1} for name in ("news_read", "news_write")
     ]
+
+
+def test_an_export_of_an_earlier_release_may_have_columns_that_are_gone(tmp_path: Path) -> None:
+    source, other = (open_engine(f"sqlite:///{tmp_path / name}.sqlite") for name in ("source", "other"))
+    source.create()
+    fill(source, 3)
+    export_tables(source, tmp_path / "export", silent)
+    files_before = files(tmp_path / "export")
+    file = tmp_path / "export" / "deleted_sources.parquet"
+    table = pq.read_table(file)
+    pq.write_table(table.append_column(pa.field("subject", pa.string(), nullable=False), [["{}"] * 3]), file)
+    _update_digest(tmp_path / "export", "deleted_sources")
+    other.create()
+    import_tables(other, tmp_path / "export", silent)
+    export_tables(other, tmp_path / "again", silent)
+    assert files(tmp_path / "again") == files_before
+    source.close()
+    other.close()
 
 
 def test_an_export_without_a_column_that_it_needs_is_rejected(engine: Engine, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """F8: the VAST engine's tables, presence flags, projections and address."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from storage.tables.vast.layout import LAYOUTS
 from storage.tables.vast.projections import disable_projections, enable_projections, projection_states
 from tests.engines.rows import flow_row
 from tests.vast_emulator import Emulator
+
+_SOME: Mapping[str, Any] = {"string": "text", "int64": 1, "bool": False, "json": {}}
+"""A value of each type of column."""
 
 
 @pytest.fixture
@@ -120,6 +123,22 @@ def test_classes_of_earlier_releases_get_their_rows(engine: VastEngine) -> None:
             ("text", "a_read", 5),
             ("text", "b_write", 5),
         ]
+
+
+def test_a_column_that_is_gone_is_ignored(engine: VastEngine) -> None:
+    layout = LAYOUTS["deleted_sources"]
+    former = layout.schema.append(pa.field("subject", pa.string()))
+    row = {name: _SOME[column.type] for name, column in layout.columns.items()}
+    with engine.cluster.schema_transaction() as schema:
+        schema.table(layout.name).drop()
+        table = schema.create_table(layout.name, former)
+        table.insert(pa.Table.from_pylist([{**row, "id": "one", "doc": "{}", "subject": "{}"}], schema=former))
+    engine.create()
+    with engine.write() as tx:
+        tx.insert("deleted_sources", [{**row, "id": "two"}])  # type: ignore[typeddict-item]
+    with engine.read() as tx:
+        rows = tx.select("deleted_sources", order=("id",))
+    assert rows == [{**row, "id": "one"}, {**row, "id": "two"}]
 
 
 def test_a_missing_nullable_column_is_added(emulator: Emulator, engine: VastEngine) -> None:
