@@ -4,12 +4,15 @@ A module of its own because `share_counters` must be entered before prometheus_c
 """
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_log = logging.getLogger(__name__)
 
 _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "tams-metrics-"
@@ -33,6 +36,25 @@ def share_counters() -> Iterator[None]:
 
 def counters_are_shared() -> bool:
     return _VARIABLE in os.environ
+
+
+def counters_are_complete() -> bool:
+    """Whether the folder is still the one in which the processes began to count."""
+    return not counters_are_shared() or Path(os.environ[_VARIABLE], _LOCK).exists()
+
+
+def renew_folder() -> None:
+    """Make the folder again if it was removed, as a cleaner of temporary files may do. To be called after a fork.
+
+    Without it a new process could count nothing, and so serve nothing. What the others count is lost from then on.
+    """
+    if counters_are_complete():
+        return
+    _log.error("the folder with the counters of this server, %s, was removed; restart it", os.environ[_VARIABLE])
+    try:
+        os.makedirs(os.environ[_VARIABLE], mode=0o700, exist_ok=True)
+    except OSError as error:
+        _log.error("it cannot be made again: %s", error)
 
 
 def _make_locked_folder() -> Path:

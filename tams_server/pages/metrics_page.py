@@ -8,12 +8,14 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.types import Scope
 
 from storage.catalog.job_control import Backlog
+from storage.errors import Unavailable
 from tams_server.deadline import DEADLINE_S, CallWithDeadline
 from tams_server.errors import Unauthorized
 from tams_server.http.headers import first_values
 from tams_server.metrics.backlog_collector import BacklogCollector
 from tams_server.metrics.build_info_collector import BuildInfoCollector
 from tams_server.metrics.counters import Metrics
+from tams_server.metrics.shared_counters import counters_are_complete
 from tams_server.pages.page import PageContent, WebPage
 
 
@@ -32,6 +34,8 @@ def metrics_page(
     collected_on_request.register(build_info)
 
     def text() -> bytes:
+        if not counters_are_complete():
+            raise Unavailable("the folder with the counters of this server was removed; restart the server")
         return generate_latest(metrics.shared()) + generate_latest(collected_on_request)
 
     latest = CallWithDeadline(text, DEADLINE_S + 1)  # the backlog has a deadline of its own

@@ -27,6 +27,7 @@ from storage.catalog.service import Identity
 from tams_server.app import Application, create_app
 from tams_server.cores import default_processes
 from tams_server.metrics.counters import forget_process
+from tams_server.metrics.shared_counters import renew_folder
 from tams_server.processes.allocator import return_freed_memory
 from tams_server.processes.certificate import ServerCertificate
 from tams_server.processes.connection import Connection, connection_class
@@ -98,7 +99,7 @@ class _Gunicorn(BaseApplication):
             "keepalive": KEEPALIVE_S,
             "control_socket_disable": True,
             "child_exit": lambda _arbiter, worker: forget_process(worker.pid),
-            "post_fork": lambda _arbiter, _worker: _die_with_parent(),
+            "post_fork": lambda _arbiter, _worker: _begin_process(),
             "when_ready": _log_addresses,
         }
         for name, value in options.items():
@@ -221,6 +222,7 @@ class _Arbiter(Arbiter):
             for listener in self.LISTENERS:
                 listener.sock.close()
             _reset_signals(self.SIGNALS)
+            _begin_process()
             run_worker(
                 self._settings,
                 self._specification,
@@ -250,11 +252,10 @@ def _stop_signals_blocked() -> Iterator[None]:
 
 
 def _reset_signals(handled: list[int]) -> None:
-    """Restore the default handlers of signals that the master handles, and end with the master."""
+    """Restore the default handlers of signals that the master handles."""
     for number in (*handled, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
-    _die_with_parent()
 
 
 def _log_addresses(arbiter: Arbiter) -> None:
@@ -274,7 +275,8 @@ def _is_running(pid: int) -> bool:
         return False
 
 
-def _die_with_parent() -> None:
-    """Make Linux stop this process when its parent ends for whatever reason."""
+def _begin_process() -> None:
+    """Prepare a process that has been forked. Linux stops it when its parent ends for whatever reason."""
+    renew_folder()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

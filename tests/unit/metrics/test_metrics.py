@@ -190,8 +190,8 @@ def test_the_next_server_removes_the_folder_of_a_killed_one(tmp_path: Path, monk
 
 
 _FORKS = """
-import os
-from tams_server.metrics.shared_counters import share_counters
+import os, shutil
+from tams_server.metrics.shared_counters import counters_are_complete, renew_folder, share_counters
 with share_counters():
     from tams_server.metrics.counters import Metrics, forget_process
     metrics = Metrics()
@@ -204,7 +204,14 @@ with share_counters():
         os.waitpid(pid, 0)
         forget_process(pid)
     from prometheus_client import generate_latest
-    print(generate_latest(metrics.shared()).decode())
+    print(generate_latest(metrics.shared()).decode(), flush=True)
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    if not os.fork():
+        renew_folder()
+        metrics.start_request()
+        metrics.end_request("GET_flows", "GET", 200, 0.1)
+        os._exit(os.EX_OK if not counters_are_complete() else 1)
+    assert os.wait()[1] == 0
 """
 
 
@@ -213,3 +220,13 @@ def test_counters_are_shared_and_requests_of_dead_processes_are_not_in_flight() 
     found = samples(ran.stdout)
     assert value(found, "tams_job_runs_total", kind="copy", outcome="done") == 3
     assert value(found, "tams_http_requests_in_flight") == 0
+
+
+def test_processes_count_after_their_folder_was_removed_and_the_page_reports_it(
+    make_client: Callable[..., Client], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last fork above counts in a folder that it has made again: without one, it could respond to no request."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "removed"))
+    response = make_client().without_credentials("GET", "/metrics")
+    assert response.status_code == 503
+    assert "restart the server" in response.json()["detail"]
