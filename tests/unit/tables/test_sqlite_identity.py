@@ -33,6 +33,20 @@ def _remove_journal(file: Path) -> None:
     file.with_name(f"{file.name}-wal").unlink()
 
 
+def _truncate(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def _overwrite(file: Path) -> None:
+    """As `cp` of an older, smaller backup does, which keeps the inode."""
+    file.write_bytes(file.read_bytes()[:-4096])
+
+
+def _truncate_journal(file: Path) -> None:
+    os.truncate(file.with_name(f"{file.name}-wal"), 0)
+
+
+SHRINKS = [_truncate, _overwrite, _truncate_journal]
 LOSSES = [_remove, _move_folder_away, _replace_by_copy]
 
 
@@ -78,6 +92,18 @@ def test_a_change_is_not_acknowledged_if_the_file_is_lost_before_its_commit(
     with pytest.raises(Unavailable, match=r"removed|replaced"), engine.write() as tx:
         tx.insert("service", [{"key": "lost", "value": "x"}])
         lose(file)
+
+
+@pytest.mark.parametrize("shrink", SHRINKS)
+def test_no_change_is_acknowledged_after_the_file_or_its_journal_was_truncated(
+    engine: Engine, file: Path, shrink: Callable[[Path], None]
+) -> None:
+    with engine.read():  # a second connection keeps the journal where it is
+        _write(engine, "more")
+        shrink(file)
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="overwritten or truncated"):
+                _write(engine, "after")
 
 
 def test_no_change_is_acknowledged_after_the_journal_was_removed(engine: Engine, file: Path) -> None:
