@@ -1,4 +1,4 @@
-"""Opens the object stores of the configured storage backends and reports those that are unavailable."""
+"""Opens the object stores of the storage backends, configured or embedded, and reports those that are unavailable."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +13,8 @@ from storage.media.s3 import S3Store
 from storage.media.s3_client import Bucket
 from storage.media.s3_credentials import ChainCredentials, CredentialSource, EnvironmentCredentials, FileCredentials
 from storage.media.url_keys import UrlKeys
+from tams_server.access_rules_file import embedded_backend_tags
+from tams_server.settings import Settings
 from tams_server.storage_backends_file import Entry, UrlTimeouts
 
 _log = logging.getLogger(__name__)
@@ -32,6 +34,31 @@ def open_stores(
     owner: returns the catalogue of the objects on a backend. reserve: free space in bytes that file stores keep.
     """
     return {entry["id"]: _open(entry, timeouts, keys, owner(entry["id"]), reserve) for entry in entries}
+
+
+def embedded_store(settings: Settings, id_: str, keys: UrlKeys, owner: Owner) -> FileStore:
+    """Return the only store of a server without a file of storage backends: a folder in the data folder.
+
+    owner: the catalogue of its objects.
+    """
+    backend = Backend(
+        id=id_,
+        label=settings.backend_label,
+        provider="tams-server",
+        store_product="embedded file store",
+        region="local",
+        default_storage=True,
+        tags=embedded_backend_tags(settings),
+    )
+    return FileStore(
+        settings.data_dir / "media",
+        backend,
+        keys,
+        upload_timeout_s=settings.upload_url_timeout,
+        download_timeout_s=settings.download_url_timeout,
+        owner=owner,
+        reserve=settings.free_space_reserve,
+    )
 
 
 def unavailable_backends(stores: Mapping[str, ObjectStore]) -> dict[str, str]:

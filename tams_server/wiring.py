@@ -20,13 +20,13 @@ from storage.catalog.url_keys import read_keys
 from storage.errors import Unavailable
 from storage.media.filesystem import FileStore
 from storage.media.marker import NO_OWNER, Owner, UnknownPlace
-from storage.media.object_store import Backend, ObjectStore
+from storage.media.object_store import ObjectStore
 from storage.media.signing import MARGIN_S
 from storage.media.url_keys import UrlKey, UrlKeys
 from storage.tables import open_engine
 from storage.tables.engine import Engine
 from storage.tables.import_marker import require_complete_import
-from tams_server.access_rules_file import embedded_backend_tags, read_access_rules
+from tams_server.access_rules_file import read_access_rules
 from tams_server.auth.bootstrap import store_credentials
 from tams_server.catalog_limits import limits_of, stored_bytes_quota
 from tams_server.cores import query_threads
@@ -34,7 +34,7 @@ from tams_server.outbound.address_rules import AddressRules
 from tams_server.outbound.gateway import Gateway
 from tams_server.quotas.quota_rules import read_quota_rules
 from tams_server.settings import Settings
-from tams_server.storage_backends import check_at_start, open_stores, unavailable_backends
+from tams_server.storage_backends import check_at_start, embedded_store, open_stores, unavailable_backends
 from tams_server.storage_backends_file import UrlTimeouts, read_backends
 from tams_server.tracing.traced_engine import TracedEngine
 from tams_server.tracing.tracing import Tracing
@@ -170,7 +170,7 @@ def _open_stores(
     owner: returns the catalogue of the objects on a backend.
     """
     if settings.storage_backends is None:
-        return _embedded_store(settings, embedded_id, keys, owner)
+        return {embedded_id: embedded_store(settings, embedded_id, keys, owner(embedded_id))}
     timeouts = UrlTimeouts.of(settings)
     entries = read_backends(settings.storage_backends, timeouts)
     return open_stores(entries, timeouts, keys, owner=owner, reserve=settings.free_space_reserve)
@@ -202,31 +202,6 @@ def longest_url_lifetime(settings: Settings) -> int:
         names = ("upload_url_timeout", "download_url_timeout")
         lifetimes += [entry[name] for entry in entries for name in names if name in entry]
     return max(lifetimes) + MARGIN_S
-
-
-def _embedded_store(
-    settings: Settings, id_: str, keys: UrlKeys, owner: Callable[[str], Owner]
-) -> dict[str, ObjectStore]:
-    """Return the only store of a server without a file of storage backends: a folder in the data folder."""
-    backend = Backend(
-        id=id_,
-        label=settings.backend_label,
-        provider="tams-server",
-        store_product="embedded file store",
-        region="local",
-        default_storage=True,
-        tags=embedded_backend_tags(settings),
-    )
-    store = FileStore(
-        settings.data_dir / "media",
-        backend,
-        keys,
-        upload_timeout_s=settings.upload_url_timeout,
-        download_timeout_s=settings.download_url_timeout,
-        owner=owner(id_),
-        reserve=settings.free_space_reserve,
-    )
-    return {id_: store}
 
 
 def address_rules(settings: Settings) -> AddressRules:
