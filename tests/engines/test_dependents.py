@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from storage.catalog import Limits
+from storage.catalog.segments import source_deletion_steps
 from storage.catalog.segments.segment_filter import SegmentFilter
 from storage.errors import Forbidden, InUse, Invalid, NotFound
 from storage.tables.transaction import Row
@@ -180,6 +181,22 @@ def test_a_source_is_deleted_with_its_flows_as_one_request_with_progress(engine_
         bodies = world.deliver_events(webhook_id)
         assert [each["event"]["flow_id"] for each in bodies if each["event_type"] == "flows/deleted"] == ids
         assert [each["event_type"] for each in bodies].count("sources/deleted") == 1
+
+
+def test_many_flows_are_deleted_in_few_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as they have few segments together. What is left of a flow is a step of its own."""
+    monkeypatch.setattr(source_deletion_steps, "_STEP_S", 60.0)
+    for flows, segments, expected in ((25, 0, [20, 25]), (10, 3, [3, 4, 7, 8, 10])):
+        with open_world(tmp_path, Limits(deletion_batch=10)) as world:
+            source_id, _ = make_source(world, flows, segments)
+            request = delete_source(world, source_id, cascade=True)
+            assert request is not None
+            (claim,) = world.claim("flow-deletion")
+            progress = []
+            while world.run_step(claim):
+                progress.append(world.catalog.flow_delete_requests.get(CALLER, request["id"])["flows_deleted"])
+            assert progress == expected
+            assert world.rows("flows") == world.rows("segments") == []
 
 
 def test_another_worker_resumes_the_deletion_of_a_source(engine_url: str, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage.catalog import Limits
 from storage.catalog.deleted import deleted_resources
+from storage.catalog.deleted.restoration import Restoration
 from storage.catalog.flows import flow_collections, source_collections
 from storage.catalog.flows.flow_filter import FlowFilter
 from storage.catalog.objects.objects import ObjectQuery
@@ -16,7 +18,7 @@ from storage.catalog.sources import SourceFilter
 from storage.catalog.tags import TagFilter
 from storage.errors import AlreadyExists, NotFound, Unavailable
 from storage.tables import limits
-from storage.tables.transaction import Reader
+from storage.tables.transaction import Reader, Writer
 from storage.timerange import parse_timerange
 from tests.conformance.kit.documents import MULTI, Json, flow
 from tests.conformance.kit.ids import fresh
@@ -245,7 +247,8 @@ def test_a_flow_of_a_later_source_is_not_restored_into_an_earlier_one_of_another
         delete(world, second)
         with pytest.raises(AlreadyExists, match="has format"):
             restore(world, second)
-        restore(world, first)
+        with pytest.raises(AlreadyExists, match="has format"):
+            world.catalog.deleted.restore_source(CALLER, source_id)  # as far as possible
         assert shown(world, first)["format"] == world.catalog.sources.get(CALLER, source_id)["format"]
         assert deleted_flows(world) == [second]
 
@@ -268,6 +271,7 @@ def test_the_restoration_of_a_source_is_repeated_for_flows_that_are_still_delete
 
 def test_the_restoration_of_many_flows_takes_several_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deleted_resources, "_RESTORING_S", -1.0)
+    monkeypatch.setattr(deleted_resources, "_TRANSACTION_S", -1.0)
     with open_world(tmp_path, LIMITS) as world:
         source_id = fresh()
         ids = [world.make_flow(flow(source_id=source_id)) for _ in range(3)]
@@ -279,6 +283,27 @@ def test_the_restoration_of_many_flows_takes_several_requests(tmp_path: Path, mo
             assert error.value.code.name == "source.restoration_unfinished"
         world.catalog.deleted.restore_source(CALLER, source_id)
         assert {row["id"] for row in world.rows("flows")} >= set(ids)
+
+
+def test_many_flows_are_restored_in_few_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[Writer] = []
+
+    class Observed(Restoration):
+        def __init__(self, tx: Writer, *args: Any) -> None:
+            used.append(tx)
+            super().__init__(tx, *args)
+
+    monkeypatch.setattr(deleted_resources, "Restoration", Observed)
+    monkeypatch.setattr(deleted_resources, "_TRANSACTION_S", 60.0)
+    with open_world(tmp_path, LIMITS) as world:
+        source_id = fresh()
+        ids = [world.make_flow(flow(source_id=source_id)) for _ in range(25)]
+        for flow_id in ids:
+            delete(world, flow_id)
+        world.catalog.deleted.restore_source(CALLER, source_id)
+        assert len(used) == 25
+        assert len(set(map(id, used))) == 2
+        assert {row["id"] for row in world.rows("flows") if row["id"]} == set(ids)
 
 
 def test_flows_that_collect_none_are_deleted_and_restored_without_a_look_at_the_others_of_their_source(

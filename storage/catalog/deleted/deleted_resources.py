@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -33,6 +34,8 @@ R = TypeVar("R", DeletedFlowRow, DeletedSourceRow)
 _FLOWS_PER_BATCH = 20
 _RESTORING_S = 5.0
 """A request for the restoration of a source begins no further flow after this time."""
+_TRANSACTION_S = 0.1
+"""A transaction that restores several flows begins no further one after this time: other writers wait for its locks."""
 _COLUMNS = ("id", "created", "deleted", "expires", "deleted_by", "doc")
 
 
@@ -75,17 +78,28 @@ class DeletedResources:
         """
         with reading(self._env.engine, caller) as tx:
             source_id = _get_flow(tx, caller, flow_id)["source_id"]
+        self._restore(caller, source_id, [flow_id], preconditions)
+
+    def _restore(
+        self, caller: Caller, source_id: str, flow_ids: Sequence[str], preconditions: Preconditions | None = None
+    ) -> int:
+        """Restore flows of a source in one transaction. Returns how many, from the first on; at least one."""
         with write_with_events(self._env) as (tx, journal):
-            tx.lock(f"flow:{flow_id}", f"source:{source_id}")
-            row = _get_flow(tx, caller, flow_id, preconditions)
-            if row["source_id"] != source_id:
-                raise Contended(f"flow {flow_id} has just been deleted again by another request; try again")
-            Restoration(tx, journal, self._env, caller, row).run()
+            tx.lock(*(f"flow:{flow_id}" for flow_id in flow_ids), f"source:{source_id}")
+            deadline = time.monotonic() + _TRANSACTION_S
+            for place, flow_id in enumerate(flow_ids):
+                if place and time.monotonic() > deadline:
+                    return place
+                row = _get_flow(tx, caller, flow_id, preconditions)
+                if row["source_id"] != source_id:
+                    raise Contended(f"flow {flow_id} has just been deleted again by another request; try again")
+                Restoration(tx, journal, self._env, caller, row).run()
+        return len(flow_ids)
 
     def restore_source(self, caller: Caller, source_id: str, preconditions: Preconditions | None = None) -> None:
         """Restore all deleted flows of a source, whether it is deleted itself or only they are.
 
-        Each flow is restored in a transaction of its own. After a failure, the same call restores the others.
+        After a failure, those before it are restored, and the same call restores the others.
         The preconditions are checked once, before the first.
 
         Raises: Forbidden, before anything is restored, if the caller may not restore one of them; what `restore_flow`
@@ -97,19 +111,27 @@ class DeletedResources:
                 source = tx.get("deleted_sources", id=source_id) or tx.get("sources", id=source_id)
                 preconditions.check_change(NO_RESOURCE if source is None else source_state(source["doc"]))
         deadline = time.monotonic() + _RESTORING_S
-        for place, flow_id in enumerate(flow_ids):
+        place = 0
+        while place < len(flow_ids):
             if place and time.monotonic() > deadline:
                 raise Unavailable(
                     f"{place} of {len(flow_ids)} deleted flows of source {source_id} have been restored so far; send"
                     " the request again for the others",
                     code=error_codes.RESTORATION_UNFINISHED,
                 )
-            try:
-                self.restore_flow(caller, flow_id)
-            except NotFound as error:
-                # It may have been restored by somebody else, or its grace period may just have ended.
-                if error.code != error_codes.DELETED_NOT_FOUND:
-                    raise
+            place += self._restore_next(caller, source_id, flow_ids[place : place + _FLOWS_PER_BATCH])
+
+    def _restore_next(self, caller: Caller, source_id: str, flow_ids: Sequence[str]) -> int:
+        """Restore the first of these flows, and others after it where all goes well. Returns how many are done with."""
+        with suppress(TamsError):  # of which flow, and with what before it, is found out with the first one alone
+            return self._restore(caller, source_id, flow_ids)
+        try:
+            self.restore_flow(caller, flow_ids[0])
+        except NotFound as error:
+            # It may have been restored by somebody else, or its grace period may just have ended.
+            if error.code != error_codes.DELETED_NOT_FOUND:
+                raise
+        return 1
 
     def delete_flow(
         self, caller: Caller, flow_id: str, preconditions: Preconditions | None = None

@@ -1,11 +1,13 @@
-"""The steps of a deletion of a source with all its flows (F3): one flow after another, the segments of each in batches.
+"""The steps of a deletion of a source with all its flows (F3): several flows in each, as long as they have few segments
+together; the segments of a flow that has more in batches.
 
 The request records the flows of the source as rows of `flows_to_delete`, and every deletion of a flow removes its
 rows. So any worker can resume the request, and flows that are restored or created after it stay. So does a flow that
 has become read-only.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from storage.catalog.clock import rfc3339
@@ -13,10 +15,14 @@ from storage.catalog.environment import Environment
 from storage.catalog.event_journal import EventJournal, Subject
 from storage.catalog.flows import flow_deletion
 from storage.catalog.segments import segment_rows
-from storage.tables.conditions import equals
+from storage.tables.conditions import In, equals
 from storage.tables.rows import DeletionRequestRow, Document, FlowRow, FlowToDeleteRow
 from storage.tables.transaction import Writer
 
+_FLOWS_PER_STEP = 20
+"""Each step is a transaction, and workers pause after it: a step for each flow takes several times as long."""
+_STEP_S = 0.1
+"""A step begins no further flow after this time, since other writers wait for its locks."""
 _READ_ONLY: Final = "read_only"
 """The type of the error of a deletion that has come to its end."""
 
@@ -47,31 +53,40 @@ class SourceDeletionStep:
         self._journal = journal
         self._env = env
         self._request_id = request["id"]
+        self._segments_left = env.limits.deletion_batch
         self.flow_id = request["flow_id"]
         self.doc: Document = dict(request["doc"])
 
     def run(self) -> bool:
-        """Delete a batch of segments, or the next flow. Returns whether that was the end."""
+        """Delete a batch of segments, or the next flows. Returns whether that was the end."""
         if self.doc.get("flow") is not None:
             self._delete_segments(Subject(**self.doc["flow"]))
             return False
-        entries = self._tx.select("flows_to_delete", equals(request_id=self._request_id), order=("position",), limit=1)
+        entries = self._next_flows()
         if not entries:
             return True
-        self._delete_entry(entries[0])
+        self._tx.lock(*(f"flow:{entry['flow_id']}" for entry in entries), f"source:{self.doc['source_id']}")
+        deadline = time.monotonic() + _STEP_S
+        for entry in self._next_flows(entries):
+            self._delete_entry(entry)
+            if self.doc["flow"] is not None or not self._segments_left or time.monotonic() > deadline:
+                break
         return False
 
+    def _next_flows(self, among: Sequence[FlowToDeleteRow] | None = None) -> list[FlowToDeleteRow]:
+        """The next entries of the request. among: those of these that nobody has deleted meanwhile."""
+        where = equals(request_id=self._request_id)
+        if among is not None:
+            where = (*where, In("position", [entry["position"] for entry in among]))
+        return self._tx.select("flows_to_delete", where, order=("position",), limit=_FLOWS_PER_STEP)
+
     def _delete_entry(self, entry: FlowToDeleteRow) -> None:
-        """Delete a flow, unless it has become read-only or has just been deleted by somebody else."""
-        self._tx.lock(f"flow:{entry['flow_id']}", f"source:{self.doc['source_id']}")
-        key = {"request_id": entry["request_id"], "position": entry["position"]}
-        if self._tx.get("flows_to_delete", **key) is None:
-            return
+        """Delete a flow, which is locked, unless it has become read-only."""
         row = self._tx.get("flows", id=entry["flow_id"])
         if row is not None and not row["read_only"]:
             self._delete_flow(row)
             return
-        self._tx.delete("flows_to_delete", equals(**key))
+        self._tx.delete("flows_to_delete", equals(request_id=entry["request_id"], position=entry["position"]))
         self.doc["kept"] += row is not None
 
     def _delete_flow(self, row: FlowRow) -> None:
@@ -87,8 +102,8 @@ class SourceDeletionStep:
         self._delete_segments(Subject(**self.doc["flow"]))
 
     def _delete_segments(self, subject: Subject) -> None:
-        """Delete a batch of the segments of a flow that has gone."""
-        most = self._env.limits.deletion_batch
+        """Delete a batch of the segments of a flow that has gone, as far as the step has not deleted enough."""
+        most = self._segments_left
         rows = self._tx.select(
             "segments",
             equals(flow_id=subject.flow_id),
@@ -97,6 +112,7 @@ class SourceDeletionStep:
             columns=segment_rows.DELETION_COLUMNS,
         )
         segment_rows.delete(self._tx, self._env, self._journal, subject, None, rows)
+        self._segments_left -= len(rows)
         if len(rows) < most:
             self.doc["flow"] = None
             self.doc["flows_deleted"] += 1
