@@ -31,11 +31,18 @@ class FolderPlace(Place):
         self.address = str(folder)
 
     def backups(self) -> list[Manifest]:
+        return self._find()[0]
+
+    def damaged(self) -> list[str]:
+        # A backup gets its name after its manifest.
+        return self._find()[1]
+
+    def _find(self) -> tuple[list[Manifest], list[str]]:
         try:
             names = sorted(path.name for path in self._folder.iterdir() if is_name(path.name))
         except FileNotFoundError:
-            return []
-        found = []
+            return [], []
+        found, damaged = [], []
         for name in names:
             try:
                 manifest = Manifest.from_json((self._folder / name / MANIFEST).read_bytes())
@@ -43,9 +50,10 @@ class FolderPlace(Place):
                     raise Invalid(f"its manifest names {manifest.name}")
             except (FileNotFoundError, NotADirectoryError, Invalid) as error:
                 _log.warning("%s is not a complete backup: %s", self._folder / name, error)
+                damaged.append(name)
                 continue
             found.append(manifest)
-        return found
+        return found, damaged
 
     @contextlib.contextmanager
     def adding(self, installation: str) -> Iterator[Path]:

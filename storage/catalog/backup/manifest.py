@@ -63,7 +63,7 @@ class Manifest:
             if document.pop("format") != _FORMAT or not is_name(document["name"]):
                 raise ValueError("it has another format")
             files = {path: File(int(file["size"]), str(file["sha256"])) for path, file in document["files"].items()}
-            if not all(_is_safe(path) for path in files):
+            if not all(map(is_safe, files)):
                 raise ValueError("it names a file outside the backup")
             return cls(**{**document, "files": files})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -114,5 +114,6 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _is_safe(path: str) -> bool:
+def is_safe(path: str) -> bool:
+    """Whether a path is one within the backup."""
     return not path.startswith("/") and ".." not in path.split("/")

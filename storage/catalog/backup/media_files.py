@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from storage.catalog.backup.manifest import File, Progress, digest, verify_file
+from storage.catalog.backup.manifest import File, Progress, digest, is_safe, verify_file
 from storage.errors import Invalid
 from storage.media.durable_files import link_or_copy
 from storage.media.filesystem import FileStore
@@ -138,7 +138,9 @@ def entries(folder: Path) -> Iterator[Entry]:
         for line in lines:
             try:
                 entry = Entry(**json.loads(line))
-            except (ValueError, TypeError) as error:
+                if not is_safe(entry.path):
+                    raise ValueError("it is outside the backup")
+            except (ValueError, TypeError, AttributeError) as error:
                 raise Invalid(f"the backup is damaged: {LIST} has a line that is no media file: {error}") from error
             yield entry
 

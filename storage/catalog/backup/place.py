@@ -22,6 +22,10 @@ class Place(ABC):
         """The manifests of all complete backups, in the order of their names. Others are left out."""
 
     @abstractmethod
+    def damaged(self) -> list[str]:
+        """The names of what was a complete backup once and has no valid manifest now, in order."""
+
+    @abstractmethod
     def adding(self, installation: str) -> AbstractContextManager[Path]:
         """A folder in which to write a new backup of an installation. What is not published is removed afterwards.
 
@@ -47,8 +51,14 @@ class Place(ABC):
 
 
 def find_backup(place: Place, name: str = "") -> Manifest:
-    """The complete backup with this name, or the newest. Raises Invalid."""
+    """The complete backup with this name, or the newest. Raises Invalid, also if the newest is damaged."""
     found = [manifest for manifest in place.backups() if name in ("", manifest.name)]
+    damaged = [each for each in place.damaged() if name in ("", each)]
+    if damaged and (not found or damaged[-1] > found[-1].name):
+        raise Invalid(
+            f"the backup {damaged[-1]} in {place.address} is damaged: its manifest is missing or not valid;"
+            " to restore an earlier one, add its name to the path"
+        )
     if not found:
         raise Invalid(f"there is no complete backup {f'{name} ' if name else ''}in {place.address}")
     if len({manifest.installation for manifest in found}) > 1:

@@ -43,7 +43,13 @@ class S3Place(Place):
             self._client: Any = boto3.client("s3", config=Config(retries={"mode": "standard"}))
 
     def backups(self) -> list[Manifest]:
-        found = []
+        return self._find()[0]
+
+    def damaged(self) -> list[str]:
+        return self._find()[1]
+
+    def _find(self) -> tuple[list[Manifest], list[str]]:
+        found, damaged = [], []
         with self._errors_translated():
             for name in self._names():
                 try:
@@ -54,9 +60,10 @@ class S3Place(Place):
                     continue  # interrupted, or running
                 except Invalid as error:
                     _log.warning("%s/%s is not a complete backup: %s", self.address, name, error)
+                    damaged.append(name)
                     continue
                 found.append(manifest)
-        return found
+        return found, damaged
 
     @contextlib.contextmanager
     def adding(self, installation: str) -> Iterator[Path]:

@@ -105,7 +105,7 @@ def test_a_backup_that_fails_leaves_nothing(engine: Engine, place: FolderPlace, 
 
 
 def _truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-1])
+    file.write_bytes(file.read_bytes()[:-2])
 
 
 def _change(file: Path) -> None:
@@ -144,8 +144,22 @@ def test_a_folder_with_another_manifest_is_no_backup(
         (folder / MANIFEST).write_bytes(text)
         assert place.backups() == []
     assert manifest.name in caplog.text
-    with pytest.raises(Invalid, match="no complete backup"):
+    with pytest.raises(Invalid, match="is damaged"):
         find_backup(place)
+
+
+@pytest.mark.parametrize("damage", [_truncate, Path.unlink])
+def test_an_earlier_backup_does_not_take_the_place_of_the_newest_if_that_is_damaged(
+    engine: Engine, place: FolderPlace, damage: Callable[[Path], None]
+) -> None:
+    earlier, newest = take(engine, place, 1), take(engine, place, 2)
+    with place.reading(newest) as folder:
+        damage(folder / MANIFEST)
+    for name in ("", newest.name):
+        with pytest.raises(Invalid, match=f"{newest.name} .* is damaged"):
+            find_backup(place, name)
+    assert find_backup(place, earlier.name) == earlier
+    assert take(engine, place, 3) == find_backup(place)
 
 
 def test_a_manifest_names_no_file_outside_the_backup(engine: Engine, place: FolderPlace) -> None:
@@ -252,6 +266,8 @@ def test_media_are_restored_and_those_that_are_there_are_kept(
         no_links_from(tmp_path / "backups", monkeypatch)
     new = new_store(tmp_path / "new")
     new.write("one", "video/mp2t", iter([b"there already"]))
+    new.write("two", "video/mp2t", iter([b"will be damaged"]))
+    _truncate(new.file_of("two"))
     empty = open_engine(tmp_path / "empty.sqlite")
     empty.create()
     with place.reading(manifest) as folder:
