@@ -6,7 +6,6 @@
 <root>/tams-backend            the id of the storage backend (marker.py)
 """
 
-import contextlib
 import hashlib
 import io
 import logging
@@ -143,7 +142,7 @@ class FileStore(ObjectStore):
         """The bytes as `open` returns them, unbuffered and with their description. Raises NotFound."""
         with os_errors_as_unavailable(self._name):
             try:
-                return ObjectFile(self.file_of(name))
+                return ObjectFile(self.file_of(name), split_name(name)[0])
             except FileNotFoundError:
                 self.check_place()
         raise self.missing(name)
@@ -180,13 +179,27 @@ class FileStore(ObjectStore):
         )
 
     def adopt(self, name: str, file: Path) -> None:
-        """Store the bytes in `file`, which a FileStore has written, unless there are any. Durable after os.sync()."""
+        """Store the bytes in `file`, which a FileStore has written, unless there are any that are not damaged.
+
+        Durable after os.sync().
+        """
         self.check_place()
         target = self.file_of(name)
         with os_errors_as_unavailable(self._name):
             self._folders.create(target.parent)
-            with contextlib.suppress(FileExistsError):
+            try:
                 link_or_copy(file, target)
+            except FileExistsError:
+                if self._is_damaged(name):
+                    target.unlink()
+                    link_or_copy(file, target)
+
+    def _is_damaged(self, name: str) -> bool:
+        try:
+            self.open_unbuffered(name).close()
+        except DamagedObject:
+            return True
+        return False
 
     def delete(self, name: str) -> None:
         """Remove the bytes, if there are any."""

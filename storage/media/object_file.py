@@ -48,11 +48,12 @@ _hashers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hash-upload")
 class ObjectFile(io.RawIOBase):
     """The bytes of one object, open for reading, unbuffered. Deleting or replacing the object does not change them.
 
+    object_id: of the object to read; None for whatever the file holds.
     stored: their description. modified: Unix time of the upload, in seconds.
     Raises FileNotFoundError, other OSErrors and DamagedObject.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, object_id: str | None = None) -> None:
         super().__init__()
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._position = 0
@@ -60,6 +61,10 @@ class ObjectFile(io.RawIOBase):
             status = os.fstat(self._fd)
             self.modified = status.st_mtime
             self.object_id, self.stored = _describe(self._fd, status.st_size)
+            if object_id not in (None, self.object_id):
+                raise DamagedObject(
+                    "the file of the object is damaged: it is that of another object", code=error_codes.DAMAGED
+                )
         except BaseException as error:
             if isinstance(error, DamagedObject):
                 _log.error("%s: %s", error, path)

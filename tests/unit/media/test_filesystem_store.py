@@ -12,7 +12,7 @@ import pytest
 
 from storage.errors import NotFound, Unavailable
 from storage.media.filesystem import FileStore
-from storage.media.object_store import Backend, ObjectStore, StoredObject
+from storage.media.object_store import Backend, DamagedObject, ObjectStore, StoredObject
 
 BACKEND = Backend("3f6d2a5e-8f0b-4a54-9d4e-0c5a8f0d9b11", "disc", "example", "files")
 SECRET = b"0123456789abcdef"
@@ -153,6 +153,18 @@ def test_a_damaged_file_is_an_outage_not_a_missing_object(
         store.stat("object")
     assert list(store.object_ids()) == []
     assert "damaged" in caplog.text
+
+
+def test_the_file_of_another_object_is_damage(store: FileStore, caplog: pytest.LogCaptureFixture) -> None:
+    """As a backup that was put back under wrong names leaves it."""
+    for object_id in ("one", "two"):
+        store.write(object_id, "video/mp2t", iter([object_id.encode()]))
+    store.file_of("two").write_bytes(store.file_of("one").read_bytes())
+    for read in (store.stat, store.open):
+        with pytest.raises(DamagedObject, match="another object"):
+            read("two")
+    assert store.open("one").read() == b"one"
+    assert str(store.file_of("two")) in caplog.text
 
 
 def test_a_lost_folder_is_an_outage_not_an_empty_store(store: FileStore, tmp_path: Path) -> None:
