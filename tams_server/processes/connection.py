@@ -13,12 +13,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from tams_server.errors import BadRequest, HeadersTooLarge, HttpError, TargetTooLong, TooSlow
 from tams_server.http.limits import HEADER_BYTES, HEADER_LINES, TARGET_BYTES
-from tams_server.http.rejection import reject
 from tams_server.http.request_target import check_host, check_transfer_coding, origin_form
 from tams_server.processes.connection_guard import ConnectionGuard, ConnectionLimits
 from tams_server.processes.direct_socket import DirectSocket
 from tams_server.processes.direct_transfer import offer_direct_transfer
-from tams_server.processes.error_scope import error_scope
+from tams_server.processes.rejected_request import rejected_cycle
 from tams_server.processes.response_transport import ResponseTransport, join_head_and_body
 
 _LINE_BYTES = len(b": \r\n")
@@ -251,30 +250,14 @@ class Connection(HttpToolsProtocol):
                 busy = False
                 broken.disconnected = True
                 broken.message_event.set()
-        cycle = self._error_cycle(error)
+        transport = cast(asyncio.Transport, self._lingering)
+        cycle = rejected_cycle(self, transport, error, has_head=self._head_open)
         self.discard()
         self.cycle = cycle
         if busy:
             self.pipeline.appendleft((cycle, self.app))
         else:
             self._start_asgi_task(cycle, self.app)
-
-    def _error_cycle(self, error: HttpError) -> RequestResponseCycle:
-        scope = error_scope(self, has_head=self._head_open)
-        reject(scope, error)
-        return RequestResponseCycle(
-            scope=scope,  # type: ignore[arg-type]
-            transport=cast(asyncio.Transport, self._lingering),
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=False,
-            keep_alive=False,
-            on_response=self.on_response_complete,
-        )
 
     def _start_head_timer(self) -> None:
         self._head_timer = self.loop.call_later(self.head_timeout_s, self._head_timed_out)
