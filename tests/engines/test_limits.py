@@ -127,7 +127,7 @@ def test_an_import_names_the_value_that_is_too_long(
     table = TABLES[name]
     row = full_row(table, column)
     with monkeypatch.context() as patch:
-        unchecked = "storage.tables.transaction.check_row", lambda *_: None
+        unchecked = "storage.tables.transaction.writer.check_row", lambda *_: None
         _export_with(tmp_path, lambda: patch.setattr(*unchecked), name, row)
     engine = open_engine(new_url())
     engine.create()
