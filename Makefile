@@ -62,7 +62,7 @@ WRITE_ALONE := flow_collections flow_members flow_metadata flow_put flow_sources
   source_lifecycle sources tags webhook_changes webhooks
 # What features beyond TAMS could change for a client that knows none of them. `make conformance FEATURES=all` runs all modules.
 FEATURE_SAMPLE := flow_deletion events_of_flows events_of_sources delete_requests
-KIT         := $(VENV)/bin/python -m pytest tests/conformance tests/soak/test_kills.py -n auto --dist worksteal -q -r NfE --webhook-patience 30
+KIT         := $(VENV)/bin/python -m pytest tests/soak/test_kills.py tests/conformance -n auto --dist worksteal -q -r NfE --webhook-patience 30
 without      = $(patsubst %,--ignore tests/conformance/%,selftest $(patsubst %,test_%.py,$(HTTP_ALONE) $(1)))
 
 test: $(READY) ## run every test, then the conformance kit over the other stores
