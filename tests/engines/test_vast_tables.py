@@ -13,8 +13,8 @@ from storage.errors import Invalid
 from storage.tables import open_engine
 from storage.tables import vast as engine_package
 from storage.tables.conditions import Compare, equals
+from storage.tables.declaration import PresenceFlag
 from storage.tables.limits import STORED_DOCUMENT
-from storage.tables.schema import PresenceFlag
 from storage.tables.vast import VastEngine, presence_flag
 from storage.tables.vast.address import parse_address
 from storage.tables.vast.layout import LAYOUTS
@@ -135,7 +135,7 @@ def test_a_column_that_is_gone_is_ignored(engine: VastEngine) -> None:
         table.insert(pa.Table.from_pylist([{**row, "id": "one", "doc": "{}", "subject": "{}"}], schema=former))
     engine.create()
     with engine.write() as tx:
-        tx.insert("deleted_sources", [{**row, "id": "two"}])  # type: ignore[typeddict-item]
+        tx.insert("deleted_sources", [{**row, "id": "two"}])  # type: ignore[call-overload]
     with engine.read() as tx:
         rows = tx.select("deleted_sources", order=("id",))
     assert rows == [{**row, "id": "one"}, {**row, "id": "two"}]
