@@ -19,9 +19,11 @@ def serve(loaded: Loaded, _options: argparse.Namespace) -> int:
     from tams_server.auth.issuers_file import check_issuers
     from tams_server.processes.certificate import read_certificate
     from tams_server.processes.exposure import check_exposure
+    from tams_server.settings.yaml_files import keep_files
     from tams_server.wiring import prepare
 
     settings = loaded.settings
+    keep_files()
     # First of all, so that nothing is created and no token is shown if the address cannot be used.
     bound = bind(settings.host, settings.port)
     if settings.metrics_address is not None:

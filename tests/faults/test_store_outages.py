@@ -3,6 +3,7 @@
 Clients get 503 with Retry-After, nothing acknowledged is lost, and the server recovers by itself.
 """
 
+import json
 import os
 import signal
 import threading
@@ -134,11 +135,18 @@ def test_ingest_resumes_after_a_store_was_killed_and_restarted(outage: Outage, t
 
 @pytest.mark.parametrize("outage", [_postgresql, _vast], ids=["postgresql", "vast"], indirect=True)
 def test_processes_that_die_during_a_catalogue_outage_are_replaced(outage: Outage, tmp_path: Path) -> None:
+    """Even though the file with the storage backends has become invalid: the server has read it at start."""
     settings = {"TAMS_ASYNC_DELETION_THRESHOLD": "0", "TAMS_WORKER_INTERVAL": "0.1", **outage.settings}
+    (tmp_path / "media").mkdir()
+    backend = {"id": fresh(), "kind": "files", "folder": str(tmp_path / "media"), "default": True}
+    backends = tmp_path / "backends.yaml"
+    backends.write_text(json.dumps({"backends": [backend]}))
+    settings["TAMS_STORAGE_BACKENDS"] = str(backends)
     document = flow()
     path = f"/flows/{document['id']}"
     with ServerProcess(tmp_path / "server", settings) as server, server.client() as http:
         http.put(path, json=document).raise_for_status()
+        backends.write_text("backends: [")
         outage.server.kill()
         before = {server.background_pid(), *server.serving_pids()}
         for pid in before:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tams_server.quotas.quota_rules import Quotas, read_quota_rules
-from tams_server.settings import Settings, SettingsError
+from tams_server.settings import Settings, SettingsError, yaml_files
 
 
 def errors_of(tmp_path: Path, text: str) -> list[str]:
@@ -63,3 +63,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("principals: {a: [}")
     with pytest.raises(SettingsError, match="line 1: invalid YAML"):
         read_quota_rules(Settings(quota_file=tmp_path / "bad.yaml"))
+
+
+def test_a_server_keeps_what_it_has_read_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its processes that replace others read it later, when it may have become invalid."""
+    monkeypatch.setattr(yaml_files._texts, "kept", None)
+    file = tmp_path / "quotas.yaml"
+    file.write_text("principals: {}")
+    yaml_files.keep_files()
+    for _ in range(2):
+        assert yaml_files.read_yaml(file, "TAMS_QUOTA_FILE") == {"principals": {}}
+        file.unlink(missing_ok=True)
