@@ -36,9 +36,10 @@ MIB = 2**20
 BUDGET = Cost(cpu_s=0.25, memory=50 * MIB, delay_s=0.25)
 """Of a request that is rejected, lists of segments of 16 MiB included. On an idle core the worst takes 0.1 s; a busy
 one has less cache."""
-TRIES = 12
-PAUSE_S = 0.5
-"""Between tries. What is over budget by itself is so every time; what other processes cost passes."""
+TRIES = 14
+PAUSES_S = (0.02, 0.5)
+"""Between tries, the first and the longest. What is over budget by itself is so every time; what other processes cost
+passes, mostly at once."""
 ALL_SHAPES = ("PUT_flows-flowId", "POST_flows-flowId-segments", "POST_webhooks", "PUT_flows-flowId-tags-name")
 REQUESTS = int(os.environ.get("BUDGET_REQUESTS", "0"))
 ROUND = 50
@@ -72,10 +73,12 @@ class Budgeted:
         response, cost = self.send(request)
         if response.status >= 500 and (response.status != 503 or "retry-after" not in response.headers):
             return f"{request.name}: {response.status} {response.body[:200]!r}"
+        pause_s, longest_s = PAUSES_S
         for _ in range(TRIES - 1):
             if cost == cost.least(BUDGET):
                 return None
-            time.sleep(PAUSE_S)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, longest_s)
             cost = cost.least(self.send(request)[1])
         if cost == cost.least(BUDGET):
             return None
