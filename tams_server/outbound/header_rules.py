@@ -16,12 +16,14 @@ DELIVERY_ID = "TAMS-Delivery-Id"
 _SET_BY_SERVER = frozenset(
     (
         *("host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect"),
-        *("http2-settings", "via", "max-forwards", "forwarded", "x-real-ip"),
+        *("http2-settings", "via", "max-forwards", "forwarded"),
+        *("x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-originating-ip", "true-client-ip", "cf-connecting-ip"),
+        *("x-host", "x-original-host", "x-original-url", "x-rewrite-url"),
         *("user-agent", "accept", "accept-encoding", DELIVERY_ID.lower()),
         *("x-http-method", "x-http-method-override", "x-method-override"),
     )
 )
-_SET_BY_SERVER_PREFIXES = ("proxy-", "content-", "x-forwarded-")
+_SET_BY_SERVER_PREFIXES = ("proxy-", "content-", "x-forwarded")
 
 
 def check_header(name: str, value: str) -> None:

@@ -52,6 +52,9 @@ SECRET = "s3cr3t-value"
         "X-Forwarded-For",
         "Forwarded",
         "X-HTTP-Method-Override",
+        "X-Original-URL",
+        "x_rewrite_url",
+        "True-Client-IP",
     ],
 )
 def test_name_is_rejected(name: str) -> None:
