@@ -12,6 +12,7 @@ import logging
 import resource
 import struct
 import sys
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from storage.analytics.limits import Limits
@@ -86,8 +87,11 @@ def _answer(place: Any, frame: bytes, limits: Limits) -> tuple[dict[str, Any], b
         from storage.analytics.result import encode
         from storage.analytics.run import run_query
 
-        result = run_query(place, query, Limits(limits.memory, limits.timeout_s, query.rows, limits.threads))
-        return {"rows": result.table.num_rows, "truncated": result.truncated}, encode(result, query.format)
+        own = replace(limits, rows=query.rows, answer_bytes=query.max_bytes)
+        result = run_query(place, query, own)
+        body = encode(result, query.format)
+        own.check_answer(len(body))
+        return {"rows": result.table.num_rows, "truncated": result.truncated}, body
     except TamsError as error:
         kind = next((name for type_, name in _KINDS.items() if isinstance(error, type_)), "failed")
         return {"error": kind, "message": error.message, "field": error.field}, b""

@@ -52,7 +52,7 @@ def run_embedded(
             with snapshot.read(table, needed) as reader:
                 _fill(connection, f'{BASE}."{table}"', _casts(table, needed, snapshot.null_text), reader)
         with _rejections_translated():
-            return read_result(_batches(connection, statement.sql), limits.rows)
+            return read_result(_batches(connection, statement.sql), limits)
 
 
 @contextmanager

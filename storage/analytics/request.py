@@ -28,6 +28,7 @@ class Query:
     """question: a name in storage.analytics.questions, or sql: a query over the views.
 
     values: of the parameters of the question. now: microseconds since 1970. rows: the most to return.
+    max_bytes: of the answer; None for any.
     visible: the ids that the caller sees, by table ("flows", "sources", "backends", "webhooks"), of which it does not
     see all. Where there are flows, there are sources and backends.
     """
@@ -38,6 +39,7 @@ class Query:
     now: int = 0
     rows: int = 1000
     format: Format = "json"
+    max_bytes: int | None = None
     visible: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 

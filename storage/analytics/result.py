@@ -11,7 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from storage import error_codes
+from storage.analytics.limits import Limits
 from storage.analytics.request import Format
+from storage.errors import Invalid
 
 _TYPE_NAMES = {"string": "string", "large_string": "string", "bool": "boolean", "double": "double", "float": "double"}
 
@@ -24,13 +27,15 @@ class Result:
     truncated: bool
 
 
-def read_result(reader: pa.RecordBatchReader, limit: int) -> Result:
-    """Return the first `limit` rows."""
+def read_result(reader: pa.RecordBatchReader, limits: Limits) -> Result:
+    """Return the first rows, as many as there may be. Raises TooExpensive if they have too many bytes."""
     batches: list[pa.RecordBatch] = []
-    rows = 0
+    limit, rows, size = limits.rows, 0, 0
     for batch in reader:
         batches.append(batch)
         rows += batch.num_rows
+        size += batch.nbytes
+        limits.check_answer(size)
         if rows > limit:
             break
     return Result(pa.Table.from_batches(batches, reader.schema).slice(0, limit), rows > limit)
@@ -40,6 +45,7 @@ def encode(result: Result, format_: Format) -> bytes:
     """Return the result as JSON (members `columns`, `rows`, `truncated`), as CSV with a header, or as an Arrow stream.
 
     Times are RFC 3339. Whole numbers of any size are numbers in JSON; other decimals are texts.
+    Raises Invalid for JSON and CSV if there is a time outside the years 1 to 9999, such as infinity, or one in ns.
     """
     if format_ == "arrow":
         metadata = {"truncated": json.dumps(result.truncated)}
@@ -65,8 +71,21 @@ def encode(result: Result, format_: Format) -> bytes:
 
 def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
     for batch in table.to_batches():
-        columns: Iterable[list[Any]] = [[_plain(value) for value in column.to_pylist()] for column in batch.columns]
+        columns: Iterable[list[Any]] = [_values(table, number, batch) for number in range(batch.num_columns)]
         yield from zip(*columns, strict=True)
+
+
+def _values(table: pa.Table, number: int, batch: pa.RecordBatch) -> list[Any]:
+    try:
+        return [_plain(value) for value in batch.column(number).to_pylist()]
+    except (OverflowError, ValueError) as error:
+        raise Invalid(
+            f"sql: column {table.column_names[number]!r} has a time that cannot be written: outside the years 1 to"
+            " 9999, or with nanoseconds; cast it to VARCHAR",
+            code=error_codes.ANALYTICS_SQL,
+            field="sql",
+            behaviour="A90",
+        ) from error
 
 
 def _plain(value: Any) -> Any:

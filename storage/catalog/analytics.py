@@ -24,6 +24,8 @@ from storage.waiting import about_to_wait_for_others
 
 _PARAMETER_MAX = 1_000_000
 _BATCH = 10_000
+_ANSWER_BYTES = 32 * 2**20
+"""A process that serves requests holds the whole answer."""
 
 
 class Analytics:
@@ -107,7 +109,7 @@ class Analytics:
 
     def _run(self, caller: Caller, query: Query) -> Answer:
         about_to_wait_for_others("lookup")
-        return self._runner.run(replace(query, visible=self._visible(caller)))
+        return self._runner.run(replace(query, visible=self._visible(caller), max_bytes=_ANSWER_BYTES))
 
     def _rows(self, asked: int | None) -> int:
         if asked is not None and not 1 <= asked <= self._rows_max:

@@ -78,8 +78,9 @@ def test_errors_name_what_is_wrong(server: Running, path: str, status: int, fiel
     assert (found.status_code, found.json()["field"]) == (status, field)
 
 
-def test_a_query_beyond_its_limits_is_an_error_of_its_own(server: Running) -> None:
-    found = server.client.get("/analytics/sql", params={"sql": EXPENSIVE})
+@pytest.mark.parametrize("sql", [EXPENSIVE, "SELECT repeat('x', 40000000)"])
+def test_a_query_beyond_its_limits_is_an_error_of_its_own(server: Running, sql: str) -> None:
+    found = server.client.get("/analytics/sql", params={"sql": sql})
     assert (found.status_code, found.json()["code"]) == (422, "query.too_expensive")
 
 

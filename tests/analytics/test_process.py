@@ -16,7 +16,7 @@ import pytest
 
 from storage.analytics.limits import Limits
 from storage.analytics.process import NoQueries, QueryProcess
-from storage.analytics.request import Place, Query
+from storage.analytics.request import Format, Place, Query
 from storage.errors import Invalid, NotInstalled, TooExpensive, Unavailable
 from storage.tables.sqlite import SqliteEngine
 from tests.analytics.small_catalogue import NOW, fill
@@ -89,6 +89,21 @@ def test_rows_are_bounded(process: QueryProcess) -> None:
     assert (answer.rows, answer.truncated, len(json.loads(answer.body)["rows"])) == (3, True, 3)
     answer = process.run(Query(sql="SELECT flow_id FROM segments", rows=14))
     assert (answer.rows, answer.truncated) == (14, False)
+
+
+@pytest.mark.parametrize("format_", ["json", "arrow"])
+def test_bytes_are_bounded(process: QueryProcess, format_: Format) -> None:
+    """A server holds the whole answer: one text may be as long as the memory of a query."""
+    sql = "SELECT repeat('x', 10000000) AS text"
+    assert len(process.run(Query(sql=sql, format=format_)).body) > 10_000_000
+    with pytest.raises(TooExpensive, match="more than 9 MiB"):
+        process.run(Query(sql=sql, format=format_, max_bytes=9 * 2**20))
+
+
+@pytest.mark.parametrize("value", ["'infinity'::TIMESTAMP", "'-infinity'::DATE", "DATE '0044-03-15 (BC)'"])
+def test_a_time_that_cannot_be_written_is_an_error_of_the_query(process: QueryProcess, value: str) -> None:
+    with pytest.raises(Invalid, match="column 'moment'"):
+        process.run(Query(sql=f"SELECT {value} AS moment"))
 
 
 def test_an_answer_shows_what_was_committed_just_before(process: QueryProcess, file: Path) -> None:
