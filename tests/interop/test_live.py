@@ -26,7 +26,7 @@ from .ingest import fetch, segment, store, upload
 from .media import transport_stream
 from .test_transport_streams import assert_pictures, ready
 
-SEGMENTS = 300
+SEGMENTS = 120
 LENGTH = SECOND // 2
 PAGE = 20
 PATIENCE_S = 60
@@ -43,8 +43,8 @@ def ingest(service: Tams, flow_id: str) -> list[str]:
     """Register the segments one after another, as an encoder does, and return their objects."""
     ids: list[str] = []
     for number in range(SEGMENTS):
-        if number % 50 == 0:
-            ids += upload(service, flow_id, [f"media {n}".encode() for n in range(number, number + 50)])
+        if number % 40 == 0:
+            ids += upload(service, flow_id, [f"media {n}".encode() for n in range(number, number + 40)])
         service.register(flow_id, [{"object_id": ids[number], **segment(span(number), key_frame_count=1)}])
     return ids
 
@@ -122,7 +122,7 @@ def test_readers_of_a_live_flow_see_each_segment_once_and_in_order(service: Tams
         assert [each["object_id"] for each in segments] == expected, how
         assert [each["timerange"] for each in segments] == [str(span(n)) for n in range(SEGMENTS)], how
     service.put_flow({**document, "status": "closed_complete"})
-    assert service.get(f"/flows/{flow_id}", include_timerange="true")["timerange"] == "[0:0_150:0)"
+    assert service.get(f"/flows/{flow_id}", include_timerange="true")["timerange"] == "[0:0_60:0)"
 
 
 def test_an_object_is_used_bit_by_bit(service: Tams, clip: clips.Clip) -> None:
