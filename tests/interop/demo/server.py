@@ -96,7 +96,7 @@ class DemoServer:
                     f"the server exited with status {process.returncode}; its log:\n{self.log_tail()}"
                 )
             try:
-                if httpx.get(f"{self.base_url}/readyz", timeout=5, verify=False).status_code == 200:
+                if httpx.get(f"{self.base_url}/readyz", timeout=5, verify=False, trust_env=False).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
