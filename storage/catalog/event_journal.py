@@ -8,9 +8,10 @@ comes after all that are stored, and after every enabled webhook was enabled.
 """
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -28,6 +29,12 @@ from storage.timerange import TimeRange
 _MAX_SEGMENTS_PER_EVENT = 200
 _MAX_SEGMENT_BYTES = 64_000
 """A larger registration is reported by several events (AMB-23). The size is that of the segments as they are stored."""
+_MAX_COLLECTORS = 400
+_MAX_LIST_BYTES = 16_000
+"""A resource may be in any number of collections; with all of their ids, its events would be too long to be stored. So
+an event keeps few of them, those that filters of webhooks name first, and its document does without longer lists."""
+_LISTS = ("collected_by", "source_collection")
+"""The lists in documents that grow with the number of other resources, and that a GET returns."""
 _MAX_DOCUMENTS = 200
 """How many documents are read at once for events: a collection may have thousands of members, with long documents."""
 _MAX_ROWS = 500
@@ -53,13 +60,25 @@ class Subject:
     classes: Sequence[str] | None = None
     created: int | None = None
 
-    def document(self) -> dict[str, Any]:
-        """The subject as it is stored."""
-        return {
+    def document(self, filtered: Callable[[], Collection[str]]) -> dict[str, Any]:
+        """The subject as it is stored. filtered: as `filtered_collections` returns them; not called for few ids."""
+        document = {
             name: value
             for name, value in asdict(self).items()
             if value is not None or name not in ("classes", "created")
         }
+        for name in ("flow_collected_by", "source_collected_by"):
+            ids = document[name]
+            if len(ids) > _MAX_COLLECTORS:
+                document[name] = (sorted(set(ids).intersection(filtered())) or list(ids))[:_MAX_COLLECTORS]
+        return document
+
+
+def filtered_collections(tx: Reader) -> set[str]:
+    """The ids of the collections that filters of enabled webhooks name."""
+    hooks = [row["doc"] for row in tx.select("webhooks", _ENABLED, columns=["doc"])]
+    names = ("flow_collected_by_ids", "source_collected_by_ids")
+    return {id_ for hook in hooks for name in names for id_ in hook.get(name, ())}
 
 
 def _source_collectors(tx: Reader, source_ids: Iterable[str]) -> dict[str, list[str]]:
@@ -111,6 +130,10 @@ class EventJournal:
             self._newest_since = newest[0]["since"] if newest else 0
         return self._is_wanted
 
+    @cached_property
+    def _filtered(self) -> set[str]:
+        return filtered_collections(self._tx)
+
     @property
     def rules(self) -> AccessRules:
         return self._env.access
@@ -148,7 +171,7 @@ class EventJournal:
             for doc in docs:
                 collectors = doc.get("collected_by", ()), source_collectors[doc["source_id"]]
                 subject = Subject(doc["id"], doc["source_id"], *collectors, *facts[doc["id"]])
-                self._add(event_type, subject, {"flow": doc}, moment)
+                self._add(event_type, subject, {"flow": _without_long_lists(doc)}, moment)
 
     def sources(self, event_type: str, docs: Sequence[Document], moment: str | None = None) -> None:
         """Record sources/created or sources/updated, for each of these sources. docs, moment: as for `flows`."""
@@ -156,7 +179,7 @@ class EventJournal:
             facts = self._access_facts("source", [doc["id"] for doc in docs])
             for doc in docs:
                 subject = Subject(None, doc["id"], (), doc.get("collected_by", ()), *facts[doc["id"]])
-                self._add(event_type, subject, {"source": doc}, moment)
+                self._add(event_type, subject, {"source": _without_long_lists(doc)}, moment)
 
     def flow_deleted(self, subject: Subject) -> None:
         self._add("flows/deleted", subject, {"flow_id": subject.flow_id})
@@ -205,7 +228,7 @@ class EventJournal:
         if self._first_position is None:
             self._first_position = self._next_position(now)
         position = self._first_position + self._inserted + len(self._rows)
-        doc = {"subject": subject.document(), "message": message}
+        doc = {"subject": subject.document(lambda: self._filtered), "message": message}
         self._rows.append({"id": str(uuid.uuid4()), "position": position, "pending": True, "doc": doc})
         if len(self._rows) == _MAX_ROWS:
             self.write()
@@ -229,6 +252,11 @@ def write_with_events(env: Environment) -> Iterator[tuple[Writer, EventJournal]]
         journal = EventJournal(tx, env)
         yield tx, journal
         journal.write()
+
+
+def _without_long_lists(doc: Document) -> Document:
+    long = {name for name in _LISTS if len(doc.get(name, ())) and len(orjson.dumps(doc[name])) > _MAX_LIST_BYTES}
+    return {name: value for name, value in doc.items() if name not in long} if long else doc
 
 
 def _segment(row: SegmentRow) -> dict[str, Any]:

@@ -22,13 +22,11 @@ Member = tuple[str, str | None]
 
 def collectors_by_member(tx: Reader, flow_ids: Sequence[str]) -> dict[str, list[str]]:
     """The ids of the flows that collect each of these flows; flows that none collects are left out."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     order = ("member_id", "collector_id")
     for link in tx.select("collections", [In("member_id", flow_ids)], order=order, columns=order):
-        collectors = found.setdefault(link["member_id"], [])
-        if link["collector_id"] not in collectors:
-            collectors.append(link["collector_id"])
-    return found
+        found.setdefault(link["member_id"], {})[link["collector_id"]] = None
+    return {member_id: list(collectors) for member_id, collectors in found.items()}
 
 
 class CollectionRules:
