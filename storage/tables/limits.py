@@ -2,7 +2,7 @@
 
 The limits leave room for what the values become part of. A row of a B-tree index of PostgreSQL holds 2,704 bytes, so
 that the columns of an index have at most that together; the values of tags may be longer and are indexed by a hash
-(storage.tables.schema.Table.hashed). An object id is a part of URLs in which each of its bytes may need three
+(storage.tables.declaration.Table.hashed). An object id is a part of URLs in which each of its bytes may need three
 characters, and URLs of more than 2,048 characters are rejected by some clients. A cell of VAST Database holds 128 KiB.
 docs/limits.md lists the limits for users.
 """

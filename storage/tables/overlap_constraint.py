@@ -4,7 +4,8 @@ import logging
 
 import sqlalchemy as sa
 
-from storage.tables.schema import TABLES, Table
+from storage.tables.declaration import Table
+from storage.tables.schema import TABLES
 
 _log = logging.getLogger(__name__)
 

@@ -17,11 +17,12 @@ import pyarrow.parquet as pq
 
 from storage.errors import Invalid
 from storage.tables.conditions import Compare
+from storage.tables.declaration import Table
 from storage.tables.derived_columns import add_classes, complete_rows
 from storage.tables.engine import Engine
 from storage.tables.import_marker import KEY, Hold, Marker, find_marker
 from storage.tables.limits import LIMITS, STORED_DOCUMENT, clip
-from storage.tables.schema import TABLES, Table
+from storage.tables.schema import TABLES
 from storage.tables.transaction import Reader, Row
 
 MANIFEST = "manifest.json"

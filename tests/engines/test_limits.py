@@ -11,9 +11,10 @@ import pytest
 from storage.errors import Conflict, Invalid
 from storage.tables import open_engine
 from storage.tables.conditions import Compare, In, equals
+from storage.tables.declaration import Column, Table
 from storage.tables.engine import Engine
 from storage.tables.limits import LIMITS, OBJECT_ID, TAG_VALUE
-from storage.tables.schema import TABLES, Column, Table
+from storage.tables.schema import TABLES
 from storage.tables.transfer import export_tables, import_tables
 
 _RANDOM = random.Random(1)

@@ -5,9 +5,10 @@ from typing import Any, get_args, get_overloads, get_type_hints
 
 import pytest
 
+from storage.tables.declaration import Column, columns_of
 from storage.tables.engine import Engine
 from storage.tables.rows import JobRow
-from storage.tables.schema import TABLES, Column, columns_of
+from storage.tables.schema import TABLES
 from storage.tables.sqlite import SqliteEngine
 from storage.tables.transaction import Reader, Writer
 

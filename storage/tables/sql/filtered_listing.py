@@ -16,7 +16,8 @@ from typing import Any
 
 from storage.tables import outline
 from storage.tables.conditions import Compare, Condition, Exists, In, Overlaps
-from storage.tables.schema import TABLES, Table
+from storage.tables.declaration import Table
+from storage.tables.schema import TABLES
 from storage.tables.sql.clauses import Checked
 from storage.tables.sql.merging import Place, Values
 from storage.tables.transaction import Selection

@@ -7,7 +7,8 @@ import orjson
 import sqlalchemy as sa
 
 from storage.tables import outline
-from storage.tables.schema import TABLES, Table
+from storage.tables.declaration import Table
+from storage.tables.schema import TABLES
 
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     # Text sorts by code point on every engine, and documents keep their numbers exactly.

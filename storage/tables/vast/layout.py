@@ -12,8 +12,9 @@ import pyarrow as pa
 from storage import error_codes
 from storage.errors import Invalid
 from storage.tables.conditions import Condition, In
+from storage.tables.declaration import Column, Table
 from storage.tables.limits import LONG_COLUMNS
-from storage.tables.schema import TABLES, Column, Table
+from storage.tables.schema import TABLES
 from storage.tables.transaction import Row
 
 ROW_ID = "$row_id"

@@ -9,7 +9,7 @@ from vastdb import errors
 
 from storage.errors import Contended, TamsError
 from storage.tables.conditions import Compare, In
-from storage.tables.schema import Column, Table
+from storage.tables.declaration import Column, Table
 from storage.tables.transaction import Row
 from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.cluster_errors import UnknownOutcome

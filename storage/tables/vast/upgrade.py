@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from storage.tables.auth_classes import OWNERS, TAG, classes_of_document
 from storage.tables.conditions import Compare, In
-from storage.tables.schema import Column, Table
+from storage.tables.declaration import Column, Table
 from storage.tables.vast.cluster import Cluster
 from storage.tables.vast.layout import FLAG_KEY, HOLDERS, LAYOUTS, ROW_ID, TableLayout
 from storage.tables.vast.predicates import MAX_LIST
