@@ -11,15 +11,14 @@ Only where many rows pass each of two filters, but few pass both, does the cost 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from storage.tables import outline
-from storage.tables.conditions import Compare, Condition, Exists, In, Overlaps
-from storage.tables.declaration import Table
+from storage.tables.conditions import Compare, Condition, Exists, In
 from storage.tables.schema import TABLES
 from storage.tables.sql.clauses import Checked
-from storage.tables.sql.merging import Place, Values
+from storage.tables.sql.listing_paths import Path, find_paths, linked, unfulfilled
+from storage.tables.sql.merging import Place
 from storage.tables.transaction import Selection
 
 _FEW = 100
@@ -39,25 +38,6 @@ Find = Callable[..., list[Any]]
 """storage.tables.sql.transaction.SqlTransaction: select rows in one statement."""
 Merge = Callable[..., list[Place]]
 """The same class: the places of rows with one of several values, merged in an order."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """An index that leads to the rows that pass a filter, and perhaps to a few others.
-
-    table, column: where the keys of the listed rows are. parts: conditions on that table, of which each meets one.
-    order: the columns of that table that sort like the listing; None if the index does not.
-    fulfils: the conditions of the listing that need not be checked any more.
-    merged: values of which each row has one, where an index of that table sorts those with one value like the listing,
-    by its `repeats`; None if there is no such index.
-    """
-
-    table: str
-    column: str
-    parts: tuple[tuple[Condition, ...], ...]
-    order: tuple[str, ...] | None = None
-    fulfils: tuple[Condition, ...] = ()
-    merged: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +71,7 @@ class FilteredListing:
         self._limit = how["limit"] or 0
         self._columns = how.get("columns")
         self._budget = how.get("budget")
-        self._paths = list(_paths(TABLES[table], where, self._order))
+        self._paths = list(find_paths(table, where, self._order))
 
     def rows(self) -> list[Any]:
         if not self._paths:
@@ -121,7 +101,7 @@ class FilteredListing:
                     return self._sort(some)
         return self._walk(path)
 
-    def _by_merging(self, merged: _Path) -> list[Any]:
+    def _by_merging(self, merged: Path) -> list[Any]:
         """The page out of rows with one of several values, or by another index if more of its rows are on the page."""
         others = [each for each in self._paths if each is not merged]
         batches = self._merged_keys(merged)
@@ -150,10 +130,10 @@ class FilteredListing:
             return self._walk(None)
         return rows
 
-    def _merged_keys(self, path: _Path) -> Iterator[_Batch]:
+    def _merged_keys(self, path: Path) -> Iterator[_Batch]:
         """The keys of the rows of the page and of those after it, in order."""
         assert path.merged is not None
-        rest = _without(self._where, path)
+        rest = unfulfilled(self._where, path)
         names = [TABLES[path.table].repeats[name] for name in self._order]
         how: dict[str, Any] = {"order": names, "descending": self._descending}
         wanted = _AHEAD * self._limit if rest else self._limit
@@ -171,29 +151,29 @@ class FilteredListing:
             after = places[-1] if places else None
             wanted = min(2 * wanted, _MOST_MERGED)
 
-    def _sparsest(self, paths: Sequence[_Path], places: Sequence[Sequence[Any] | None]) -> _Path | None:
+    def _sparsest(self, paths: Sequence[Path], places: Sequence[Sequence[Any] | None]) -> Path | None:
         """The ordered path that passes as many rows as the others over the longest way. places: where it has."""
         ordered = [(list(place or ()), path) for path, place in zip(paths, places, strict=True) if path.order]
         furthest = min if self._descending else max
         return furthest(ordered, key=lambda each: each[0])[1] if ordered else None
 
-    def _place(self, path: _Path | None, most: int) -> list[Any] | None:
+    def _place(self, path: Path | None, most: int) -> list[Any] | None:
         """Where in the order of the listing `most` rows of a path have been passed, from the page key on.
 
         None if there are no more than that. If the path is unordered, the values mean nothing.
         """
         if path is None:
-            path = _Path(self._table, self._key, ((),), self._order)
+            path = Path(self._table, self._key, ((),), self._order)
         for part in path.parts:
             columns = path.order or (path.column,)
             for row in self._find(path.table, part, **self._from_page_key(path), limit=1, offset=most, columns=columns):
                 return [row[column] for column in columns]
         return None
 
-    def _from_page_key(self, path: _Path) -> dict[str, Any]:
+    def _from_page_key(self, path: Path) -> dict[str, Any]:
         return {"order": path.order, "descending": self._descending, "after": self._after} if path.order else {}
 
-    def _sort(self, paths: Sequence[_Path]) -> list[Any]:
+    def _sort(self, paths: Sequence[Path]) -> list[Any]:
         """The page out of the rows to which all of these paths lead, which are few."""
         keys: set[str] | None = None
         for path in paths:
@@ -205,16 +185,16 @@ class FilteredListing:
             keys = found if keys is None else keys & found
             if not keys:
                 return []
-        return self._select([In(self._key, sorted(keys or ()))], _without(self._where, *paths), self._after)
+        return self._select([In(self._key, sorted(keys or ()))], unfulfilled(self._where, *paths), self._after)
 
-    def _walk(self, path: _Path | None, until: Sequence[Any] | None = None) -> list[Any]:
+    def _walk(self, path: Path | None, until: Sequence[Any] | None = None) -> list[Any]:
         """The page, or as much of it as is found until `until`, in the order of the path, or of the whole listing."""
         if path is None:
             return self._walk_listing((), self._where, until)
-        rest = _without(self._where, path)
+        rest = unfulfilled(self._where, path)
         if path.table == self._table:
             return self._walk_listing(path.parts[0], rest, until)
-        checked = _linked(self._table, self._key, path.column, rest)
+        checked = linked(self._table, self._key, path.column, rest)
         keys = self._walk_other(path, checked, until)
         rows = self._rows_of(keys)
         if len(rows) < len(keys) and not self._is_full(rows):
@@ -232,14 +212,14 @@ class FilteredListing:
             how: dict[str, Any] = {"columns": self._columns, "budget": self._budget}
             rows = self._find(self._table, [In(self._key, keys)], **how)
             if self._budget is None or not self._budget.is_spent:
-                places = {key: place for place, key in enumerate(keys)}
-                return sorted(rows, key=lambda row: places[row[self._key]])
+                found = {row[self._key]: row for row in rows}
+                return [found[key] for key in keys if key in found]
         return self._select([In(self._key, keys)])
 
     def _is_full(self, rows: Sequence[Any]) -> bool:
         return len(rows) == self._limit or (self._budget is not None and self._budget.is_spent)
 
-    def _walk_other(self, path: _Path, checked: Sequence[Condition], until: Sequence[Any] | None) -> list[str]:
+    def _walk_other(self, path: Path, checked: Sequence[Condition], until: Sequence[Any] | None) -> list[str]:
         """The keys of the rows of the page, found in the order of a path through another table."""
         assert path.order is not None
         keys: dict[str, None] = {}
@@ -285,59 +265,3 @@ class FilteredListing:
             columns=self._columns,
             budget=self._budget,
         )
-
-
-def _paths(table: Table, where: Sequence[Condition], order: tuple[str, ...]) -> Iterator[_Path]:
-    """The indexes that lead to the rows that pass one of the filters."""
-    assert table.listing is not None
-    equal = {each.column: each for each in where if isinstance(each, Compare) and each.operator == "=="}
-    for names in table.listing.filters:
-        if equal.keys() >= set(names):
-            compared = tuple(equal[name] for name in names)
-            in_order = order == table.listing.order or order[: len(names)] == names
-            yield _Path(table.name, table.key[0], (compared,), order if in_order else None, compared)
-    for condition in where:
-        if isinstance(condition, Exists) and condition.outer == table.key[0]:
-            if condition.table == table.listing.outlined:
-                yield from _path_by_outline(table, condition)
-            elif condition.present:
-                yield _path_through(condition, order)
-
-
-def _path_through(condition: Exists, order: tuple[str, ...]) -> _Path:
-    """The index of another table, some of whose rows belong to the listed ones."""
-    inner = tuple(
-        Compare(each.column, "==", each.values[0]) if isinstance(each, In) and len(each.values) == 1 else each
-        for each in condition.where
-    )
-    repeats = TABLES[condition.table].repeats
-    merged = None
-    lists = [each for each in inner if isinstance(each, In) and each.column not in TABLES[condition.table].hashed]
-    if len(lists) == 1 and lists[0].values and repeats.keys() >= set(order):
-        others = [each for each in inner if each is not lists[0]]
-        if all(isinstance(each, Compare) and each.operator == "==" for each in others):
-            merged = Values(others, lists[0].column, lists[0].values)
-    one_value = all(isinstance(each, Compare) and each.operator == "==" for each in inner)
-    in_order = tuple(repeats[name] for name in order) if one_value and repeats.keys() >= set(order) else None
-    return _Path(condition.table, condition.column, (inner,), in_order, (condition,), merged)
-
-
-def _path_by_outline(table: Table, condition: Exists) -> Iterator[_Path]:
-    """The index of outlines, for a filter by content, which has to be checked all the same."""
-    match condition.where, condition.present:
-        case (Overlaps(start, end),), True if start < end:
-            yield _Path(table.name, table.key[0], outline.overlapping(start, end))
-        case (), False:
-            yield _Path(table.name, table.key[0], (outline.without_content(),))
-
-
-def _without(where: Sequence[Condition], *paths: _Path) -> list[Condition]:
-    """The conditions that none of these paths fulfils."""
-    return [each for each in where if not any(each is done for path in paths for done in path.fulfils)]
-
-
-def _linked(table: str, key: str, column: str, where: Sequence[Condition]) -> list[Condition]:
-    """Conditions on `table` as conditions on another, whose `column` holds keys of it."""
-    found: list[Condition] = [replace(each, outer=column) for each in where if isinstance(each, Exists)]
-    compared = tuple(each for each in where if not isinstance(each, Exists))
-    return [Exists(table, key, column, compared), *found] if compared else found
