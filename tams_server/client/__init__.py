@@ -16,7 +16,7 @@ from tams_server.client.async_client import AsyncClient
 from tams_server.client.calls import Call, Listing
 from tams_server.client.credentials import Basic, ClientCredentials, Credentials, Token
 from tams_server.client.errors import ApiError, ClientError, NotFound, Unreachable
-from tams_server.client.retry import RetryPolicy
+from tams_server.client.retry import Retry, RetryPolicy
 from tams_server.client.sync_client import Client
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Credentials",
     "Listing",
     "NotFound",
+    "Retry",
     "RetryPolicy",
     "Token",
     "Unreachable",

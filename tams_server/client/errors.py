@@ -1,11 +1,14 @@
 """Errors that the clients raise. Messages name the request and what the server said, and hold no credential."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import httpx
 
 _SHOWN = 500
 """Characters of a response body that is not a problem document."""
+
+_HOST: Final = re.compile(r"([\w.-]*|\[[0-9a-fA-F:.]+\])(:\d+)?")
 
 
 class ClientError(Exception):
@@ -42,6 +45,17 @@ def api_error(response: httpx.Response) -> ApiError:
 def line(request: httpx.Request) -> str:
     """Method and URL of a request, without the query, which may hold a signature or a token."""
     return f"{request.method} {request.url.copy_with(query=None, username=None, password=None)}"
+
+
+def shown_url(url: str) -> str:
+    """Scheme, host and port of any URL: what may be shown and stored.
+
+    All else may hold a secret: a name and a password, a query with a token, a path that ends in the key of a stream.
+    """
+    before, _, after = url.partition("://")
+    scheme = re.split("[^A-Za-z0-9+.-]", before)[-1]
+    host = re.split(r"[/?#\\]", after, maxsplit=1)[0].rpartition("@")[2]
+    return f"{scheme}://{host if _HOST.fullmatch(host) else ''}"
 
 
 def _reason(response: httpx.Response) -> str:

@@ -9,7 +9,7 @@ import httpx
 
 from tams_server.client.calls import Call, Listing
 from tams_server.client.documents import GetUrl, Slot
-from tams_server.client.errors import ClientError, api_error
+from tams_server.client.errors import ClientError, api_error, shown_url
 
 TIMEOUT = httpx.Timeout(60, connect=10, pool=None)
 _SHOWN = 200
@@ -36,9 +36,10 @@ def base_url(url: str) -> httpx.URL:
     try:
         found = httpx.URL(url.rstrip("/"))
     except httpx.InvalidURL as error:
-        raise ClientError(f"the URL of the TAMS server is none: {error}") from error
+        reason = "" if "@" in url else f": {error}"  # which may quote a part of a password
+        raise ClientError(f"the URL of the TAMS server is none{reason}") from error
     if found.scheme not in ("http", "https"):
-        raise ClientError(f"the URL of a TAMS server must begin with http:// or https://, not be {url!r}")
+        raise ClientError(f"the URL of a TAMS server must begin with http:// or https://, not be {shown_url(url)!r}")
     return found
 
 

@@ -50,8 +50,8 @@ class Client:
 
     @property
     def url(self) -> str:
-        """The base URL, without a trailing slash."""
-        return str(self._base)
+        """The base URL, without a trailing slash, a name and a password."""
+        return str(self._base.copy_with(username=None, password=None))
 
     def __enter__(self) -> "Client":
         return self

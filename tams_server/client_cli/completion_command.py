@@ -41,7 +41,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace, context: Context) -> int:
     """Print the script."""
-    from tams_server.client_cli.main import build_parser
+    from tams_server.client_cli.command_line import build_parser
 
     for line in _SHELLS[options.shell](list(nodes(build_parser(), ""))):
         context.output.line(line)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tams_server.client.errors import shown_url
 from tams_server.client_cli import contexts_file
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.contexts_file import Server
@@ -153,6 +154,6 @@ def _secret(prompt: str) -> str:
 def _check_url(options: argparse.Namespace, name: str, url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        options.wrong_use(f"{name} must be a URL with http:// or https://, not {url!r}")
+        options.wrong_use(f"{name} must be a URL with http:// or https://, not {shown_url(url)!r}")
     if "@" in parts.netloc:
         options.wrong_use(f"{name} must not contain a user or a password: use --user")

@@ -6,11 +6,13 @@ import signal
 from typing import TYPE_CHECKING
 
 from storage.timerange import parse_timerange
+from tams_server.client import RetryPolicy
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import FAILED, INTERRUPTED, OK, WRONG_USE, CommandError
 from tams_server.client_cli.kinds import find
 from tams_server.client_cli.parsers import Subparsers, add_command, positive
 from tams_server.client_cli.progress import Progress, size
+from tams_server.client_cli.stop_signal import end_at_once
 
 if TYPE_CHECKING:
     from tams_server.replication.report import Report
@@ -35,6 +37,8 @@ repeated one copies what is new. Bytes are compared by their checksums.
 Messages call the two servers FROM and TO. 'tams-server replicate' can also delete at TO what FROM
 no longer has, and receive events.
 """
+_OUTAGE_S = 120.0
+"""How long a server may be away during a copy."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -64,7 +68,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
         report = Report(tell_problem=context.output.note, say=context.note)
         if not options.dry_run:
             report.on_progress = _Shown(progress).show
-        is_complete = asyncio.run(_run(plan, report))
+        is_complete = asyncio.run(_run(plan, report, context))
     context.note(_summary(report, dry_run=options.dry_run))
     if is_complete is None:
         context.output.note("tams: interrupted: the same command continues")
@@ -95,7 +99,8 @@ def _plan(options: argparse.Namespace, context: Context) -> "Plan":
         dry_run=options.dry_run,
     )
     servers = Server(origin.url, origin.credentials), Server(target.url, target.credentials)
-    return Plan(*servers, what, default_path(), rate=options.rate, storage_id=options.storage_backend)
+    retry = context.retrying(RetryPolicy(for_s=_OUTAGE_S))
+    return Plan(*servers, what, default_path(), rate=options.rate, storage_id=options.storage_backend, retry=retry)
 
 
 def _rate(text: str) -> float:
@@ -107,15 +112,25 @@ def _rate(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-async def _run(plan: "Plan", report: "Report") -> bool | None:
+async def _run(plan: "Plan", report: "Report", context: Context) -> bool | None:
     """Whether TO has everything; None if a signal ended a copy that does not follow."""
     from tams_server.replication.run import replicate
 
     stop = asyncio.Event()
     running = asyncio.create_task(replicate(plan, report, stop))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set if plan.options.follow else running.cancel)
+    loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+
+    def end() -> None:
+        for number in signals:
+            loop.add_signal_handler(number, end_at_once)  # what waits for a server does not end by the first
+        if plan.options.follow:
+            context.note("ending: Ctrl-C again ends at once")
+            stop.set()
+        else:
+            running.cancel()
+
+    for number in signals:
+        loop.add_signal_handler(number, end)
     try:
         return await running
     except asyncio.CancelledError:

@@ -1,6 +1,7 @@
 """tams cut: edit by reference."""
 
 import argparse
+import os
 import sys
 
 from storage.errors import Invalid
@@ -56,6 +57,8 @@ def _run(options: argparse.Namespace, context: Context) -> int:
         start = parse_timestamp(options.start, "--start")
     except Invalid as error:
         raise CommandError(str(error), WRONG_USE) from error
+    if options.list != "-" and not os.path.exists(options.list):
+        raise CommandError(f"there is no file {options.list!r}", WRONG_USE)
     tags = dict(pair(each, "--tag") for each in options.tag)
     if options.list == "-":
         entries = read_list(sys.stdin, start)

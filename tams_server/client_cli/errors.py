@@ -1,6 +1,7 @@
 """What ends a command: an error in one line with what to do about it, and the exit status that it has."""
 
 from tams_server.client import ApiError, ClientError, NotFound, Unreachable
+from tams_server.client_media.errors import InvalidOption
 
 OK = 0
 FAILED = 1
@@ -35,7 +36,7 @@ def explain(error: ClientError) -> CommandError:
     if isinstance(error, Unreachable):
         return CommandError(f"{error}. Is the server running, and is its URL right? tams context list", UNREACHABLE)
     if not isinstance(error, ApiError):
-        return CommandError(str(error))
+        return CommandError(str(error), WRONG_USE if isinstance(error, InvalidOption) else FAILED)
     remedy = _REMEDIES.get(error.status)
     status = REFUSED if error.status in (401, 403) else NOT_FOUND if isinstance(error, NotFound) else FAILED
     return CommandError(f"{error}{f' ({remedy})' if remedy else ''}", status)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from tams_server.client import Client, ClientError, NotFound, calls
+from tams_server.client.errors import shown_url
 from tams_server.client.models import NewWebhook
 from tams_server.client_cli.errors import CommandError
 
@@ -103,7 +104,9 @@ class EventReceiver:
             raise CommandError("the webhook that this command registered was deleted") from error
         if webhook.get("status") == "error":
             reason = webhook["error"]["summary"] if "error" in webhook else "no reason is given"
-            raise CommandError(f"the server cannot send events to {self.url}: {reason}. Try tams watch --poll")
+            raise CommandError(
+                f"the server cannot send events to {shown_url(self.url)}: {reason}. Try tams watch --poll"
+            )
 
     def _document(self) -> NewWebhook:
         document: NewWebhook = {
@@ -169,7 +172,7 @@ def _address(url: str, listen: str) -> tuple[str, int]:
         return "127.0.0.1", 0
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise CommandError(f"--webhook must be a URL with http:// or https://, not {url!r}", 2)
+        raise CommandError(f"--webhook must be a URL with http:// or https://, not {shown_url(url)!r}", 2)
     host, _, port = (listen or f":{parts.port or (443 if parts.scheme == 'https' else 80)}").rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
         raise CommandError(f"--listen must be HOST:PORT, not {listen!r}", 2)

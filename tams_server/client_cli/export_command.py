@@ -5,12 +5,13 @@ import os
 from typing import TYPE_CHECKING
 
 from storage.timerange import NS
+from tams_server.client import RetryPolicy
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import FAILED, OK, WRONG_USE, CommandError
 from tams_server.client_cli.kinds import find
-from tams_server.client_cli.media_extra import duration, media_extra, timerange_option
+from tams_server.client_cli.media_extra import media_extra, timerange_option
 from tams_server.client_cli.parsers import Subparsers, add_command
-from tams_server.client_cli.progress import size
+from tams_server.client_cli.progress import duration, size
 
 if TYPE_CHECKING:
     from tams_server.client_media.export_plan import ExportPlan
@@ -70,7 +71,8 @@ def _run(options: argparse.Namespace, context: Context) -> int:
     muxer = muxer_of(options.path, options.format)
     _check_target(options)
     kinds = (options.only,) if options.only else ("audio",) if muxer == "wav" else ("video", "audio")
-    with context.client(retry=LONG) as client:
+    retry = context.retrying(LONG)
+    with context.client(retry=retry) as client:
         find(client, options.id, ("flow", "source"))
         plan = plan_export(client, options.id, timerange, kinds)
         gaps = [f"{track.kind} has no media in {gap}" for track in plan.tracks for gap in track.gaps]
@@ -79,9 +81,9 @@ def _run(options: argparse.Namespace, context: Context) -> int:
         for gap in gaps:
             context.note(f"gap: {gap}")
         if options.copy and muxer != "wav":
-            with ObjectReader(client) as reader:
+            with ObjectReader(client, retry=retry) as reader:
                 plan = to_key_frames(client, plan, reader)
-        result = _write(options, context, plan, muxer)
+        result = _write(options, context, plan, muxer, retry)
     _print(options.path, result, context)
     return FAILED if not (result.frames or result.samples or result.packets) else OK
 
@@ -96,13 +98,15 @@ def _check_target(options: argparse.Namespace) -> None:
         raise CommandError(f"{options.path} exists: --force replaces it", WRONG_USE)
 
 
-def _write(options: argparse.Namespace, context: Context, plan: "ExportPlan", muxer: str) -> "ExportResult":
+def _write(
+    options: argparse.Namespace, context: Context, plan: "ExportPlan", muxer: str, retry: RetryPolicy
+) -> "ExportResult":
     from tams_server.client_media.export_file import ExportFile
     from tams_server.client_media.export_wav import write_wav
     from tams_server.client_media.flow_reader import ObjectReader
 
     first, last = plan.timerange.bounds
-    with context.progress() as progress, context.client() as client, ObjectReader(client) as reader:
+    with context.progress() as progress, context.client() as client, ObjectReader(client, retry=retry) as reader:
         task = progress.add("exporting", (last - first) / NS, "seconds")
 
         def done(at: int) -> None:

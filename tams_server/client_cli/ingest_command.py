@@ -8,13 +8,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from storage.timerange import NS, TimeRange
-from tams_server.client import ClientError, RetryPolicy
+from tams_server.client import RetryPolicy
+from tams_server.client.errors import shown_url
 from tams_server.client_cli.columns import member
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import INTERRUPTED, OK, WRONG_USE, CommandError
-from tams_server.client_cli.media_extra import duration, media_extra, next_steps, quoted
+from tams_server.client_cli.media_extra import media_extra, next_steps, quoted
 from tams_server.client_cli.parsers import Subparsers, add_command, positive
-from tams_server.client_cli.progress import Progress, size
+from tams_server.client_cli.progress import Progress, duration, size
 from tams_server.client_cli.stop_signal import ended_by_signal, stopped_by_signal
 from tams_server.client_cli.tables import Column
 
@@ -63,7 +64,9 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = add_command(subparsers, "ingest", run, "store a file or a stream as flows", INGEST)
     parser.add_argument("name", metavar="FILE|URL|-", help="what to read; - is standard input")
-    parser.add_argument("--label", metavar="TEXT", help="of the flows and sources (default: the name of the file)")
+    parser.add_argument(
+        "--label", metavar="TEXT", help="of the flows and sources (default: the name of the file; of a URL, its host)"
+    )
     parser.add_argument("--description", metavar="TEXT", help="of the flows and sources")
     parser.add_argument(
         "--tag",
@@ -120,7 +123,7 @@ def _run(options: argparse.Namespace, context: Context) -> int:
     what = _what(options)
     if options.listen and not (options.live and options.name.startswith(_LISTENING)):
         raise CommandError(f"--listen needs --live, and a URL that begins with {', '.join(_LISTENING)}", WRONG_USE)
-    policy = RetryPolicy(for_s=what.retry_s)
+    policy = context.retrying(RetryPolicy(for_s=what.retry_s))
     with (
         _input(options) as source,
         context.client(retry=policy) as client,
@@ -128,8 +131,8 @@ def _run(options: argparse.Namespace, context: Context) -> int:
     ):
         context.note(_describe(options.name, source))
         reading = progress.add("reading", _size(options.name), "bytes")
-        shown = _Shown(progress, source, context)
-        ingest = Ingest(client, source, what, read=reading.advance, progress=shown.reached, on_retry=shown.retry)
+        shown = _Shown(progress, source)
+        ingest = Ingest(client, source, what, read=reading.advance, progress=shown.reached, on_retry=policy.on_retry)
         progress.remove(reading)
         shown.begin()
         if options.dry_run:
@@ -138,8 +141,9 @@ def _run(options: argparse.Namespace, context: Context) -> int:
             for document in documents:
                 context.output.document(document)
             return OK
+        stopping = "" if context.quiet else "ending: what has come is stored first. Ctrl-C again ends at once"
         try:
-            with stopped_by_signal(ingest.stop) if options.live else nullcontext():
+            with stopped_by_signal(ingest.stop, stopping) if options.live else nullcontext():
                 result = ingest.run()
         except KeyboardInterrupt:
             progress.remove(shown.task)
@@ -164,14 +168,12 @@ def _input(options: argparse.Namespace) -> "Iterator[Input]":
 
 
 class _Shown:
-    """The progress of an ingest in seconds of media, and what is being retried."""
+    """The progress of an ingest in seconds of media."""
 
-    def __init__(self, progress: Progress, source: "Input", context: Context) -> None:
+    def __init__(self, progress: Progress, source: "Input") -> None:
         self._progress = progress
         self._total = float(source.duration) if source.duration else None
         self._origin = source.origin
-        self._context = context
-        self._told: tuple[type[ClientError], int | None] | None = None
 
     def begin(self) -> None:
         self.task = self._progress.add("ingesting", self._total, "seconds")
@@ -180,14 +182,6 @@ class _Shown:
         at = float(end - self._origin)
         if at > self.task.done + 0.2:
             self.task.set(at)
-            self._told = None
-
-    def retry(self, error: ClientError) -> None:
-        """Say why once, not for each of the uploads that wait for the same."""
-        why = type(error), getattr(error, "status", None)
-        if why != self._told:
-            self._told = why
-            self._context.note(f"retrying: {error}")
 
 
 def _what(options: argparse.Namespace) -> "IngestOptions":
@@ -223,7 +217,8 @@ def _describe(name: str, source: "Input") -> str:
             streams.append(f"audio {codec} {context.sample_rate} Hz {context.channels} ch")
     length = f", {duration(float(source.duration))}" if source.duration else ""
     left_out = f" (left out: {', '.join(source.left_out)})" if source.left_out else ""
-    return f"{'standard input' if name == '-' else name}: {'; '.join(streams)}{length}{left_out}"
+    shown = "standard input" if name == "-" else shown_url(name) if "://" in name else name
+    return f"{shown}: {'; '.join(streams)}{length}{left_out}"
 
 
 def _size(name: str) -> int | None:

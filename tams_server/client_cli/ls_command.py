@@ -13,6 +13,7 @@ from tams_server.client_cli.columns import chosen
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import OK, WRONG_USE, CommandError
 from tams_server.client_cli.filters import add_filters, filters_of
+from tams_server.client_cli.kinds import find
 from tams_server.client_cli.parsers import Subparsers, add_command, positive
 from tams_server.client_cli.tables import Column
 
@@ -129,8 +130,8 @@ def ls_objects(options: argparse.Namespace, context: Context) -> int:
                 yield {"id": segment["object_id"], "timerange": segment["timerange"]}
 
     with context.client() as client:
-        if not _print(options, context, each_once(client), columns.OBJECTS) and context.output.format == "table":
-            context.note(_collected(client, options.flow) or "nothing found")
+        if not _print(options, context, each_once(client), columns.OBJECTS):
+            _note_nothing(context, _collected(client, options.flow))
     return OK
 
 
@@ -150,8 +151,11 @@ def _segments(options: argparse.Namespace, *, with_urls: bool) -> Listing[Segmen
 
 
 def _collected(client: Client, flow_id: str) -> str:
-    """What to say if nothing is found in a flow: which flows it collects, if it does."""
-    members = [each["id"] for each in client.send(calls.flow(flow_id)).get("flow_collection", [])]
+    """What to say if nothing is found in a flow: which flows it collects, if it does.
+
+    Raises CommandError if there is no such flow, of which some servers list no segments.
+    """
+    members = [each["id"] for each in find(client, flow_id, ("flow",)).document.get("flow_collection", [])]
     return f"nothing found in flow {flow_id}, which collects {', '.join(members)}" if members else ""
 
 
@@ -169,9 +173,14 @@ def _listed(
         listing = Listing(listing.path, {**listing.params, "limit": limit})
     with context.client() as client:
         count = _print(options, context, client.iterate(listing), shown, name)
-        if not count and context.output.format == "table":
-            context.note((explain(client) if explain else "") or "nothing found")
+        if not count:
+            _note_nothing(context, explain(client) if explain else "")
     return OK
+
+
+def _note_nothing(context: Context, reason: str) -> None:
+    if context.output.format == "table":
+        context.note(reason or "nothing found")
 
 
 def _print(

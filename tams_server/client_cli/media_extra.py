@@ -45,11 +45,3 @@ def next_steps(context: Context, *steps: tuple[str, str]) -> None:
 def quoted(text: str) -> str:
     """A word for a shell."""
     return shlex.quote(text)
-
-
-def duration(seconds: float) -> str:
-    """A length of time for people: 4.0 s, 2 min 3 s, 1 h 59 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

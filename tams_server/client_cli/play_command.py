@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from tams_server.client_cli.context import Context
-from tams_server.client_cli.errors import FAILED, OK, CommandError
+from tams_server.client_cli.errors import FAILED, OK, REFUSED, UNREACHABLE, CommandError
 from tams_server.client_cli.kinds import find
 from tams_server.client_cli.media_extra import timerange_option
 from tams_server.client_cli.parsers import Subparsers, add_command
@@ -82,9 +82,10 @@ def _check(proxy: "PlaylistProxy") -> None:
         except ValueError:
             document = {}
         reason = document.get("detail") or document.get("summary") or error.response.reason_phrase
-        raise CommandError(f"it cannot be played: {reason}") from error
+        status = REFUSED if error.response.status_code in (401, 403) else FAILED
+        raise CommandError(f"it cannot be played: {reason}", status) from error
     except httpx.TransportError as error:
-        raise CommandError(f"the playlist cannot be read: {error}") from error
+        raise CommandError(f"the playlist cannot be read: {error}", UNREACHABLE) from error
 
 
 def _player(wanted: str | None) -> str | None:

@@ -126,6 +126,14 @@ def size(count: float) -> str:
     return f"{count:.0f} bytes"
 
 
+def duration(seconds: float) -> str:
+    """A length of time for people: 4.0 s, 2 min 3 s, 1 h 59 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def _shortened(text: str, width: int) -> str:
     """The text, or its end if it is too long, as that is where names differ."""
     width = max(width, _SHORTEST)

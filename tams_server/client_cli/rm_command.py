@@ -11,7 +11,7 @@ from tams_server.client import ApiError, Client, NotFound, calls
 from tams_server.client.models import FlowDeleteRequest
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.deletion_plan import DeletionPlan, plan_deletion
-from tams_server.client_cli.errors import FAILED, OK, WRONG_USE, CommandError
+from tams_server.client_cli.errors import FAILED, OK, REFUSED, WRONG_USE, CommandError
 from tams_server.client_cli.kinds import Found, find
 from tams_server.client_cli.parsers import Subparsers, add_command
 from tams_server.client_cli.progress import Progress
@@ -130,7 +130,8 @@ def _follow(client: Client, flow_id: str, request: dict[str, Any], progress: Pro
             if error.status != 403:
                 raise
             raise CommandError(
-                f"the server deletes in the background, and does not let these credentials follow it: {error}"
+                f"the server deletes in the background, and does not let these credentials follow it: {error}",
+                REFUSED,
             ) from error
         if now["status"] == "error":
             reason = now["error"]["summary"] if "error" in now else "no reason is given"

@@ -1,23 +1,46 @@
-"""Signals that end a live input."""
+"""Signals that end a command: the first lets it clean up, the second does not."""
 
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_SHOW_CURSOR = b"\x1b[?25h\n"
+_STATUS = 130
+"""INTERRUPTED of `errors`, which is not imported yet when this is needed first."""
+
+
+def end_at_once(*_: object) -> None:
+    """End the process, as a handler of a signal. Whatever waits for a server or a thread is left as it is."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        os.write(sys.stderr.fileno(), _SHOW_CURSOR)  # progress bars hide it
+    os._exit(_STATUS)
+
+
+def interrupt(number: int, _frame: object) -> None:
+    """Raise KeyboardInterrupt, as a handler of a signal. The next one ends the process at once."""
+    signal.signal(number, end_at_once)
+    raise KeyboardInterrupt
+
 
 @contextmanager
-def stopped_by_signal(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` at the first SIGINT or SIGTERM during the block; the second raises KeyboardInterrupt."""
-    count = 0
+def stopped_by_signal(stop: Callable[[], None], note: str = "") -> Iterator[None]:
+    """Call `stop` at the first SIGINT or SIGTERM during the block; the second ends the process at once.
+
+    note: printed at the first on standard error, in a way that a handler of a signal may.
+    """
 
     def handle(_number: int, _frame: object) -> None:
-        nonlocal count
-        count += 1
-        if count > 1:
-            raise KeyboardInterrupt  # what waits for the server does not end by the first
+        for each in before:
+            signal.signal(each, end_at_once)  # what waits for the server does not end by the first
+        if note:
+            os.write(sys.stderr.fileno(), f"{note}\n".encode())
         stop()
 
-    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    for each in before:
+        signal.signal(each, handle)
     try:
         yield
     finally:

@@ -92,6 +92,7 @@ def set_tags(options: argparse.Namespace, context: Context) -> int:
     }
     with context.client() as client:
         if options.segments:
+            find(client, options.id, ("flow",))
             return _change_segments(client, options, context, tags)
         found = find(client, options.id, ("flow", "source"))
         put: Callable[[str, str, Any], Call[None]]
@@ -106,6 +107,7 @@ def remove_tags(options: argparse.Namespace, context: Context) -> int:
     """Remove tags one by one."""
     with context.client() as client:
         if options.segments:
+            find(client, options.id, ("flow",))
             return _change_segments(client, options, context, dict.fromkeys(options.names))
         found = find(client, options.id, ("flow", "source"))
         remove = calls.delete_flow_tag if found.kind == "flow" else calls.delete_source_tag
@@ -119,6 +121,7 @@ def list_tags(options: argparse.Namespace, context: Context) -> int:
     """Print the tags as one document, or those of segments as a list."""
     with context.client() as client:
         if options.segments:
+            find(client, options.id, ("flow",))
             return _list_segments(client, options, context)
         found: Found = find(client, options.id, ("flow", "source"))
     tags = found.document.get("tags") or {}

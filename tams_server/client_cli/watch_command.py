@@ -5,15 +5,16 @@ import signal
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing
 from itertools import islice
-from types import FrameType
 from typing import Any, get_args
 
 from tams_server.client import ApiError, Client
+from tams_server.client.errors import shown_url
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import OK
 from tams_server.client_cli.event_polling import polled
 from tams_server.client_cli.event_receiver import EventReceiver, EventType, Wanted, is_local
 from tams_server.client_cli.parsers import Subparsers, add_command, positive
+from tams_server.client_cli.stop_signal import interrupt
 
 WATCH = """
 Print events as they happen: sources and flows that are created, updated or deleted, segments
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
     """Print events until there are enough, or a signal ends it."""
     if options.listen and not options.webhook:
         options.wrong_use("--listen needs --webhook")
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     with context.client() as client, closing(_events(client, options, context)) as events:
         for event in islice(events, options.count):
             if context.output.format in ("json", "yaml"):  # a line of JSON is a document of YAML, too
@@ -89,7 +90,7 @@ def _events(client: Client, options: argparse.Namespace, context: Context) -> Ge
                     raise
                 context.note(f"the server does not accept a webhook to this machine: {error.reason}")
             else:
-                context.note(f"receiving events of {client.url} at {receiver.url}")
+                context.note(f"receiving events of {client.url} at {shown_url(receiver.url)}")
                 yield from receiver.events()
     note = f"polling {client.url} every {options.interval} s"
     yield from polled(client, wanted, options.interval, lambda: context.note(note))
@@ -115,7 +116,3 @@ def _subject(content: Mapping[str, Any]) -> str:
     """The id of the flow or source that an event is about."""
     about = content.get("flow") or content.get("source") or {}
     return str(about.get("id") or content.get("flow_id") or content.get("source_id") or "")
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -5,3 +5,7 @@ from tams_server.client import ClientError
 
 class MediaError(ClientError):
     """The media, or the way in which they are to be processed, does not permit what was asked for."""
+
+
+class InvalidOption(MediaError):
+    """An option makes no sense, whatever the media are."""

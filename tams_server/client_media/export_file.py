@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import av
 
-from tams_server.client_media.errors import MediaError
+from tams_server.client_media.errors import InvalidOption, MediaError
 from tams_server.client_media.export_packets import AudioTrack, OutPacket, VideoTrack
 from tams_server.client_media.export_plan import ExportPlan, Track
 from tams_server.client_media.export_result import ExportResult
@@ -29,16 +29,20 @@ _MUXERS: Final = {
 }
 _WITH_EDITS: Final = ("mp4", "mov")
 """Containers whose edit lists can hide the beginning of a track."""
+_LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""Where channels belong if nothing says it, by their number. MP4 cannot leave it open for PCM (ISO/IEC 23003-5)."""
+_ASSUMED: Final = 3
+"""From so many channels on, where they belong is worth a note."""
 FORMATS: Final = ("mp4", "mov", "ts", "mkv", "wav")
 
 
 def muxer_of(path: str, format_: str | None) -> str:
-    """FFmpeg's muxer for a file name, or a format of FORMATS. Raises MediaError."""
+    """FFmpeg's muxer for a file name, or a format of FORMATS. Raises InvalidOption."""
     suffix = f".{format_}" if format_ else Path(path).suffix.lower()
     if suffix == ".wav":
         return "wav"
     if suffix not in _MUXERS:
-        raise MediaError(f"the output must end in .{', .'.join(FORMATS)}, or have --format; not {path!r}")
+        raise InvalidOption(f"the output must end in .{', .'.join(FORMATS)}, or have --format; not {path!r}")
     return _MUXERS[suffix]
 
 
@@ -78,7 +82,7 @@ class ExportFile:
         result = ExportResult(self._plan.timerange)
         with ExitStack() as stack:
             output = stack.enter_context(av.open(target, "w", format=muxer, options=options))
-            writers = [self._track(track, output, muxer, stack) for track in self._plan.tracks]
+            writers = [self._track(track, output, muxer, stack, result) for track in self._plan.tracks]
             try:
                 streams = [stream for _, stream in writers]
                 merged = heapq.merge(*(_numbered(each, number) for number, (each, _) in enumerate(writers)))
@@ -102,7 +106,9 @@ class ExportFile:
             raise MediaError(f"nothing begins in {self._plan.timerange}")
         return result
 
-    def _track(self, track: Track, output: Any, muxer: str, stack: ExitStack) -> tuple[VideoTrack | AudioTrack, Any]:
+    def _track(
+        self, track: Track, output: Any, muxer: str, stack: ExitStack, result: ExportResult
+    ) -> tuple[VideoTrack | AudioTrack, Any]:
         first = [*track.before, *track.segments][0]
         file = self._reader.file(first)
         template = stack.enter_context(opened_stream(file, track.kind, track.number))
@@ -121,9 +127,25 @@ class ExportFile:
                 stream.codec_context.extradata = config
             stream.time_base = video.unit
             return video, stream
+        if muxer == "mp4":
+            _place_channels(stream.codec_context, result)
         audio = AudioTrack(track, frames, coding, window, primed=muxer in _WITH_EDITS)
         stream.time_base = audio.unit
         return audio, stream
+
+
+def _place_channels(context: Any, result: ExportResult) -> None:
+    """Say where the channels of PCM belong, as in a WAV file without a channel mask nothing does. Raises MediaError."""
+    layout = context.layout
+    if any(each.name != "NONE" for each in layout.channels) or not context.codec.canonical_name.startswith("pcm_"):
+        return
+    if layout.nb_channels not in _LAYOUTS:
+        raise MediaError(f"mp4 cannot hold {layout.name} that nothing says the places of: choose .mov, .mkv or .wav")
+    context.layout = _LAYOUTS[layout.nb_channels]
+    if layout.nb_channels >= _ASSUMED:
+        result.notes.append(
+            f"the sound does not say what its channels are: {layout.name} count as {context.layout.name}"
+        )
 
 
 def _numbered(track: VideoTrack | AudioTrack, number: int) -> Iterator[tuple[Fraction, int, OutPacket]]:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from storage.timerange import TimeRange, format_timestamp, parse_timerange, parse_timestamp
-from tams_server.client import Client, ClientError, NotFound, RetryPolicy, calls
+from tams_server.client import Client, NotFound, Retry, RetryPolicy, calls
 from tams_server.client.documents import Json
 from tams_server.client.exchange import usable_urls
 from tams_server.client_media import start_time
@@ -65,7 +65,7 @@ class Ingest:
     """One ingest of an open input.
 
     read: called with numbers of bytes while the file is compared with those that the store has. progress: called with
-    the end of what has been ingested, in seconds of media.
+    the end of what has been ingested, in seconds of media. on_retry: of RetryPolicy.
     """
 
     def __init__(
@@ -76,14 +76,13 @@ class Ingest:
         *,
         read: Callable[[int], None] = lambda size: None,
         progress: Callable[[Fraction], None] = lambda end: None,
-        on_retry: Callable[[ClientError], None] | None = None,
+        on_retry: Callable[[Retry], None] | None = None,
     ) -> None:
         self._client = client
         self._source = source
         self._options = options
         self._progress = progress
-        self._on_retry = on_retry
-        self._retry = RetryPolicy(for_s=options.retry_s)
+        self._retry = RetryPolicy(for_s=options.retry_s, on_retry=on_retry)
         self.plan: Plan = make_plan(source, options, read)
         self._by_stream = {stream.index: flow for flow in self.plan.flows for stream in flow.streams}
         self._known: dict[str, set[int]] = {}
@@ -132,7 +131,6 @@ class Ingest:
             batch_s=0.2 if self._options.live else 2.0,
             verify=self._options.verify,
             storage_id=self._options.storage_id,
-            on_retry=self._on_retry,
         ) as writer:
             for flow in self.plan.flows:
                 self._know(flow, writer)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from tams_server.client.documents import Json
+from tams_server.client.errors import shown_url
 from tams_server.client_media.containers import MP4, TS, Container, Muxer, choose
 from tams_server.client_media.flow_description import codec_of, essence_parameters
 from tams_server.client_media.ingest_key import ingest_key
@@ -150,16 +150,15 @@ def collection(plan: Plan) -> list[Json]:
     return found
 
 
-def _file_name(name: str) -> str:
-    """The last part of a path or URL: of a URL without its query, which may hold a token; of a path as Unicode."""
-    path = urlsplit(name).path if "://" in name else name
-    last = Path(path).name or name.partition("?")[0]
+def _input_name(name: str) -> str:
+    """The last part of a path, as Unicode. Of a URL its host: the rest may be secret, such as the key of a stream."""
+    last = shown_url(name) if "://" in name else Path(name).name or name
     return os.fsencode(last).decode("utf-8", "replace")
 
 
 def label_of(options: IngestOptions, kind: str) -> str:
-    """The label of a flow or source: the user's, else the name of the file; with the kind of essence."""
-    name = options.label or ("Standard input" if options.name == "-" else _file_name(options.name))
+    """The label of a flow or source: the user's, else the name of the file or host; with the kind of essence."""
+    name = options.label or ("Standard input" if options.name == "-" else _input_name(options.name))
     return f"{name} ({kind})" if kind in _FORMATS else name
 
 

@@ -1,5 +1,6 @@
 """Files, URLs and standard input, by FFmpeg's libraries: their streams, and their packets with exact times."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -9,8 +10,10 @@ from typing import Any, Final
 
 import av
 
+from tams_server.client.errors import shown_url
 from tams_server.client_media.coded_frame import CodedFrame
 from tams_server.client_media.errors import MediaError
+from tams_server.client_media.field_pairs import FieldPairs
 from tams_server.client_media.input_timeline import InputTimeline
 from tams_server.client_media.live_packets import LivePackets
 from tams_server.client_media.standard_input import StandardInput
@@ -94,18 +97,22 @@ class Input:
     def frames(self) -> Iterator[CodedFrame]:
         """The packets of all streams, as they come. Raises MediaError for media that cannot be read."""
         readers = {each.index: StreamReader(each) for each in self.streams}
+        pairs = {each.index: FieldPairs(each) for each in self.streams}
         timeline = InputTimeline(self.live, self.notes)
         try:
             for packet in self._packets():
                 if packet.is_corrupt and self._whole_frames:
                     raise MediaError(f"the file is damaged or cut off in its {packet.stream.type}")
                 if packet.size:
-                    yield from readers[packet.stream_index].frames(packet, timeline)
+                    for whole in pairs[packet.stream_index].add(packet):
+                        yield from readers[packet.stream_index].frames(whole, timeline)
                 self._check()
                 if self._stopped:
                     break
             self._check()
-            for reader in readers.values():
+            for index, reader in readers.items():
+                for whole in pairs[index].rest():
+                    yield from reader.frames(whole, timeline)
                 yield from reader.rest(timeline)
         except av.FFmpegError as error:
             self._check()
@@ -120,12 +127,13 @@ def opened(name: str, *, live: bool = False, listen: bool = False) -> Iterator[I
     Raises MediaError, also if there is no video and no audio.
     """
     pipe = StandardInput() if name == "-" else None
+    shown = shown_url(name) if "://" in name else name
     try:
         options = {**(_LIVE_OPTIONS if live else _OPTIONS), **({"listen": "1"} if listen else {})}
         patience = (None if listen else _LIVE_TIMEOUT[0], _LIVE_TIMEOUT[1]) if live and not pipe else None
         container = av.open(pipe or name, options=options, timeout=patience)
     except av.error.ProtocolNotFoundError as error:
-        protocol = name.partition("://")[0]
+        protocol = shown.partition("://")[0]
         raise MediaError(
             f"FFmpeg's libraries in PyAV have no {protocol}: pipe another tool's MPEG-TS into -"
         ) from error
@@ -133,13 +141,14 @@ def opened(name: str, *, live: bool = False, listen: bool = False) -> Iterator[I
         if pipe is not None:
             pipe.check()
             raise MediaError(f"standard input cannot be read: {error.strerror}. {_PIPED}") from error
-        raise MediaError(f"{name} cannot be read: {error.strerror}") from error
+        is_empty = os.path.isfile(name) and not os.path.getsize(name)
+        raise MediaError(f"{shown} {'is empty' if is_empty else f'cannot be read: {error.strerror}'}") from error
     with ExitStack() as stack:
         stack.callback(container.close)
         streams = [each for each in container.streams if each.type in _KINDS and not _is_picture(each)]
         left_out = [f"{each.type} stream {each.index}" for each in container.streams if each not in streams]
         if not streams:
-            raise MediaError(f"{name} has neither video nor audio")
+            raise MediaError(f"{shown} has neither video nor audio")
         stack.pop_all()
         source = Input(container, streams, live, left_out, pipe)
         stack.callback(source.close)

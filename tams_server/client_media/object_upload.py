@@ -5,11 +5,11 @@ import hashlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tams_server.client import ApiError, Client, ClientError, RetryPolicy, calls
+from tams_server.client import ApiError, Client, RetryPolicy, calls
 from tams_server.client.checksums import Digest, told
 from tams_server.client.documents import GetUrl, Slot
 from tams_server.client_media.errors import MediaError
@@ -36,22 +36,19 @@ class Stored:
 class ObjectUploader:
     """Uploads objects of flows. May be used by several threads.
 
-    retry: for each object. on_retry: called with temporary errors. batch: objects to allocate in one request.
-    stop: ends the attempts once it is set.
+    retry: for each object. batch: objects to allocate in one request. stop: ends the attempts once it is set.
     """
 
     def __init__(
         self,
         client: Client,
         retry: RetryPolicy,
-        on_retry: Callable[[ClientError], None] | None = None,
         storage_id: str | None = None,
         batch: int = 1,
         stop: threading.Event | None = None,
     ) -> None:
         self._client = client
         self._retry = retry
-        self._on_retry = on_retry
         self._storage_id = storage_id
         self._batch = batch
         self._stop = stop or threading.Event()
@@ -66,7 +63,7 @@ class ObjectUploader:
         """
         for attempt in range(1, _NOT_TAKEN + 1):
             try:
-                return repeat(lambda: self._once(flow_id, data, content_type), self._retry, self._on_retry, self._stop)
+                return repeat(lambda: self._once(flow_id, data, content_type), self._retry, self._stop)
             except ApiError as error:
                 if error.status != _EXPIRED or attempt == _NOT_TAKEN:
                     raise
@@ -104,7 +101,7 @@ class ObjectUploader:
 
     def read_back(self, get_urls: list[GetUrl], stored: Stored) -> None:
         """Compare the stored bytes with those that were sent. Raises MediaError if they differ."""
-        found, size = repeat(lambda: self._hash(get_urls), self._retry, self._on_retry, self._stop)
+        found, size = repeat(lambda: self._hash(get_urls), self._retry, self._stop)
         if found != stored.sha256:
             raise MediaError(f"object {stored.object_id} has other bytes than were sent: {size:,} of {stored.size:,}")
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from storage.timerange import NS
 from tams_server.client_media.errors import MediaError
 from tams_server.client_media.export_plan import ExportPlan, Track
 from tams_server.client_media.export_result import ExportResult
+from tams_server.client_media.field_pairs import FieldPairs
 
 _MISSING_S: Final = 0.25
 """So much of a track may be missing without a note: frames are cut at their edges."""
@@ -97,8 +99,12 @@ def _read(path: str) -> tuple[list[tuple[int, str, str]], dict[int, int], dict[i
         counts = {index: 0 for index, _, _ in streams}
         length = {index: Fraction(0) for index, _, _ in streams}
         end = Fraction(0)
-        for packet in container.demux():
-            if packet.size and packet.stream_index in counts:
+        pairs = {each.index: FieldPairs(each) for each in container.streams if each.index in counts}
+        packets = chain.from_iterable(
+            pairs[each.stream_index].add(each) for each in container.demux() if each.stream_index in counts
+        )
+        for packet in packets:
+            if packet.size:
                 counts[packet.stream_index] += 1
                 length[packet.stream_index] += (packet.duration or 0) * packet.time_base
                 end = max(end, (packet.pts or 0) * packet.time_base)

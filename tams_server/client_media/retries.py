@@ -16,13 +16,11 @@ ONCE: Final = RetryPolicy(for_s=0)
 def repeat(
     do: Callable[[], T],
     policy: RetryPolicy,
-    told: Callable[[ClientError], None] | None = None,
     stop: threading.Event | None = None,
 ) -> T:
     """Call `do` until it succeeds. It must be safe to call again whatever became of the attempt before.
 
-    told: called with each temporary error before the pause. stop: ends the attempts once it is set. Raises the error
-    that is not temporary, or the last one.
+    stop: ends the attempts once it is set. Raises the error that is not temporary, or the last one.
     """
     stop = stop or threading.Event()
     attempts = policy.attempts()
@@ -30,10 +28,6 @@ def repeat(
         try:
             return do()
         except ClientError as error:
-            pause = attempts.pause_after(error, repeatable=True)
-            if pause is None or stop.is_set():
-                raise
-            if told is not None:
-                told(error)
-            if stop.wait(pause):
+            pause = None if stop.is_set() else attempts.pause_after(error, repeatable=True)
+            if pause is None or stop.wait(pause):
                 raise

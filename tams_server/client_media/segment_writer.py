@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from storage.timerange import TimeRange, parse_timerange
-from tams_server.client import Client, ClientError, RetryPolicy, calls
+from tams_server.client import Client, RetryPolicy, calls
 from tams_server.client.documents import Json
 from tams_server.client.exchange import usable_urls
 from tams_server.client_media.errors import MediaError
@@ -66,18 +66,16 @@ class SegmentWriter:
         verify: str = "checksum",
         storage_id: str | None = None,
         registered: Callable[[str, int, int], None] = lambda flow_id, segments, size: None,
-        on_retry: Callable[[ClientError], None] | None = None,
     ) -> None:
         self._client = client
         self._retry = retry
         self._stop = threading.Event()
-        self._uploader = ObjectUploader(client, retry, on_retry, storage_id, batch=4 * parallel, stop=self._stop)
+        self._uploader = ObjectUploader(client, retry, storage_id, batch=4 * parallel, stop=self._stop)
         self._pool = ThreadPoolExecutor(parallel, "upload")
         self._limit = in_flight
         self._batch_s = batch_s
         self._verify = verify
         self._registered = registered
-        self._on_retry = on_retry
         self._flows: dict[str, _Flow] = {}
         self._pending = 0
         self._last_asked = ""
@@ -194,7 +192,7 @@ class SegmentWriter:
     def _register(self, flow_id: str, flow: _Flow) -> None:
         batch = list(flow.batch)
         documents = [document for document, _ in batch]
-        repeat(lambda: self._add(flow_id, documents), self._retry, self._on_retry, self._stop)
+        repeat(lambda: self._add(flow_id, documents), self._retry, self._stop)
         flow.batch = []
         unproven = [stored for _, stored in batch if self._verify == "read-back" or not stored.proven]
         if unproven and self._verify != "none":
@@ -225,8 +223,7 @@ class SegmentWriter:
         return [document for document in documents if document["object_id"] not in present]
 
     def _read_back(self, flow_id: str, documents: Sequence[Json], unproven: Sequence[Stored]) -> None:
-        again = self._retry, self._on_retry, self._stop
-        listed = repeat(lambda: list(self._listed(flow_id, documents, with_urls=True)), *again)
+        listed = repeat(lambda: list(self._listed(flow_id, documents, with_urls=True)), self._retry, self._stop)
         urls = {segment["object_id"]: usable_urls(segment.get("get_urls", [])) for segment in listed}
         checks = [self._pool.submit(self._uploader.read_back, urls.get(each.object_id, []), each) for each in unproven]
         for check in checks:

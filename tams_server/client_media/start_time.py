@@ -13,7 +13,7 @@ from typing import Final
 from storage.errors import Invalid
 from storage.tai import tai_of_unix
 from storage.timerange import NS, parse_timestamp
-from tams_server.client_media.errors import MediaError
+from tams_server.client_media.errors import InvalidOption, MediaError
 from tams_server.client_media.ticks import in_ns
 
 FORMS: Final = "now, creation-time, timecode, a timestamp such as 1800000000:0, or a date and time in UTC"
@@ -28,7 +28,8 @@ def now() -> int:
 def start_time(text: str, metadata: Mapping[str, str], rate: Fraction | None) -> int:
     """The start in nanoseconds that an option says, in one of FORMS.
 
-    metadata: of the file and its streams. rate: of frames, which a timecode counts. Raises MediaError.
+    metadata: of the file and its streams. rate: of frames, which a timecode counts. Raises MediaError,
+    and InvalidOption for other texts.
     """
     if text == "now":
         return now()
@@ -45,7 +46,7 @@ def start_time(text: str, metadata: Mapping[str, str], rate: Fraction | None) ->
     try:
         return parse_timestamp(text if ":" in text else f"{text}:0")
     except Invalid as error:
-        raise MediaError(f"--start must be {FORMS}, not {text!r}") from error
+        raise InvalidOption(f"--start must be {FORMS}, not {text!r}") from error
 
 
 def of_timecode(text: str, rate: Fraction) -> int:
@@ -66,7 +67,7 @@ def _of_date(text: str) -> int:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise MediaError(f"--start must be {FORMS}, not {text!r}") from error
+        raise InvalidOption(f"--start must be {FORMS}, not {text!r}") from error
     at = at.replace(tzinfo=at.tzinfo or UTC)
     since = at - datetime(1970, 1, 1, tzinfo=UTC)
     return tai_of_unix((since.days * 86400 + since.seconds) * NS + since.microseconds * 1000)

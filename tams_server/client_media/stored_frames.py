@@ -11,6 +11,7 @@ import av
 
 from storage.timerange import NS
 from tams_server.client_media.errors import MediaError
+from tams_server.client_media.field_pairs import FieldPairs
 from tams_server.client_media.flow_reader import ObjectReader, StoredSegment
 from tams_server.client_media.ticks import in_ns
 
@@ -103,7 +104,7 @@ class FrameReader:
         for segment, file in self._reader.files(segments):
             with opened_stream(file, self._kind, self._number) as stream:
                 unit = Fraction(stream.time_base)
-                for packet in stream.container.demux(stream):
+                for packet in FieldPairs(stream).joined(stream.container.demux(stream)):
                     if packet.size:
                         yield self._frame(packet, unit, segment)
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from storage.timerange import NS, parse_timestamp
@@ -66,8 +66,9 @@ async def replicate(plan: Plan, report: Report, stop: asyncio.Event) -> bool:
             await stack.enter_async_context(AsyncClient(each.url, each.credentials, retry=plan.retry))
             for each in (plan.origin, plan.target)
         ]
-        await _service(origin, "FROM")
-        allocation_s = await _service(target, "TO")
+        first = replace(_FIRST_CONTACT, on_retry=plan.retry.on_retry)
+        await _service(origin, "FROM", first)
+        allocation_s = await _service(target, "TO", first)
         replicator = await stack.enter_async_context(_replicator(plan, origin, target, allocation_s, report))
         is_all_there = await replicator.check_named()
         if not plan.options.follow:
@@ -100,10 +101,10 @@ async def _replicator(
         state.close()
 
 
-async def _service(client: AsyncClient, name: str) -> float:
+async def _service(client: AsyncClient, name: str, retry: RetryPolicy) -> float:
     """Check that a server is a TAMS 8.x. Returns its min_object_timeout, in seconds."""
     try:
-        service = await client.send(calls.service(), _FIRST_CONTACT)
+        service = await client.send(calls.service(), retry)
     except NotFound as error:
         raise ClientError(f"{name} is no TAMS server, or its API has another base URL: {error}") from error
     version = service.get("api_version")

@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from tams_server.client import ApiError, RetryPolicy, Unreachable
+from tams_server.client import ApiError, Retry, RetryPolicy, Unreachable
 from tams_server.client.retry import retry_after
 
 REQUEST = httpx.Request("GET", "http://tams.example/")
@@ -34,6 +34,15 @@ def test_retry_after_takes_precedence_in_either_form() -> None:
 
 def test_a_pause_longer_than_the_time_that_is_left_ends_the_attempts() -> None:
     assert RetryPolicy(for_s=5).attempts().pause_after(error(503, Retry_After="6"), repeatable=True) is None
+
+
+def test_each_pause_is_told_before_it() -> None:
+    told: list[Retry] = []
+    attempts = RetryPolicy(for_s=60, on_retry=told.append).attempts()
+    pauses = [attempts.pause_after(error(503, Retry_After=after), repeatable=True) for after in ("7", "50", "61")]
+    assert pauses == [7, 50, None]
+    assert [(each.pause_s, each.error.args) for each in told] == [(7, error(503).args), (50, error(503).args)]
+    assert all(each.waited_s >= 0 and 50 < each.left_s <= 60 for each in told)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 501])

@@ -13,7 +13,13 @@ from tams_server.client_cli.main import main
 from tests.client.studio import Studio, studio_of
 from tests.conformance.kit.server import Subject, own_server
 
-PROGRAM = (sys.executable, "-c", "import sys; from tams_server.client_cli.main import main; sys.exit(main())")
+PROGRAM = (
+    sys.executable,
+    "-c",
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    " from tams_server.client_cli.main import main; sys.exit(main())",
+)
+"""The command in a process of its own, which Ctrl-C reaches also if the tests run in the background of a shell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tams_server.client_cli.command_line import COMMANDS, build_parser
 from tams_server.client_cli.completion_command import nodes
-from tams_server.client_cli.main import COMMANDS, build_parser
 from tests.client_cli.conftest import Commands
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()

@@ -129,6 +129,26 @@ def test_segments_have_tags_too(tams: Commands, studio: Studio) -> None:
     assert tams("tag", "set", *what[:2], "[90:0_91:0)", "a=b").status == 1, "no segment is there"
 
 
+def test_a_flow_that_does_not_exist_has_the_status_of_it(tams: Commands, studio: Studio) -> None:
+    missing = "0a1b2c3d-0000-4000-8000-00000000000f"
+    segments = (missing, "--segments", "_")
+    for what in (
+        ("tag", "set", *segments, "a=b"),
+        ("tag", "remove", *segments[:1], "a", *segments[1:]),
+        ("tag", "list", *segments),
+        ("ls", "segments", missing, "-o", "json"),
+        ("ls", "objects", missing, "-o", "id"),
+        ("show", missing),
+        ("rm", missing, "--yes"),
+        ("play", missing),
+        ("export", missing, "out.mp4"),
+        ("tag", "set", studio.source_id, "--segments", "_", "a=b"),
+    ):
+        done = tams(*what)
+        assert (done.status, done.err.count("\n")) == (3, 1), what
+        assert "has the id" in done.err
+
+
 def test_versions_are_printed(bare: Commands, tams: Commands) -> None:
     versions = json.loads(tams("version", "-o", "json").out)
     assert (versions["api"], versions["tams"]) == ("8.2", versions["service"])

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tams_server.client import Client
+from tams_server.client_cli.context import Context
+from tams_server.client_cli.contexts_file import Server
+from tams_server.client_cli.output import Output
 from tests.client.studio import Studio
 from tests.client_cli.conftest import PROGRAM, Commands
+from tests.conformance.kit.server import Subject
 
 NO_UNICODE = os.fsdecode(b"caf\xe9")
 """An argument as a terminal of Latin-1 sends it."""
@@ -42,6 +47,17 @@ def test_a_wrong_setting_is_said_without_the_secret(
     assert done.status == 1
     assert "secret-part" not in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_password_in_a_url_is_used_and_not_shown(
+    bare: Commands, server: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAMS_URL", server.url.replace("://", "://ann:secret-part@"))
+    assert Context(bare.environ, Output()).server() == Server(server.url, user="ann", password="secret-part")
+    with Client(bare.environ["TAMS_URL"]) as client:
+        assert client.url == server.url
+    for command in ("doctor", "version"):
+        assert "secret-part" not in f"{bare(command)}"
 
 
 def test_output_that_cannot_be_written_is_an_error_in_one_line(tams: Commands, studio: Studio) -> None:

@@ -1,5 +1,6 @@
 """Media at the edges of what codecs and containers allow, ingested and exported (F21), compared picture by picture."""
 
+import struct
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 from storage.timerange import NS, TimeRange
 from tams_server.client import calls
 
-from . import media_files
+from . import field_pictures, media_files
 from .conftest import Tams
 from .decoded import difference, equal, pictures, samples
+from .field_pictures import luma
 from .media_files import (
     DEEP,
     DEEP_HEVC,
@@ -86,6 +88,33 @@ def test_fields_keep_their_order(tams: Tams, files: Path, tmp_path: Path) -> Non
         assert {(frame.interlaced_frame) for frame in frames} == {True}
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "ts"])
+def test_frames_of_two_field_pictures_stay_whole(suffix: str, tams: Tams, tmp_path: Path) -> None:
+    source = field_pictures.write(tmp_path / "fields.ts", 40)
+    ids = tams.ingest(source, "--segment-duration", "0.5", "--again")
+    spans = tams.spans(ids["video"])
+    assert len(spans) > 2
+    assert {time % 40_000_000 for span in spans for time in span} == {0}, "no cut between the fields of a frame"
+    whole, part = tmp_path / f"whole.{suffix}", tmp_path / f"part.{suffix}"
+    told = tams.json("export", ids["video"], whole)
+    assert (told["frames"], told["encoded"]) == (40, 0)
+    assert fields(whole) == [(Fraction(n, 25), luma(n, 0), luma(n, 1)) for n in range(40)]
+    with av.open(str(whole)) as container:
+        packets = sum(1 for packet in container.demux() if packet.size)
+    assert packets == (40 if suffix == "mp4" else 80), "a sample of MP4 is a frame"
+    told = tams.json("export", ids["video"], part, "--timerange", "[0:250000000_1:100000000)")
+    found = fields(part)
+    assert told["frames"] == len(found) == 21
+    for number, (time, *values) in enumerate(found):
+        assert time == Fraction(number, 25)
+        assert values == pytest.approx([luma(number + 7, 0), luma(number + 7, 1)], abs=2)
+
+
+def fields(path: Path) -> list[tuple[Fraction, int, int]]:
+    """Time, and a sample of the top and the bottom field, of each picture."""
+    return [(time, int(planes[0, 0]), int(planes[1, 0])) for time, planes in pictures(path)]
+
+
 def test_a_depth_of_ten_bits_is_stated(tams: Tams, files: Path) -> None:
     ids = tams.ingest(media_files.make(files, DEEP_HEVC))
     assert tams.client.send(calls.flow(ids["video"]))["essence_parameters"]["bit_depth"] == 10
@@ -138,6 +167,26 @@ def test_sound_alone_comes_back(recipe: Recipe, suffix: str, tams: Tams, files: 
     length = min(before.shape[1], after.shape[1])
     assert length > before.shape[1] - 1024
     assert np.abs(before[:, :length] - after[:, :length]).max() < 1e-4
+
+
+@pytest.mark.parametrize(("channels", "extensible"), [(1, False), (2, False), (2, True), (6, True)])
+def test_sound_without_a_channel_mask_is_exported(channels: int, extensible: bool, tams: Tams, tmp_path: Path) -> None:
+    values = (np.arange(9600 * channels) % 60_000 - 30_000).astype("<i2")
+    source, out = tmp_path / "in.wav", tmp_path / "out.mp4"
+    source.write_bytes(wav_without_mask(values.tobytes(), channels, extensible=extensible))
+    ids = tams.ingest(source)
+    tams.run("export", ids["audio"], out)
+    assert ("6 channels count as 5.1" in tams.err) == (channels == 6)
+    assert np.array_equal(samples(out), samples(source))
+
+
+def wav_without_mask(data: bytes, channels: int, *, extensible: bool) -> bytes:
+    """A WAV file of 16 bits and 48 kHz, as WAVE_FORMAT_PCM or WAVE_FORMAT_EXTENSIBLE with a mask of 0."""
+    head = struct.pack("<HIIHH", channels, 48_000, 96_000 * channels, 2 * channels, 16)
+    pcm = bytes.fromhex("0100000000001000800000aa00389b71")
+    form = struct.pack("<H", 0xFFFE) + head + struct.pack("<HHI", 22, 16, 0) + pcm if extensible else b"\1\0" + head
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 @pytest.mark.parametrize(("recipe", "unit"), [(OPUS, Fraction(1, 48000)), (VORBIS, Fraction(1, 44100))], ids=name_of)

@@ -25,6 +25,7 @@ from tests.conformance.kit.server import free_port
 from . import media_files
 from .conftest import Tams
 from .media_files import H264, Recipe
+from .rtsp_server import serving_rtsp
 from .test_live import COMMAND, STREAM
 
 LIVE = Recipe("live.mp4", rate=Fraction(25), frames=150, gop=10, options=H264.options)
@@ -96,9 +97,25 @@ def test_rtmp_is_received_from_an_encoder(tams: Tams, files: Path) -> None:
         assert send(media_files.make(files, LIVE), url, "flv", 1).wait(60) == 0
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
+        assert "camera" not in err, "the last part of the URL is the key of the stream"
     assert_whole(tams, "By RTMP", 6)
     tams.run("ingest", "--listen", "udp://127.0.0.1:1", status=2)
     assert "--listen needs --live" in tams.err
+
+
+def test_rtsp_is_taken_from_a_server(tams: Tams, files: Path) -> None:
+    with serving_rtsp(media_files.make(files, STREAM).read_bytes()) as port:
+        tams.run("ingest", "--live", f"rtsp://127.0.0.1:{port}/secret-key", "--label", "By RTSP")
+    assert f"rtsp://127.0.0.1:{port}: video mpeg2video" in tams.err
+    assert "secret-key" not in tams.err
+    assert_whole(tams, "By RTSP", 12)
+
+
+@pytest.mark.parametrize("scheme", ["rtmp", "rtsp", "http", "srt"])
+def test_an_error_does_not_show_what_may_be_secret_in_a_url(scheme: str, tams: Tams) -> None:
+    tams.run("ingest", "--live", f"{scheme}://secret:secret@127.0.0.1:1/secret/secret?key=secret", status=1)
+    assert scheme in tams.err
+    assert "secret" not in tams.err
 
 
 def listens(port: int) -> bool:

@@ -204,8 +204,12 @@ def test_a_frame_of_flac_says_its_length(header: bytes, samples: int | None) -> 
     [
         ("/media/clip.mp4", "clip.mp4 (video)"),
         (os.fsdecode(b"caf\xe9.mp4"), "caf\N{REPLACEMENT CHARACTER}.mp4 (video)"),
-        ("https://host/live/index.m3u8?token=secret", "index.m3u8 (video)"),
+        ("https://host/live/secret/index.m3u8?token=secret", "https://host (video)"),
+        ("rtmp://user:secret@host:1935/live/secret", "rtmp://host:1935 (video)"),
+        ("rtmp://user:se#cret@host/live", "rtmp:// (video)"),
+        ("udp://@239.1.2.3:5000?key=secret", "udp://239.1.2.3:5000 (video)"),
+        ("async:http://user:secret@[::1]:80/secret", "http://[::1]:80 (video)"),
     ],
 )
-def test_a_label_is_unicode_and_holds_no_token(name: str, label: str) -> None:
+def test_a_label_is_unicode_and_holds_no_secret(name: str, label: str) -> None:
     assert label_of(IngestOptions(name), "video") == label

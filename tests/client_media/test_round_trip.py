@@ -134,7 +134,7 @@ def test_wrong_use_is_explained(tams: Tams, h264: Path, tmp_path: Path) -> None:
     tams.run("ingest", __file__, status=1)
     assert "cannot be read" in tams.err
     ids = tams.ingest(h264)
-    tams.run("export", ids["video"], tmp_path / "out.doc", status=1)
+    tams.run("export", ids["video"], tmp_path / "out.doc", status=2)
     assert ".mp4, .mov, .ts, .mkv, .wav" in tams.err
     tams.run("export", ids["video"], tmp_path / "out.mp4", "--timerange", "[90:0_91:0)", status=1)
     assert "no media in [90:0_91:0): the flow has [0:0_4:4000000)" in tams.err

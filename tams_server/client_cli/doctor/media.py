@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from urllib.parse import urlsplit
 
 import httpx
 
 from tams_server.client import calls
 from tams_server.client.documents import GetUrl, Segment
+from tams_server.client.errors import shown_url
 from tams_server.client.exchange import takes_credentials
 from tams_server.client_cli.doctor.finding import Finding, Patient, milliseconds
 from tams_server.client_cli.doctor.pages import ORIGIN, allows
@@ -45,9 +45,8 @@ def _segments(patient: Patient) -> Iterator[Segment]:
 
 def _examined(patient: Patient, get_url: GetUrl) -> Finding:
     url = get_url["url"]
-    parts = urlsplit(url)
-    named = f"{get_url.get('label') or 'a URL without a label'}, at {parts.netloc or url}"
-    if parts.scheme not in ("http", "https"):
+    named = f"{get_url.get('label') or 'a URL without a label'}, at {shown_url(url)}"
+    if not url.startswith(("http://", "https://")):
         return Finding("ok", "media", f"{named}: not of HTTP, not tried")
     is_ours = takes_credentials(patient.http.base_url, url, get_url.get("presigned", False))
     try:
