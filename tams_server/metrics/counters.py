@@ -5,7 +5,7 @@ Every label has a small, fixed set of values: requests are labelled with their o
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, multiprocess
 
-from tams_server.metrics.shared_counters import counters_are_shared
+from tams_server.metrics.shared_counters import counters_are_shared, end_counting
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -140,3 +140,4 @@ def forget_process(pid: int) -> None:
     """Drop the in-flight requests of a process that has ended; its other counts are kept."""
     if counters_are_shared():
         multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        end_counting(pid)

@@ -3,10 +3,13 @@
 A module of its own because `share_counters` must be entered before prometheus_client is imported anywhere.
 """
 
+import contextlib
 import fcntl
 import logging
 import os
 import shutil
+import struct
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +20,12 @@ _log = logging.getLogger(__name__)
 _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "tams-metrics-"
 _LOCK = "in-use"
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+_KINDS = ("counter", "histogram", "gauge_livesum")
+_FILE_BYTES = 2**20
+"""As prometheus_client makes them, for thousands of counters."""
+_USED = struct.Struct("i")
+"""The number of bytes in use, at the beginning of a file."""
 
 
 @contextmanager
@@ -26,12 +35,14 @@ def share_counters() -> Iterator[None]:
     folder = _make_locked_folder()
     owner = os.getpid()
     os.environ[_VARIABLE] = str(folder)
+    begin_counting()
     try:
         yield
     finally:
         # Forked processes leave this block as well when they exit.
         if os.getpid() == owner:
-            shutil.rmtree(folder, ignore_errors=True)
+            for each in (folder, _IN_MEMORY / folder.name):
+                shutil.rmtree(each, ignore_errors=True)
 
 
 def counters_are_shared() -> bool:
@@ -39,22 +50,49 @@ def counters_are_shared() -> bool:
 
 
 def counters_are_complete() -> bool:
-    """Whether the folder is still the one in which the processes began to count."""
+    """Whether this process counts in the folder in which all began to count."""
     return not counters_are_shared() or Path(os.environ[_VARIABLE], _LOCK).exists()
 
 
-def renew_folder() -> None:
-    """Make the folder again if it was removed, as a cleaner of temporary files may do. To be called after a fork.
+def begin_counting() -> None:
+    """Prepare the files of this process. To be called in each one, before it counts anything.
 
-    Without it a new process could count nothing, and so serve nothing. What the others count is lost from then on.
+    Their space is reserved: a process that writes to a part of a mapped file for which the disk has no room is killed.
+    If there is none, or the folder was removed, as a cleaner of temporary files may do, the process counts all the
+    same, since it could serve nothing otherwise; but what is counted is not complete then.
     """
-    if counters_are_complete():
+    if not counters_are_shared():
         return
-    _log.error("the folder with the counters of this server, %s, was removed; restart it", os.environ[_VARIABLE])
+    folder = Path(os.environ[_VARIABLE])
+    if not folder.exists():
+        _log.error("the folder with the counters of this server, %s, was removed; restart it", folder)
     try:
-        os.makedirs(os.environ[_VARIABLE], mode=0o700, exist_ok=True)
+        _reserve(folder)
     except OSError as error:
-        _log.error("it cannot be made again: %s", error)
+        _log.error("no counters can be kept in %s: %s; restart the server once they can", folder, error)
+        os.environ[_VARIABLE] = str(_IN_MEMORY / folder.name)
+        with contextlib.suppress(OSError):
+            _reserve(_IN_MEMORY / folder.name)
+
+
+def end_counting(pid: int) -> None:
+    """Give back the space that a process which has ended did not use. Its counts are kept."""
+    for kind in _KINDS:
+        path = Path(os.environ[_VARIABLE], f"{kind}_{pid}.db")
+        with contextlib.suppress(OSError), path.open("rb+") as file:
+            head = file.read(_USED.size)
+            file.truncate(_USED.unpack(head)[0] if len(head) == _USED.size else 0)
+
+
+def _reserve(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for kind in _KINDS:
+        descriptor = os.open(folder / f"{kind}_{os.getpid()}.db", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if sys.platform != "darwin":
+                os.posix_fallocate(descriptor, 0, _FILE_BYTES)
+        finally:
+            os.close(descriptor)
 
 
 def _make_locked_folder() -> Path:

@@ -35,7 +35,9 @@ def metrics_page(
 
     def text() -> bytes:
         if not counters_are_complete():
-            raise Unavailable("the folder with the counters of this server was removed; restart the server")
+            raise Unavailable(
+                "counters are missing: their folder was removed, or its disk was full; restart the server"
+            )
         return generate_latest(metrics.shared()) + generate_latest(collected_on_request)
 
     latest = CallWithDeadline(text, DEADLINE_S + 1)  # the backlog has a deadline of its own

@@ -27,7 +27,7 @@ from storage.catalog.service import Identity
 from tams_server.app import Application, create_app
 from tams_server.cores import default_processes
 from tams_server.metrics.counters import forget_process
-from tams_server.metrics.shared_counters import renew_folder
+from tams_server.metrics.shared_counters import begin_counting
 from tams_server.processes.allocator import return_freed_memory
 from tams_server.processes.certificate import ServerCertificate
 from tams_server.processes.connection import Connection, connection_class
@@ -277,6 +277,6 @@ def _is_running(pid: int) -> bool:
 
 def _begin_process() -> None:
     """Prepare a process that has been forked. Linux stops it when its parent ends for whatever reason."""
-    renew_folder()
+    begin_counting()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -22,6 +22,7 @@ from tams_server.metrics.port import metrics_port
 from tams_server.metrics.shared_counters import counters_are_shared, share_counters
 from tams_server.pages import metrics_page
 from tests.conformance.kit.server import free_port
+from tests.servers.small_disks import reason_against
 from tests.unit.conftest import Client
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -191,23 +192,27 @@ def test_the_next_server_removes_the_folder_of_a_killed_one(tmp_path: Path, monk
 
 _FORKS = """
 import os, shutil
-from tams_server.metrics.shared_counters import counters_are_complete, renew_folder, share_counters
+from tams_server.metrics.shared_counters import counters_are_complete, begin_counting, share_counters
 with share_counters():
     from tams_server.metrics.counters import Metrics, forget_process
     metrics = Metrics()
     for _ in range(3):
         pid = os.fork()
         if not pid:
+            begin_counting()
             metrics.start_request()
             metrics.count_job_run("copy", "done")
             os._exit(0)
         os.waitpid(pid, 0)
+        counted = os.path.join(os.environ["PROMETHEUS_MULTIPROC_DIR"], f"counter_{pid}.db")
+        assert os.stat(counted).st_blocks * 512 >= 2**20, "its space is reserved"
         forget_process(pid)
+        assert os.stat(counted).st_size < 10_000
     from prometheus_client import generate_latest
     print(generate_latest(metrics.shared()).decode(), flush=True)
     shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     if not os.fork():
-        renew_folder()
+        begin_counting()
         metrics.start_request()
         metrics.end_request("GET_flows", "GET", 200, 0.1)
         os._exit(os.EX_OK if not counters_are_complete() else 1)
@@ -230,3 +235,37 @@ def test_processes_count_after_their_folder_was_removed_and_the_page_reports_it(
     response = make_client().without_credentials("GET", "/metrics")
     assert response.status_code == 503
     assert "restart the server" in response.json()["detail"]
+
+
+_FULL = """
+import os, sys, tempfile
+tempfile.tempdir = sys.argv[1]
+from tams_server.metrics.shared_counters import begin_counting, share_counters
+with share_counters():
+    from tams_server.metrics.counters import Metrics
+    metrics = Metrics()
+    for process in ("begun before", "begun after"):
+        if not os.fork():
+            begin_counting()
+            try:
+                with open(os.path.join(sys.argv[1], process), "wb") as file:
+                    file.write(bytes(2**24))
+            except OSError:
+                pass
+            metrics.start_request()
+            for number in range(100):
+                metrics.end_request(f"operation {number}", "GET", 200, 0.1)
+            os._exit(0)
+        print(process, os.wait()[1])
+"""
+
+
+@pytest.mark.skipif(bool(reason_against()), reason=reason_against())
+def test_no_process_is_killed_when_the_disk_of_the_counters_is_full(tmp_path: Path) -> None:
+    """A page of a mapped file for which the disk has no room is a SIGBUS, in every process of the server."""
+    unshare = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    script = 'mount -t tmpfs -o size=7m tmpfs "$0" && exec "$1" -c "$2" "$0"'
+    command = [*unshare, "sh", "-c", script, str(tmp_path), sys.executable, _FULL]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.split("\n")[:2] == ["begun before 0", "begun after 0"]
+    assert "No space left" in ran.stderr
