@@ -1,6 +1,7 @@
 """The embedded file store, which keeps its identity as long as its folder exists."""
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,13 @@ from tests.conformance.kit.documents import flow
 PATH = "/service/storage-backends"
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server with the default settings, which no test changes."""
+    with serving(tmp_path_factory.mktemp("embedded")) as running:
+        yield running
+
+
 def backend(running: Running) -> dict[str, Any]:
     [only] = running.client.get(PATH).json()
     assert isinstance(only, dict)
@@ -20,10 +28,8 @@ def backend(running: Running) -> dict[str, Any]:
 
 
 @pytest.mark.behaviour("SB-GET-01", "SB-GET-02", "SB-GET-03", "INT-03")
-def test_the_backend_describes_itself(tmp_path: Path) -> None:
-    with serving(tmp_path) as running:
-        shown = backend(running)
-    assert {name: value for name, value in shown.items() if name != "id"} == {
+def test_the_backend_describes_itself(running: Running) -> None:
+    assert {name: value for name, value in backend(running).items() if name != "id"} == {
         "label": "default",
         "default_storage": True,
         "store_type": "http_object_store",
@@ -51,9 +57,8 @@ def test_the_id_of_the_backend_survives_restarts_and_renaming(tmp_path: Path) ->
     ("query", "count"),
     [("", 1), ("?limit=1", 1), ("?tag.kind=disc", 0), ("?tag_exists.kind=true", 0), ("?tag_exists.kind=false", 1)],
 )
-def test_one_backend_makes_one_page(tmp_path: Path, query: str, count: int) -> None:
-    with serving(tmp_path) as running:
-        response = running.client.get(PATH + query)
+def test_one_backend_makes_one_page(running: Running, query: str, count: int) -> None:
+    response = running.client.get(PATH + query)
     assert len(response.json()) == count
     assert response.headers["X-Paging-Count"] == str(count)
     assert "Link" not in response.headers

@@ -16,9 +16,15 @@ from tests.conformance.kit.documents import Json, flow
 MEDIA = b"some media" * 1000
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    with serving(tmp_path, verify_uploads=True) as running:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of `running`."""
+    return tmp_path_factory.mktemp("verified")
+
+
+@pytest.fixture(scope="module")
+def running(folder: Path) -> Iterator[Running]:
+    with serving(folder, verify_uploads=True) as running:
         yield running
 
 
@@ -88,15 +94,15 @@ def test_an_upload_with_a_wrong_checksum_has_not_arrived(running: Running) -> No
 
 
 @pytest.mark.behaviour("SEG-POST-65")
-def test_a_lost_folder_is_an_outage_and_not_a_missing_upload(running: Running, tmp_path: Path) -> None:
+def test_a_lost_folder_is_an_outage_and_not_a_missing_upload(running: Running, folder: Path) -> None:
     path, [item] = allocate(running)
     put(item)
-    (tmp_path / "media").rename(tmp_path / "elsewhere")
+    (folder / "media").rename(folder / "elsewhere")
     response = running.client.post(f"{path}/segments", json=segment(item))
     assert response.status_code == 503
     assert "Retry-After" in response.headers
     assert running.client.get(f"{path}/segments").json() == []
-    (tmp_path / "elsewhere").rename(tmp_path / "media")
+    (folder / "elsewhere").rename(folder / "media")
     assert running.client.post(f"{path}/segments", json=segment(item)).status_code == 201
 
 

@@ -19,9 +19,15 @@ from tests.conformance.kit.polling import wait_until
 EXPIRED = {"expires": 1}
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Running]:
-    with serving(tmp_path, object_grace=0) as running:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of `server`."""
+    return tmp_path_factory.mktemp("written")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Running]:
+    with serving(folder, object_grace=0) as running:
         yield running
 
 
@@ -135,7 +141,7 @@ def test_an_object_registered_before_its_first_upload_can_still_be_uploaded_once
 @pytest.mark.behaviour("TMO-02", "STO-31")
 @pytest.mark.parametrize("earlier", [None, b"earlier"])
 def test_an_upload_that_ends_after_its_object_has_expired_leaves_nothing(
-    server: Running, tmp_path: Path, earlier: bytes | None
+    server: Running, folder: Path, earlier: bytes | None
 ) -> None:
     _, [item] = allocate(server)
     if earlier is not None:
@@ -146,8 +152,8 @@ def test_an_upload_that_ends_after_its_object_has_expired_leaves_nothing(
     go.set()
     thread.join()
     assert responses[0].status_code == 404
-    wait_until(lambda: not list((tmp_path / "media" / "incoming").iterdir()), "the removal of the upload", timeout_s=10)
-    stored = [path.read_bytes() for path in (tmp_path / "media" / "objects").rglob("*") if path.is_file()]
+    wait_until(lambda: not list((folder / "media" / "incoming").iterdir()), "the removal of the upload", timeout_s=10)
+    stored = [path.read_bytes() for path in (folder / "media" / "objects").rglob("*") if path.is_file()]
     assert not any(b"late" in content for content in stored)
 
 
@@ -168,7 +174,9 @@ def test_a_url_does_not_write_into_a_later_object_with_the_same_id(server: Runni
 @pytest.mark.behaviour("TMO-01", "TMO-04")
 def test_an_upload_url_expires_no_later_than_its_object(server: Running) -> None:
     _, [item] = allocate(server)
-    (row,) = rows(server, "objects")
+    with server.catalog._engine.read() as tx:
+        row = tx.get("objects", id=item["object_id"])
+    assert row is not None
     query = httpx.URL(item["put_url"]["url"]).params
     limits = Limits(object_grace_s=0)
     assert limits.min_presigned_url_timeout_s <= int(query["exp"]) - row["created"] / 1e6
@@ -181,11 +189,6 @@ def test_a_term_shortens_an_upload_url(server: Running) -> None:
     response = server.client.put(url, content=b"x", headers={"Content-Type": "video/mp4"})
     assert response.status_code == 403
     assert "expired" in response.json()["detail"]
-
-
-def rows(server: Running, table: str) -> list[Json]:
-    with server.catalog._engine.read() as tx:
-        return tx.select(table)
 
 
 def expire(server: Running, object_id: str) -> None:
