@@ -74,8 +74,10 @@ class Parts:
     def check_writable(self) -> dict[str, str]:
         """Return the problem of each storage backend that is unavailable, by id.
 
-        Raises: Unavailable if the catalogue cannot be written, or if all storage backends are unavailable.
+        Raises: Unavailable if the catalogue cannot be written or is that of another installation, or if all storage
+        backends are unavailable.
         """
+        require_installation(self.engine, self.identity.installation)
         self.catalog.service.check_writable()
         problems = unavailable_backends(self.stores)
         if len(problems) == len(self.stores):

@@ -73,6 +73,8 @@ _SERVER_ERRORS = ("08", "53", "57", "58", "XX")
 _READ_ONLY = "25006"
 _TOO_LARGE = "54000"
 """For example of an index row, if a catalogue of an earlier release has other indexes."""
+_NOT_OURS = frozenset({"3D000", "3F000", "42P01", "42501", "28000", "28P01"})
+"""No such database, schema or table; no privilege; role rejected: what was changed under the server."""
 _SESSION_ENDED = frozenset({"25P03", "25P04", "40003", _READ_ONLY})
 """Session idle or too long in a transaction; unknown outcome of a commit; server read-only."""
 
@@ -247,6 +249,9 @@ def _translate(error: BaseException | None) -> TamsError | None:
     if state == _TOO_LARGE:
         _log.warning("catalogue: %s", error)  # The index that it names matters if a migration fails.
         return Invalid("a value is too long for the database", code=error_codes.TEXT_TOO_LONG)
+    if state in _NOT_OURS:
+        _log.error("catalogue: %s", error)
+        return Unavailable("the database is not the one of this server any more, or its role has lost rights")
     if state is None or state in _SESSION_ENDED or state.startswith(_SERVER_ERRORS):
         _log.error("catalogue: %s", error)
         return Unavailable("the catalogue cannot be reached or written at the moment")

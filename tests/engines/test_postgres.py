@@ -10,7 +10,7 @@ import pytest
 from storage.catalog.environment import Environment
 from storage.catalog.job_kinds import REMOVAL
 from storage.catalog.jobs import Jobs, JobSelection
-from storage.errors import Conflict, Contended
+from storage.errors import Conflict, Contended, Unavailable
 from storage.tables import open_engine
 from storage.tables.conditions import In, equals
 from storage.tables.engine import Engine
@@ -47,6 +47,21 @@ def test_without_the_extension_locks_alone_prevent_overlaps(
     engine.create()
     with pytest.raises(Contended):
         insert_segments(engine, segment_row(5, 6))
+    engine.close()
+
+
+@pytest.mark.parametrize("change", ["DROP TABLE service", "DROP SCHEMA public CASCADE"])
+def test_a_database_that_was_replaced_by_an_empty_one_is_an_outage(
+    postgres: PostgresServer, plain_url: str, change: str
+) -> None:
+    engine = open_engine(plain_url)
+    engine.create()
+    with postgres.connect(plain_url.rpartition("/")[2]) as connection:
+        connection.execute(change)
+    with pytest.raises(Unavailable, match="not the one of this server"), engine.read() as tx:
+        tx.get("service", key="x")
+    with pytest.raises(Unavailable, match="not the one of this server"), engine.write() as tx:
+        tx.insert("service", [{"key": "x", "value": 1}])
     engine.close()
 
 

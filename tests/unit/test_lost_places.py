@@ -9,6 +9,7 @@ import pytest
 
 from storage.errors import Unavailable
 from storage.media.marker import FILE_NAME
+from storage.tables.conditions import equals
 from tams_server.settings import Settings, load_settings
 from tams_server.wiring import Parts, open_parts, prepare
 from tests.conformance.kit.documents import flow
@@ -121,6 +122,18 @@ def test_readiness_ends_when_the_file_of_the_catalogue_is_removed(tmp_path: Path
         with pytest.raises(Unavailable, match="removed"):
             process.check_writable()
     assert not (tmp_path / "catalog.db").exists()
+
+
+def test_readiness_ends_when_the_catalogue_is_that_of_another_installation(tmp_path: Path) -> None:
+    """Such as a PostgreSQL database that was restored from the wrong backup under the server."""
+    settings = _settings(tmp_path)
+    identity, _ = prepare(settings)
+    parts = open_parts(settings, identity)
+    parts.check_writable()
+    with parts.engine.write() as tx:
+        tx.update("service", equals(key="default_backend_id"), {"value": IDS[0]})
+    with pytest.raises(Unavailable, match=f"{identity.installation} is expected, and this is .* {IDS[0]}"):
+        parts.check_writable()
 
 
 def test_readiness_makes_a_durable_change(tmp_path: Path) -> None:
