@@ -48,6 +48,11 @@ def feature_settings(features: str, folder: Path) -> dict[str, str]:
     return {**_ALL, "TAMS_AUTHORISATION_RULES": str(rules), **level}
 
 
+def has_access_rules() -> bool:
+    """Whether the features of this test run include rules on classes, with which no URLs of playlists are signed."""
+    return os.environ.get(VARIABLE, FEATURES[0]) != FEATURES[0]
+
+
 def chosen_feature_settings(folder: Path) -> dict[str, str]:
     """As `feature_settings`, for what TEST_FEATURES or the option --features says. Raises ValueError."""
     features = os.environ.get(VARIABLE, FEATURES[0])
