@@ -71,7 +71,7 @@ def subject(tmp_path: Path, features: str) -> Iterator[Subject]:
 
 
 @pytest.mark.behaviour("GEN-08", "A06", "A07", "A64")
-@pytest.mark.parametrize(("seed", "features"), [(1, "standard"), (2, "standard"), (3, "all")])
+@pytest.mark.parametrize(("seed", "features"), [(1, "standard"), (3, "all")])
 def test_only_contradictions_of_the_published_document_fail(subject: Subject, tmp_path: Path, seed: int) -> None:
     if not PUBLISHED.is_dir():
         pytest.skip("no published copy; to test one: TAMS_UPSTREAM_DIR=<its api folder> pytest tests/fuzz")
