@@ -6,6 +6,7 @@ objects on their way are remembered here, as a server gives each of them once (`
     replicator     one pass: find the flows, open them, copy, close them
     flow_set       which flows, members of collections first
     flow_writer    the metadata of flows, profiles and sources at TO
+    flow_segments  what one flow lacks at TO, or has too much
     comparison     two lists of segments, merged in the order of time
     segment_copier segments of one flow: objects in parallel, registration in order
     object_copier  one object: allocate, stream, verify
