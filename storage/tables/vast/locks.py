@@ -19,7 +19,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.errors import Contended
@@ -84,18 +83,12 @@ class LockQueues:
             os.close(self._file)
             self._file = None
 
-    def acquire(self, slots: Iterable[int], timeout_s: float) -> "HeldLocks":
-        """Acquire the locks of all these slots. Raises Contended after `timeout_s` seconds, holding none."""
-        deadline = time.monotonic() + timeout_s
-        held = HeldLocks(self._file)
-        for slot in slots:
-            lock = self._locks[slot]
-            if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                held.release()
-                raise Contended("too many requests are changing the same data at the moment")
-            held.locks.append((slot, lock))
-            self._wait_for_processes(slot, deadline)
-        return held
+    def acquire(self, slot: int, deadline: float) -> bool:
+        """Acquire the lock of a slot until the deadline, by the monotonic clock. Returns whether that was possible."""
+        if not self._locks[slot].acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return False
+        self._wait_for_processes(slot, deadline)
+        return True
 
     def _wait_for_processes(self, slot: int, deadline: float) -> None:
         """Wait for other processes of this machine until the deadline, then go on: one of them may hang."""
@@ -108,18 +101,34 @@ class LockQueues:
             except OSError:
                 return
 
+    def release(self, slots: Iterable[int]) -> None:
+        for slot in slots:
+            if self._file is not None:
+                with contextlib.suppress(OSError):
+                    fcntl.lockf(self._file, fcntl.LOCK_UN, 1, slot)
+            self._locks[slot].release()
 
-@dataclass
+
 class HeldLocks:
-    """Local locks that a transaction holds."""
+    """The local locks that a transaction holds."""
 
-    file: int | None
-    locks: list[tuple[int, threading.Lock]] = field(default_factory=list)
+    def __init__(self, queues: LockQueues) -> None:
+        self._queues = queues
+        self._slots: set[int] = set()
+
+    def acquire(self, slots: Iterable[int], timeout_s: float) -> None:
+        """Acquire those of these locks that are not held yet. Raises Contended after `timeout_s`, adding none."""
+        deadline = time.monotonic() + timeout_s
+        added: list[int] = []
+        for slot in slots:
+            if slot in self._slots:
+                continue
+            if not self._queues.acquire(slot, deadline):
+                self._queues.release(added)
+                raise Contended("too many requests are changing the same data at the moment")
+            added.append(slot)
+        self._slots.update(added)
 
     def release(self) -> None:
-        for slot, lock in self.locks:
-            if self.file is not None:
-                with contextlib.suppress(OSError):
-                    fcntl.lockf(self.file, fcntl.LOCK_UN, 1, slot)
-            lock.release()
-        self.locks.clear()
+        self._queues.release(self._slots)
+        self._slots.clear()

@@ -30,9 +30,7 @@ class VastWriter(VastReader, Writer):
 
     def __init__(self, cluster: Cluster, densities: DensityCache, queues: LockQueues) -> None:
         super().__init__(cluster, densities)
-        self._queues = queues
-        self._held: list[HeldLocks] = []
-        self._queued_slots: set[int] = set()
+        self._held = HeldLocks(queues)
         self._locked_names: set[str] = set()
         self._mark = new_mark()
         self._buffers = {name: WriteBuffer(layout) for name, layout in LAYOUTS.items()}
@@ -56,9 +54,7 @@ class VastWriter(VastReader, Writer):
         if not new:
             return
         timeout_s = self._cluster.address.retry_s
-        slots = [slot for slot in lock_slots(new) if slot not in self._queued_slots]
-        self._held.append(self._queues.acquire(slots, timeout_s))
-        self._queued_slots.update(slots)
+        self._held.acquire(lock_slots(new), timeout_s)
         deadline = time.monotonic() + timeout_s
         attempt = 0
         is_first = self._tx is None and not any(buffer.is_pending for buffer in self._buffers.values())
@@ -298,6 +294,4 @@ class VastWriter(VastReader, Writer):
 
     def release(self) -> None:
         """Release the local locks, so that other writers of this machine go on."""
-        for held in self._held:
-            held.release()
-        self._held = []
+        self._held.release()
