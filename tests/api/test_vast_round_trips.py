@@ -20,7 +20,7 @@ WITH_LISTENERS = {"begin": 1, "select": 6, "update": 2, "insert": 3, "commit": 1
 """In addition, reads the webhooks, the collections of flow and source and the newest event, and inserts the event."""
 
 _TRIES = 6
-"""A credential, a key or a rule may have to be read again between two requests, and two locks may have the same number."""
+"""A credential, a key or a rule may be read again between two requests, and two locks may have the same number."""
 
 
 @pytest.fixture(params=["statement", "commit"])
