@@ -18,6 +18,7 @@ from storage.tables import migrations
 from storage.tables.engine import Engine
 from storage.tables.file_lock import FileLock
 from storage.tables.group_commit import GroupCommit
+from storage.tables.schema import TABLES
 from storage.tables.sql.clauses import Clause, Clauses
 from storage.tables.sql.compiled import Statement
 from storage.tables.sql.statements import Statements
@@ -157,6 +158,7 @@ class SqliteEngine(Engine):
         with _errors_translated(), _borrowed(self._connections) as connection:
             try:
                 found = [row[0] for row in connection.execute(f"PRAGMA integrity_check({_MAX_DAMAGE})")]
+                found += _damaged_documents(connection)
             except sqlite3.DatabaseError as error:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
                     raise
@@ -204,6 +206,20 @@ class SqliteEngine(Engine):
         assert isinstance(connection, Connection)
         self._file.check()
         self._file.check_companions(connection.companions)
+
+
+def _damaged_documents(connection: Connection) -> Iterator[str]:
+    """What is no JSON where it should be, in bytes that are of no structure of SQLite's, which it would check."""
+    for name, table in TABLES.items():
+        for column in table.columns:
+            if column.type == "json":
+                is_right = f"json_valid({column.name})"
+                if column.name == "doc" and not column.nullable:
+                    is_right += " AND json_type(doc) = 'object'"
+                wrong = f"FROM {name} WHERE {column.name} IS NOT NULL AND NOT ({is_right})"  # nosec B608 - our names
+                [(count, key)] = connection.execute(f"SELECT count(*), min({table.key[0]}) {wrong}")
+                if count:
+                    yield f"table {name}: {count} values of {column.name} are no JSON, that of {key!r} for one"
 
 
 @contextmanager

@@ -33,6 +33,7 @@ reported.
                      object is not; --repair corrects it
   wrong-content      the timerange recorded for a flow does not fit its segments, so requests
                      do not find them, or not the flow; --repair corrects the record
+  wrong-times        a segment overlaps the one before it, or ends before it begins
   left-numbers       the number of a segment in live playlists is kept for a flow that does
                      not exist; --repair deletes it
   wrong-usage        the bytes recorded for a principal are not those that its instances are

@@ -1,5 +1,7 @@
 """What a database itself finds wrong with what it has stored."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,24 @@ def test_damage_of_an_index_is_found(tmp_path: Path) -> None:
     damage_index(tmp_path / "catalog.db", "objects")
     engine.close()
     assert list(open_engine(tmp_path / "catalog.db").find_damage())
+
+
+@pytest.mark.parametrize("text", ["{", "null", "[]", ""])
+def test_a_document_that_is_none_is_found_and_is_an_outage(tmp_path: Path, text: str) -> None:
+    """SQLite has no checksums: it finds nothing wrong with bytes that are of no structure of its own."""
+    engine = open_engine(tmp_path / "catalog.db")
+    engine.create()
+    names = {"id": "p", "format": "f", "codec": "c", "label": "l"}
+    with engine.write() as tx:
+        tx.insert("profiles", [{**names, "unlabelled": False, "created": 1, "doc": {"a": 1}}])  # type: ignore[typeddict-item]
+    with closing(sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)) as other:
+        other.execute("UPDATE profiles SET doc = ?", [text])
+    [found] = engine.find_damage()
+    assert "profiles" in found
+    if text in ("{", ""):
+        with pytest.raises(Unavailable, match="damaged"), engine.read() as tx:
+            tx.select("profiles")
+    engine.close()
 
 
 @pytest.mark.parametrize("begin", [0, 100])

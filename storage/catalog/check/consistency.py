@@ -11,6 +11,7 @@ from storage.catalog.check.flow_content import FlowContent
 from storage.catalog.check.left_anchors import LeftAnchors
 from storage.catalog.check.object_references import ObjectReferences
 from storage.catalog.check.scratch_index import ScratchIndex
+from storage.catalog.check.segment_times import SegmentTimes
 from storage.catalog.check.stored_bytes import StoredBytes
 from storage.catalog.check.tag_rows import TagRows
 from storage.catalog.check.usage_totals import UsageTotals
@@ -55,7 +56,9 @@ def _findings(
         yield from stored_bytes.missing_bytes(whole=whole)
         if whole:
             references = ObjectReferences(env, index, repair, progress)
-            references.count()
+            times = SegmentTimes(env)
+            references.count(times)
+            yield from times.find()
             yield from references.compare_counts()
             yield from references.compare_objects()
             yield from FlowContent(env, repair, progress).compare()

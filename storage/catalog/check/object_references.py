@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 from storage.catalog.check.findings import (
     MISSING_BYTES,
@@ -17,10 +17,12 @@ from storage.catalog.check.findings import (
     pages,
 )
 from storage.catalog.check.scratch_index import ScratchIndex
+from storage.catalog.check.segment_times import SegmentTimes
 from storage.catalog.clock import SECOND
 from storage.catalog.environment import Environment
 from storage.catalog.retry import retried
 from storage.tables.conditions import In, equals
+from storage.tables.rows import SegmentRow
 from storage.tables.transaction import Reader
 
 _ROWS_PER_COUNT_QUERY = 1000
@@ -33,16 +35,20 @@ class ObjectReferences:
         self._repair = repair
         self._progress = progress
 
-    def count(self) -> None:
-        """Count the segments of each flow that refer to each object. Call it before the comparisons."""
+    def count(self, times: SegmentTimes) -> None:
+        """Count the segments of each flow that refer to each object. Call it before the comparisons.
+
+        times: looks at the segments, too.
+        """
         read = 0
         self._progress("segments", read)
-        for rows in pages(self._env, "segments", ["object_id", "init_object_id"]):
+        for rows in pages(self._env, "segments", ["end_ns", "object_id", "init_object_id"]):
             counts: Counter[tuple[str, str]] = Counter()
             for row in rows:
                 for object_id in (row["object_id"], row["init_object_id"]):
                     if object_id is not None:
                         counts[object_id, row["flow_id"]] += 1
+            times.read(cast("list[SegmentRow]", rows))
             self._index.add_references(counts)
             read += len(rows)
             self._progress("segments", read)

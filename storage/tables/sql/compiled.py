@@ -3,6 +3,7 @@
 SQLAlchemy makes the text; building and compiling it takes it much longer than the database takes to run it.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -10,9 +11,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from storage.errors import Unavailable
 from storage.tables.limits import LONG_COLUMNS
 from storage.tables.sql.tables import load_json
 from storage.tables.transaction import Row
+
+_log = logging.getLogger(__name__)
 
 Convert = Callable[[Any], Any]
 
@@ -45,12 +49,16 @@ class Statement:
         return [values[position] for position in self.positions]
 
     def rows(self, found: Sequence[Sequence[Any]]) -> list[Row]:
-        """The rows that the driver returned, as dicts."""
+        """The rows that the driver returned, as dicts. Raises Unavailable for a document that is none."""
         # Without Python code for each row, of which a page has hundreds.
         rows: list[Row] = list(map(dict, map(zip, repeat(self.names), found)))
-        for name, convert in self.results:
-            for row in rows:
-                row[name] = convert(row[name])
+        try:
+            for name, convert in self.results:
+                for row in rows:
+                    row[name] = convert(row[name])
+        except ValueError as error:
+            _log.error("catalogue: a document cannot be read (%s); run `tams-server check`, restore a backup", error)
+            raise Unavailable("the catalogue is damaged: a document in it cannot be read") from error
         return rows
 
 

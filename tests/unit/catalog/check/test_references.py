@@ -7,6 +7,7 @@ from storage.catalog.check.findings import (
     WRONG_CONTENT,
     WRONG_COUNT,
     WRONG_EXPIRY,
+    WRONG_TIMES,
 )
 from storage.catalog.clock import SECOND
 from storage.catalog.flows.content_range import content_columns
@@ -46,6 +47,17 @@ def test_a_wrong_outline_is_corrected(world: World, filled: str, values: dict[st
     [finding] = check(world)
     assert (finding.kind, finding.flow_id) == (WRONG_CONTENT, filled)
     repair_all(world)
+
+
+@pytest.mark.parametrize("values", [{"end_ns": 2_500_000_000}, {"end_ns": 0}])
+def test_segments_that_overlap_or_end_before_they_begin_are_found(
+    world: World, filled: str, values: dict[str, object]
+) -> None:
+    corrupt(world, "segments", values, flow_id=filled, start_ns=1_000_000_000)
+    found = [each for each in check(world) if each.kind == WRONG_TIMES]
+    assert [each.object_id for each in found] == ["o2" if values["end_ns"] else "o1"]
+    assert found[0].flow_id == filled
+    assert WRONG_TIMES in {each.kind for each in check(world, repair=True)}, "which of them to keep is not decided here"
 
 
 def test_a_content_range_without_segments_is_corrected(world: World) -> None:
