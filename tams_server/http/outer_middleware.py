@@ -42,6 +42,10 @@ _COMMON_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
 )
 _PREFLIGHT_AGE_S = 7200
+_SECRET_PATHS = ("/media/", "/oauth2/", "/docs", "/console")
+"""Presigned URLs of media, requests for tokens, and pages to which an issuer sends people with a code."""
+_SECRET_PARAMETERS = ("sig=", "secret=", "password=")
+"""Of signed URLs of playlists, and what clients send in the wrong place."""
 _CLIENT_CLOSED_REQUEST = 499  # nginx uses it for this as well; it only appears in the log and the metrics
 
 
@@ -203,8 +207,7 @@ def _encode_value(value: str) -> bytes:
 
 def _log_access(scope: Scope, exchange: Exchange, sender: _ResponseSender, seconds: float, address: str) -> None:
     query = exchange.public_query
-    # Presigned URLs of media, and signed ones of playlists.
-    is_secret = exchange.raw_path.startswith("/media/") or "sig=" in query
+    is_secret = exchange.raw_path.startswith(_SECRET_PATHS) or any(name in query for name in _SECRET_PARAMETERS)
     shown = "" if is_secret or not query else f"?{query}"
     _access_log.info(
         "%s %s%s %d %d bytes %.1f ms %s %s",

@@ -164,6 +164,16 @@ def test_a_token_in_the_url_is_kept_out_of_logs_and_caches(
     assert stub.calls[0][1].target == "/flows?limit=5"
 
 
+def test_secrets_that_clients_put_into_urls_are_not_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """A request for a token is rejected if its query has parameters, because these would end up in logs."""
+    caplog.set_level(logging.INFO, "tams_server.access")
+    for target in ("/oauth2/token?client_secret=hush", "/flows?client_secret=hush", "/docs?code=hush&state=x"):
+        client.without_credentials("POST" if "oauth2" in target else "GET", target)
+    ours = [record.getMessage() for record in caplog.records if record.name == "tams_server.access"]
+    assert len(ours) == 3
+    assert "hush" not in "\n".join(ours)
+
+
 def test_links_never_contain_the_token_from_the_url(client: Client, stub: StubHandlers) -> None:
     links = {"Link": '<http://tams.test/flows?page=x>; rel="next"', "Location": "http://x/y"}
     stub.result = Result(200, [], links)
