@@ -175,8 +175,8 @@ def test_a_url_does_not_write_into_a_later_object_with_the_same_id(server: Runni
 def test_an_upload_url_expires_no_later_than_its_object(server: Running) -> None:
     _, [item] = allocate(server)
     with server.catalog._engine.read() as tx:
-        row = tx.get("objects", id=item["object_id"])
-    assert row is not None
+        [row] = tx.select("objects", equals(id=item["object_id"]))
+    assert row["expires"] is not None
     query = httpx.URL(item["put_url"]["url"]).params
     limits = Limits(object_grace_s=0)
     assert limits.min_presigned_url_timeout_s <= int(query["exp"]) - row["created"] / 1e6
