@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from storage.errors import Unavailable
 from storage.tables import open_engine
 from storage.tables.engine import Engine
+from storage.tables.rows import ProfileRow
 from tests.engines.damage import damage_index
 
 
@@ -58,9 +59,17 @@ def test_a_document_that_is_none_is_found_and_is_an_outage(tmp_path: Path, text:
     """SQLite has no checksums: it finds nothing wrong with bytes that are of no structure of its own."""
     engine = open_engine(tmp_path / "catalog.db")
     engine.create()
-    names = {"id": "p", "format": "f", "codec": "c", "label": "l"}
+    profile: ProfileRow = {
+        "id": "p",
+        "format": "f",
+        "codec": "c",
+        "label": "l",
+        "unlabelled": False,
+        "created": 1,
+        "doc": {"a": 1},
+    }
     with engine.write() as tx:
-        tx.insert("profiles", [{**names, "unlabelled": False, "created": 1, "doc": {"a": 1}}])  # type: ignore[typeddict-item]
+        tx.insert("profiles", [profile])
     with closing(sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)) as other:
         other.execute("UPDATE profiles SET doc = ?", [text])
     [found] = engine.find_damage()
