@@ -5,13 +5,12 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
-from storage.timerange import parse_timerange
 from tams_server.client import RetryPolicy
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import FAILED, INTERRUPTED, OK, WRONG_USE, CommandError
-from tams_server.client_cli.kinds import find
-from tams_server.client_cli.parsers import Subparsers, add_command, positive
-from tams_server.client_cli.progress import Progress, size
+from tams_server.client_cli.kinds import check_backend, find
+from tams_server.client_cli.parsers import Subparsers, add_command, positive, timerange_option
+from tams_server.client_cli.progress import Progress, counted, size
 from tams_server.client_cli.stop_signal import end_at_once
 
 if TYPE_CHECKING:
@@ -81,14 +80,17 @@ def _plan(options: argparse.Namespace, context: Context) -> "Plan":
     from tams_server.replication.run import Plan, Server
     from tams_server.replication.state import default_path
 
+    timerange = timerange_option(options.timerange)
     origin, target = context.server(options.origin), context.server(options.target)
     if origin.url == target.url:
         raise CommandError(f"FROM and TO are the same server, {origin.url}", WRONG_USE)
-    timerange = parse_timerange(options.timerange, "--timerange")
     ids: dict[str, list[str]] = {"flow": [], "source": []}
     with context.client(options.origin) as client:
         for each in dict.fromkeys(options.ids):
             ids[find(client, each, ("flow", "source")).kind].append(each)
+    if options.storage_backend:
+        with context.client(options.target) as client:
+            check_backend(client, options.storage_backend)
     what = Options(
         tuple(ids["flow"]),
         tuple(ids["source"]),
@@ -144,17 +146,16 @@ class _Shown:
         self._task = progress.add("copying")
 
     def show(self, report: "Report") -> None:
-        self._task.what = f"copied {report.segments_copied:,} segments"
+        self._task.what = f"copied {counted(report.segments_copied, 'segment')}"
         self._task.set(report.bytes_copied)
 
 
 def _summary(report: "Report", *, dry_run: bool) -> str:
+    problems = counted(report.problems, "problem")
     if dry_run:
-        return (
-            f"nothing was changed; {report.segments_there:,} segments are there already, {report.problems:,} problems"
-        )
+        return f"nothing was changed; there already: {counted(report.segments_there, 'segment')}; {problems}"
     return (
-        f"{report.segments_copied:,} segments copied, {report.segments_there:,} were there; {report.objects_copied:,}"
-        f" objects copied ({size(report.bytes_copied)}; TO confirmed the checksums of {report.objects_proven:,},"
-        f" {report.objects_reread:,} were read again); {report.problems:,} problems"
+        f"{counted(report.segments_copied, 'segment')} copied, {report.segments_there:,} were there;"
+        f" {counted(report.objects_copied, 'object')} copied ({size(report.bytes_copied)}; TO confirmed the checksums"
+        f" of {report.objects_proven:,}, {report.objects_reread:,} were read again); {problems}"
     )

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from storage.timerange import ETERNITY, TimeRange
+from storage.timerange import ETERNITY, TimeRange, parse_timerange
 from tams_server.client import Client, NotFound, calls
 from tams_server.client_cli.kinds import Found
+from tams_server.client_cli.progress import counted
 
 _COUNTED = 1000
 """Segments that are counted before somebody is asked: more would take long."""
@@ -62,7 +63,7 @@ class DeletionPlan:
         named = {found.document["id"] for found in self.named}
         members = [flow for flow in self.flows.values() if flow["id"] not in named and flow["source_id"] not in named]
         if members:
-            yield f"{len(members):,} flows that are collected:"
+            yield f"{counted(len(members), 'flow')} collected:"
         for flow in members:
             yield f"  {self._counted(client, flow)}"
             yield from self._surroundings(flow, "    ")
@@ -81,8 +82,12 @@ class DeletionPlan:
 
     def _segments(self, client: Client, flow_id: str) -> str:
         listing = calls.segments(flow_id, self.timerange or ETERNITY, with_urls=False, limit=_COUNTED)
-        count = sum(1 for _ in islice(client.iterate(listing), _COUNTED + 1))
-        return f"more than {_COUNTED:,} segments" if count > _COUNTED else f"{count:,} segments"
+        count = partly = 0
+        for segment in islice(client.iterate(listing), _COUNTED + 1):
+            is_whole = self.timerange is None or self.timerange.covers(parse_timerange(segment["timerange"]))
+            count, partly = count + is_whole, partly + (not is_whole)
+        found = f"more than {_COUNTED:,} segments" if count + partly > _COUNTED else counted(count, "segment")
+        return f"{found}; not those that are only partly in it: {partly:,}" if partly else found
 
 
 def plan_deletion(

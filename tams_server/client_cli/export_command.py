@@ -9,9 +9,9 @@ from tams_server.client import RetryPolicy
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import FAILED, OK, WRONG_USE, CommandError
 from tams_server.client_cli.kinds import find
-from tams_server.client_cli.media_extra import media_extra, timerange_option
-from tams_server.client_cli.parsers import Subparsers, add_command
-from tams_server.client_cli.progress import duration, size
+from tams_server.client_cli.media_extra import media_extra
+from tams_server.client_cli.parsers import Subparsers, add_command, timerange_option
+from tams_server.client_cli.progress import counted, duration, size
 
 if TYPE_CHECKING:
     from tams_server.client_media.export_plan import ExportPlan
@@ -139,7 +139,7 @@ def _print(path: str, result: "ExportResult", context: Context) -> None:
         return
     parts = [duration((last - first) / NS)]
     if result.frames:
-        parts.append(f"{result.frames:,} frames, {result.encoded:,} of them re-encoded")
+        parts.append(f"{counted(result.frames, 'frame')}, {result.encoded:,} of them re-encoded")
     if result.samples:
         parts.append(f"{result.samples:,} samples")
     context.output.line(f"{path}: {', '.join(parts)}, {size(result.size)}; {result.timerange}")

@@ -13,9 +13,10 @@ from tams_server.client.errors import shown_url
 from tams_server.client_cli.columns import member
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import INTERRUPTED, OK, WRONG_USE, CommandError
+from tams_server.client_cli.kinds import check_backend
 from tams_server.client_cli.media_extra import media_extra, next_steps, quoted
 from tams_server.client_cli.parsers import Subparsers, add_command, positive
-from tams_server.client_cli.progress import Progress, duration, size
+from tams_server.client_cli.progress import Progress, counted, duration, size
 from tams_server.client_cli.stop_signal import ended_by_signal, stopped_by_signal
 from tams_server.client_cli.tables import Column
 
@@ -129,6 +130,8 @@ def _run(options: argparse.Namespace, context: Context) -> int:
         context.client(retry=policy) as client,
         context.progress() as progress,
     ):
+        if options.storage_backend and not options.dry_run:
+            check_backend(client, options.storage_backend)
         context.note(_describe(options.name, source))
         reading = progress.add("reading", _size(options.name), "bytes")
         shown = _Shown(progress, source)
@@ -240,7 +243,7 @@ def _print(result: "IngestResult", context: Context) -> None:
         segments, stored = sum(each.segments for each in result.flows), sum(each.size for each in result.flows)
         known = sum(each.known for each in result.flows)
         before = f" ({known:,} were there)" if known else ""
-        context.note(f"{segments:,} segments stored{before}, {size(stored)}, in {duration(result.seconds)}")
+        context.note(f"{counted(segments, 'segment')} stored{before}, {size(stored)}, in {duration(result.seconds)}")
     for note in result.notes:
         context.note(f"note: {note}")
     begin, end = next((each.timerange.bounds for each in result.flows if each.timerange), (0, 3 * NS))

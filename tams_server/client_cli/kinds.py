@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tams_server.client import ApiError, Call, Client, calls
+from tams_server.client import ApiError, Call, Client, NotFound, calls
 from tams_server.client_cli.errors import NOT_FOUND, REFUSED, CommandError
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -59,3 +59,13 @@ def find(client: Client, id_: str, kinds: Sequence[str] = KINDS) -> Found:
     if forbidden is not None:
         raise CommandError(f"no {names} has the id {id_}, as far as these credentials may see: {forbidden}", REFUSED)
     raise CommandError(f"no {names} has the id {id_} at {client.url}", NOT_FOUND)
+
+
+def check_backend(client: Client, id_: str) -> None:
+    """Raise CommandError if a server lists its storage backends, and none has the id."""
+    try:
+        known = [each["id"] for each in client.iterate(calls.storage_backends())]
+    except NotFound:
+        return  # it has no such listing
+    if id_ not in known:
+        raise CommandError(f"no storage backend has the id {id_} at {client.url}: {', '.join(known)}", NOT_FOUND)

@@ -1,13 +1,11 @@
-"""What the media commands have in common: the extra that they need, timeranges, and what to do next."""
+"""What the media commands have in common: the extra that they need, and what to do next."""
 
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from storage.errors import Invalid
-from storage.timerange import TimeRange, parse_timerange
 from tams_server.client_cli.context import Context
-from tams_server.client_cli.errors import WRONG_USE, CommandError
+from tams_server.client_cli.errors import CommandError
 
 
 @contextmanager
@@ -21,14 +19,6 @@ def media_extra() -> Iterator[None]:
         ) from error
     silence()
     yield
-
-
-def timerange_option(text: str) -> TimeRange:
-    """The timerange of an option. Raises CommandError."""
-    try:
-        return parse_timerange(text, "--timerange")
-    except Invalid as error:
-        raise CommandError(str(error), WRONG_USE) from error
 
 
 def next_steps(context: Context, *steps: tuple[str, str]) -> None:

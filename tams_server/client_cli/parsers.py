@@ -4,7 +4,9 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from tams_server.client_cli.errors import EXIT_STATUS
+from storage.errors import Invalid
+from storage.timerange import TimeRange, parse_timerange
+from tams_server.client_cli.errors import EXIT_STATUS, WRONG_USE, CommandError
 
 if TYPE_CHECKING:
     from tams_server.client_cli.context import Context
@@ -53,6 +55,17 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-q", "--quiet", action="store_true", default=argparse.SUPPRESS, help="no progress, and no notes"
     )
+
+
+def timerange_option(text: str, name: str = "--timerange") -> TimeRange:
+    """The timerange of an option, which is not empty. Raises CommandError."""
+    try:
+        found = parse_timerange(text, name)
+    except Invalid as error:
+        raise CommandError(str(error), WRONG_USE) from error
+    if found.is_empty:
+        raise CommandError(f"{name} must hold some time, with its start before its end, not be {text!r}", WRONG_USE)
+    return found
 
 
 def positive(text: str) -> int:

@@ -11,8 +11,7 @@ import httpx
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import FAILED, OK, REFUSED, UNREACHABLE, CommandError
 from tams_server.client_cli.kinds import find
-from tams_server.client_cli.media_extra import timerange_option
-from tams_server.client_cli.parsers import Subparsers, add_command
+from tams_server.client_cli.parsers import Subparsers, add_command, timerange_option
 
 if TYPE_CHECKING:
     from tams_server.client_media.playlist_proxy import PlaylistProxy

@@ -126,6 +126,11 @@ def size(count: float) -> str:
     return f"{count:.0f} bytes"
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things in words. what: one of them."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def duration(seconds: float) -> str:
     """A length of time for people: 4.0 s, 2 min 3 s, 1 h 59 min."""
     if seconds < 60:

@@ -13,7 +13,7 @@ from tams_server.client_cli.context import Context
 from tams_server.client_cli.deletion_plan import DeletionPlan, plan_deletion
 from tams_server.client_cli.errors import FAILED, OK, REFUSED, WRONG_USE, CommandError
 from tams_server.client_cli.kinds import Found, find
-from tams_server.client_cli.parsers import Subparsers, add_command
+from tams_server.client_cli.parsers import Subparsers, add_command, timerange_option
 from tams_server.client_cli.progress import Progress
 
 RM = """
@@ -56,7 +56,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace, context: Context) -> int:
     """Show what would be deleted, ask, and delete."""
-    timerange = None if options.timerange is None else parse_timerange(options.timerange, "--timerange")
+    timerange = None if options.timerange is None else timerange_option(options.timerange)
     with context.client() as client:
         named = [_deletable(client, each, timerange) for each in dict.fromkeys(options.ids)]
         plan = plan_deletion(client, named, timerange, with_members=options.members)

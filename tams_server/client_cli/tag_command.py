@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from storage.timerange import parse_timerange
 from tams_server.client import ApiError, Call, Client, calls
 from tams_server.client_cli.context import Context
 from tams_server.client_cli.errors import FAILED, NOT_FOUND, OK, WRONG_USE, CommandError
 from tams_server.client_cli.filters import pair
 from tams_server.client_cli.kinds import Found, find
-from tams_server.client_cli.parsers import Subparsers, add_command
+from tams_server.client_cli.parsers import Subparsers, add_command, timerange_option
+from tams_server.client_cli.progress import counted
 
 TAG = """
 List, set and remove tags of a source or flow, or of segments on servers that have tags there.
@@ -135,7 +135,7 @@ def _list_segments(client: Client, options: argparse.Namespace, context: Context
     from tams_server.client_cli.columns import member
     from tams_server.client_cli.tables import Column
 
-    timerange = parse_timerange(options.segments, "--segments")
+    timerange = timerange_option(options.segments, "--segments")
     items = (
         {"timerange": each["timerange"], "tags": each.get("tags") or {}}
         for each in client.iterate(calls.segments(options.id, timerange, with_urls=False))
@@ -149,12 +149,12 @@ def _change_segments(
     client: Client, options: argparse.Namespace, context: Context, changes: Mapping[str, str | list[str] | None]
 ) -> int:
     """Set tags of segments, or remove those whose value is None."""
-    timerange, count = parse_timerange(options.segments, "--segments"), 0
+    timerange, count = timerange_option(options.segments, "--segments"), 0
     for segment in client.iterate(calls.segments(options.id, timerange, with_urls=False)):
         for name, value in changes.items():
             _change(client, options.id, segment["timerange"], name, value)
         count += 1
-    context.note(f"{count:,} segments of flow {options.id} changed")
+    context.note(f"{counted(count, 'segment')} of flow {options.id} changed")
     return OK if count else FAILED
 
 

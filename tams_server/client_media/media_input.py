@@ -25,6 +25,8 @@ _LIVE_OPTIONS: Final = {**_OPTIONS, "analyzeduration": "2000000"}
 """Two seconds of a stream, in microseconds, are enough to know what is in it; FFmpeg's default is five."""
 _LIVE_TIMEOUT: Final = (20.0, 60.0)
 """Seconds to connect, and to wait for data, before a live input counts as ended."""
+_LENGTH_FROM_ZERO: Final = frozenset({"matroska", "webm", "mp4", "mov"})
+"""Formats that state when the media end, and not how long they are."""
 _PIPED: Final = "MP4 and MOV in a pipe need their index before the media: ffmpeg -movflags +faststart, or name the file"
 _RATE_FRAMES: Final = 12
 """With fewer frames the rate that the container states counts."""
@@ -56,7 +58,11 @@ class Input:
     def duration(self) -> Fraction | None:
         """In seconds; None if it is not known."""
         known = self.container.duration
-        return None if known is None or self.live else Fraction(known, av.time_base)
+        if known is None or self.live:
+            return None
+        length = Fraction(known, av.time_base)
+        counts_from_zero = not _LENGTH_FROM_ZERO.isdisjoint(self.container.format.name.split(","))
+        return length - self.origin if counts_from_zero and 0 < self.origin < length else length
 
     def stop(self) -> None:
         """End the input, also a read that waits, if it is live. Safe in a signal handler."""

@@ -184,6 +184,24 @@ def test_an_interrupted_watch_removes_its_webhook(tams: Commands, studio: Studio
         assert [each for each in client.iterate(calls.webhooks()) if "tams_watch" in each.get("tags", {})] == []
 
 
+def test_segments_that_are_only_partly_in_the_timerange_are_not_counted(tams: Commands, studio: Studio) -> None:
+    asked = tams("rm", studio.flow_id, "--timerange", "[1:0_7:0)")
+    assert "  2 segments; not those that are only partly in it: 2\n" in asked.err
+    assert tams("rm", studio.flow_id, "--timerange", "[1:0_7:0)", "--yes").status == 0
+    assert tams("ls", "segments", studio.flow_id, "-o", "id").lines == [f"{studio.flow_id}/{n}.ts" for n in (0, 3, 4)]
+
+
+def test_an_empty_timerange_is_wrong_use(tams: Commands, studio: Studio) -> None:
+    for what in (
+        ("rm", studio.flow_id, "--yes", "--timerange", "[3:0_1:0)"),
+        ("tag", "set", studio.flow_id, "--segments", "()", "a=b"),
+        ("cp", studio.flow_id, "--to", "here", "--timerange", "[3:0_1:0)"),
+        ("play", studio.flow_id, "--timerange", "[3:0_1:0)"),
+    ):
+        done = tams(*what)
+        assert (done.status, "must hold some time" in done.err) == (2, True), done.err
+
+
 @pytest.mark.parametrize("name", ["..", ".", ""])
 def test_no_name_of_a_tag_reaches_another_resource(name: str, tams: Commands, studio: Studio) -> None:
     removed = tams("tag", "remove", studio.flow_id, name)

@@ -25,6 +25,7 @@ from tests.conformance.kit.server import free_port
 from . import media_files
 from .conftest import Tams
 from .media_files import H264, Recipe
+from .rtmp_server import serving_rtmp
 from .rtsp_server import serving_rtsp
 from .test_live import COMMAND, STREAM
 
@@ -101,6 +102,19 @@ def test_rtmp_is_received_from_an_encoder(tams: Tams, files: Path) -> None:
     assert_whole(tams, "By RTMP", 6)
     tams.run("ingest", "--listen", "udp://127.0.0.1:1", status=2)
     assert "--listen needs --live" in tams.err
+
+
+def test_rtmp_is_taken_from_a_server(tams: Tams, files: Path, tmp_path: Path) -> None:
+    with av.open(str(media_files.make(files, LIVE))) as given, av.open(str(tmp_path / "live.flv"), "w") as output:
+        streams = {each.index: output.add_stream_from_template(each) for each in given.streams}
+        for packet in given.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                output.mux(packet)
+    with serving_rtmp((tmp_path / "live.flv").read_bytes()) as port:
+        tams.run("ingest", "--live", f"rtmp://127.0.0.1:{port}/live/secret-key", "--label", "From RTMP")
+    assert "secret-key" not in tams.err
+    assert_whole(tams, "From RTMP", 6)
 
 
 def test_rtsp_is_taken_from_a_server(tams: Tams, files: Path) -> None:

@@ -17,6 +17,7 @@ from .media_files import FFV1, H264, MP3, MPEG2, PRORES, REORDERED, VFR, WAV, Re
 
 VIDEO = [(H264, "mp4"), (H264, "ts"), (H264, "mkv"), (MPEG2, "ts"), (PRORES, "mov"), (FFV1, "mkv"), (VFR, "mkv")]
 VIDEO.append((REORDERED, "mp4"))
+NOBODY = "0a1b2c3d-0000-4000-8000-000000000000"
 SOUND = [(H264, 0.0), (PRORES, 0.0), (FFV1, 0.0), (WAV, 0.0), (MP3, 1e-4)]
 
 
@@ -133,13 +134,35 @@ def test_wrong_use_is_explained(tams: Tams, h264: Path, tmp_path: Path) -> None:
     assert "there is no file" in tams.err
     tams.run("ingest", __file__, status=1)
     assert "cannot be read" in tams.err
+    tams.run("ingest", h264, "--start", "soon", status=2)
+    (tmp_path / "empty.mp4").touch()
+    tams.run("ingest", tmp_path / "empty.mp4", status=1)
+    assert tams.err.endswith("empty.mp4 is empty\n")
+    tams.run("ingest", h264, "--again", "--label", "Nowhere", "--storage-backend", NOBODY, status=3)
+    assert not list(tams.client.iterate(calls.flows(label="Nowhere (video)")))
+    tams.run("cut", tmp_path / "none.txt", status=2)
     ids = tams.ingest(h264)
+    tams.run("export", ids["video"], tmp_path / "out.mp4", "--timerange", "[3:0_1:0)", status=2)
     tams.run("export", ids["video"], tmp_path / "out.doc", status=2)
     assert ".mp4, .mov, .ts, .mkv, .wav" in tams.err
     tams.run("export", ids["video"], tmp_path / "out.mp4", "--timerange", "[90:0_91:0)", status=1)
     assert "no media in [90:0_91:0): the flow has [0:0_4:4000000)" in tams.err
     tams.run("export", ids["video"], h264, status=2)
     assert "--force" in tams.err
+
+
+def test_a_file_whose_time_begins_late_is_as_long_as_its_media(tams: Tams, h264: Path, tmp_path: Path) -> None:
+    late = tmp_path / "late.mkv"
+    options = {"output_ts_offset": "1000", "avoid_negative_ts": "disabled"}
+    with av.open(str(h264)) as source, av.open(str(late), "w", options=options) as output:
+        track = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = track
+                output.mux(packet)
+    tams.run("ingest", late)
+    assert "29.97/s, 4.0 s\n" in tams.err
+    assert "note:" not in tams.err
 
 
 def test_a_dry_run_stores_nothing(tams: Tams, files: Path, tmp_path: Path) -> None:
