@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from storage import error_codes
@@ -243,9 +245,12 @@ def documents(tx: Reader, rows: Sequence[SourceRow]) -> list[dict[str, Any]]:
     ids = [row["id"] for row in rows]
     found = {row["id"]: {**row["doc"], "created": rfc3339_seconds(row["created"])} for row in rows}
     order = ("collector_id", "position")
-    for link in tx.select("source_collections", [In("collector_id", ids)], order=order):
-        item = {"id": link["member_id"]} | ({"role": link["role"]} if link["role"] is not None else {})
-        found[link["collector_id"]].setdefault("source_collection", []).append(item)
+    links = tx.select("source_collections", [In("collector_id", ids)], order=order)
+    for collector_id, members in groupby(links, key=itemgetter("collector_id")):
+        found[collector_id]["source_collection"] = [
+            {"id": link["member_id"]} if link["role"] is None else {"id": link["member_id"], "role": link["role"]}
+            for link in members
+        ]
     order = ("member_id", "collector_id")
     for link in tx.select("source_collections", [In("member_id", ids)], order=order, columns=order):
         found[link["member_id"]].setdefault("collected_by", []).append(link["collector_id"])
