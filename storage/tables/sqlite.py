@@ -216,7 +216,7 @@ def _damaged_documents(connection: Connection) -> Iterator[str]:
                 is_right = f"json_valid({column.name})"
                 if column.name == "doc" and not column.nullable:
                     is_right += " AND json_type(doc) = 'object'"
-                wrong = f"FROM {name} WHERE {column.name} IS NOT NULL AND NOT ({is_right})"  # nosec B608 - our names
+                wrong = f"FROM {name} WHERE {column.name} IS NOT NULL AND NOT ({is_right})"
                 [(count, key)] = connection.execute(f"SELECT count(*), min({table.key[0]}) {wrong}")
                 if count:
                     yield f"table {name}: {count} values of {column.name} are no JSON, that of {key!r} for one"

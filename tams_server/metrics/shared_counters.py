@@ -4,10 +4,12 @@ A module of its own because `share_counters` must be entered before prometheus_c
 """
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
 import shutil
+import stat
 import struct
 import sys
 import tempfile
@@ -20,7 +22,7 @@ _log = logging.getLogger(__name__)
 _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "tams-metrics-"
 _LOCK = "in-use"
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108  # nosec B108 - for a folder of its own
 _KINDS = ("counter", "histogram", "gauge_livesum")
 _FILE_BYTES = 2**20
 """As prometheus_client makes them, for thousands of counters."""
@@ -70,9 +72,10 @@ def begin_counting() -> None:
         _reserve(folder)
     except OSError as error:
         _log.error("no counters can be kept in %s: %s; restart the server once they can", folder, error)
-        os.environ[_VARIABLE] = str(_IN_MEMORY / folder.name)
+        other = _IN_MEMORY / folder.name
         with contextlib.suppress(OSError):
-            _reserve(_IN_MEMORY / folder.name)
+            _reserve(other)
+            os.environ[_VARIABLE] = str(other)
 
 
 def end_counting(pid: int) -> None:
@@ -86,6 +89,9 @@ def end_counting(pid: int) -> None:
 
 def _reserve(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "the folder is not of this user")
     for kind in _KINDS:
         descriptor = os.open(folder / f"{kind}_{os.getpid()}.db", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
