@@ -59,10 +59,13 @@ _TABLES = (
             ("created", "id"),
             filters=(
                 ("source_id",),
+                ("profile_id",),
                 ("format",),
                 ("codec",),
+                ("status",),
                 ("frame_width",),
                 ("frame_height",),
+                ("init_segments",),
                 ("unlabelled", "label"),
             ),
             outlined="segments",

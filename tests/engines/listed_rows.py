@@ -26,15 +26,17 @@ _RARE_NODE, _RARE_FIRST, _RARE_LAST = outline_columns(RARE_START, RARE_START + _
 _EMPTY_NODE = outline_columns(0, 0)["outline_node"]
 
 _FLOWS = (
-    "INSERT INTO flows (id, source_id, profile_id, format, codec, frame_width, frame_height, label, unlabelled,"
+    "INSERT INTO flows (id, source_id, profile_id, format, codec, status, frame_width, frame_height, label, unlabelled,"
     " init_segments, read_only, created, metadata_updated, content_start, content_end, outline_node, outline_start,"
     " outline_end, doc) {numbers} SELECT {id},"
-    " CASE WHEN {is_rare} THEN 'rare' WHEN i % 2 = 0 THEN 'common' ELSE 's' || i % 1000 END, 'p' || i % 1000,"
+    " CASE WHEN {is_rare} THEN 'rare' WHEN i % 2 = 0 THEN 'common' ELSE 's' || i % 1000 END,"
+    " CASE WHEN {is_rare} THEN 'rare' WHEN i % 3 < 2 THEN 'common' ELSE 'p' || i % 1000 END,"
     " CASE WHEN {is_rare} THEN 'rare' WHEN i % 2 = 0 THEN 'common' ELSE 'other' END,"
     " CASE WHEN {is_rare} THEN 'rare' WHEN i % 3 < 2 THEN 'common' ELSE 'other' END,"
+    " CASE WHEN {is_rare} THEN 'rare' WHEN i % 2 = 0 THEN 'common' END,"
     " CASE WHEN {is_rare} THEN 7 WHEN i % 5 < 3 THEN 1920 END, CASE WHEN {is_rare} THEN 7 WHEN i % 5 < 4 THEN 1080 END,"
     " CASE WHEN {is_rare} THEN 'rare' WHEN i % 7 < 4 THEN 'common' ELSE '' END, i % 7 >= 4 AND NOT {is_rare},"
-    " false, false, i * 1000, i * 1000,"
+    " {is_rare}, false, i * 1000, i * 1000,"
     " CASE WHEN {is_rare} THEN {rare_start} ELSE 0 END,"
     " CASE WHEN {is_rare} THEN {rare_start} + {length} WHEN i % ({rows} / {rare}) = 8 THEN 0 ELSE {length} END,"
     " CASE WHEN {is_rare} THEN {rare_node} WHEN i % ({rows} / {rare}) = 8 THEN {empty_node} ELSE {common_node} END,"
@@ -202,6 +204,9 @@ _COLUMN_VALUES: Mapping[str, Mapping[str, Any]] = {
     "codec": _VALUES,
     "label": _VALUES,
     "source_id": _VALUES,
+    "profile_id": _VALUES,
+    "status": _VALUES,
+    "init_segments": {"rare": True, "common": False},
     "frame_width": {"rare": 7, "common": 1920, "absent": 8},
     "frame_height": {"rare": 7, "common": 1080, "absent": 8},
 }

@@ -148,7 +148,9 @@ def test_an_import_names_the_value_that_is_too_long(
 def test_the_rows_of_every_index_fit_into_a_row_of_a_b_tree() -> None:
     """PostgreSQL: 2,704 bytes with 8 of a header, and up to 8 for the length and alignment of each column."""
     for table in TABLES.values():
-        for names in (table.key, *table.indexes):
+        listing = table.listing
+        filters = [(*names, *listing.order) for names in listing.filters] if listing else []
+        for names in (table.key, *table.indexes, *filters):
             sizes = [16 if name in table.hashed else LIMITS[table.name].get(name, 8) for name in names]
             assert 8 + sum(size + 8 for size in sizes) <= 2704, (table.name, names)
 

@@ -18,7 +18,7 @@ from storage.tables.outline import outline_columns
 from storage.timerange import EMPTY, parse_timerange
 from tests.engines.rows import flow_row, segment_row
 
-_RELEASES = tuple(f"{number:04}" for number in range(1, 15))
+_RELEASES = tuple(f"{number:04}" for number in range(1, 16))
 """The first release did not record a version."""
 
 _IN_POSTGRES = {

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from storage.tables.sql.tables import METADATA
 
-NEWEST = "0014"
+NEWEST = "0015"
 _BEFORE_ALEMBIC = "0001"
 """The version of a database that has tables, but no table of versions."""
 
