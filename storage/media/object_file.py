@@ -1,7 +1,7 @@
 """The file in which FileStore keeps one object: reading, and uploads.
 
-It holds the bytes, then their description (JSON), then the length of the description and a magic number. One rename
-thus replaces bytes and description together: after any interruption either the old or the new object is complete.
+It holds the bytes, then their description (storage.media.object_description). One rename thus replaces bytes and
+description together: after any interruption either the old or the new object is complete.
 """
 
 import contextlib
@@ -9,10 +9,8 @@ import errno
 import fcntl
 import hashlib
 import io
-import json
 import logging
 import os
-import struct
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ from storage.media.durable_files import (
     os_errors_as_unavailable,
     write_all,
 )
+from storage.media.object_description import description, read_description
 from storage.media.object_store import DamagedObject, StoredObject
 
 if TYPE_CHECKING:
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_MAGIC = b"TAMSobj1"
-_FOOTER = struct.Struct(">Q8s")
-_TAIL_BYTES = 4096
 _HASHED_APART_BYTES = 256 * 1024
 
 # The threads start with the first large upload, and never in a process that is about to fork.
@@ -60,7 +56,7 @@ class ObjectFile(io.RawIOBase):
         try:
             status = os.fstat(self._fd)
             self.modified = status.st_mtime
-            self.object_id, self.stored = _describe(self._fd, status.st_size)
+            self.object_id, self.stored = read_description(self._fd, status.st_size)
             if object_id not in (None, self.object_id):
                 raise DamagedObject(
                     "the file of the object is damaged: it is that of another object", code=error_codes.DAMAGED
@@ -197,7 +193,7 @@ class Upload:
         """Make the bytes durable, without making them visible. checksum: as for `commit`."""
         stored = StoredObject(self.size, self._content_type, self.etag, checksum=checksum)
         with os_errors_as_unavailable(self._name):
-            write_all(self._fd, _description(self._object_id, stored))
+            write_all(self._fd, description(self._object_id, stored))
             os.fsync(self._fd)
             self._folders.create(self._target.parent)
         return stored
@@ -276,38 +272,3 @@ def _keep(target: Path, incoming: Path) -> _Previous:
     with contextlib.suppress(OSError):
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return _Previous(path, fd)
-
-
-def _description(object_id: str, stored: StoredObject) -> bytes:
-    members = {"id": object_id, "size": stored.size, "content_type": stored.content_type, "etag": stored.etag}
-    if stored.checksum is not None:
-        members["checksum"] = stored.checksum
-    text = json.dumps(members).encode("ascii")
-    return text + _FOOTER.pack(len(text), _MAGIC)
-
-
-def _describe(fd: int, file_size: int) -> tuple[str, StoredObject]:
-    damaged = DamagedObject(
-        "the file of the object is damaged: it does not end with the description of an object", code=error_codes.DAMAGED
-    )
-    tail = os.pread(fd, _TAIL_BYTES, max(file_size - _TAIL_BYTES, 0))
-    if len(tail) < _FOOTER.size:
-        raise damaged
-    length, magic = _FOOTER.unpack(tail[-_FOOTER.size :])
-    size = file_size - length - _FOOTER.size
-    if magic != _MAGIC or size < 0:
-        raise damaged
-    if length + _FOOTER.size > len(tail):
-        tail = os.pread(fd, length + _FOOTER.size, size)
-    try:
-        members = json.loads(tail[-_FOOTER.size - length : -_FOOTER.size])
-        modified = os.fstat(fd).st_mtime_ns // 1000
-        stored = StoredObject(
-            members["size"], members["content_type"], members["etag"], modified, members.get("checksum")
-        )
-        object_id: str = members["id"]
-    except (ValueError, KeyError, TypeError):
-        raise damaged from None
-    if stored.size != size:
-        raise damaged
-    return object_id, stored
