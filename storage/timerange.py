@@ -94,6 +94,9 @@ class TimeRange:
     @property
     def bounds(self) -> tuple[int, int]:
         """start and end, clamped to what the tables can hold."""
+        start, end = self.start, self.end
+        if start is not None and end is not None and start >= EARLIEST and end <= LATEST:
+            return start, end
         return _clamped(self.start, EARLIEST), _clamped(self.end, LATEST)
 
     def covers(self, other: "TimeRange") -> bool:
@@ -153,7 +156,7 @@ def parse_timerange(text: str, field: str = "timerange") -> TimeRange:
     """
     if text == "()":
         return EMPTY
-    instant = _INSTANT_TEXT.fullmatch(text)
+    instant = None if "_" in text else _INSTANT_TEXT.fullmatch(text)
     if instant:
         opening, at, closing = instant.groups()
         if bool(opening) != bool(closing):

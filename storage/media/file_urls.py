@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from storage.media.names import split_name
 from storage.media.object_store import STABLE_S, AllocationTerm, DownloadUrls, UploadRequest
-from storage.media.recent_urls import RecentUrls
+from storage.media.recent_urls import MOST_OF_PAGES, MOST_OF_PLAYLISTS, RecentUrls
 from storage.media.signing import SHARED_S, UrlSigner, media_path, media_paths, signed_path
 from storage.media.url_keys import UrlKeys
 
@@ -24,7 +24,7 @@ class FileUrls:
         self.keys = self._signer.keys
         self._upload_timeout_s = upload_timeout_s
         self._download_timeout_s = download_timeout_s
-        self._recent = {SHARED_S: RecentUrls(), STABLE_S: RecentUrls()}
+        self._recent = {SHARED_S: RecentUrls(MOST_OF_PAGES), STABLE_S: RecentUrls(MOST_OF_PLAYLISTS)}
 
     def uploads(
         self,

@@ -1,15 +1,21 @@
-"""URLs that were signed a moment ago, kept for the many clients that read the same pages of a live flow."""
+"""URLs that were signed a moment ago, kept for the many clients that read the same pages or playlists of a flow."""
 
 from collections.abc import Callable, Hashable, Sequence
 
-_MOST = 4096
+MOST_OF_PAGES = 4096
 """URLs of one store in one process, more or less a page. Those of S3 take about 3 MB."""
+MOST_OF_PLAYLISTS = 20_000
+"""As many as a playlist has. Those of S3 take about 15 MB."""
 
 
 class RecentUrls:
-    """Signed URLs by the name of the object. Safe to share between threads, which at worst sign the same URL twice."""
+    """Signed URLs by the name of the object. Safe to share between threads, which at worst sign the same URL twice.
 
-    def __init__(self) -> None:
+    most: how many are kept, more or less the objects of one call.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._recent: tuple[Hashable, dict[str, str]] = (None, {})
 
     def of(self, names: Sequence[str], term: Hashable, signer: Callable[[], Callable[[str], str]]) -> list[str]:
@@ -19,7 +25,7 @@ class RecentUrls:
         are forgotten. signer: returns the function that signs the URL of a name for this term.
         """
         known_term, urls = self._recent
-        if known_term != term or len(urls) >= _MOST:
+        if known_term != term or len(urls) >= self._most:
             urls = {}
             self._recent = (term, urls)
         unknown = [name for name in names if name not in urls]

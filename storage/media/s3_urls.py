@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from storage.errors import Unavailable
 from storage.media.object_store import STABLE_S, AllocationTerm
-from storage.media.recent_urls import RecentUrls
+from storage.media.recent_urls import MOST_OF_PAGES, MOST_OF_PLAYLISTS, RecentUrls
 from storage.media.sigv4 import LONGEST_S, Credentials, Presigner
 
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class S3Urls:
         self._upload_timeout_s = upload_timeout_s
         self._download_timeout_s = download_timeout_s
         self._clock = clock
-        self._recent = {SHARED_S: RecentUrls(), STABLE_S: RecentUrls()}
+        self._recent = {SHARED_S: RecentUrls(MOST_OF_PAGES), STABLE_S: RecentUrls(MOST_OF_PLAYLISTS)}
         self._warned = float("-inf")
 
     def plain(self, keys: Sequence[str]) -> list[str]:

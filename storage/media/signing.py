@@ -4,9 +4,10 @@ A presigned URL is the plain one with the query `exp` (Unix seconds), `sig` and,
 `ct` (the content type). The signature is that of the path without the extension, so that it names the object.
 """
 
-import base64
+import binascii
 import functools
 import hmac
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import parse_qs, quote, unquote_to_bytes
@@ -31,6 +32,9 @@ MARGIN_S = GRACE_S + STABLE_S
 
 _SIGNATURE_BYTES = 16
 _DOT_SEGMENTS = (".", "..")
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch
+"""Ids with nothing to encode, as most are."""
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def media_path(backend_id: str, object_id: str, extension: str = "") -> str:
@@ -49,7 +53,7 @@ def signed_path(backend_id: str, object_id: str) -> str:
 
 def media_paths(backend_id: str, object_id: str, extension: str) -> tuple[str, str]:
     """The `media_path` and the `signed_path` of an object."""
-    segment = quote(object_id, safe="", errors="surrogatepass")
+    segment = object_id if _PLAIN(object_id) else quote(object_id, safe="", errors="surrogatepass")
     folder = f"{PREFIX}{backend_id}/"
     signed = f"{folder}!{segment}" if segment in _DOT_SEGMENTS else folder + segment
     if extension:
@@ -168,7 +172,8 @@ class UrlSigner:
 
 
 def _text_of(mac: bytes) -> str:
-    return base64.urlsafe_b64encode(mac[:_SIGNATURE_BYTES]).rstrip(b"=").decode()
+    """The signature as text (base64url, without padding)."""
+    return binascii.b2a_base64(mac[:_SIGNATURE_BYTES], newline=False).translate(_TO_URL_SAFE).rstrip(b"=").decode()
 
 
 def is_signed(query: str) -> bool:

@@ -5,7 +5,6 @@ keeps the time and the discontinuity numbers of those of other flows, which may 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -32,7 +31,7 @@ def with_gaps(segments: Iterable[MediaSegment], before: MediaSegment | None = No
 
 def _gaps(before: MediaSegment, after: MediaSegment) -> list[MediaSegment]:
     missing = after.start - before.end
-    if not SHORTEST_NS <= missing <= LONGEST_NS or not continues(before, replace(after, start=before.end)):
+    if not SHORTEST_NS <= missing <= LONGEST_NS or not continues(before, after._replace(start=before.end)):
         return []
     # No gap is longer than the segment before it or, if that is longer, than a second: the target duration stays.
     count = max(1, -(-(missing - JITTER_NS) // max(before.duration, NS)))

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from html import escape
-from itertools import accumulate
+from itertools import accumulate, starmap
+from operator import lt
 from typing import Any, Final
 
 from storage.playback.essence import Kind, frame_rate, kind_of, parameter, resolution, whole_number
 from storage.playback.hls_tags import hls_tag, is_language, printable
-from storage.playback.media_segment import MediaSegment
 from storage.playback.periods import Period, Run
 from storage.timerange import NS
 
@@ -85,7 +85,7 @@ def write_manifest(
     another static one, in which gaps between periods are passed over. complete: nothing will be added. left_out: how
     many segments are not listed because they use only a part of their object.
     """
-    longest = max(each.duration for period in periods for run in period.runs if run for each in run.segments)
+    longest = max([run.longest for period in periods for run in period.runs if run is not None])
     placed = _placed(periods, clock)
     is_dynamic = clock is not None and not clock.has_ended
     attributes = {
@@ -180,7 +180,7 @@ def _adaptation_set(
 ) -> Iterator[str]:
     """The lines of representations from which players choose. zero: where the period begins on the timeline, in ns."""
     first = found[0][0]
-    are_aligned = len({tuple((each.start, each.end) for each in run.segments) for _, run in found}) == 1
+    are_aligned = len(found) == 1 or len({tuple(run.spans) for _, run in found}) == 1
     attributes = {"id": set_id, "contentType": first.kind, "mimeType": _TYPES[first.kind]}
     language = hls_tag(first.flow, "language")
     if is_language(language):
@@ -229,39 +229,51 @@ def _representation(
 
 
 def _segment_list(run: Run, timescale: int, urls: Mapping[str, str | None], zero: int) -> Iterator[str]:
-    """The segments by their URLs, and their times as they are in the media, in ticks."""
+    """The segments by their URLs, and their times as they are in the media, in ticks.
 
-    def ticks(time: int) -> int:
-        return ((time - run.ts_offset) * timescale + NS // 2) // NS
-
-    yield _tag("SegmentList", {"timescale": str(timescale), "presentationTimeOffset": str(ticks(zero))})
+    timescale: ticks in a second, unless some segment is shorter than a tick. zero: as for `_adaptation_set`.
+    """
+    spans = _in_ticks(run, timescale)
+    if not all(starmap(lt, spans)):
+        timescale, spans = NS, _in_ticks(run, NS)
+    offset = _ticks(zero - run.ts_offset, timescale)
+    yield _tag("SegmentList", {"timescale": str(timescale), "presentationTimeOffset": str(offset)})
     init_id = run.segments[0].init_object_id
     if init_id is not None:
         yield _tag("Initialization", {"sourceURL": urls[init_id] or ""}, closed=True)
     yield "<SegmentTimeline>"
-    yield from _timeline([(ticks(each.start), ticks(each.end)) for each in run.segments])
+    yield from _timeline(spans)
     yield "</SegmentTimeline>"
     for segment in run.segments:
-        yield _tag("SegmentURL", _segment_url(segment, urls), closed=True)
+        url, used = escape(urls[segment.object_id] or ""), segment.byte_range
+        range_ = "" if used is None else f' mediaRange="{used[0]}-{used[1] - 1}"'
+        yield f'<SegmentURL media="{url}"{range_}/>'
     yield "</SegmentList>"
 
 
-def _timeline(spans: Sequence[tuple[int, int]]) -> Iterator[str]:
+def _ticks(ns: int, timescale: int) -> int:
+    return (ns * timescale + NS // 2) // NS
+
+
+def _in_ticks(run: Run, timescale: int) -> list[tuple[int, int]]:
+    """Where segments begin and end in the media, each time rounded by itself (`_ticks`, without a call for each)."""
+    half, offset = NS // 2, run.ts_offset
+    return [
+        (((start - offset) * timescale + half) // NS, ((end - offset) * timescale + half) // NS)
+        for start, end in run.spans
+    ]
+
+
+def _timeline(spans: Sequence[tuple[int, int]]) -> list[str]:
     """An S for each span, which says where it begins if that is not the end of the one before. spans: in ticks.
 
     Without @r, since dash.js counts elements to find the URL of a segment.
     """
-    end: int | None = None
-    for first, last in spans:
-        yield f'<S d="{last - first}"/>' if first == end else f'<S t="{first}" d="{last - first}"/>'
-        end = last
-
-
-def _segment_url(segment: MediaSegment, urls: Mapping[str, str | None]) -> dict[str, str]:
-    attributes = {"media": urls[segment.object_id] or ""}
-    if segment.byte_range is not None:
-        attributes["mediaRange"] = f"{segment.byte_range[0]}-{segment.byte_range[1] - 1}"
-    return attributes
+    ends = [None, *(last for _, last in spans)]
+    return [
+        f'<S d="{last - first}"/>' if first == end else f'<S t="{first}" d="{last - first}"/>'
+        for (first, last), end in zip(spans, ends, strict=False)
+    ]
 
 
 def _tag(name: str, attributes: Mapping[str, str], *, closed: bool = False) -> str:

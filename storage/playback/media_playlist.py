@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Final, Literal
 
 from storage.playback.media_segment import MediaSegment, continues, without_jitter
@@ -16,6 +17,8 @@ _VERSION: Final = 3
 _VERSION_OF_RANGES: Final = 4
 _VERSION_OF_MAPS: Final = 6
 _VERSION_OF_GAPS: Final = 8
+_GAP: Final = "#EXT-X-GAP"
+_init_id_of, _range_of = attrgetter("init_object_id"), attrgetter("byte_range")
 _FIRST_DATE: Final = 63_072_010 * NS
 """1972-01-01 in TAI. Timelines that begin near zero are not time of day."""
 
@@ -52,14 +55,16 @@ def write_media_playlist(
     segments: in order of time. urls: where objects are, by id; None for one that cannot be fetched, whose segments
     then are gaps (EXT-X-GAP), as are those that say so.
     """
-    segments = list(without_jitter(segments, playlist.before))
-    has_gaps = any(_url(each, urls) is None for each in segments)
-    return "\n".join([*_head(segments, playlist, has_gaps=has_gaps), *_body(segments, urls), *_foot(playlist), ""])
+    segments = without_jitter(segments, playlist.before)
+    body = _body(segments, urls)
+    has_gaps = _GAP in body
+    return "\n".join([*_head(segments, playlist, has_gaps=has_gaps), *body, *_foot(playlist), ""])
 
 
 def target_duration(segments: Iterable[MediaSegment], least_s: int = 1) -> int:
     """The target duration in seconds: no segment is longer, once rounded to the nearest second."""
-    return max(least_s, max(((each.duration + NS // 2) // NS for each in segments), default=0))
+    longest = max([each.end - each.start for each in segments], default=0)
+    return max(least_s, (longest + NS // 2) // NS)
 
 
 def date_time(tai_ns: int) -> str | None:
@@ -90,45 +95,40 @@ def _head(segments: Sequence[MediaSegment], playlist: MediaPlaylist, *, has_gaps
 def _version(segments: Sequence[MediaSegment], playlist: MediaPlaylist, *, has_gaps: bool) -> int:
     if has_gaps:
         return _VERSION_OF_GAPS
-    if any(each.init_object_id for each in segments):
+    if any(map(_init_id_of, segments)):
         return _VERSION_OF_MAPS
-    has_ranges = playlist.key_frames_only or any(each.byte_range for each in segments)
+    has_ranges = playlist.key_frames_only or any(map(_range_of, segments))
     return _VERSION_OF_RANGES if has_ranges else _VERSION
 
 
-def _body(segments: Sequence[MediaSegment], urls: Mapping[str, str | None]) -> Iterable[str]:
+def _body(segments: Iterable[MediaSegment], urls: Mapping[str, str | None]) -> list[str]:
+    """The lines of the segments. Written to a list by one loop, since there may be 20,000 of them."""
+    lines: list[str] = []
     before: MediaSegment | None = None
     map_of: str | None = None
     for segment in segments:
-        is_discontinuous = before is None or not continues(before, segment)
-        if is_discontinuous:
+        init_id = segment.init_object_id
+        if before is None or not continues(before, segment):
             if before is not None:
-                yield "#EXT-X-DISCONTINUITY"
-            init_id = segment.init_object_id
+                lines.append("#EXT-X-DISCONTINUITY")
             if init_id is not None and init_id != map_of and urls[init_id] is not None:
-                yield f'#EXT-X-MAP:URI="{urls[init_id]}"'
+                lines.append(f'#EXT-X-MAP:URI="{urls[init_id]}"')
                 map_of = init_id
             date = date_time(segment.start)
             if date is not None:
-                yield f"#EXT-X-PROGRAM-DATE-TIME:{date}"
-        url = _url(segment, urls)
-        if url is None:
-            yield "#EXT-X-GAP"
-        yield f"#EXTINF:{_seconds(segment.duration)},"
-        if segment.byte_range is not None and url is not None:
-            first, after = segment.byte_range
-            yield f"#EXT-X-BYTERANGE:{after - first}@{first}"
-        yield url or "gap.ts"
+                lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{date}")
         before = segment
-
-
-def _url(segment: MediaSegment, urls: Mapping[str, str | None]) -> str | None:
-    """Where the media of a segment is; None for a gap, and if the media or its init object cannot be fetched."""
-    if segment.is_gap:
-        # Players that know no gaps must not play all of the object instead.
-        return None
-    init_id = segment.init_object_id
-    return None if init_id is not None and urls[init_id] is None else urls[segment.object_id]
+        # Players that know no gaps must not play all of an object instead of a part.
+        url = None if segment.is_gap or (init_id is not None and urls[init_id] is None) else urls[segment.object_id]
+        duration = f"#EXTINF:{_seconds(segment.end - segment.start)},"
+        if url is None:
+            lines += _GAP, duration, "gap.ts"
+        elif segment.byte_range is None:
+            lines += duration, url
+        else:
+            first, after = segment.byte_range
+            lines += duration, f"#EXT-X-BYTERANGE:{after - first}@{first}", url
+    return lines
 
 
 def _foot(playlist: MediaPlaylist) -> Iterable[str]:
@@ -138,5 +138,4 @@ def _foot(playlist: MediaPlaylist) -> Iterable[str]:
 
 def _seconds(ns: int) -> str:
     """Nanoseconds as seconds, exactly."""
-    whole, rest = divmod(ns, NS)
-    return f"{whole}.{rest:09}"
+    return f"{ns // NS}.{ns % NS:09}"

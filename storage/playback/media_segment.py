@@ -1,9 +1,9 @@
 """The segments of a playlist, and where the media of one continues that of the segment before."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from storage.playback.essence import frame_rate
 from storage.playback.sound_frames import LONGEST_NS
@@ -14,12 +14,12 @@ JITTER_NS: Final = 1_000_000
 other offset."""
 
 
-@dataclass(frozen=True, slots=True)
-class MediaSegment:
+class MediaSegment(NamedTuple):
     """A segment on the timeline of a flow, in [start, end), and the object whose media fills it.
 
-    Times are in ns. ts_offset: from the timeline of the file to that of the flow. init_object_id: None without one.
-    byte_range: the first byte of the object that is used, and the one after the last; None for all.
+    A tuple, since a playlist has thousands. Times are in ns. ts_offset: from the timeline of the file to that of the
+    flow. init_object_id: None without one. byte_range: the first byte of the object that is used, and the one after the
+    last; None for all.
     is_gap: whether it uses a part of its object of which the bytes are not known.
     """
 
@@ -96,23 +96,25 @@ def continues(before: MediaSegment, segment: MediaSegment) -> bool:
     """Whether a player can go on from one segment to the next: same init object, same offset, no gap."""
     return (
         before.init_object_id == segment.init_object_id
-        and abs(segment.ts_offset - before.ts_offset) < JITTER_NS
+        and -JITTER_NS < segment.ts_offset - before.ts_offset < JITTER_NS
         and segment.start - before.end < JITTER_NS
     )
 
 
-def without_jitter(segments: Iterable[MediaSegment], before: MediaSegment | None = None) -> Iterator[MediaSegment]:
+def without_jitter(segments: Iterable[MediaSegment], before: MediaSegment | None = None) -> list[MediaSegment]:
     """The segments, each of which begins where the one that it continues ends, so that durations add up exactly.
 
     What comes later so changes no segment that players know already. before: the one before the first, which need not
     be listed itself.
     """
+    found: list[MediaSegment] = []
     for segment in segments:
         if before is not None and segment.start != before.end and continues(before, segment):
-            yield replace(segment, start=before.end)
+            found.append(segment._replace(start=before.end))
         else:
-            yield segment
+            found.append(segment)
         before = segment
+    return found
 
 
 def thinned(segments: Sequence[MediaSegment], most: int) -> list[MediaSegment]:
@@ -130,4 +132,4 @@ def thinned(segments: Sequence[MediaSegment], most: int) -> list[MediaSegment]:
     # The least step by which there are not too many groups, each run of which may end with one that is not full.
     step = 1 + bisect_left(steps, -most, key=lambda step: -sum(-(-len(run) // step) for run in runs))
     groups = (run[start : start + step] for run in runs for start in range(0, len(run), step))
-    return [replace(group[0], end=group[-1].end) for group in groups]
+    return [group[0]._replace(end=group[-1].end) for group in groups]

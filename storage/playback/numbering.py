@@ -6,7 +6,7 @@ what follows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.playback.media_segment import MediaSegment, continues
@@ -27,9 +27,9 @@ class Anchor:
 
     def document(self) -> dict[str, Any]:
         """As it is stored. Segments that use a part of an object have no numbers."""
-        document = asdict(self)
-        del document["segment"]["byte_range"], document["segment"]["is_gap"]
-        return document
+        segment = self.segment._asdict()
+        del segment["byte_range"], segment["is_gap"]
+        return {"segment": segment, "sequence": self.sequence, "discontinuity": self.discontinuity}
 
 
 def read_anchor(document: Mapping[str, Any]) -> Anchor:

@@ -28,6 +28,16 @@ class Run:
         return self.segments[-1].end
 
     @property
+    def spans(self) -> list[tuple[int, int]]:
+        """Where each segment begins and ends, in ns."""
+        return [(each.start, each.end) for each in self.segments]
+
+    @property
+    def longest(self) -> int:
+        """The duration of the longest segment, in ns."""
+        return max([each.end - each.start for each in self.segments])
+
+    @property
     def ts_offset(self) -> int:
         """In ns."""
         return self.segments[0].ts_offset
@@ -65,7 +75,9 @@ def runs_of(
 
 def _belongs(segment: MediaSegment, run: Sequence[MediaSegment], *, over_gaps: bool) -> bool:
     first = run[0]
-    if segment.init_object_id != first.init_object_id or abs(segment.ts_offset - first.ts_offset) >= JITTER_NS:
+    if segment.init_object_id != first.init_object_id:
+        return False
+    if not -JITTER_NS < segment.ts_offset - first.ts_offset < JITTER_NS:
         return False
     return over_gaps or continues(run[-1], segment)
 

@@ -321,8 +321,8 @@ def test_ten_thousand_segments(running: Running, http: httpx.Client) -> None:
     flow_id = put_flow(http, status="closed_complete")["id"]
     add_segments(http, flow_id, *spans(10_000))
     playback = running.catalog.playback
-    # Each segment takes 69 calls, and all of them a tenth of a second on an idle machine.
-    assert calls_in(lambda: playback.flow_playlist(CALLER, flow_id, PlaylistRequest(), BASE)) < 1_000_000
+    # Each segment takes 33 calls, half of them to sign its URL.
+    assert calls_in(lambda: playback.flow_playlist(CALLER, flow_id, PlaylistRequest(), BASE)) < 400_000
     found = playlist_of(http, flow_id)
     assert len(found.segments) == 10_000
     assert found.duration == 20_000

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final
 
 from storage import error_codes
@@ -60,11 +61,13 @@ def read_timerange(tx: Reader, flow: FlowRow, timerange: TimeRange, slack: int) 
     """
     where = overlapping(flow, timerange)
     found: list[MediaSegment | Part | None] = []
-    for row in [] if timerange.is_empty else _rows(tx, where):
-        found.append(read_segment(row, slack))
-        if len(found) == _COUNTED_AFTER:
-            _check_rest(tx, where, row["start_ns"])
-    return replace(_media(found), parts=[each for each in found if isinstance(each, Part)])
+    for rows in [] if timerange.is_empty else _pages(tx, where):
+        was_counted = len(found) >= _COUNTED_AFTER
+        found += [read_segment(row, slack) for row in rows]
+        if len(found) >= _COUNTED_AFTER and not was_counted:
+            _check_rest(tx, where, len(found), rows[-1]["start_ns"])
+    media = _media(found)
+    return replace(media, parts=[each for each in found if isinstance(each, Part)]) if media.left_out else media
 
 
 def read_window(tx: Reader, flow: FlowRow, timerange: TimeRange, slack: int, window_ns: int) -> Media:
@@ -111,7 +114,12 @@ def _media(found: Sequence[MediaSegment | Part | None]) -> Media:
 
 
 def _rows(tx: Reader, where: Sequence[Condition], *, descending: bool = False) -> Iterator[SegmentRow]:
-    """The rows in order of time, a page at a time. Raises: Invalid for more than MOST_SEGMENTS."""
+    """The rows in order of time, read a page at a time. Raises: Invalid for more than MOST_SEGMENTS."""
+    return chain.from_iterable(_pages(tx, where, descending=descending))
+
+
+def _pages(tx: Reader, where: Sequence[Condition], *, descending: bool = False) -> Iterator[list[SegmentRow]]:
+    """The rows in order of time, in pages. Raises: Invalid for more than MOST_SEGMENTS."""
     page = min(_PAGE, tx.max_fetched or _PAGE)
     after: list[int] | None = None
     count = 0
@@ -127,20 +135,20 @@ def _rows(tx: Reader, where: Sequence[Condition], *, descending: bool = False) -
         )
         count += len(rows)
         check_count(count)
-        yield from rows
+        yield rows
         if len(rows) < page:
             return
         after = [rows[-1]["start_ns"]]
 
 
-def _check_rest(tx: Reader, where: Sequence[Condition], last: int) -> None:
-    """Check that not too many segments follow the first _COUNTED_AFTER, which end with the one that starts at `last`.
+def _check_rest(tx: Reader, where: Sequence[Condition], count: int, last: int) -> None:
+    """Check that not too many segments follow the first `count`, which end with the one that starts at `last`.
 
     Raises: Invalid.
     """
-    limit = max(MOST_SEGMENTS - _COUNTED_AFTER + 1, 1)
+    limit = max(MOST_SEGMENTS - count + 1, 1)
     rest = tx.select("segments", where, order=("start_ns",), after=[last], limit=limit, columns=["start_ns"])
-    check_count(_COUNTED_AFTER + len(rest))
+    check_count(count + len(rest))
 
 
 def check_count(count: int) -> None:

@@ -211,7 +211,7 @@ class HlsPlaylists:
                 f"no segment of {what} in the timerange is known to begin with a key frame", field="frames"
             )
         urls |= {each.object_id: None for each in segments if each.object_id not in found}
-        pictures = [replace(each, byte_range=found.get(each.object_id)) for each in segments]
+        pictures = [each._replace(byte_range=found.get(each.object_id)) for each in segments]
         return write_media_playlist(pictures, urls, replace(playlist, key_frames_only=True))
 
 

@@ -5,7 +5,7 @@ callers may read, since they come from the media on these.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from storage.catalog.environment import Environment
@@ -27,6 +27,8 @@ _SAMPLES: Final = 20
 _SAMPLES_ELSEWHERE: Final = 5
 """Of a store that is another server, which is asked for the size of each object."""
 _KILOBIT: Final = 1000
+_HIGHEST_RATE: Final = 2**32 - 1
+"""In bit/s, which is what manifests can say (xs:unsignedInt). Segments of a nanosecond seem to have higher ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def read_sample(
     found = [read_segment(row, slack) for row in rows]
     segments = [each for each in found if isinstance(each, MediaSegment)]
     parts = [] if segments else [each for each in found if isinstance(each, Part)]
-    segments += [replace(each.segment, end=each.segment.start + each.object_duration) for each in parts]
+    segments += [each.segment._replace(end=each.segment.start + each.object_duration) for each in parts]
     if not segments:
         return None
     ids = list({id_ for each in segments for id_ in (each.object_id, each.init_object_id) if id_})
@@ -108,8 +110,9 @@ class Measurements:
             (whole_number(doc.get(name)) or 0) * _KILOBIT for name in ("max_bit_rate", "avg_bit_rate")
         )
         average = stated_average or _mean(rates)
-        peak = max(stated_peak, average, *(rate for rate, _ in rates), 1)
-        found = Measurement(codecs, peak, max(average, 1), None if track is None else track.timescale)
+        peak = max(stated_peak, average, *(rate for rate, _ in rates))
+        peak, average = (min(max(rate, 1), _HIGHEST_RATE) for rate in (peak, average))
+        found = Measurement(codecs, peak, average, None if track is None else track.timescale)
         return self._kept.put(sample.key, found, complete=bool(codecs and rates and (init or init_id is None)))
 
     def _read_codecs(self, sample: Sample, init: bytes) -> Sequence[str]:

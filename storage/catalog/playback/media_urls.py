@@ -1,13 +1,14 @@
 """Where players find the objects of segments: URLs that need no credential, and stay the same for an hour."""
 
 import re
-from collections.abc import Sequence
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from storage.catalog.environment import Environment
 from storage.catalog.objects.get_urls import GetUrlFilter, read_instances
 from storage.catalog.objects.instances import instance_name
+from storage.media.object_store import ObjectStore
 from storage.playback.media_segment import MediaSegment
 from storage.tables.rows import InstanceRow
 from storage.tables.transaction import Reader
@@ -26,36 +27,34 @@ def read_urls(
     filters: which storage backends the caller may read. base_url: origin and base path of this server, for URLs of its
     own media store.
     """
-    ids = list(dict.fromkeys(id_ for each in segments for id_ in (each.init_object_id, each.object_id) if id_))
-    urls: dict[str, str | None] = dict.fromkeys(ids)
+    urls: dict[str, str | None] = dict.fromkeys(filter(None, map(attrgetter("init_object_id"), segments)))
+    urls |= dict.fromkeys(map(attrgetter("object_id"), segments))
+    ids = list(urls)
+    stores = {id_: store for id_, store in env.stores.items() if filters.passes_store(store)}
     for start in range(0, len(ids), _BATCH):
         batch = ids[start : start + _BATCH]
         instances = read_instances(tx, env, batch, filters)
-        if len(instances) > len(batch):
+        if len(set(map(itemgetter("object_id"), instances))) < len(instances):
             instances.sort(key=itemgetter("created"))
-        _add_urls(urls, env, instances, filters, base_url)
+        _add_urls(urls, stores, instances, base_url)
     return urls
 
 
 def _add_urls(
-    urls: dict[str, str | None],
-    env: Environment,
-    instances: Sequence[InstanceRow],
-    filters: GetUrlFilter,
-    base_url: str,
+    urls: dict[str, str | None], stores: Mapping[str, ObjectStore], instances: Sequence[InstanceRow], base_url: str
 ) -> None:
-    """Add the URLs of objects by all their instances. Those of a storage backend are signed all at once."""
-    by_storage: dict[str, list[InstanceRow]] = {}
-    chosen: set[str] = set()
-    for row in instances:
-        id_, storage_id = row["object_id"], row["storage_id"]
-        if storage_id is None:
-            if urls[id_] is None and _IN_PLAYLISTS.fullmatch(row["url"] or ""):
-                urls[id_] = row["url"]
-        elif id_ not in chosen and storage_id in env.stores and filters.passes_store(env.stores[storage_id]):
-            chosen.add(id_)
-            by_storage.setdefault(storage_id, []).append(row)
-    for storage_id, rows in by_storage.items():
+    """Add the URLs of objects by all their instances, the oldest first. Those of a store are signed all at once.
+
+    stores: those that the caller may read, by the id of their storage backend.
+    """
+    chosen: dict[str, InstanceRow] = {}
+    for row in reversed(instances):
+        if row["storage_id"] in stores:
+            chosen[row["object_id"]] = row
+        elif row["storage_id"] is None and _IN_PLAYLISTS.fullmatch(row["url"] or ""):
+            urls[row["object_id"]] = row["url"]
+    for storage_id in dict.fromkeys(map(itemgetter("storage_id"), chosen.values())):
+        rows = [row for row in chosen.values() if row["storage_id"] == storage_id]
         names = [instance_name(row) for row in rows]
-        signed = env.stores[storage_id].download_urls(names, presigned=True, base_url=base_url, stable=True).presigned
+        signed = stores[storage_id].download_urls(names, presigned=True, base_url=base_url, stable=True).presigned
         urls.update(zip(map(itemgetter("object_id"), rows), signed, strict=True))

@@ -127,7 +127,7 @@ def _key(sample: PartSample, part: Part) -> Hashable:
 
 def _used(part: Part, layout: _Layout) -> MediaSegment:
     used = _bytes_of(part, layout.points, layout.size)
-    return replace(part.segment, byte_range=used, is_gap=used is None)
+    return part.segment._replace(byte_range=used, is_gap=used is None)
 
 
 def _bytes_of(part: Part, points: Sequence[CutPoint], size: int) -> tuple[int, int] | None:

@@ -2,9 +2,6 @@
 
 from collections.abc import Callable
 
-import pytest
-
-from storage.media import recent_urls
 from storage.media.recent_urls import RecentUrls
 
 
@@ -23,7 +20,7 @@ class Signer:
 
 
 def test_a_url_is_signed_once_a_term() -> None:
-    recent, signer = RecentUrls(), Signer()
+    recent, signer = RecentUrls(9), Signer()
     for term in (1, 2):
         assert recent.of(["a", "b"], term, signer.under(term)) == [f"a@{term}", f"b@{term}"]
         assert recent.of(["b", "c", "b"], term, signer.under(term)) == [f"b@{term}", f"c@{term}", f"b@{term}"]
@@ -32,15 +29,14 @@ def test_a_url_is_signed_once_a_term() -> None:
 
 def test_a_term_that_comes_back_is_signed_again() -> None:
     """Two threads may be on either side of a minute."""
-    recent, signer = RecentUrls(), Signer()
+    recent, signer = RecentUrls(9), Signer()
     for term in (1, 2, 1):
         assert recent.of(["a"], term, signer.under(term)) == [f"a@{term}"]
     assert signer.signed == [("a", 1), ("a", 2), ("a", 1)]
 
 
-def test_the_urls_kept_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent_urls, "_MOST", 3)
-    recent, signer = RecentUrls(), Signer()
+def test_the_urls_kept_are_limited() -> None:
+    recent, signer = RecentUrls(3), Signer()
     for number in range(10):
         assert recent.of([f"{number}", "a"], 1, signer.under(1)) == [f"{number}@1", "a@1"]
         assert len(recent._recent[1]) <= 3 + 1

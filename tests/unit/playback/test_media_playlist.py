@@ -154,7 +154,7 @@ def test_the_slack_is_a_frame_of_the_flow() -> None:
 
 def test_a_part_of_which_the_bytes_are_not_known_is_a_gap() -> None:
     """Its URI is not that of the object, of which some players would play all."""
-    found = written([segment(0, NS), replace(segment(NS, 2 * NS), is_gap=True)])
+    found = written([segment(0, NS), segment(NS, 2 * NS)._replace(is_gap=True)])
     assert [each.is_gap for each in found.segments] == [False, True]
     assert found.segments[1].uri == "gap.ts"
 
