@@ -42,7 +42,7 @@ def _manifest(call: Call, kind: Literal["flow", "source"], id_: str) -> Result:
 def _request(call: Call) -> PlaylistRequest:
     query = call.query
     window, frames = query.get("window", WINDOW_S), query.get("frames", "all")
-    return PlaylistRequest(timerange(call), query.get("type"), window, frames)
+    return PlaylistRequest(timerange(call), query.get("type"), window, frames, query.get("reload", False))
 
 
 def _result(text: PlaylistText, content_type: str) -> Result:

@@ -1,7 +1,7 @@
 """Media presentation descriptions of DASH: of a flow, and of the flows of a programme."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final, Literal
 
@@ -102,34 +102,40 @@ class DashManifests:
                 rows = self._flows(tx, caller, flow_rows.get(tx, caller, id_, FLOW_COLUMNS))
             programme = self._read(tx, what, rows, request, filters, base_url)
         deadline = Deadline()
+        periods, left_out = self._periods(programme, deadline, over_gaps=programme.has_clock)
+        representations = [self._representation(what, each.sample, deadline) for each in programme.flows]
+        # A recording that grows is reloaded as what it is, since all of it begins at zero when it is complete.
+        type_ = "event" if programme.has_clock and programme.type == "vod" else programme.type
+        query = replace(request, reload=True).query(type_)
+        location = self._signed.absolute_url(base_url, f"/{kind}s/{id_}/output.mpd", query)
+        clock = self._clock(programme, periods, request, location) if programme.has_clock else None
+        if clock is not None and clock.has_ended and not request.reload:
+            # Who opens it only now sees a recording, which begins at zero.
+            clock, (periods, left_out) = None, self._periods(programme, deadline, over_gaps=False)
+        text = write_manifest(
+            representations, periods, programme.urls, clock, complete=programme.complete, left_out=left_out
+        )
+        return playlist_text(text, is_settled=programme.complete and not programme.recent)
+
+    def _periods(self, programme: _Programme, deadline: Deadline, *, over_gaps: bool) -> tuple[list[Period], int]:
+        """The periods of a programme, and how many segments are left out. over_gaps: as for `runs_of`.
+
+        Raises: NotFound, Unsuitable if nothing is left; Invalid; Unavailable.
+        """
         runs = []
         left_out = 0
         for each in programme.flows:
             found = self._readings.parts.find(each.parts, deadline)
             media = each.media.with_parts([segment for segment in found if not segment.is_gap])
             left_out += media.left_out
-            runs.append(runs_of(media.segments, programme.urls, media.before, over_gaps=programme.has_clock))
+            runs.append(runs_of(media.segments, programme.urls, media.before, over_gaps=over_gaps))
         periods = periods_of(runs)
         if not periods and any(each.parts.parts for each in programme.flows):
-            raise Unsuitable(f"all segments of {what} in the timerange use {UNKNOWN_PART}")
+            raise Unsuitable(f"all segments of {programme.what} in the timerange use {UNKNOWN_PART}")
         if not periods:
-            raise _empty(what)
-        if len(periods) > MOST_PERIODS:
-            raise Invalid(
-                f"a manifest has at most {MOST_PERIODS} periods, and there are more, as media breaks often; give a"
-                " shorter timerange",
-                code=error_codes.TOO_MANY_SEGMENTS,
-                field="timerange",
-            )
-        representations = [self._representation(what, each.sample, deadline) for each in programme.flows]
-        # A recording that grows is reloaded as what it is, since all of it begins at zero when it is complete.
-        query = request.query("event" if programme.has_clock and programme.type == "vod" else programme.type)
-        location = self._signed.absolute_url(base_url, f"/{kind}s/{id_}/output.mpd", query)
-        clock = self._clock(programme, periods, request, location) if programme.has_clock else None
-        text = write_manifest(
-            representations, periods, programme.urls, clock, complete=programme.complete, left_out=left_out
-        )
-        return playlist_text(text, is_settled=programme.complete and not programme.recent)
+            raise _empty(programme.what)
+        _check_periods(periods)
+        return periods, left_out
 
     def _flows(self, tx: Reader, caller: Caller, flow: FlowRow) -> list[FlowRow]:
         if is_programme(flow):
@@ -181,7 +187,8 @@ class DashManifests:
         doc = sample.flow["doc"]
         rate = frame_rate(doc)
         stated = whole_number(parameter(doc, "sample_rate")) or (rate.numerator if rate is not None else None)
-        return Representation(doc, measured.codecs, measured.peak, measured.timescale or stated or NS)
+        timescale = measured.timescale or stated or NS
+        return Representation(doc, measured.codecs, measured.peak, min(timescale, NS))
 
     def _clock(
         self, programme: _Programme, periods: Sequence[Period], request: PlaylistRequest, location: str
@@ -221,6 +228,16 @@ def _leader_first(rows: Sequence[FlowRow]) -> list[FlowRow]:
     """Pictures before sound before text, each in their order."""
     order = ("video", "audio", "text")
     return sorted(rows, key=lambda row: order.index(kind_of(row["doc"])))
+
+
+def _check_periods(periods: Sequence[Period]) -> None:
+    if len(periods) > MOST_PERIODS:
+        raise Invalid(
+            f"a manifest has at most {MOST_PERIODS} periods, and there are more, as media breaks often; give a"
+            " shorter timerange",
+            code=error_codes.TOO_MANY_SEGMENTS,
+            field="timerange",
+        )
 
 
 def _empty(what: str) -> NotFound:

@@ -17,12 +17,14 @@ class PlaylistRequest:
 
     timerange: segments that overlap it are listed. window_s: how many seconds a live playlist has.
     frames: "key" lists the pictures with which segments begin, in place of the segments.
+    reload: whether a player reads again a manifest that it plays already, in which nothing may move.
     """
 
     timerange: TimeRange = field(default=ETERNITY)
     type: PlaylistType | None = None
     window_s: int = WINDOW_S
     frames: Frames = "all"
+    reload: bool = False
 
     def type_of(self, *, complete: bool) -> PlaylistType:
         """The type of the playlist. complete: nothing will be added to what is requested."""
@@ -44,4 +46,6 @@ class PlaylistRequest:
             given["window"] = str(self.window_s)
         if frames != "all":
             given["frames"] = frames
+        if self.reload:
+            given["reload"] = "true"
         return urlencode(given)
