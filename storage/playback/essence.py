@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 
 Kind = Literal["video", "audio", "text"]
 
-_BEYOND: Final = 2**63
+_BEYOND: Final = 2**32
+"""No player reads greater numbers: those of manifests have 32 bits (xs:unsignedInt)."""
 _KINDS: Final[Mapping[str, Kind]] = {
     "urn:x-nmos:format:video": "video",
     "urn:x-nmos:format:audio": "audio",
@@ -24,10 +25,18 @@ def kind_of(flow: Mapping[str, Any]) -> Kind:
 
 
 def whole_number(value: object) -> int | None:
-    """A whole number from 0 to 2^63 - 1, as an int also if JSON has it as 25.0; None for anything else."""
+    """A whole number from 0 to 2^32 - 1, as an int also if JSON has it as 25.0; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _BEYOND:
         return None
     return int(value) if value == int(value) else None
+
+
+def fraction(value: object) -> Fraction | None:
+    """A fraction above zero, of a JSON object with `numerator` and `denominator`; None for anything else."""
+    if not isinstance(value, Mapping):
+        return None
+    numerator, denominator = whole_number(value.get("numerator")), whole_number(value.get("denominator", 1))
+    return Fraction(numerator, denominator) if numerator and denominator else None
 
 
 def parameter(flow: Mapping[str, Any], *names: str) -> Any:
@@ -40,11 +49,7 @@ def parameter(flow: Mapping[str, Any], *names: str) -> Any:
 
 def frame_rate(flow: Mapping[str, Any]) -> Fraction | None:
     """Frames in a second; None if there is no fixed rate, or it is not known."""
-    rate = parameter(flow, "frame_rate")
-    if not isinstance(rate, Mapping):
-        return None
-    numerator, denominator = whole_number(rate.get("numerator")), whole_number(rate.get("denominator", 1))
-    return Fraction(numerator, denominator) if numerator and denominator else None
+    return fraction(parameter(flow, "frame_rate"))
 
 
 def resolution(flow: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -12,6 +12,8 @@ _DURATION = re.compile(r"PT([0-9]+(?:\.[0-9]+)?)S")
 _NUMBER = re.compile(r"0|[1-9][0-9]*")
 _RANGE = re.compile(r"([0-9]+)-([0-9]+)")
 _MOST_LONG = 2**64 - 1
+_MOST_INT = 2**32 - 1
+_INTS = ("bandwidth", "width", "height", "audioSamplingRate", "timescale")
 
 # What each element may contain, in the order of the schema, and its attributes, of which those with ! are needed. An S
 # may not have r, with which dash.js finds wrong URLs.
@@ -176,6 +178,7 @@ def _check_element(element: ET.Element) -> None:
     for key, value in element.attrib.items():
         assert value and (key not in _FORMS or _FORMS[key].fullmatch(value)), f"{name}: {key} is {value!r}"
         assert key not in ("t", "presentationTimeOffset") or int(value) <= _MOST_LONG
+        assert key not in _INTS or int(value) <= _MOST_INT, f"{name}: {key} is {value}"
     kinds = [child.tag.removeprefix(NAMESPACE) for child in element]
     order = _CHILDREN[name]
     assert set(kinds) <= set(order), f"{name} contains {kinds}"

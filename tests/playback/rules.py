@@ -141,6 +141,7 @@ def _check_whole(playlist: Playlist, needed_version: int) -> None:
     tags = playlist.tags
     assert int(tags.get("EXT-X-VERSION", 1)) >= needed_version, f"EXT-X-VERSION must be {needed_version} at least"
     assert "EXT-X-TARGETDURATION" in tags, "4.4.3.1: EXT-X-TARGETDURATION is required"
+    assert playlist.target < 2**64, "4.2: numbers have 64 bits"
     for each in playlist.segments:
         assert int(each.duration + Fraction(1, 2)) <= playlist.target, "4.4.3.1: a segment exceeds the target duration"
     if "EXT-X-I-FRAMES-ONLY" in tags:
@@ -222,7 +223,7 @@ def read_multivariant_playlist(text: str) -> Multivariant:
 
 def _check_programme(found: Multivariant) -> None:
     for each in found.variants:
-        assert int(each["BANDWIDTH"]) >= int(each["AVERAGE-BANDWIDTH"]) > 0
+        assert 2**64 > int(each["BANDWIDTH"]) >= int(each["AVERAGE-BANDWIDTH"]) > 0, "4.2: numbers have 64 bits"
         for kind in ("AUDIO", "SUBTITLES"):
             groups = {media["GROUP-ID"] for media in found.media if media["TYPE"] == kind}
             assert kind not in each or each[kind] in groups, f"4.4.6.2: there is no group {each[kind]}"

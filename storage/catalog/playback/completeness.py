@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from storage.catalog.clock import SECOND
 from storage.catalog.flows.content_range import recorded_content_span
+from storage.playback.essence import fraction
 from storage.tables.rows import FlowRow
 from storage.timerange import TimeRange
 
@@ -73,8 +74,7 @@ def is_settled(flow: FlowRow, timerange: TimeRange, now: int) -> bool:
 
 def segment_seconds(flow: Mapping[str, Any]) -> float:
     """The duration that the writer of a flow aims at for its segments, in seconds; 0 if it says none."""
-    duration = flow.get("segment_duration")
-    return 0 if not duration else float(duration["numerator"] / duration.get("denominator", 1))
+    return float(fraction(flow.get("segment_duration")) or 0)
 
 
 def _quiet_us(flow: Mapping[str, Any]) -> float:
