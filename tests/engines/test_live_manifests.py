@@ -20,6 +20,9 @@ from .test_playback import process
 LIVE = PlaylistRequest(type="live", window_s=10)
 SOUND = {"sample_rate": 48000, "channels": 2, "init_segments": True}
 
+# One of the two ways of VAST to report conflicts is enough: nobody else writes, and there each test takes many seconds.
+pytestmark = pytest.mark.parametrize("engine_url", ["sqlite", "postgresql", "vast-commit"], indirect=True)
+
 
 @pytest.fixture(autouse=True)
 def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
