@@ -197,7 +197,7 @@ class SqliteEngine(Engine):
     def _begin_writing(self) -> Iterator[Connection]:
         """A connection in a write transaction for the block, after which it is rolled back unless it was committed."""
         with self._locked(), _borrowed(self._connections) as connection:
-            self._file.check_companions(connection.companions)
+            connection.companions = self._file.check_companions(connection.companions)
             connection.execute("BEGIN IMMEDIATE")
             yield connection
 
@@ -205,7 +205,7 @@ class SqliteEngine(Engine):
         """Raise Unavailable if what was committed went into files that nobody will find again."""
         assert isinstance(connection, Connection)
         self._file.check()
-        self._file.check_companions(connection.companions)
+        connection.companions = self._file.check_companions(connection.companions)
 
 
 def _damaged_documents(connection: Connection) -> Iterator[str]:

@@ -8,7 +8,7 @@ import sqlite3
 import time
 
 from storage.tables.forking import call_after_fork
-from storage.tables.sqlite_identity import DatabaseFile, FileIdentity
+from storage.tables.sqlite_identity import Companions, DatabaseFile
 
 _MAX_FREE = 32
 """Connections that stay open while nobody uses them."""
@@ -27,11 +27,11 @@ _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "cache_size = -16000", "
 class Connection(sqlite3.Connection):
     """A connection in autocommit mode, which may interrupt statements that take long.
 
-    companions: the files beside the database that it uses (DatabaseFile). used_at: when it was given back last, in
+    companions: the files beside the database that it uses, as last seen. used_at: when it was given back last, in
     seconds of the monotonic clock.
     """
 
-    companions: tuple[FileIdentity | None, ...] = ()
+    companions: Companions = ()
     used_at = 0.0
     _checks_left = 0
     _deadline = 0.0

@@ -5,14 +5,16 @@ unmounted: it goes on writing to a file that nobody will find again. So the file
 by device and inode, which takes a microsecond each.
 
 A file that is overwritten in place, as `cp` does, or truncated, keeps its inode, but has fewer bytes at least for a
-moment. SQLite would go on with the pages that it has in memory. Neither the database nor its journal ever shrinks while
-it is in use, so a smaller one is an error too.
+moment. SQLite would go on with the pages that it has in memory. The database never shrinks but by VACUUM, nor do the
+files beside it as long as a connection is open, so a smaller one is an error too. The last connection to close removes
+those, and the next ones often get their inodes.
 """
 
 import logging
 import os
 import time
 from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 from storage.errors import Unavailable
 
@@ -21,28 +23,26 @@ _log = logging.getLogger(__name__)
 _READERS_CHECK_S = 0.5
 """How old a check may be on which reads rely. Changes rely on one of their own."""
 
+_FILE_TRUNCATED = "the catalogue's file was overwritten or truncated while the server ran; restore a backup"
+_JOURNAL_TRUNCATED = "the journal of the catalogue was overwritten or truncated while the server ran; restore a backup"
+_JOURNAL_REPLACED = "the journal of the catalogue was removed or replaced while the server ran; restart the server"
+
 FileIdentity = tuple[int, int]
 """Device and inode."""
 
 
-class _Sizes:
-    """The largest size, in bytes, that this process has seen of a file."""
+class KnownFile(NamedTuple):
+    """A file as it was looked at last. size: in bytes."""
 
-    def __init__(self) -> None:
-        self._seen: dict[str, tuple[FileIdentity, int]] = {}
+    identity: FileIdentity
+    size: int
 
-    def identity(self, name: str) -> tuple[FileIdentity | None, bool]:
-        """Return the identity of a file, None if there is none, and whether it has shrunk."""
-        seen = self._seen.get(name)  # first: other threads may note a size that it reaches after it was looked at
-        try:
-            status = os.stat(name)
-        except OSError:
-            return None, False
-        found = status.st_dev, status.st_ino
-        if seen is None or seen[0] != found or seen[1] < status.st_size:
-            self._seen[name] = found, status.st_size
-            return found, False
-        return found, status.st_size < seen[1]
+    def has_shrunk_to(self, found: "KnownFile") -> bool:
+        return self.identity == found.identity and found.size < self.size
+
+
+Companions = tuple[KnownFile | None, ...]
+"""The two files beside a database."""
 
 
 class DatabaseFile:
@@ -57,9 +57,9 @@ class DatabaseFile:
         self._name = str(path)
         self._companion_names = (f"{path}-wal", f"{path}-shm")
         self._held: FileIdentity | None = None
-        self._sizes = _Sizes()
+        self._known: KnownFile | None = None
         self._checked_at = 0.0
-        self._is_lost = False
+        self._logged = ""
 
     @property
     def uri(self) -> str:
@@ -87,13 +87,14 @@ class DatabaseFile:
 
         And unless it has all the bytes that it once had.
         """
-        found, has_shrunk = self._sizes.identity(self._name)
-        if found is None or (self._held is not None and found != self._held):
+        known = self._known  # first: other threads may note a size that it reaches after it was looked at
+        found = _look_at(self._name)
+        if found is None or (self._held is not None and found.identity != self._held):
             self._report(found)
-        if has_shrunk:
-            self._lose("the catalogue's file was overwritten or truncated while the server ran; restore a backup")
-        self._held = found
-        self._is_lost = False
+        if known is not None and known.has_shrunk_to(found):
+            self._lose(_FILE_TRUNCATED)
+        self._known = found
+        self._held = found.identity
         self._checked_at = time.monotonic()
 
     def check_for_reads(self) -> None:
@@ -101,29 +102,42 @@ class DatabaseFile:
         if time.monotonic() - self._checked_at > _READERS_CHECK_S:
             self.check()
 
-    def companions(self) -> tuple[FileIdentity | None, ...]:
+    def companions(self) -> Companions:
         """The files with the journal and its index, which stay the same as long as a connection is open."""
-        return tuple(self._sizes.identity(name)[0] for name in self._companion_names)
+        return tuple(map(_look_at, self._companion_names))
 
-    def check_companions(self, expected: tuple[FileIdentity | None, ...]) -> None:
-        """Raise Unavailable unless `companions` are those that a connection uses, with all the bytes that they had."""
-        found = [self._sizes.identity(name) for name in self._companion_names]
-        if tuple(identity for identity, _ in found) != expected:
-            self._lose("the journal of the catalogue was removed or replaced while the server ran; restart the server")
-        if any(has_shrunk for _, has_shrunk in found):
-            self._lose(
-                "the journal of the catalogue was overwritten or truncated while the server ran; restore a backup"
-            )
+    def check_companions(self, known: Companions) -> Companions:
+        """Return the same, for the next check of a connection that knew these.
 
-    def _report(self, found: FileIdentity | None) -> None:
+        Raises Unavailable unless they are the files that the connection uses, with all the bytes that they had.
+        """
+        found = self.companions()
+        for before, now in zip(known, found, strict=True):
+            if (before and before.identity) != (now and now.identity):
+                self._lose(_JOURNAL_REPLACED)
+            if before is not None and now is not None and before.has_shrunk_to(now):
+                self._lose(_JOURNAL_TRUNCATED)
+        self._logged = ""
+        return found
+
+    def _report(self, found: KnownFile | None) -> NoReturn:
         self._checked_at = 0.0
         if self._held is None:
             self._lose("the catalogue's file does not exist; is the folder mounted?")
         what = "removed, or its folder unmounted," if found is None else "replaced"
         self._lose(f"the catalogue's file was {what} while the server ran; put it back, or restart the server")
 
-    def _lose(self, message: str) -> None:
-        if not self._is_lost:
-            self._is_lost = True
+    def _lose(self, message: str) -> NoReturn:
+        """Log what was lost, once until a change is possible again, and raise Unavailable."""
+        if message != self._logged:
+            self._logged = message
             _log.error("%s: %s", self.path, message)
         raise Unavailable(message)
+
+
+def _look_at(name: str) -> KnownFile | None:
+    try:
+        status = os.stat(name)
+    except OSError:
+        return None
+    return KnownFile((status.st_dev, status.st_ino), status.st_size)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -104,6 +105,24 @@ def test_no_change_is_acknowledged_after_the_file_or_its_journal_was_truncated(
         for _ in range(2):
             with pytest.raises(Unavailable, match="overwritten or truncated"):
                 _write(engine, "after")
+
+
+def test_a_journal_may_be_shorter_after_the_last_connection_has_closed(engine: Engine) -> None:
+    """The journal is made again then, and file systems such as ext4 give it the inode of the one before."""
+    for count in (60, 1, 60, 1):
+        for _ in range(count):
+            _write(engine, str(uuid.uuid4()))
+        engine.close()
+
+
+def test_a_loss_is_logged_once(engine: Engine, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with engine.read():
+        _write(engine, "more")
+        _truncate_journal(file)
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                _write(engine, "after")
+    assert len(caplog.records) == 1
 
 
 def test_no_change_is_acknowledged_after_the_journal_was_removed(engine: Engine, file: Path) -> None:
