@@ -25,9 +25,11 @@ _LOCK = "in-use"
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108  # nosec B108 - for a folder of its own
 _KINDS = ("counter", "histogram", "gauge_livesum")
 _FILE_BYTES = 2**20
-"""As prometheus_client makes them, for thousands of counters."""
+"""Enough for thousands of counters."""
 _USED = struct.Struct("i")
 """The number of bytes in use, at the beginning of a file."""
+_LEAST_BYTES = 8
+"""Of a file, since its beginning is read even if nothing has been counted in it."""
 
 
 @contextmanager
@@ -52,8 +54,11 @@ def counters_are_shared() -> bool:
 
 
 def counters_are_complete() -> bool:
-    """Whether this process counts in the folder in which all began to count."""
-    return not counters_are_shared() or Path(os.environ[_VARIABLE], _LOCK).exists()
+    """Whether all processes count in the folder in which they began to count."""
+    if not counters_are_shared():
+        return True
+    folder = Path(os.environ[_VARIABLE])
+    return (folder / _LOCK).exists() and not _is_own(_IN_MEMORY / folder.name)
 
 
 def begin_counting() -> None:
@@ -79,26 +84,55 @@ def begin_counting() -> None:
 
 
 def end_counting(pid: int) -> None:
-    """Give back the space that a process which has ended did not use. Its counts are kept."""
+    """Give back the space that a process which has ended did not use. Its counts are kept, if it shared them."""
+    folder = Path(os.environ[_VARIABLE])
     for kind in _KINDS:
-        path = Path(os.environ[_VARIABLE], f"{kind}_{pid}.db")
-        with contextlib.suppress(OSError), path.open("rb+") as file:
+        name = f"{kind}_{pid}.db"
+        with contextlib.suppress(OSError), (folder / name).open("rb+") as file:
             head = file.read(_USED.size)
-            file.truncate(_USED.unpack(head)[0] if len(head) == _USED.size else 0)
+            file.truncate(max(_USED.unpack(head)[0] if len(head) == _USED.size else 0, _LEAST_BYTES))
+        in_memory = _IN_MEMORY / folder.name
+        if in_memory != folder and _is_own(in_memory):
+            (in_memory / name).unlink(missing_ok=True)
 
 
 def _reserve(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+    if not _is_own(folder):
         raise PermissionError(errno.EPERM, "the folder is not of this user")
     for kind in _KINDS:
-        descriptor = os.open(folder / f"{kind}_{os.getpid()}.db", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = folder / f"{kind}_{os.getpid()}.db"
+        if path.exists():  # of an earlier process with this number
+            _allocate(path)
+            continue
+        # Other processes read all that ends in .db, and fail if it has no beginning.
+        new = path.with_suffix(".new")
         try:
-            if sys.platform != "darwin":
-                os.posix_fallocate(descriptor, 0, _FILE_BYTES)
-        finally:
-            os.close(descriptor)
+            _allocate(new)
+            new.rename(path)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+
+
+def _allocate(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if sys.platform == "darwin":
+            os.ftruncate(descriptor, _FILE_BYTES)
+        else:
+            os.posix_fallocate(descriptor, 0, _FILE_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether there is such a folder, and it is one of this user."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def _make_locked_folder() -> Path:
@@ -119,7 +153,8 @@ def _remove_abandoned_folders() -> None:
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(lock.parent, ignore_errors=True)
+            for each in (lock.parent, _IN_MEMORY / lock.parent.name):
+                shutil.rmtree(each, ignore_errors=True)
         except BlockingIOError:
             continue
         finally:

@@ -196,12 +196,13 @@ from tams_server.metrics.shared_counters import counters_are_complete, begin_cou
 with share_counters():
     from tams_server.metrics.counters import Metrics, forget_process
     metrics = Metrics()
-    for _ in range(3):
+    for is_idle in (False, False, False, True):
         pid = os.fork()
         if not pid:
             begin_counting()
-            metrics.start_request()
-            metrics.count_job_run("copy", "done")
+            if not is_idle:
+                metrics.start_request()
+                metrics.count_job_run("copy", "done")
             os._exit(0)
         os.waitpid(pid, 0)
         counted = os.path.join(os.environ["PROMETHEUS_MULTIPROC_DIR"], f"counter_{pid}.db")
@@ -240,12 +241,15 @@ def test_processes_count_after_their_folder_was_removed_and_the_page_reports_it(
 _FULL = """
 import os, sys, tempfile
 tempfile.tempdir = sys.argv[1]
-from tams_server.metrics.shared_counters import begin_counting, share_counters
+from tams_server.metrics.shared_counters import begin_counting, counters_are_complete, share_counters
 with share_counters():
-    from tams_server.metrics.counters import Metrics
+    from prometheus_client import generate_latest
+    from tams_server.metrics.counters import Metrics, forget_process
     metrics = Metrics()
+    in_memory = os.path.join("/dev/shm", os.path.basename(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
     for process in ("begun before", "begun after"):
-        if not os.fork():
+        print(process, "complete" if counters_are_complete() else "incomplete")
+        if not (pid := os.fork()):
             begin_counting()
             try:
                 with open(os.path.join(sys.argv[1], process), "wb") as file:
@@ -257,6 +261,10 @@ with share_counters():
                 metrics.end_request(f"operation {number}", "GET", 200, 0.1)
             os._exit(0)
         print(process, os.wait()[1])
+        generate_latest(metrics.shared())
+        forget_process(pid)
+    print("complete" if counters_are_complete() else "incomplete", os.listdir(in_memory))
+print(os.path.exists(in_memory))
 """
 
 
@@ -267,5 +275,6 @@ def test_no_process_is_killed_when_the_disk_of_the_counters_is_full(tmp_path: Pa
     script = 'mount -t tmpfs -o size=7m tmpfs "$0" && exec "$1" -c "$2" "$0"'
     command = [*unshare, "sh", "-c", script, str(tmp_path), sys.executable, _FULL]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert ran.stdout.split("\n")[:2] == ["begun before 0", "begun after 0"]
+    before, after = ("begun before complete", "begun before 0"), ("begun after complete", "begun after 0")
+    assert ran.stdout.splitlines() == [*before, *after, "incomplete []", "False"]
     assert "No space left" in ran.stderr
