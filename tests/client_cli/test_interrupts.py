@@ -31,8 +31,8 @@ sys.exit(main())
 STOPPED = """
 import time
 from tams_server.client_cli.stop_signal import stopped_by_signal
-print("running", flush=True)
 with stopped_by_signal(lambda: print("stopped", flush=True), "ending"):
+    print("running", flush=True)
     time.sleep(600)
 """
 FLOW, BUSY = "0a1b2c3d-0000-4000-8000-000000000001", "0a1b2c3d-0000-4000-8000-000000000002"
