@@ -6,8 +6,8 @@ by device and inode, which takes a microsecond each.
 
 A file that is overwritten in place, as `cp` does, or truncated, keeps its inode, but has fewer bytes at least for a
 moment. SQLite would go on with the pages that it has in memory. The database never shrinks but by VACUUM, nor do the
-files beside it as long as a connection is open, so a smaller one is an error too. The last connection to close removes
-those, and the next ones often get their inodes.
+files beside it as long as a connection is open, but by a checkpoint of another program (sqlite_journal.py). So a
+smaller one is an error too. The last connection to close removes those, and the next ones often get their inodes.
 """
 
 import logging
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from storage.errors import Unavailable
+from storage.tables.sqlite_journal import is_whole
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +116,8 @@ class DatabaseFile:
         for before, now in zip(known, found, strict=True):
             if (before and before.identity) != (now and now.identity):
                 self._lose(_JOURNAL_REPLACED)
-            if before is not None and now is not None and before.has_shrunk_to(now):
+            has_shrunk = before is not None and now is not None and before.has_shrunk_to(now)
+            if has_shrunk and not is_whole(*self._companion_names):
                 self._lose(_JOURNAL_TRUNCATED)
         self._logged = ""
         return found

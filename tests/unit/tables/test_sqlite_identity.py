@@ -2,9 +2,10 @@
 
 import os
 import shutil
+import sqlite3
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,12 @@ def _truncate_journal(file: Path) -> None:
     os.truncate(file.with_name(f"{file.name}-wal"), 0)
 
 
-SHRINKS = [_truncate, _overwrite, _truncate_journal]
+def _shorten_journal(file: Path) -> None:
+    journal = file.with_name(f"{file.name}-wal")
+    os.truncate(journal, journal.stat().st_size - 1)
+
+
+SHRINKS = [_truncate, _overwrite, _truncate_journal, _shorten_journal]
 LOSSES = [_remove, _move_folder_away, _replace_by_copy]
 
 
@@ -113,6 +119,32 @@ def test_a_journal_may_be_shorter_after_the_last_connection_has_closed(engine: E
         for _ in range(count):
             _write(engine, str(uuid.uuid4()))
         engine.close()
+
+
+def _empty_journal(engine: Engine, file: Path) -> None:
+    """Make it longer than what is written to it next, then empty it as Litestream and people do."""
+    for _ in range(9):
+        _write(engine, str(uuid.uuid4()))
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+
+
+def test_a_checkpoint_by_another_program_may_make_the_journal_shorter(engine: Engine, file: Path) -> None:
+    other = open_engine(file)
+    for writers in ([engine], [other, engine]):
+        _empty_journal(engine, file)
+        for each in writers:
+            _write(each, str(uuid.uuid4()))
+
+
+def test_a_shorter_journal_of_another_time_is_rejected(engine: Engine, file: Path) -> None:
+    _empty_journal(engine, file)
+    _write(open_engine(file), "more")
+    with file.with_name(f"{file.name}-wal").open("r+b") as journal:
+        journal.seek(16)
+        journal.write(b"its salt")
+    with pytest.raises(Unavailable, match="overwritten or truncated"):
+        _write(engine, "after")
 
 
 def test_a_loss_is_logged_once(engine: Engine, file: Path, caplog: pytest.LogCaptureFixture) -> None:
