@@ -54,6 +54,18 @@ def test_each_segment_has_its_key_frame(http: httpx.Client, media: bytes) -> Non
     assert all(each.byte_range and each.byte_range[1] < len(media) for each in found.segments)
 
 
+def test_a_last_segment_of_one_picture_does_not_raise_the_bit_rate(http: httpx.Client, media: bytes) -> None:
+    flow_id = store(http, media, (0, 2), status="closed_complete")
+    source_id = http.get(f"/flows/{flow_id}").json()["source_id"]
+    slot = http.post(f"/flows/{flow_id}/storage", json={"limit": 1}).json()["media_objects"][0]
+    httpx.put(slot["put_url"]["url"], content=media, headers={"Content-Type": "video/mp2t"}).raise_for_status()
+    item = {"object_id": slot["object_id"], "timerange": f"[{TODAY + 2}:0]"}
+    http.post(f"/flows/{flow_id}/segments", json=item).raise_for_status()
+    [pictures] = read_multivariant_playlist(http.get(f"/sources/{source_id}/output.m3u8").text).key_frames
+    size = max(each.byte_range[1] for each in playlist_of(http, flow_id, frames="key").segments if each.byte_range)
+    assert int(pictures["BANDWIDTH"]) <= 2 * size * 8
+
+
 def test_live_key_frames_have_the_numbers_of_their_segments(http: httpx.Client, media: bytes) -> None:
     flow_id = store(http, media, *spans(6), status="ingesting")
     last = None

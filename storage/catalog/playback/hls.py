@@ -32,6 +32,7 @@ from storage.catalog.playback.programme import is_programme, playable, read_sour
 from storage.catalog.playback.readings import Readings
 from storage.catalog.playback.signed_playlists import SignedPlaylists
 from storage.errors import Invalid, NotFound, Unsuitable
+from storage.playback.bit_rates import peak_rate
 from storage.playback.gaps import with_gaps
 from storage.playback.media_playlist import Kind, MediaPlaylist, write_media_playlist
 from storage.playback.media_segment import slack_of, thinned
@@ -125,8 +126,8 @@ class HlsPlaylists:
         found = self._readings.key_frames.find(segments, sample.instances, deadline, what)
         if any(each.object_id not in found for each in segments):
             return rendition
-        sizes = [found[each.object_id][1] - found[each.object_id][0] for each in segments]
-        peak = max(-(-size * 8 * NS // each.duration) for size, each in zip(sizes, segments, strict=True))
+        sizes = [(each, found[each.object_id][1] - found[each.object_id][0]) for each in segments]
+        peak = peak_rate(sizes, ceil(segment_seconds(doc)))
         uri = self._signed.relative_uri(doc["id"], request.query(type_, "key"))
         return replace(rendition, key_frames=KeyFrameRendition(uri, peak))
 

@@ -6,13 +6,16 @@ callers may read, since they come from the media on these.
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 from storage.catalog.environment import Environment
 from storage.catalog.objects.get_urls import GetUrlFilter
+from storage.catalog.playback.completeness import segment_seconds
 from storage.catalog.playback.flow_media import SEGMENT_COLUMNS, overlapping
 from storage.catalog.playback.kept import Kept
 from storage.catalog.playback.object_content import Instances, opened, read_stored_instances, store_of
+from storage.playback.bit_rates import mean_rate, peak_rate
 from storage.playback.codecs import HEAD_BYTES, codecs_of_flow, codecs_of_init, codecs_of_transport_stream
 from storage.playback.essence import whole_number
 from storage.playback.media_segment import MediaSegment, Part, read_segment, slack_of
@@ -20,7 +23,7 @@ from storage.playback.mp4 import read_track
 from storage.tables.conditions import In
 from storage.tables.rows import FlowRow
 from storage.tables.transaction import Reader
-from storage.timerange import NS, TimeRange
+from storage.timerange import TimeRange
 
 _MOST_KEPT: Final = 1000
 _SAMPLES: Final = 20
@@ -28,7 +31,7 @@ _SAMPLES_ELSEWHERE: Final = 5
 """Of a store that is another server, which is asked for the size of each object."""
 _KILOBIT: Final = 1000
 _HIGHEST_RATE: Final = 2**32 - 1
-"""In bit/s, which is what manifests can say (xs:unsignedInt). Segments of a nanosecond seem to have higher ones."""
+"""In bit/s, which is what manifests can say (xs:unsignedInt). A flow of a nanosecond seems to have a higher one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +108,15 @@ class Measurements:
         init = b"" if init_id is None else self._read(sample, init_id)
         codecs = codecs_of_flow(doc) or self._read_codecs(sample, init)
         track = read_track(init)
-        rates = self._rates(sample)
+        sizes = self._sizes(sample)
         stated_peak, stated_average = (
             (whole_number(doc.get(name)) or 0) * _KILOBIT for name in ("max_bit_rate", "avg_bit_rate")
         )
-        average = stated_average or _mean(rates)
-        peak = max(stated_peak, average, *(rate for rate, _ in rates))
+        average = stated_average or mean_rate(sizes)
+        peak = max(stated_peak, average, peak_rate(sizes, ceil(segment_seconds(doc))))
         peak, average = (min(max(rate, 1), _HIGHEST_RATE) for rate in (peak, average))
         found = Measurement(codecs, peak, average, None if track is None else track.timescale)
-        return self._kept.put(sample.key, found, complete=bool(codecs and rates and (init or init_id is None)))
+        return self._kept.put(sample.key, found, complete=bool(codecs and sizes and (init or init_id is None)))
 
     def _read_codecs(self, sample: Sample, init: bytes) -> Sequence[str]:
         if init:
@@ -127,8 +130,8 @@ class Measurements:
         with opened(self._env, sample.instances, object_id) as content:
             return b"" if content is None else content.read(HEAD_BYTES)
 
-    def _rates(self, sample: Sample) -> list[tuple[int, int]]:
-        """The bit rate of each of some segments in bit/s, with its duration in ns."""
+    def _sizes(self, sample: Sample) -> list[tuple[MediaSegment, int]]:
+        """Some segments with the sizes of their objects in bytes, as far as these are known."""
         found = []
         remote_lookups = 0
         for segment in sample.segments:
@@ -139,10 +142,5 @@ class Measurements:
                 stored = None if place is None else place[0].stat(place[1])
                 size = 0 if stored is None else stored.size
             if size:
-                found.append((-(-size * 8 * NS // segment.duration), segment.duration))
+                found.append((segment, size))
         return found
-
-
-def _mean(rates: Sequence[tuple[int, int]]) -> int:
-    total = sum(duration for _, duration in rates)
-    return sum(rate * duration for rate, duration in rates) // total if total else 0

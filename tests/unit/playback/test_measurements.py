@@ -1,6 +1,7 @@
 """For whom and how long measurements of flows are kept."""
 
 import io
+from itertools import pairwise
 from typing import Any, cast
 
 from storage.catalog.environment import Environment
@@ -42,11 +43,13 @@ class _World:
         stores = {DEFAULT_BACKEND: cast(ObjectStore, self.store)}
         self._measurements = Measurements(Environment(cast(Engine, None), stores, clock=self.clock))
 
-    def measure(self, document: Json, backends: frozenset[str] | None = None) -> Measurement:
+    def measure(self, document: Json, backends: frozenset[str] | None = None, *ends: int) -> Measurement:
+        """What is measured of a second of media, and of segments that follow it until `ends`, in ns."""
         instance = {"object_id": "a", "storage_id": DEFAULT_BACKEND, "extension": ""}
         instances = {"a": cast(Any, instance)} if backends is None or DEFAULT_BACKEND in backends else {}
         row = cast(Any, {"id": document["id"], "doc": document})
-        return self._measurements.measure(Sample(row, [MediaSegment(0, NS, "a")], Instances(instances, backends), {}))
+        segments = [MediaSegment(start, end, "a") for start, end in pairwise((0, NS, *ends))]
+        return self._measurements.measure(Sample(row, segments, Instances(instances, backends), {}))
 
 
 def sound(**members: Any) -> Json:
@@ -63,6 +66,10 @@ def test_a_complete_measurement_is_kept() -> None:
     world.clock.forward(1)
     world.measure(document)
     assert world.store.reads == 2
+
+
+def test_a_last_segment_of_one_sample_is_no_peak() -> None:
+    assert _World().measure(sound(), None, NS + NS // 48_000).peak <= 2 * 8 * len(_MEDIA)
 
 
 def test_callers_who_may_not_read_the_media_measure_for_themselves() -> None:
