@@ -43,7 +43,7 @@ class Representation:
     @property
     def set(self) -> tuple[str, ...]:
         """The same for representations of which players choose one, and change to another while they play."""
-        family = ",".join(codec.partition(".")[0] for codec in self.codecs)
+        family = ",".join(codec.partition(".")[0] for codec in self.codecs) or str(self.flow.get("codec")).lower()
         return self.kind, family, hls_tag(self.flow, "language").lower(), hls_tag(self.flow, "name")
 
 

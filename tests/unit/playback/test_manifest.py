@@ -105,6 +105,12 @@ def test_parts_of_objects_have_ranges() -> None:
     assert [each.byte_range for each in written(found).pieces()] == [(0, 100), (100, 250)]
 
 
+def test_players_do_not_change_between_codecs_that_are_not_known() -> None:
+    parts = [Representation(flow(codec=codec), [], 1000, 90_000) for codec in ("video/AV1", "video/av1", "video/VP9")]
+    sets = [each.set for each in parts]
+    assert sets[0] == sets[1] != sets[2]
+
+
 def test_labels_are_text() -> None:
     tags = {"hls_name": 'a<b>&"c\x01\ud800', "hls_language": "no language"}
     found = written(segments(0), parts=[representation(tags=tags)])
