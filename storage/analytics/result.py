@@ -32,13 +32,15 @@ def read_result(reader: pa.RecordBatchReader, limits: Limits) -> Result:
     batches: list[pa.RecordBatch] = []
     limit, rows, size = limits.rows, 0, 0
     for batch in reader:
-        batches.append(batch)
+        # A batch has thousands of rows, also if few are asked for.
+        returned = batch.slice(0, limit - rows)
+        batches.append(returned)
         rows += batch.num_rows
-        size += batch.nbytes
+        size += returned.nbytes
         limits.check_answer(size)
         if rows > limit:
             break
-    return Result(pa.Table.from_batches(batches, reader.schema).slice(0, limit), rows > limit)
+    return Result(pa.Table.from_batches(batches, reader.schema), rows > limit)
 
 
 def encode(result: Result, format_: Format) -> bytes:
