@@ -99,9 +99,12 @@ def _fault_in_sqlite(tx: SqlTransaction, sql: str, parameters: Sequence[Any]) ->
     steps: list[str] = [row[3] for row in tx._execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()]
     tables = re.findall(r"\b(?:FROM|UPDATE) (\w+)", sql)
     by_key = any(re.match(rf"SEARCH {tables[0]} USING (INDEX|PRIMARY KEY).*\(\w*id=\?", step) for step in steps)
+    subqueries = {step.split()[-1] for step in steps if step.startswith(("CO-ROUTINE", "MATERIALIZE"))}
     for step in steps:
-        scans = step.startswith("SCAN") and "VIRTUAL TABLE" not in step
+        scans = step.startswith("SCAN") and step.split()[1] not in subqueries and "VIRTUAL TABLE" not in step
         if scans and (" INDEX " not in step or "LIMIT" not in sql):
+            return step
+        if " AUTOMATIC " in step:  # An index of the whole table, made for this statement alone.
             return step
         if step.startswith("USE TEMP B-TREE") and not by_key:
             return step

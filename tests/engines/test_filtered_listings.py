@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
+from storage.catalog.access_rules import AccessRules
+from storage.catalog.caller import Caller
 from storage.catalog.flows.flows import ORDERS
 from storage.tables.conditions import Condition
 from storage.tables.engine import Engine
-from storage.tables.rows import TagRow
+from storage.tables.rows import ClassRow, TagRow
 from storage.tables.sql import filtered_listing
-from storage.tables.transaction import Reader
+from storage.tables.transaction import ByteBudget, Reader
 from tests.engines.listed_databases import postgres_database, sqlite_database
-from tests.engines.listed_rows import FLOW_FILTERS, flow_filter, pairs
+from tests.engines.listed_rows import FLOW_FILTERS, READERS, flow_filter, pairs
 
 _ROWS = 300
 _PAGE = 25
@@ -77,6 +79,36 @@ def test_tags_whose_owner_is_gone_end_no_listing(listed: Engine, monkeypatch: py
         raise _UndoError
     assert len(whole) > _PAGE
     assert paged == whole
+
+
+_MANY_GROUPS = frozenset(f"common-{number}_read" for number in range(100))
+"""More than one statement merges."""
+_READERS = {
+    **{name: READERS[name] for name in ("many common", "none")},
+    "all": Caller("reader", frozenset({"read"}), _MANY_GROUPS, AccessRules()),
+}
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("reader", _READERS)
+def test_the_pages_of_a_reader_are_all_rows_with_its_classes(listed: Engine, reader: str, descending: bool) -> None:
+    """Also where a class has lost its flow, which no request leaves behind."""
+    where = list(_READERS[reader].visible("flow"))
+    how: Any = {"order": ORDERS["created"].columns, "descending": descending}
+    with suppress(_UndoError), listed.write() as tx:
+        whole = tx.select("flows", where, **how)
+        pages = [_paged(tx, where, how)]
+        names: Any = {"columns": ("created", "id")}
+        pages.append(_paged(tx, where, {**how, **names}))
+        budget = ByteBudget(9 * len("{}"))
+        within = tx.select("flows", where, **how, limit=_PAGE, budget=budget)
+        name = sorted(_READERS[reader].groups)[0]
+        gone: ClassRow = {"kind": "flow", "owner_id": "gone", "name": name, "created": 1000 * _ROWS // 2 - 1}
+        tx.insert("classes", [gone])
+        pages.append(_paged(tx, where, how))
+        raise _UndoError
+    assert pages == [[row["id"] for row in whole]] * 3
+    assert within == whole[:10]
 
 
 def test_some_listings_have_several_pages_and_some_have_none(listed: Engine) -> None:

@@ -216,18 +216,17 @@ _BY_VALUE = {
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
     """The statements that transactions run."""
     statements: list[Statement] = []
-    find, places = SqlTransaction._find, SqlTransaction._places
+    for name in ("_rows", "_places"):
+        run = getattr(SqlTransaction, name)
 
-    def record(self: SqlTransaction, table: str, where: Sequence[Any], **how: Any) -> list[Any]:
-        statements.append(self.statement_of(table, where, **how))
-        return find(self, table, where, **how)
+        def record(
+            self: SqlTransaction, statement: Any, parameters: Sequence[Any], *rest: Any, run: Any = run
+        ) -> list[Any]:
+            statements.append((statement.sql, parameters))
+            found: list[Any] = run(self, statement, parameters, *rest)
+            return found
 
-    def record_merged(self: SqlTransaction, statement: Any, parameters: Sequence[Any]) -> list[Any]:
-        statements.append((statement.sql, parameters))
-        return places(self, statement, parameters)
-
-    monkeypatch.setattr(SqlTransaction, "_find", record)
-    monkeypatch.setattr(SqlTransaction, "_places", record_merged)
+        monkeypatch.setattr(SqlTransaction, name, record)
     return statements
 
 
@@ -269,3 +268,6 @@ def test_a_statement_without_an_index_is_noticed(request: pytest.FixtureRequest,
             assert isinstance(tx, SqlTransaction)
             statement = tx.statement_of("flows", equals(container="x"), order=("container",), limit=_PAGE)
         assert database.fault(*statement)
+        places = "SELECT id FROM flows ORDER BY id LIMIT 1000"
+        join = f"SELECT flows.doc FROM ({places}) AS places LEFT JOIN flows ON flows.container = places.id"
+        assert database.fault(join, ())

@@ -18,6 +18,7 @@ from storage.tables.conditions import Compare, Condition, Exists, In
 from storage.tables.schema import TABLES
 from storage.tables.sql.clauses import Checked
 from storage.tables.sql.listing_paths import Path, find_paths, linked, unfulfilled
+from storage.tables.sql.merge_statements import Merge
 from storage.tables.sql.merging import Place
 from storage.tables.transaction import Selection
 
@@ -36,8 +37,10 @@ _MOST_MERGED = 2_000
 
 Find = Callable[..., list[Any]]
 """storage.tables.sql.transaction.SqlTransaction: select rows in one statement."""
-Merge = Callable[..., list[Place]]
+MergePlaces = Callable[[Merge], list[Place]]
 """The same class: the places of rows with one of several values, merged in an order."""
+MergeRows = Callable[..., list[Any] | None]
+"""The same class: the listed rows at these places, read in one statement, if it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,18 @@ def is_filtered_listing(table: str, where: Sequence[Condition], how: Selection) 
 class FilteredListing:
     """One page of a listing. how: with `order` and `limit`."""
 
-    def __init__(self, find: Find, merge: Merge, table: str, where: Sequence[Condition], how: Selection) -> None:
+    def __init__(
+        self,
+        find: Find,
+        merge_places: MergePlaces,
+        merge_rows: MergeRows,
+        table: str,
+        where: Sequence[Condition],
+        how: Selection,
+    ) -> None:
         self._find = find
-        self._merge = merge
+        self._merge_places = merge_places
+        self._merge_rows = merge_rows
         self._table = table
         self._key = TABLES[table].key[0]
         self._where = where
@@ -70,6 +82,7 @@ class FilteredListing:
         self._after = how.get("after")
         self._limit = how["limit"] or 0
         self._columns = how.get("columns")
+        self._has_keys = self._columns is None or self._key in self._columns
         self._budget = how.get("budget")
         self._paths = list(find_paths(table, where, self._order))
 
@@ -80,7 +93,10 @@ class FilteredListing:
         if len(self._paths) == 1 and self._paths[0].order:
             return self._walk(self._paths[0])
         merged = next((each for each in self._paths if each.merged is not None), None)
-        return self._by_looks() if merged is None else self._by_merging(merged)
+        if merged is None:
+            return self._by_looks()
+        rows = self._joined_rows(merged)
+        return self._by_merging(merged) if rows is None else rows
 
     def _by_looks(self) -> list[Any]:
         """The page by the index to which bounded looks lead."""
@@ -100,6 +116,14 @@ class FilteredListing:
                 if some:
                     return self._sort(some)
         return self._walk(path)
+
+    def _joined_rows(self, merged: Path) -> list[Any] | None:
+        """The page out of rows with one of several values, if no other filter is to be checked and no row is gone."""
+        if unfulfilled(self._where, merged) or not self._has_keys:
+            return None
+        merge = self._merge_of(merged, self._after, self._limit)
+        rows = self._merge_rows(merge, self._table, self._columns, self._budget)
+        return None if rows is None or any(row[self._key] is None for row in rows) else rows
 
     def _by_merging(self, merged: Path) -> list[Any]:
         """The page out of rows with one of several values, or by another index if more of its rows are on the page."""
@@ -132,15 +156,12 @@ class FilteredListing:
 
     def _merged_keys(self, path: Path) -> Iterator[_Batch]:
         """The keys of the rows of the page and of those after it, in order."""
-        assert path.merged is not None
         rest = unfulfilled(self._where, path)
-        names = [TABLES[path.table].repeats[name] for name in self._order]
-        how: dict[str, Any] = {"order": names, "descending": self._descending}
         wanted = _AHEAD * self._limit if rest else self._limit
         after = self._after
         is_last = False
         while not is_last:
-            places = self._merge(path.table, path.merged, **how, after=after, limit=wanted)
+            places = self._merge_places(self._merge_of(path, after, wanted))
             is_last = len(places) < wanted
             keys = [place[-1] for place in places]
             if rest and keys:
@@ -150,6 +171,11 @@ class FilteredListing:
             yield _Batch(keys, is_last)
             after = places[-1] if places else None
             wanted = min(2 * wanted, _MOST_MERGED)
+
+    def _merge_of(self, path: Path, after: Sequence[Any] | None, limit: int) -> Merge:
+        assert path.merged is not None
+        order = [TABLES[path.table].repeats[name] for name in self._order]
+        return Merge(path.table, path.merged, order, self._descending, after, limit)
 
     def _sparsest(self, paths: Sequence[Path], places: Sequence[Sequence[Any] | None]) -> Path | None:
         """The ordered path that passes as many rows as the others over the longest way. places: where it has."""
@@ -207,7 +233,7 @@ class FilteredListing:
         """The rows with these keys, which are in the order of the listing."""
         if not keys:
             return []
-        if self._columns is None or self._key in self._columns:
+        if self._has_keys:
             # Databases sort rows with their documents; to sort them here takes a fraction of that.
             how: dict[str, Any] = {"columns": self._columns, "budget": self._budget}
             rows = self._find(self._table, [In(self._key, keys)], **how)

@@ -15,8 +15,8 @@ from storage.tables.sql.clauses import Clause
 Place = tuple[Any, ...]
 """The values of the columns of an order in one row."""
 
-_ARMS = 64
-"""Parts that one statement merges."""
+MOST_MERGED = 64
+"""Values whose rows one statement merges."""
 _STEP = 8
 """Statements of more parts have multiples of so many."""
 _SPARE = 2
@@ -40,7 +40,7 @@ def merge_unions(
 
     read: the first `limit` places of rows with one of some values, in order, each once. values: of any number.
     """
-    found = [read(padded(values[start : start + _ARMS])) for start in range(0, len(values), _ARMS)]
+    found = [read(padded(values[start : start + MOST_MERGED])) for start in range(0, len(values), MOST_MERGED)]
     if len(found) == 1:
         return list(found[0])
     return list(islice((place for place, _ in groupby(merge(*found, reverse=descending))), limit))

@@ -6,12 +6,11 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from storage.tables.conditions import Compare, Condition
+from storage.tables.conditions import Condition
 from storage.tables.schema import TABLES
 from storage.tables.sql.bounds import Place, with_one_bound, without_fixed_columns
 from storage.tables.sql.clauses import Clause, Clauses, NewParameter, Shape
 from storage.tables.sql.compiled import Statement, compile_statement
-from storage.tables.sql.merging import Values
 from storage.tables.sql.tables import SQL_TABLES
 
 _CAPACITY = 1000
@@ -30,8 +29,7 @@ class Statements:
 
     def __init__(self, dialect: sa.Dialect, clauses: Clauses) -> None:
         self._dialect = dialect
-        self._clauses = clauses
-        self.merges_unions = clauses.merges_unions
+        self.clauses = clauses
         self._kept: dict[Shape, Statement] = {}
 
     def select(
@@ -58,7 +56,7 @@ class Statements:
         values: list[Any] = []
         shape = (
             table,
-            self._clauses.shape(table, where, values),
+            self.clauses.shape(table, where, values),
             tuple(order),
             descending,
             after is not None,
@@ -76,113 +74,20 @@ class Statements:
         if statement is None:
 
             def make(new: NewParameter) -> sa.Select[Any]:
-                bound = self._clauses.bind(table, where, new)
-                here = None if after is None else _new_place(table, order, new)
-                there = None if until is None else _new_place(table, order, new)
-                query = self._query(table, bound, order, descending, here, there)
+                bound = self.clauses.bind(table, where, new)
+                here = None if after is None else new_place(table, order, new)
+                there = None if until is None else new_place(table, order, new)
+                query = self.query(table, bound, order, descending, here, there)
                 if limit is not None:
                     query = query.limit(new(sa.BigInteger()))
                 if offset is not None:
                     query = query.offset(new(sa.BigInteger()))
                 query = query.with_only_columns(*(SQL_TABLES[table].c[name] for name in columns)) if columns else query
-                query = self._with_index(query, table, bound, order)
+                query = self.with_index(query, table, bound, order)
                 return lock(query) if lock else query
 
             statement = self._compile(shape, make, len(values))
         return statement, statement.parameters(values)
-
-    def merge(
-        self,
-        table: str,
-        among: Values,
-        order: Sequence[str],
-        descending: bool,
-        after: Sequence[Any] | None,
-        limit: int,
-    ) -> tuple[Statement, list[Any]]:
-        """The statement that selects the first places of an order in rows that have one of some values.
-
-        The database merges the rows of each value, which it reads by an index in the order, no further than necessary.
-        """
-        values: list[Any] = []
-        shape = ("merge", len(among.values), *self._shape_of_values(table, among, order, descending, after, values))
-        values += [*among.values, *(after or ()), limit]
-        statement = self._kept.get(shape)
-        if statement is None:
-
-            def make(new: NewParameter) -> sa.CompoundSelect[Any]:
-                bound = self._clauses.bind(table, among.where, new)
-                type_ = SQL_TABLES[table].c[among.column].type
-                items = [new(type_) for _ in among.values]
-                place = None if after is None else _new_place(table, order, new)
-                arms = [
-                    self._arm(table, [*bound, Compare(among.column, "==", item)], order, descending, place)
-                    for item in items
-                ]
-                whole = sa.union(*(arm.order_by(None) for arm in arms))
-                keys = [whole.selected_columns[name] for name in order]
-                return whole.order_by(*(key.desc() if descending else key for key in keys)).limit(new(sa.BigInteger()))
-
-            statement = self._compile(shape, make, len(values))
-        return statement, statement.parameters(values)
-
-    def shares(
-        self,
-        table: str,
-        among: Values,
-        order: Sequence[str],
-        descending: bool,
-        after: Sequence[Any] | None,
-        share: int,
-        limit: int,
-    ) -> tuple[Statement, list[Any]]:
-        """The statement that selects the first places of an order out of the first rows of each value, up to `share`.
-
-        After each place comes its number among those of its value.
-        """
-        values: list[Any] = []
-        shape = ("shares", *self._shape_of_values(table, among, order, descending, after, values))
-        values += [self._clauses.list_value(among.values), *(after or ()), share, limit]
-        statement = self._kept.get(shape)
-        if statement is None:
-
-            def make(new: NewParameter) -> sa.Select[Any]:
-                bound = self._clauses.bind(table, among.where, new)
-                column = SQL_TABLES[table].c[among.column]
-                listed = sa.func.unnest(new(self._clauses.list_type(column.type)))
-                items = listed.table_valued("item").render_derived("items")
-                place = None if after is None else _new_place(table, order, new)
-                link = Compare(among.column, "==", items.c.item)
-                arm = self._arm(table, [*bound, link], order, descending, place)
-                keys = [SQL_TABLES[table].c[name] for name in order]
-                within = sa.func.row_number().over(order_by=[key.desc() if descending else key for key in keys])
-                part = arm.add_columns(within.label("number")).limit(new(sa.BigInteger())).lateral("part")
-                merged = [part.c[name].desc() if descending else part.c[name] for name in order]
-                whole = sa.select(*part.c).select_from(items.join(part, sa.true()))
-                return whole.order_by(*merged).limit(new(sa.BigInteger()))
-
-            statement = self._compile(shape, make, len(values))
-        return statement, statement.parameters(values)
-
-    def _shape_of_values(
-        self,
-        table: str,
-        among: Values,
-        order: Sequence[str],
-        descending: bool,
-        after: Sequence[Any] | None,
-        values: list[Any],
-    ) -> Shape:
-        shape = self._clauses.shape(table, among.where, values)
-        return table, shape, among.column, tuple(order), descending, after is not None
-
-    def _arm(
-        self, table: str, bound: Sequence[Clause], order: Sequence[str], descending: bool, after: Sequence[Any] | None
-    ) -> sa.Select[Any]:
-        """The places of an order in the rows that meet conditions, by the index that has them in this order."""
-        arm = self._query(table, bound, order, descending, after, None)
-        arm = arm.with_only_columns(*(SQL_TABLES[table].c[name] for name in order))
-        return self._with_index(arm, table, bound, order)
 
     def insert(self, table: str) -> Statement:
         """The statement that inserts a row. Its values are all columns of the table in their order."""
@@ -192,15 +97,15 @@ class Statements:
     def update(self, table: str, where: Sequence[Condition], changes: Mapping[str, Any]) -> tuple[Statement, list[Any]]:
         """The statement that updates rows, and its parameters."""
         values = list(changes.values())
-        shape = ("update", table, tuple(changes), self._clauses.shape(table, where, values))
+        shape = ("update", table, tuple(changes), self.clauses.shape(table, where, values))
         statement = self._kept.get(shape)
         if statement is None:
 
             def make(new: NewParameter) -> sa.Update:
                 made = {name: new(SQL_TABLES[table].c[name].type) for name in changes}
-                bound = self._clauses.bind(table, where, new)
-                update = sa.update(SQL_TABLES[table]).where(*self._clauses.where(table, bound)).values(made)
-                return self._with_index(update, table, bound)
+                bound = self.clauses.bind(table, where, new)
+                update = sa.update(SQL_TABLES[table]).where(*self.clauses.where(table, bound)).values(made)
+                return self.with_index(update, table, bound)
 
             statement = self._compile(shape, make, len(values))
         return statement, statement.parameters(values)
@@ -208,23 +113,23 @@ class Statements:
     def delete(self, table: str, where: Sequence[Condition]) -> tuple[Statement, list[Any]]:
         """The statement that deletes rows, and its parameters."""
         values: list[Any] = []
-        shape = ("delete", table, self._clauses.shape(table, where, values))
+        shape = ("delete", table, self.clauses.shape(table, where, values))
         statement = self._kept.get(shape)
         if statement is None:
 
             def make(new: NewParameter) -> sa.Delete:
-                bound = self._clauses.bind(table, where, new)
-                delete = sa.delete(SQL_TABLES[table]).where(*self._clauses.where(table, bound))
-                return self._with_index(delete, table, bound)
+                bound = self.clauses.bind(table, where, new)
+                delete = sa.delete(SQL_TABLES[table]).where(*self.clauses.where(table, bound))
+                return self.with_index(delete, table, bound)
 
             statement = self._compile(shape, make, len(values))
         return statement, statement.parameters(values)
 
-    def compiled(self, shape: Shape, make: Make) -> Statement:
-        """A statement of a database's own, which `make` makes."""
-        return self._kept.get(shape) or self._compile(shape, make)
+    def compiled(self, shape: Shape, make: Make, count: int | None = None) -> Statement:
+        """A statement of another module, which `make` makes. count: how many values its shape has."""
+        return self._kept.get(shape) or self._compile(shape, make, count)
 
-    def _query(
+    def query(
         self,
         table: str,
         bound: Sequence[Clause],
@@ -235,7 +140,7 @@ class Statements:
     ) -> sa.Select[Any]:
         """after, until: parameters for the values of the columns of the order; None for no limit."""
         source = SQL_TABLES[table]
-        query = sa.select(source).where(*self._clauses.where(table, bound))
+        query = sa.select(source).where(*self.clauses.where(table, bound))
         keys = [source.c[name] for name in order]
         if after is not None:
             here, there = sa.tuple_(*keys), sa.tuple_(*after)
@@ -245,9 +150,9 @@ class Statements:
             query = query.where(here >= there if descending else here <= there)
         return query.order_by(*(key.desc() if descending else key for key in keys)) if keys else query
 
-    def _with_index(self, statement: T, table: str, bound: Sequence[Clause], order: Sequence[str] = ()) -> T:
+    def with_index(self, statement: T, table: str, bound: Sequence[Clause], order: Sequence[str] = ()) -> T:
         """The statement, with the index that the database is to use."""
-        index = self._clauses.index_for(table, bound, order)
+        index = self.clauses.index_for(table, bound, order)
         if index is None:
             return statement
         hint = f"INDEXED BY {index}"
@@ -273,7 +178,7 @@ class Statements:
         return statement
 
 
-def _new_place(table: str, order: Sequence[str], new: NewParameter) -> list[sa.BindParameter[Any]]:
+def new_place(table: str, order: Sequence[str], new: NewParameter) -> list[sa.BindParameter[Any]]:
     """Parameters for the values of the columns of an order."""
     return [new(SQL_TABLES[table].c[name].type) for name in order]
 

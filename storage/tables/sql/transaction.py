@@ -15,8 +15,9 @@ from storage.tables.span_cells import SpanCell
 from storage.tables.sql.clauses import Clause
 from storage.tables.sql.compiled import Statement
 from storage.tables.sql.filtered_listing import FilteredListing, is_filtered_listing
+from storage.tables.sql.merge_statements import Merge, share_places, union_places, union_rows
 from storage.tables.sql.merged_listing import merged_parts, merged_rows
-from storage.tables.sql.merging import Place, Values, merge_shares, merge_unions
+from storage.tables.sql.merging import MOST_MERGED, Place, merge_shares, merge_unions, padded
 from storage.tables.sql.span_cells import select_span_cells
 from storage.tables.sql.statements import Statements
 from storage.tables.transaction import ByteBudget, Selection, Writer, divided
@@ -48,7 +49,7 @@ class SqlTransaction(Writer):
 
     def select(self, table: str, where: Sequence[Condition] = (), **how: Unpack[Selection]) -> list[Any]:
         if is_filtered_listing(table, where, how):
-            return FilteredListing(self._find, self._merge, table, where, how).rows()
+            return FilteredListing(self._find, self._merge_places, self._merge_rows, table, where, how).rows()
         parts = merged_parts(table, where, how)
         if parts is not None:
             return merged_rows(self._find, table, parts, how)
@@ -56,7 +57,9 @@ class SqlTransaction(Writer):
 
     def _find(self, table: str, where: Sequence[Clause], *, budget: ByteBudget | None = None, **how: Any) -> list[Any]:
         """Select rows in one statement."""
-        statement, parameters = self.statements.select(table, where, **how)
+        return self._rows(*self.statements.select(table, where, **how), budget)
+
+    def _rows(self, statement: Statement, parameters: Sequence[Any], budget: ByteBudget | None) -> list[Any]:
         cursor = self._execute(statement.sql, parameters)
         if budget is None:
             return statement.rows(cursor.fetchall())
@@ -76,28 +79,31 @@ class SqlTransaction(Writer):
                 break
         return rows
 
-    def _merge(
-        self,
-        table: str,
-        among: Values,
-        *,
-        order: Sequence[str],
-        descending: bool,
-        after: Sequence[Any] | None,
-        limit: int,
-    ) -> list[Place]:
+    def _merge_places(self, merge: Merge) -> list[Place]:
         """The first places of an order in rows that have one of some values, each once."""
 
         def read(values: Sequence[Any]) -> list[Place]:
-            part = replace(among, values=values)
-            return self._places(*self.statements.merge(table, part, order, descending, after, limit))
+            return self._places(*union_places(self.statements, merge, values))
 
         def read_shares(after: Sequence[Any] | None, share: int) -> list[Place]:
-            return self._places(*self.statements.shares(table, among, order, descending, after, share, limit))
+            return self._places(*share_places(self.statements, replace(merge, after=after), share))
 
-        if self.statements.merges_unions:
-            return merge_unions(read, among.values, limit, descending=descending)
-        return merge_shares(read_shares, len(among.values), limit, after=after)
+        values = merge.among.values
+        if self.statements.clauses.merges_unions:
+            return merge_unions(read, values, merge.limit, descending=merge.descending)
+        return merge_shares(read_shares, len(values), merge.limit, after=merge.after)
+
+    def _merge_rows(
+        self, merge: Merge, table: str, columns: Sequence[str] | None, budget: ByteBudget | None
+    ) -> list[Any] | None:
+        """The rows of another table whose keys end these places; None if that takes more than one statement.
+
+        The columns of a row that does not exist are null.
+        """
+        values = merge.among.values
+        if not self.statements.clauses.merges_unions or len(values) > MOST_MERGED:
+            return None
+        return self._rows(*union_rows(self.statements, merge, padded(values), table, columns), budget)
 
     def _places(self, statement: Statement, parameters: Sequence[Any]) -> list[Place]:
         found: list[Place] = self._execute(statement.sql, parameters).fetchall()
