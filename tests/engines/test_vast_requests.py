@@ -18,7 +18,7 @@ from storage.tables.engine import Engine
 from tests.engines.rows import flow_row
 from tests.vast_emulator import Emulator
 
-FEW, MANY = 1_000, 200_000
+FEW, MANY = 1_000, 100_000
 LENGTH = 2_000_000_000
 PAGE = 101
 
