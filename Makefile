@@ -72,9 +72,9 @@ test: $(READY) ## run every test, then the conformance kit over the other stores
 	@echo "The kit with postgresql and s3"
 	@$(KIT) --store postgresql --media s3 $(call without)
 	@echo "The kit with vast-statement and files"
-	@$(KIT) --store vast-statement --media files --every 2 $(call without,$(WRITE_ALONE))
+	@$(KIT) --store vast-statement --media files --every 3 $(call without,$(WRITE_ALONE))
 	@echo "The kit with vast-commit and s3"
-	@$(KIT) --store vast-commit --media s3 --every 2 $(call without,$(READ_ALONE))
+	@$(KIT) --store vast-commit --media s3 --every 3 $(call without,$(READ_ALONE))
 
 # Into the user's cache, 100 MB, by Maven; `make test` then compares it with DuckDB too. Needs Java 24 or later.
 trino: $(STAMP) ## fetch the Trino server that tests compare analytics with
