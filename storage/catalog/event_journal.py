@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import orjson
@@ -61,7 +61,7 @@ class Subject:
     created: int | None = None
 
     def document(self, filtered: Callable[[], Collection[str]]) -> dict[str, Any]:
-        """The subject as it is stored. filtered: as `filtered_collections` returns them; not called for few ids."""
+        """The subject as it is stored. filtered: as `_filtered_collections` returns them; not called for few ids."""
         document = {
             name: value
             for name, value in asdict(self).items()
@@ -73,8 +73,12 @@ class Subject:
                 document[name] = (sorted(set(ids).intersection(filtered())) or list(ids))[:_MAX_COLLECTORS]
         return document
 
+    def stored(self, tx: Reader) -> dict[str, Any]:
+        """The subject as rows keep it that are written apart from events."""
+        return self.document(partial(_filtered_collections, tx))
 
-def filtered_collections(tx: Reader) -> set[str]:
+
+def _filtered_collections(tx: Reader) -> set[str]:
     """The ids of the collections that filters of enabled webhooks name."""
     hooks = [row["doc"] for row in tx.select("webhooks", _ENABLED, columns=["doc"])]
     names = ("flow_collected_by_ids", "source_collected_by_ids")
@@ -132,7 +136,7 @@ class EventJournal:
 
     @cached_property
     def _filtered(self) -> set[str]:
-        return filtered_collections(self._tx)
+        return _filtered_collections(self._tx)
 
     @property
     def rules(self) -> AccessRules:

@@ -3,13 +3,12 @@ them. Segments and references to objects stay where they are.
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, TypedDict, cast
 
 from storage.catalog import tags as tag_rows
 from storage.catalog.access.class_rows import delete_classes, replace_classes
 from storage.catalog.access_rules import AccessRules
-from storage.catalog.event_journal import Subject, filtered_collections
+from storage.catalog.event_journal import Subject
 from storage.tables.conditions import Compare, equals
 from storage.tables.rows import DeletedFlowRow, DeletedSourceRow, FlowRow, SourceRow, TagOwner
 from storage.tables.transaction import Writer
@@ -47,9 +46,7 @@ def keep_flow(tx: Writer, rules: AccessRules, row: FlowRow, subject: Subject, de
 
     subject: as the deletion is reported.
     """
-    tx.insert(
-        "deleted_flows", [{**row, **deletion.columns, "subject": subject.document(partial(filtered_collections, tx))}]
-    )
+    tx.insert("deleted_flows", [{**row, **deletion.columns, "subject": subject.stored(tx)}])
     _write_tags(tx, rules, FLOW, row)
     tx.insert("deleted_collections", tx.select("collections", equals(member_id=row["id"])))
 

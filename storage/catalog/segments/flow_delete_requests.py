@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from storage import error_codes
@@ -12,7 +11,7 @@ from storage.catalog.access_rules import UNTAGGED
 from storage.catalog.caller import Caller
 from storage.catalog.clock import SECOND, rfc3339
 from storage.catalog.environment import Environment
-from storage.catalog.event_journal import EventJournal, Subject, filtered_collections, write_with_events
+from storage.catalog.event_journal import EventJournal, Subject, write_with_events
 from storage.catalog.flows.content_range import refresh_content_span
 from storage.catalog.job_kinds import FLOW_DELETION
 from storage.catalog.jobs import Claim, Jobs
@@ -115,7 +114,7 @@ class FlowDeleteRequests:
                 "are_reported": are_reported,
                 "created_by": caller.name,
                 "updated": rfc3339(now),
-                "subject": subject.document(partial(filtered_collections, tx)),
+                "subject": subject.stored(tx),
             },
         }
         tx.insert("deletion_requests", [row], fresh=True)
@@ -143,7 +142,7 @@ class FlowDeleteRequests:
                 "delete_flow": True,
                 "created_by": caller.name,
                 "updated": rfc3339(now),
-                "subject": subject.document(partial(filtered_collections, tx)),
+                "subject": subject.stored(tx),
                 "source_id": subject.source_id,
                 "flows_to_delete": len(flow_ids),
                 "flows_deleted": 0,

@@ -8,12 +8,11 @@ has become read-only.
 
 import time
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any, Final
 
 from storage.catalog.clock import rfc3339
 from storage.catalog.environment import Environment
-from storage.catalog.event_journal import EventJournal, Subject, filtered_collections
+from storage.catalog.event_journal import EventJournal, Subject
 from storage.catalog.flows import flow_deletion
 from storage.catalog.segments import segment_rows
 from storage.tables.conditions import In, equals
@@ -98,8 +97,7 @@ class SourceDeletionStep:
             self.doc["flows_deleted"] += 1
             return
         self.flow_id = row["id"]
-        subject = self._journal.flow_subject(row["id"], row["source_id"])
-        self.doc["flow"] = subject.document(partial(filtered_collections, self._tx))
+        self.doc["flow"] = self._journal.flow_subject(row["id"], row["source_id"]).stored(self._tx)
         flow_deletion.delete_flow(self._tx, self._journal, row, now)
         self._delete_segments(Subject(**self.doc["flow"]))
 
