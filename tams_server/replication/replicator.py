@@ -4,13 +4,12 @@ import time
 from typing import Any
 
 from storage.timerange import TimeRange
-from tams_server.client import AsyncClient, NotFound, RetryPolicy, calls
+from tams_server.client import AsyncClient, NotFound, calls
 from tams_server.client.documents import Flow
 from tams_server.replication.flow_documents import IN_PROGRESS, is_live, resting, working
 from tams_server.replication.flow_segments import FlowSegments
 from tams_server.replication.flow_set import find_flows
 from tams_server.replication.flow_writer import FlowWriter
-from tams_server.replication.object_copier import ObjectCopier
 from tams_server.replication.options import Options
 from tams_server.replication.problems import Problem
 from tams_server.replication.report import Report
@@ -21,22 +20,20 @@ _GONE_AFTER = 2
 
 
 class Replicator:
-    """Makes flows at TO the same as at FROM, pass by pass. objects: None in a dry run."""
+    """Makes flows at TO the same as at FROM, pass by pass."""
 
     def __init__(
         self,
         options: Options,
         origin: AsyncClient,
-        target: AsyncClient,
         flows: FlowWriter,
-        objects: ObjectCopier | None,
+        segments: FlowSegments,
         report: Report,
-        retry: RetryPolicy,
     ) -> None:
         self._options = options
         self._origin = origin
         self._flows = flows
-        self._segments = FlowSegments(options, origin, target, flows, objects, report, retry)
+        self._segments = segments
         self._report = report
         self._watched: dict[str, WatchedFlow] = {}
         self._at_target: set[str] = set()

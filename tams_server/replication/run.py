@@ -8,6 +8,7 @@ from pathlib import Path
 
 from storage.timerange import NS, parse_timestamp
 from tams_server.client import AsyncClient, ClientError, Credentials, NotFound, RetryPolicy, calls
+from tams_server.replication.flow_segments import FlowSegments
 from tams_server.replication.flow_writer import FlowWriter
 from tams_server.replication.follower import follow
 from tams_server.replication.listener import listening
@@ -86,9 +87,13 @@ async def replicate(plan: Plan, report: Report, stop: asyncio.Event) -> bool:
 async def _replicator(
     plan: Plan, origin: AsyncClient, target: AsyncClient, allocation_s: float, report: Report
 ) -> AsyncIterator[Replicator]:
+    def made(flows: FlowWriter, objects: ObjectCopier | None) -> Replicator:
+        segments = FlowSegments(plan.options, origin, target, flows, objects, report, plan.retry)
+        return Replicator(plan.options, origin, flows, segments, report)
+
     if plan.options.dry_run:
         flows = FlowWriter(origin, target, None, report, dry_run=True)
-        yield Replicator(plan.options, origin, target, flows, None, report, plan.retry)
+        yield made(flows, None)
         return
     state = State(plan.state_file, target.url)
     try:
@@ -96,7 +101,7 @@ async def _replicator(
         flows = FlowWriter(origin, target, state, report)
         place = Target(target, await _backend_labels(target), allocation_s, plan.storage_id)
         objects = ObjectCopier(origin, place, state, RateLimit(plan.rate), report, plan.retry)
-        yield Replicator(plan.options, origin, target, flows, objects, report, plan.retry)
+        yield made(flows, objects)
     finally:
         state.close()
 
