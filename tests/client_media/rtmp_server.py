@@ -2,9 +2,10 @@
 
 import socketserver
 import struct
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+
+from tests.client_media.tcp_server import serving_tcp
 
 _HANDSHAKE = 1536
 _SET_CHUNK_SIZE, _COMMAND = 1, 20
@@ -13,8 +14,7 @@ _CHUNK_SIZE = 1 << 20
 """Above the size of any message here, so that each is one chunk."""
 
 
-@contextmanager
-def serving_rtmp(flv: bytes) -> Iterator[int]:
+def serving_rtmp(flv: bytes) -> AbstractContextManager[int]:
     """Serve a file during the block. Yields the port."""
 
     class Handler(socketserver.StreamRequestHandler):
@@ -41,14 +41,7 @@ def serving_rtmp(flv: bytes) -> Iterator[int]:
                 assert byte, f"the player has not sent {name!r}"
                 read += byte
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    return serving_tcp(Handler)
 
 
 def _tags(flv: bytes) -> Iterator[tuple[int, int, bytes]]:

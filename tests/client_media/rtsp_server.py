@@ -2,9 +2,10 @@
 
 import socketserver
 import struct
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+
+from tests.client_media.tcp_server import serving_tcp
 
 _LINES = (
     "v=0",
@@ -19,8 +20,7 @@ _SDP = "".join(f"{line}\r\n" for line in _LINES)
 _PAYLOAD = 7 * 188
 
 
-@contextmanager
-def serving_rtsp(media: bytes) -> Iterator[int]:
+def serving_rtsp(media: bytes) -> AbstractContextManager[int]:
     """Serve packets of MPEG-TS during the block. Yields the port."""
 
     class Handler(socketserver.StreamRequestHandler):
@@ -53,11 +53,4 @@ def serving_rtsp(media: bytes) -> Iterator[int]:
                 packet = struct.pack(">BBHII", 0x80, 33, number % 65_536, 0, 1) + media[at : at + _PAYLOAD]
                 self.wfile.write(struct.pack(">cBH", b"$", 0, len(packet)) + packet)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    return serving_tcp(Handler)
